@@ -1,0 +1,73 @@
+/**
+ * What an execution backend offers: compile a graph once, run it many times.
+ *
+ * Implementations live in `backends/`; each passes the conformance suite in `test/conformance`. Only `main` files
+ * choose one.
+ */
+
+import type { DType } from '#core/dtype';
+import type { HostTensor } from '#core/tensor';
+import type { Graph } from '#graph/value';
+
+/** Where the bytes of a parameter are: in memory, or a range of a file that the runtime reads by itself. */
+export type WeightRef = WeightBytes | WeightRange;
+
+export interface WeightBytes {
+  readonly kind: 'memory';
+  readonly tensor: HostTensor;
+}
+
+/**
+ * A byte range of a file (row-major, little-endian). `shape` is the stored shape; it may differ from the parameter's
+ * in ones only (a 1x1 convolution stored for a linear layer). `transpose` swaps the two axes of a stored matrix.
+ */
+export interface WeightRange {
+  readonly kind: 'file';
+  readonly path: string;
+  readonly offset: number;
+  readonly byteLength: number;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly transpose?: boolean;
+}
+
+/** Weights by canonical parameter name. Missing names must throw an error that says which and what was expected. */
+export interface WeightSource {
+  get(name: string): WeightRef | undefined;
+}
+
+export interface CompileOptions {
+  /** Parameters found here become constants of the session; every other parameter is fed at each run like an input. */
+  readonly weights?: WeightSource;
+  /** `load` starts soonest (no prepacking); `speed` (default) spends load time and memory for faster runs. */
+  readonly optimize?: 'speed' | 'load';
+  /** Bytes that lowering may spend on faster forms of the same weights (Winograd convolutions). Default 0. */
+  readonly memoryBudget?: number;
+  /** Sizes for symbolic dimensions that should be fixed at compile time. */
+  readonly bindings?: Readonly<Record<string, number>>;
+  readonly threads?: number;
+}
+
+export type Feeds = Readonly<Record<string, HostTensor>>;
+
+export interface RunOptions {
+  /**
+   * Preallocated outputs by name; the result then holds exactly these tensors. Must not overlap any feed. Lets a
+   * training step write its new state without allocating.
+   */
+  readonly into?: Readonly<Record<string, HostTensor>>;
+}
+
+export interface Session {
+  readonly graph: Graph;
+  /** Runs once; outputs are on the host, in the graph's dtypes. Rejects with an EngineError. */
+  run(feeds: Feeds, options?: RunOptions): Promise<Record<string, HostTensor>>;
+  dispose(): Promise<void>;
+}
+
+export interface Backend {
+  /** Stable name: `cpu`, `webgpu`, `cuda`, `reference`. */
+  readonly name: string;
+  compile(graph: Graph, options?: CompileOptions): Promise<Session>;
+  dispose(): Promise<void>;
+}
