@@ -108,8 +108,13 @@ export interface PictureEngine {
   dispose(): Promise<void>;
 }
 
+/** The part of an AbortSignal that is needed here; pure rooms know no platform. */
+export interface CancelSignal {
+  readonly aborted: boolean;
+}
+
 export interface GenerateOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: CancelSignal;
   /** A preview every so many steps; 0 (default) for none. */
   readonly previewEvery?: number;
 }
