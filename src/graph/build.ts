@@ -3,9 +3,10 @@
  * its partner's dtype. Everything returned is a value; nothing is computed.
  */
 
-import { allocate, type DType } from '#core/dtype';
+import type { DType } from '#core/dtype';
 import { type HostTensor, type Shape, sizeOf, tensor } from '#core/tensor';
 import { addDims, type Dim, mulDims, productOf, sameShape } from './dim.ts';
+import { fillHost } from './host.ts';
 import type { BinaryOp, CompareOp, ConvAttrs, OpAttrs, Padding, Pair, PoolAttrs, UnaryOp } from './ops.ts';
 import { axisOf } from './shapes.ts';
 import { make, type Value } from './value.ts';
@@ -28,10 +29,13 @@ export function constant(value: HostTensor): Value {
 
 /** A scalar or, with a shape, a tensor of one value. */
 export function full(value: number, dtype: DType = 'f32', shape: Shape = []): Value {
-  const data = allocate(dtype, sizeOf(shape));
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(value));
-  else data.fill(value);
-  return constant(tensor(dtype, shape, data));
+  return constant(
+    tensor(
+      dtype,
+      shape,
+      fillHost(dtype, sizeOf(shape), () => value),
+    ),
+  );
 }
 
 function lift(a: Operand, partner: Operand): Value {

@@ -3,6 +3,7 @@
 import type { DType } from '#core/dtype';
 import { InternalError } from '#core/errors';
 import { type Dim, formatShape, sameShape, symbolsOf } from './dim.ts';
+import { readNumber } from './host.ts';
 import type { Op, OpAttrs } from './ops.ts';
 import { shapeRules } from './shapes.ts';
 
@@ -83,6 +84,12 @@ export function topological(roots: readonly Value[]): Value[] {
     }
   }
   return order;
+}
+
+/** The number that a scalar constant holds; undefined for every other value. */
+export function scalarOf(v: Value): number | undefined {
+  if (v.op !== 'constant' || v.shape.length > 0) return undefined;
+  return readNumber(v.dtype, v.attrs.tensor.data, 0);
 }
 
 /** The symbols that a graph's inputs leave open, in order of first appearance. */
