@@ -1,0 +1,29 @@
+/** Sizes of a conditional U-Net; one entry a level, from the finest. */
+
+export interface UNetConfig {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly blockChannels: readonly number[];
+  readonly layersPerBlock: number;
+  /** Transformer blocks in each attention layer of a level; 0 = the level has no attention. */
+  readonly transformerDepth: readonly number[];
+  readonly midTransformerDepth: number;
+  /** Attention heads of a level; the middle has the last level's. */
+  readonly heads: readonly number[];
+  readonly contextWidth: number;
+  readonly linearProjection: boolean;
+  readonly normGroups: number;
+}
+
+export const sd1UNet: UNetConfig = {
+  inChannels: 4,
+  outChannels: 4,
+  blockChannels: [320, 640, 1280, 1280],
+  layersPerBlock: 2,
+  transformerDepth: [1, 1, 1, 0],
+  midTransformerDepth: 1,
+  heads: [8, 8, 8, 8],
+  contextWidth: 768,
+  linearProjection: false,
+  normGroups: 32,
+};
