@@ -8,13 +8,14 @@
 
 import { isFloat } from '#core/dtype';
 import { add, full } from './build.ts';
+import { filled } from './compose.ts';
 import { formatShape, sameShape } from './dim.ts';
 import { contractionGradients } from './gradients/contractions.ts';
 import { elementwiseGradients } from './gradients/elementwise.ts';
 import { movementGradients } from './gradients/movement.ts';
 import { normalisationGradients } from './gradients/normalisation.ts';
 import { reductionGradients } from './gradients/reductions.ts';
-import { filled, type GradientRule, type GradientRules, noGradient, sumTo } from './gradients/rule.ts';
+import { type GradientRule, type GradientRules, noGradient, sumTo } from './gradients/rule.ts';
 import { spatialGradients } from './gradients/spatial.ts';
 import { GraphError } from './shapes.ts';
 import { topological, type Value } from './value.ts';

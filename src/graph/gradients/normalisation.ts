@@ -8,10 +8,11 @@
  */
 
 import * as b from '../build.ts';
+import { countOf } from '../compose.ts';
 import { type Dim, divideDims, productOf } from '../dim.ts';
 import type { OpAttrs } from '../ops.ts';
 import type { Value } from '../value.ts';
-import { countOf, type GradientRules, range } from './rule.ts';
+import { type GradientRules, range } from './rule.ts';
 
 type NormalisationOp = Extract<keyof OpAttrs, 'groupNorm' | 'layerNorm' | 'rmsNorm' | 'softmax' | 'logSoftmax'>;
 

@@ -1,9 +1,10 @@
 /** Gradients of reductions. Where several entries share a maximum or minimum, they share its gradient equally. */
 
 import * as b from '../build.ts';
+import { countOf } from '../compose.ts';
 import type { OpAttrs } from '../ops.ts';
 import type { Value } from '../value.ts';
-import { countOf, type GradientRules, noGradient } from './rule.ts';
+import { type GradientRules, noGradient } from './rule.ts';
 
 type ReductionOp = Extract<keyof OpAttrs, 'sum' | 'mean' | 'max' | 'min' | 'argMax'>;
 

@@ -1,7 +1,7 @@
 /** What a gradient rule is, and the few forms that several rules share. */
 
-import type { DType } from '#core/dtype';
-import { concat, expand, full, mul, pad, sum } from '../build.ts';
+import { concat, pad, sum } from '../build.ts';
+import { filled } from '../compose.ts';
 import { addDims, type Dim, sameDim, sameShape, subDims } from '../dim.ts';
 import type { Op } from '../ops.ts';
 import { GraphError } from '../shapes.ts';
@@ -17,18 +17,6 @@ export type OperandGradient = (() => Value) | undefined;
 export type GradientRule<O extends Op> = (v: Value<O>, g: Value) => readonly OperandGradient[];
 
 export type GradientRules<O extends Op = Op> = { readonly [P in O]: GradientRule<P> };
-
-/** A tensor of one value in any shape, also a symbolic one. */
-export function filled(value: number, dtype: DType, shape: readonly Dim[]): Value {
-  return shape.every((d) => typeof d === 'number') ? full(value, dtype, shape) : expand(full(value, dtype), shape);
-}
-
-/** The number of entries along `dims` as a scalar value; symbolic sizes are counted at run time by summing ones. */
-export function countOf(dims: readonly Dim[], dtype: DType): Value {
-  const fixed = dims.reduce<number>((n, d) => (typeof d === 'number' ? n * d : n), 1);
-  const symbolic = dims.filter((d) => typeof d !== 'number');
-  return symbolic.reduce<Value>((n, d) => mul(n, sum(expand(full(1, dtype), [d]))), full(fixed, dtype));
-}
 
 /** Sums the broadcast axes of `g` away, so that it has `shape`. */
 export function sumTo(g: Value, shape: readonly Dim[]): Value {

@@ -2,10 +2,10 @@
 
 import * as b from '../build.ts';
 import { type Dim, fixedShape } from '../dim.ts';
+import { interpolationMatrix } from '../interpolation.ts';
 import type { OpAttrs } from '../ops.ts';
 import { GraphError } from '../shapes.ts';
 import { make, type Value } from '../value.ts';
-import { interpolationMatrix } from './interpolation.ts';
 import { type GradientRules, matrixTranspose, refuseSecondOrder } from './rule.ts';
 
 type SpatialOp = Extract<

@@ -2,9 +2,9 @@
 
 import type { DType } from '#core/dtype';
 import { tensor } from '#core/tensor';
-import { constant } from '../build.ts';
-import { fillHost } from '../host.ts';
-import type { Value } from '../value.ts';
+import { constant } from './build.ts';
+import { fillHost } from './host.ts';
+import type { Value } from './value.ts';
 
 /** The source position, as two neighbours and the weight of the second, of output `i` in linear interpolation. */
 export function linearTap(
