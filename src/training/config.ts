@@ -1,0 +1,124 @@
+/** Configuration files of training runs: `darkroom train FILE.json`. Defaults are the values in force. */
+
+import { z } from 'zod';
+
+const scheduleSchema = z.object({
+  name: z
+    .enum([
+      'constant',
+      'constant_with_warmup',
+      'linear',
+      'cosine',
+      'cosine_with_restarts',
+      'polynomial',
+      'piecewise_constant',
+    ])
+    .default('constant_with_warmup'),
+  warmupSteps: z.int().min(0).default(100),
+  cycles: z.number().positive().optional(),
+  power: z.number().positive().optional(),
+  endRate: z.number().min(0).optional(),
+  rules: z.string().optional(),
+});
+
+const commonSchema = z.object({
+  /** Folder of the run; made when missing, resumed when it holds a checkpoint. */
+  run: z.string().min(1),
+  seed: z.int().min(0).default(1),
+  steps: z.int().positive(),
+  batchSize: z.int().positive(),
+  accumulate: z.int().positive().default(1),
+  learningRate: z.number().positive(),
+  schedule: scheduleSchema.prefault({}),
+  betas: z.tuple([z.number(), z.number()]).default([0.9, 0.999]),
+  weightDecay: z.number().min(0).default(0.01),
+  clipNorm: z.number().positive().default(1),
+  ema: z
+    .object({ decay: z.number(), useWarmup: z.boolean().default(false), power: z.number().default(0.75) })
+    .optional(),
+  checkpointEvery: z.int().positive().default(200),
+  sampleEvery: z.int().positive().default(200),
+  /** Side of the pictures in pixels. */
+  size: z.int().positive().default(128),
+  threads: z.int().positive().optional(),
+  backend: z.enum(['cpu', 'webgpu']).default('cpu'),
+});
+
+const vaeSchema = z.object({
+  imageChannels: z.int().default(3),
+  latentChannels: z.int().default(4),
+  blockChannels: z.array(z.int().positive()),
+  layersPerBlock: z.int().positive(),
+  normGroups: z.int().default(32),
+  midAttention: z.boolean().default(true),
+  quantConv: z.boolean().default(true),
+  postQuantConv: z.boolean().default(true),
+  scalingFactor: z.number().default(0.18215),
+});
+
+const unetSchema = z.object({
+  inChannels: z.int().default(4),
+  outChannels: z.int().default(4),
+  blockChannels: z.array(z.int().positive()),
+  layersPerBlock: z.int().positive(),
+  transformerDepth: z.array(z.int().min(0)),
+  midTransformerDepth: z.int().min(0).default(1),
+  heads: z.array(z.int().positive()),
+  contextWidth: z.int().positive(),
+  linearProjection: z.boolean().default(false),
+  normGroups: z.int().default(32),
+});
+
+const textEncoderSchema = z.object({
+  vocabSize: z.int().default(49408),
+  positions: z.int().default(77),
+  width: z.int().positive(),
+  layers: z.int().positive(),
+  heads: z.int().positive(),
+  mlpWidth: z.int().positive(),
+  activation: z.enum(['quickGelu', 'gelu']).default('quickGelu'),
+});
+
+const autoencoderSchema = commonSchema.extend({
+  task: z.literal('autoencoder'),
+  vae: vaeSchema,
+  crop: z.int().positive().default(64),
+  klWeight: z.number().min(0).default(1e-4),
+  gradientWeight: z.number().min(0).default(0.5),
+  /** Learn the decoder alone; the encoder stays as the run it starts from left it. */
+  decoderOnly: z.boolean().default(false),
+  /** Run whose published weights this one starts from. */
+  startFrom: z.string().optional(),
+});
+
+const textToImageSchema = commonSchema.extend({
+  task: z.literal('text-to-image'),
+  /** Run folder of the autoencoder whose latents are learnt. */
+  autoencoder: z.string().min(1),
+  textEncoder: textEncoderSchema,
+  unet: unetSchema,
+  /** Scenes whose latents are cached. */
+  scenes: z.int().positive(),
+  prediction: z.enum(['eps', 'v', 'x0']).default('v'),
+  minSnrGamma: z.number().positive().optional(),
+  captionDropout: z.number().min(0).max(1).default(0.1),
+  startFrom: z.string().optional(),
+});
+
+const evaluatorSchema = commonSchema.extend({
+  task: z.literal('evaluator'),
+  channels: z.array(z.int().positive()),
+  /** Autoencoder through which half of the pictures pass, so that its blur is known. */
+  autoencoder: z.string().optional(),
+});
+
+export const trainingConfigSchema = z.discriminatedUnion('task', [
+  autoencoderSchema,
+  textToImageSchema,
+  evaluatorSchema,
+]);
+
+export type TrainingConfig = z.output<typeof trainingConfigSchema>;
+export type AutoencoderConfig = z.output<typeof autoencoderSchema>;
+export type TextToImageConfig = z.output<typeof textToImageSchema>;
+export type EvaluatorConfig = z.output<typeof evaluatorSchema>;

@@ -1,0 +1,244 @@
+/**
+ * The training loop: draws batches, runs steps, logs, samples, saves, resumes.
+ *
+ * State lives twice on the host. A step reads one copy and writes the other; they swap only when loss and gradient
+ * norm are finite, so a NaN leaves the last good state where it was, and that is what gets saved.
+ */
+
+import { allocate } from '#core/dtype';
+import { DarkroomError } from '#core/errors';
+import type { PixelImage } from '#core/image';
+import { f32, type HostTensor, sizeOf } from '#core/tensor';
+import type { Backend, CompileOptions, Feeds, Session } from '#engine/backend';
+import { type EmaOptions, emaDecay } from './ema.ts';
+import { type LearningRateOptions, learningRateAt } from './learning-rate.ts';
+import type { Optimizer } from './optimizer.ts';
+import type { RandomSource } from './random.ts';
+import { type RunFiles, readLatestCheckpoint, writeCheckpoint } from './run-directory.ts';
+import {
+  buildTrainingStep,
+  type Objective,
+  type StateTensor,
+  scalarFeed,
+  type TrainingStep,
+  zeroGradients,
+} from './step.ts';
+
+/** A thing to train. Everything random comes from the source it is given, so that runs repeat and resume. */
+export interface TrainingTask {
+  readonly name: string;
+  objective(): Objective;
+  /** First values of a parameter. */
+  initialise(name: string, shape: readonly number[], random: RandomSource): Float32Array;
+  /** Data inputs of one part of a step. */
+  batch(random: RandomSource, step: number): Promise<Feeds>;
+  /** Parameters that are fed but do not learn. */
+  frozen?: ReadonlyMap<string, HostTensor>;
+  trains?: (name: string) => boolean;
+  /** A picture of what the weights can do now, for the run's `samples/`. */
+  sample?(weights: Weights, step: number): Promise<PixelImage | undefined>;
+  /** Called with the weights to ship whenever a checkpoint is written. */
+  publish?(weights: Weights, step: number): Promise<void>;
+}
+
+export type Weights = ReadonlyMap<string, HostTensor>;
+
+export interface LoopOptions {
+  readonly steps: number;
+  readonly accumulate?: number;
+  readonly optimizer: Optimizer;
+  readonly learningRate: number;
+  readonly schedule: LearningRateOptions;
+  readonly clipNorm?: number;
+  readonly ema?: EmaOptions;
+  readonly checkpointEvery: number;
+  readonly keepCheckpoints?: number;
+  readonly sampleEvery?: number;
+  readonly threads?: number;
+}
+
+export interface StepReport {
+  readonly step: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface LoopHost {
+  readonly backend: Backend;
+  readonly files: RunFiles;
+  readonly random: RandomSource;
+  readonly signal?: { readonly aborted: boolean };
+  /** Encodes sample pictures. */
+  readonly encodePng?: (image: PixelImage) => Promise<Uint8Array>;
+  report?(report: StepReport): void;
+}
+
+/** The loss or a gradient stopped being finite; the checkpoint named is the last good state. */
+export class DivergenceError extends DarkroomError {
+  readonly step: number;
+
+  constructor(step: number, metrics: Readonly<Record<string, number>>) {
+    const got = Object.entries(metrics).map(([k, v]) => `${k} ${v}`);
+    super(
+      'training.diverged',
+      `training diverged at step ${step} (${got.join(', ')}); the state before it is saved: lower the learning rate and resume`,
+    );
+    this.step = step;
+  }
+}
+
+type State = Map<string, HostTensor>;
+
+interface Run {
+  readonly task: TrainingTask;
+  readonly options: LoopOptions;
+  readonly host: LoopHost;
+  readonly step: TrainingStep;
+  readonly apply: Session;
+  readonly gather: Session | undefined;
+  current: State;
+  spare: State;
+  done: number;
+}
+
+/** Trains until `options.steps` or the signal; returns the number of steps done. */
+export async function train(task: TrainingTask, options: LoopOptions, host: LoopHost): Promise<number> {
+  const run = await start(task, options, host);
+  try {
+    while (run.done < options.steps && !host.signal?.aborted) {
+      await oneStep(run);
+      const last = run.done === options.steps || host.signal?.aborted === true;
+      if (last || run.done % options.checkpointEvery === 0) await save(run);
+      if (options.sampleEvery && (last || run.done % options.sampleEvery === 0)) await writeSample(run);
+    }
+    return run.done;
+  } finally {
+    await run.apply.dispose();
+    await run.gather?.dispose();
+  }
+}
+
+async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): Promise<Run> {
+  const step = buildTrainingStep(task.name, task.objective(), {
+    optimizer: options.optimizer,
+    ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
+    ema: options.ema !== undefined,
+    accumulate: options.accumulate ?? 1,
+    ...(task.trains ? { trains: task.trains } : {}),
+  });
+  const saved = await readLatestCheckpoint(host.files);
+  const current: State = new Map();
+  if (saved) {
+    for (const s of step.state) current.set(s.name, requireTensor(saved.tensors, s));
+    host.random.restore(saved.position.random);
+  } else {
+    for (const s of step.state) current.set(s.name, initialTensor(task, s, current, host.random));
+  }
+  const spare: State = new Map([...current].map(([k, t]) => [k, { ...t, data: allocate(t.dtype, t.data.length) }]));
+  const compileOptions: CompileOptions = options.threads === undefined ? {} : { threads: options.threads };
+  return {
+    task,
+    options,
+    host,
+    step,
+    apply: await host.backend.compile(step.apply, compileOptions),
+    gather: step.gather && (await host.backend.compile(step.gather, compileOptions)),
+    current,
+    spare,
+    done: saved?.position.step ?? 0,
+  };
+}
+
+function requireTensor(tensors: ReadonlyMap<string, HostTensor>, s: StateTensor): HostTensor {
+  const t = tensors.get(s.name);
+  const got = t ? `shape [${t.shape}]` : 'nothing';
+  if (!t || sizeOf(t.shape) !== sizeOf(s.shape)) {
+    throw new DarkroomError(
+      'training.state-mismatch',
+      `the checkpoint holds ${got} for ${s.name}, expected [${s.shape}]: it belongs to another configuration; use a new run directory`,
+    );
+  }
+  return { ...t, shape: s.shape };
+}
+
+function initialTensor(task: TrainingTask, s: StateTensor, earlier: State, random: RandomSource): HostTensor {
+  if (s.slot === 'parameter') return f32(s.shape, task.initialise(s.parameter, s.shape, random));
+  if (s.slot === 'ema') return f32(s.shape, (earlier.get(s.parameter)!.data as Float32Array).slice());
+  return f32(s.shape, new Float32Array(sizeOf(s.shape)).fill(s.initial));
+}
+
+function scalarFeeds(run: Run): { feeds: Feeds; learningRate: number } {
+  const { options, done } = run;
+  const learningRate = learningRateAt(done, options.learningRate, options.schedule);
+  const scalars: Record<string, number> = { ...options.optimizer.scalars(done + 1, learningRate) };
+  if (options.ema) scalars.emaKeep = emaDecay(done + 1, options.ema);
+  const feeds = Object.fromEntries(Object.entries(scalars).map(([k, v]) => [scalarFeed(k), f32([], [v])]));
+  return { feeds, learningRate };
+}
+
+async function oneStep(run: Run): Promise<void> {
+  const { task, host, options } = run;
+  const { feeds, learningRate } = scalarFeeds(run);
+  const parts = options.accumulate ?? 1;
+  const state = { ...Object.fromEntries(run.current), ...Object.fromEntries(task.frozen ?? []) };
+  const totals: Record<string, number> = {};
+  let sums: Feeds = parts > 1 ? zeroGradients(run.step) : {};
+  for (let part = 0; part < parts; part++) {
+    const data = await task.batch(host.random, run.done);
+    const last = part === parts - 1;
+    const session = last ? run.apply : run.gather!;
+    const wanted = neededFeeds(session, { ...state, ...sums, ...feeds, ...data });
+    const results = await session.run(wanted, last ? { into: Object.fromEntries(run.spare) } : {});
+    addMetrics(totals, results, parts);
+    if (!last) sums = Object.fromEntries(Object.entries(results).filter(([k]) => k.startsWith('gradient:')));
+  }
+  if (!Object.values(totals).every(Number.isFinite)) {
+    await save(run);
+    throw new DivergenceError(run.done + 1, totals);
+  }
+  [run.current, run.spare] = [run.spare, run.current];
+  run.done += 1;
+  const report: StepReport = { step: run.done, steps: options.steps, learningRate, metrics: totals };
+  await host.files.appendText('metrics.jsonl', `${JSON.stringify({ step: run.done, learningRate, ...totals })}\n`);
+  host.report?.(report);
+}
+
+function neededFeeds(session: Session, feeds: Feeds): Feeds {
+  const names = [...session.graph.inputs, ...session.graph.parameters].map((v) => v.attrs.name);
+  return Object.fromEntries(names.map((n) => [n, feeds[n]!]));
+}
+
+function addMetrics(totals: Record<string, number>, results: Feeds, parts: number): void {
+  for (const [key, t] of Object.entries(results)) {
+    if (!key.startsWith('metric:')) continue;
+    const name = key.slice('metric:'.length);
+    const share = name === 'gradientNorm' ? 1 : 1 / parts;
+    totals[name] = (totals[name] ?? 0) + Number(t.data[0]) * share;
+  }
+}
+
+/** Weights to use: the moving average where one is kept. */
+function weightsOf(run: Run): Weights {
+  const weights = new Map(run.task.frozen ?? []);
+  for (const s of run.step.state) {
+    if (s.slot !== 'parameter') continue;
+    weights.set(s.parameter, run.current.get(run.options.ema ? `ema:${s.parameter}` : s.parameter)!);
+  }
+  return weights;
+}
+
+async function save(run: Run): Promise<void> {
+  const { host, options } = run;
+  const position = { step: run.done, random: host.random.save() };
+  await writeCheckpoint(host.files, { position, tensors: run.current }, options.keepCheckpoints ?? 2);
+  await run.task.publish?.(weightsOf(run), run.done);
+}
+
+async function writeSample(run: Run): Promise<void> {
+  if (!run.host.encodePng) return;
+  const image = await run.task.sample?.(weightsOf(run), run.done);
+  if (!image) return;
+  const name = `samples/step-${String(run.done).padStart(8, '0')}.png`;
+  await run.host.files.writeBytes(name, [await run.host.encodePng(image)]);
+}

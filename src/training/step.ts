@@ -1,0 +1,136 @@
+/**
+ * A training step as graphs: forward, backward, global-norm clip, optimiser and EMA in one session run; with gradient
+ * accumulation, all but the last part of a step run as a smaller graph that only adds gradients up.
+ *
+ * Every state tensor is fed and returned, so a caller that keeps two copies and swaps them after a good step never
+ * loses the last good state (see loop.ts).
+ */
+
+import type { HostTensor, Shape } from '#core/tensor';
+import { add, div, full, input, minimum, mul, parameter, sqrt, sub, sum } from '#graph/build';
+import { fixedShape } from '#graph/dim';
+import { grad } from '#graph/gradient';
+import { simplify } from '#graph/simplify';
+import { closeGraph, type Graph, type Value } from '#graph/value';
+import type { Optimizer } from './optimizer.ts';
+
+/** What is trained: a scalar loss over data inputs and parameters, and scalars worth logging. */
+export interface Objective {
+  readonly loss: Value;
+  readonly metrics?: Readonly<Record<string, Value>>;
+}
+
+export interface StepOptions {
+  readonly optimizer: Optimizer;
+  /** Largest global gradient norm (torch.nn.utils.clip_grad_norm_); none when left out. */
+  readonly clipNorm?: number;
+  readonly ema: boolean;
+  /** Parts a step is split into; gradients are averaged over them. */
+  readonly accumulate: number;
+  /** Which parameters learn; the others are fed and stay. Default all. */
+  readonly trains?: (name: string) => boolean;
+}
+
+export interface TrainingStep {
+  /** Runs for the last (or only) part: returns new state, loss, gradient norm and metrics. */
+  readonly apply: Graph;
+  /** Runs for each earlier part of an accumulated step; absent when `accumulate` is 1. */
+  readonly gather: Graph | undefined;
+  readonly state: readonly StateTensor[];
+  readonly frozen: readonly Value<'parameter'>[];
+}
+
+export interface StateTensor {
+  /** Name of the feed and of the output: the parameter's own, or `slot:parameter` (`m:`, `v:`, `ema:`). */
+  readonly name: string;
+  readonly parameter: string;
+  /** `parameter`, `ema`, or the optimiser's name for the slot. */
+  readonly slot: string;
+  readonly shape: Shape;
+  readonly initial: number;
+}
+
+const gradientSum = (name: string): string => `gradient:${name}`;
+export const scalarFeed = (name: string): string => `scalar:${name}`;
+
+export function buildTrainingStep(name: string, objective: Objective, options: StepOptions): TrainingStep {
+  const all = closeGraph(name, { loss: objective.loss }).parameters;
+  const trained = all.filter((p) => options.trains?.(p.attrs.name) ?? true);
+  const gradients = grad(objective.loss, trained);
+  const averaged = options.accumulate > 1 ? gradients.map((g, i) => addPart(g, trained[i]!, options)) : gradients;
+  const metrics = prefixed('metric:', { loss: objective.loss, ...objective.metrics });
+  const { outputs, state } = updates(trained, averaged, options);
+  const sums = Object.fromEntries(trained.map((p, i) => [gradientSum(p.attrs.name), averaged[i]!]));
+  return {
+    apply: simplify(closeGraph(`${name}-apply`, { ...outputs, ...metrics })),
+    gather: options.accumulate > 1 ? simplify(closeGraph(`${name}-gather`, { ...sums, ...metrics })) : undefined,
+    state,
+    frozen: all.filter((p) => !trained.includes(p)),
+  };
+}
+
+function prefixed(prefix: string, values: Readonly<Record<string, Value>>): Record<string, Value> {
+  return Object.fromEntries(Object.entries(values).map(([k, v]) => [prefix + k, v]));
+}
+
+function addPart(gradient: Value, p: Value<'parameter'>, { accumulate }: StepOptions): Value {
+  return add(input(gradientSum(p.attrs.name), 'f32', p.shape), mul(gradient, 1 / accumulate));
+}
+
+/** Global norm over all gradients. */
+export function globalNorm(gradients: readonly Value[]): Value {
+  return sqrt(gradients.map((g) => sum(mul(g, g))).reduce((a, b) => add(a, b)));
+}
+
+/** The factor by which torch.nn.utils.clip_grad_norm_ scales every gradient. */
+export function clipFactor(norm: Value, maxNorm: number): Value {
+  return minimum(div(full(maxNorm), add(norm, 1e-6)), 1);
+}
+
+function updates(
+  trained: readonly Value<'parameter'>[],
+  gradients: readonly Value[],
+  { optimizer, clipNorm, ema }: StepOptions,
+): { outputs: Record<string, Value>; state: StateTensor[] } {
+  const norm = globalNorm(gradients);
+  const factor = clipNorm === undefined ? undefined : clipFactor(norm, clipNorm);
+  const scalars = Object.fromEntries(
+    Object.keys(optimizer.scalars(1, 1)).map((s) => [s, input(scalarFeed(s), 'f32', [])]),
+  );
+  const keep = input(scalarFeed('emaKeep'), 'f32', []);
+  const outputs: Record<string, Value> = { 'metric:gradientNorm': norm };
+  const state: StateTensor[] = [];
+  trained.forEach((p, i) => {
+    const { name } = p.attrs;
+    const shape = fixedShape(p.shape, `parameter ${name}`);
+    const declared = optimizer.slots(shape);
+    const slots = Object.fromEntries(
+      Object.entries(declared).map(([slot, s]) => [slot, parameter(`${slot}:${name}`, s.shape)]),
+    );
+    const gradient = factor ? mul(gradients[i]!, factor) : gradients[i]!;
+    const next = optimizer.update(p, gradient, slots, scalars);
+    outputs[name] = next.parameter;
+    state.push({ name, parameter: name, slot: 'parameter', shape, initial: 0 });
+    for (const [slot, s] of Object.entries(declared)) {
+      outputs[`${slot}:${name}`] = next.slots[slot]!;
+      state.push({ name: `${slot}:${name}`, parameter: name, slot, shape: s.shape, initial: s.initial });
+    }
+    if (ema) {
+      const shadow = parameter(`ema:${name}`, p.shape);
+      outputs[`ema:${name}`] = add(next.parameter, mul(sub(shadow, next.parameter), keep));
+      state.push({ name: `ema:${name}`, parameter: name, slot: 'ema', shape, initial: 0 });
+    }
+  });
+  return { outputs, state };
+}
+
+/** Zeroed gradient sums, to start an accumulated step. */
+export function zeroGradients(step: TrainingStep): Record<string, HostTensor> {
+  const parameters = step.state.filter((s) => s.slot === 'parameter');
+  return Object.fromEntries(
+    parameters.map(({ parameter: p, shape }) => [
+      gradientSum(p),
+      { dtype: 'f32' as const, shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) },
+    ]),
+  );
+}

@@ -1,0 +1,121 @@
+/**
+ * Training a text encoder and a U-Net together, from scratch, on cached latents and captions.
+ *
+ * The vocabulary may be compact: only the token ids that occur in captions get a row while training, and the exported
+ * table is widened to CLIP's (rows that were never seen hold the mean row), so optimiser state stays small.
+ */
+
+import { f32, i64 } from '#core/tensor';
+import type { Feeds } from '#engine/backend';
+import { input, mean, mul, sub } from '#graph/build';
+import type { ClipTextConfig } from '#models/clip/config';
+import { clipText, textEncoderScope } from '#models/clip/network';
+import { initialValue } from '#models/nn/init';
+import { Scope } from '#models/nn/scope';
+import type { UNetConfig } from '#models/unet/config';
+import { unet, unetScope } from '#models/unet/network';
+import { diffuse, lossWeight, type Prediction } from '../diffusion-objective.ts';
+import type { TrainingTask, Weights } from '../loop.ts';
+import type { RandomSource } from '../random.ts';
+import type { Objective } from '../step.ts';
+
+/** Latents in U-Net scale with the token ids of their captions. */
+export interface LatentSource {
+  /** [channels, height, width] */
+  readonly shape: readonly [number, number, number];
+  /** `count` random items: latents [count, ...shape] and ids [count, positions] of the full vocabulary. */
+  draw(random: RandomSource, count: number): { latents: Float32Array; ids: Int32Array };
+}
+
+export interface TextToImageOptions {
+  readonly textEncoder: ClipTextConfig;
+  readonly unet: UNetConfig;
+  readonly source: LatentSource;
+  /** Cumulative products of the noise schedule, by timestep. */
+  readonly alphaBars: ArrayLike<number>;
+  readonly batchSize: number;
+  readonly prediction: Prediction;
+  readonly minSnrGamma?: number;
+  /** Share of captions replaced by the empty one, for classifier-free guidance. */
+  readonly captionDropout: number;
+  /** Ids of the empty caption. */
+  readonly emptyIds: Int32Array;
+  /** Token ids that occur, ascending; rows of the training table. */
+  readonly vocabulary: Int32Array;
+}
+
+export function textToImageTask(
+  options: TextToImageOptions,
+  hooks: Pick<TrainingTask, 'sample' | 'publish'> = {},
+): TrainingTask {
+  const scopes = { text: new Scope(textEncoderScope), unet: new Scope(unetScope) };
+  const objective = textToImageObjective(scopes, options);
+  const declared = [...scopes.text.declared(), ...scopes.unet.declared()];
+  const initializers = new Map(declared.map((p) => [p.name, p.initializer]));
+  return {
+    name: 'text-to-image',
+    objective: () => objective,
+    initialise: (name, shape, random) => initialValue(shape, initializers.get(name)!, random).data as Float32Array,
+    batch: (random) => Promise.resolve(drawBatch(options, random)),
+    ...hooks,
+  };
+}
+
+function textToImageObjective(scopes: { text: Scope; unet: Scope }, options: TextToImageOptions): Objective {
+  const { batchSize: b, textEncoder, source, vocabulary } = options;
+  const ids = input('ids', 'i64', [b, textEncoder.positions]);
+  const context = clipText(scopes.text, { ...textEncoder, vocabSize: vocabulary.length }, ids);
+  const sample = input('noisy', 'f32', [b, ...source.shape]);
+  const target = input('target', 'f32', [b, ...source.shape]);
+  const timestep = input('timestep', 'f32', [b]);
+  const weight = input('weight', 'f32', [b]);
+  const error = sub(unet(scopes.unet, options.unet, { sample, timestep, context }), target);
+  const perItem = mean(mul(error, error), [1, 2, 3]);
+  return { loss: mean(mul(perItem, weight)), metrics: { mse: mean(perItem) } };
+}
+
+function drawBatch(options: TextToImageOptions, random: RandomSource): Feeds {
+  const { batchSize: b, source, alphaBars, prediction, textEncoder } = options;
+  const { latents, ids } = source.draw(random, b);
+  const timesteps = stratifiedTimesteps(b, alphaBars.length, random);
+  const noise = random.fillNormal(new Float32Array(latents.length));
+  const bars = timesteps.map((t) => alphaBars[t]!);
+  const { noisy, target } = diffuse(latents, noise, bars, prediction);
+  for (let n = 0; n < b; n++) {
+    if (random.uniform() < options.captionDropout) ids.set(options.emptyIds, n * textEncoder.positions);
+  }
+  return {
+    ids: i64([b, textEncoder.positions], compactIds(ids, options.vocabulary)),
+    noisy: f32([b, ...source.shape], noisy),
+    target: f32([b, ...source.shape], target),
+    timestep: f32([b], timesteps),
+    weight: f32(
+      [b],
+      bars.map((a) => lossWeight(prediction, a, options.minSnrGamma)),
+    ),
+  };
+}
+
+/** One uniform timestep from each of `count` equal strata, in random order of items: less variance, same mean. */
+function stratifiedTimesteps(count: number, total: number, random: RandomSource): number[] {
+  return Array.from({ length: count }, (_, i) => Math.floor(((i + random.uniform()) * total) / count));
+}
+
+function compactIds(ids: Int32Array, vocabulary: Int32Array): Int32Array {
+  const rows = new Map([...vocabulary].map((id, row) => [id, row]));
+  return ids.map((id) => rows.get(id) ?? 0);
+}
+
+/** The trained table widened to the full vocabulary: unseen ids get the mean of the seen rows. */
+export function widenVocabulary(weights: Weights, vocabulary: Int32Array, config: ClipTextConfig): Float32Array {
+  const table = weights.get(`${textEncoderScope}.text_model.embeddings.token_embedding.weight`)!.data as Float32Array;
+  const { width, vocabSize } = config;
+  const average = new Float32Array(width);
+  for (let r = 0; r < vocabulary.length; r++) {
+    for (let i = 0; i < width; i++) average[i]! += table[r * width + i]! / vocabulary.length;
+  }
+  const full = new Float32Array(vocabSize * width);
+  for (let id = 0; id < vocabSize; id++) full.set(average, id * width);
+  vocabulary.forEach((id, row) => full.set(table.subarray(row * width, (row + 1) * width), id * width));
+  return full;
+}
