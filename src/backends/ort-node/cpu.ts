@@ -1,0 +1,104 @@
+/**
+ * The backend of Node: ONNX Runtime's native library, on the CPU or on one of its accelerators.
+ *
+ * A run blocks the event loop until it ends and cannot be cancelled; callers that must stay responsive run it in a
+ * process of their own. The library is loaded by the first `compile`, not by the import of this module.
+ */
+
+import { realpathSync } from 'node:fs';
+import type * as Ort from 'onnxruntime-node';
+import type { Backend, CompileOptions, Session, WeightSource } from '#engine/backend';
+import { EngineError, toEngineError } from '#engine/errors';
+import type { Graph } from '#graph/value';
+import { type LoweredGraph, lowerGraph } from '#onnx/lower';
+import { createOrtSession } from './session.ts';
+import { isFeedable } from './tensors.ts';
+
+/** Execution providers of onnxruntime-node; which of them work depends on the machine. */
+export type OrtDevice = 'cpu' | 'webgpu' | 'cuda' | 'coreml' | 'dml';
+
+export interface OrtNodeOptions {
+  readonly device: OrtDevice;
+  /** Threads of one session on the CPU; by default one for each physical core. */
+  readonly threads?: number;
+}
+
+export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): Backend {
+  const sessions = new Set<Session>();
+
+  async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
+    const ort = await loadRuntime(device);
+    const weights = options.weights && resolveLinks(options.weights);
+    const lowered = lowerGraph(graph, { ...options, ...(weights && { weights }) });
+    for (const { name, value } of [...lowered.inputs, ...lowered.outputs]) {
+      if (!isFeedable(value.dtype)) {
+        throw new EngineError(
+          'compile',
+          device,
+          `${graph.name}: ${name} is ${value.dtype}, cast it to f32 in the graph`,
+        );
+      }
+    }
+    const settings = sessionSettings(device, lowered, { threads, ...options });
+    const inner = await ort.InferenceSession.create(lowered.model, settings).catch((cause: unknown) => {
+      throw toEngineError('compile', device, `loading ${graph.name}`, cause);
+    });
+    const { inputs, outputs } = lowered;
+    const onDispose = (): void => void sessions.delete(session);
+    const bindings = options.bindings ?? {};
+    const session = createOrtSession({ ort, backend: device, graph, inner, inputs, outputs, bindings, onDispose });
+    sessions.add(session);
+    return session;
+  }
+
+  async function dispose(): Promise<void> {
+    await Promise.all([...sessions].map((s) => s.dispose()));
+  }
+
+  return { name: device, compile, dispose };
+}
+
+async function loadRuntime(device: OrtDevice): Promise<typeof Ort> {
+  try {
+    return await import('onnxruntime-node');
+  } catch (cause) {
+    const doing = `loading onnxruntime-node for ${process.platform}-${process.arch}`;
+    throw toEngineError('unavailable', device, doing, cause);
+  }
+}
+
+/** The runtime refuses links that leave the folder of the weights, so it gets the files that they point to. */
+function resolveLinks(source: WeightSource): WeightSource {
+  const resolved = new Map<string, string>();
+  return {
+    get(name) {
+      const ref = source.get(name);
+      if (ref?.kind !== 'file') return ref;
+      const path = resolved.get(ref.path) ?? realpathSync(ref.path);
+      resolved.set(ref.path, path);
+      return { ...ref, path };
+    },
+  };
+}
+
+function sessionSettings(
+  device: OrtDevice,
+  { externalFolder, externalBytes }: LoweredGraph,
+  options: { readonly threads?: number | undefined; readonly optimize?: 'speed' | 'load' },
+): Ort.InferenceSession.SessionOptions {
+  const config: Record<string, unknown> = {
+    // Threads that spin between runs keep an idle desktop busy.
+    intra_op: { allow_spinning: '0' },
+    ...(options.optimize === 'load' && { disable_prepacking: '1' }),
+    ...(externalFolder !== undefined && { model_external_initializers_file_folder_path: externalFolder }),
+  };
+  return {
+    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    logSeverityLevel: 3,
+    extra: { session: config },
+    ...(options.threads !== undefined && { intraOpNumThreads: options.threads }),
+    ...(externalBytes.length > 0 && {
+      externalData: externalBytes.map(({ location, bytes }) => ({ path: location, data: bytes })),
+    }),
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * Lowers a graph to an ONNX model: one rule an operation (rules/), weights by reference (weights.ts).
+ *
+ * Opset 21 plus ONNX Runtime's own domain `com.microsoft`. Graph optimisation that the runtime does at load (constant
+ * folding, layout) is left to it.
+ */
+
+import { InternalError } from '#core/errors';
+import type { WeightSource } from '#engine/backend';
+import type { Graph, Value } from '#graph/value';
+import { topological } from '#graph/value';
+import { ModelBuilder } from './builder.ts';
+import { onnxDataType } from './data-type.ts';
+import { encodeModel, type OnnxValueInfo } from './proto-temp.ts';
+import type { LoweringRule } from './rule.ts';
+import { loweringRules } from './rules/table.ts';
+import { bindWeights, type ExternalBytes } from './weights.ts';
+
+const IR_VERSION = 10;
+const OPSETS = [
+  { domain: '', version: 21 },
+  { domain: 'com.microsoft', version: 1 },
+];
+
+export interface LowerOptions {
+  /** Parameters found here become initialisers; the others become inputs of the model. */
+  readonly weights?: WeightSource;
+  /** Sizes for symbolic dimensions that should be fixed. */
+  readonly bindings?: Readonly<Record<string, number>>;
+}
+
+/** A graph value under the name that the model gives it (outputs are renamed where they clash with an input). */
+export interface ModelPort {
+  readonly name: string;
+  readonly modelName: string;
+  readonly value: Value;
+}
+
+export interface LoweredGraph {
+  /** The encoded ModelProto. */
+  readonly model: Uint8Array;
+  /** Inputs, then the parameters without weights. */
+  readonly inputs: readonly ModelPort[];
+  readonly outputs: readonly ModelPort[];
+  /** The folder that the locations of external weights are relative to, if any weight lies in a file. */
+  readonly externalFolder: string | undefined;
+  /** Weights in memory, to be given to the runtime under their location. */
+  readonly externalBytes: readonly ExternalBytes[];
+}
+
+/** Throws a WeightError for a weight that does not fit its parameter. */
+export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredGraph {
+  const b = new ModelBuilder(options.bindings);
+  const lowered = new Map<Value, string>();
+  const weights = bindWeights(b, graph.parameters, options.weights);
+  const fed = [...graph.inputs, ...graph.parameters.filter((p) => !weights.names.has(p.attrs.name))];
+  const inputs = fed.map((value) => declareInput(b, value));
+  const ports = new Map(inputs.map((port) => [port.value.op + port.name, port.modelName]));
+  for (const v of topological(Object.values(graph.outputs))) {
+    if (v.op === 'parameter' && weights.names.has(v.attrs.name)) lowered.set(v, weights.names.get(v.attrs.name)!);
+    else if (v.op === 'input' || v.op === 'parameter') lowered.set(v, ports.get(v.op + v.attrs.name)!);
+    else if (v.op === 'constant') lowered.set(v, b.constant(v.attrs.tensor));
+    else lowered.set(v, lowerValue(b, v, lowered));
+  }
+  const outputs = Object.entries(graph.outputs).map(([name, value]): ModelPort => {
+    const modelName = b.claim(name);
+    b.alias(lowered.get(value)!, modelName);
+    return { name, modelName, value };
+  });
+  const model = encodeModel({
+    irVersion: IR_VERSION,
+    producerName: 'darkroom',
+    opsets: OPSETS,
+    graph: {
+      name: graph.name,
+      nodes: b.nodes,
+      initializers: b.initializers,
+      inputs: inputs.map((p) => valueInfo(b, p)),
+      outputs: outputs.map((p) => valueInfo(b, p)),
+    },
+  });
+  return { model, inputs, outputs, externalFolder: weights.folder, externalBytes: weights.inMemory };
+}
+
+function declareInput(b: ModelBuilder, value: Value<'input' | 'parameter'>): ModelPort {
+  const modelName = b.claim(value.attrs.name);
+  value.shape.forEach((d, axis) => {
+    b.declareSize(modelName, axis, d);
+  });
+  return { name: value.attrs.name, modelName, value };
+}
+
+function lowerValue(b: ModelBuilder, v: Value, lowered: ReadonlyMap<Value, string>): string {
+  const rule = (loweringRules as Record<string, LoweringRule<never> | undefined>)[v.op];
+  if (!rule) throw new InternalError(`no lowering rule for ${v.op}`);
+  return rule(
+    b,
+    v as never,
+    v.inputs.map((input) => lowered.get(input)!),
+  );
+}
+
+function valueInfo(b: ModelBuilder, { modelName, value }: ModelPort): OnnxValueInfo {
+  return {
+    name: modelName,
+    dataType: onnxDataType(value.dtype),
+    shape: b.bindShape(value.shape).map((d) => (typeof d === 'number' ? d : d.key)),
+  };
+}

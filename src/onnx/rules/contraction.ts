@@ -1,0 +1,91 @@
+/**
+ * Matrix products, convolutions and attention. The forms are those that measured fastest (bench/README.md, "Lowering
+ * choices"); each function says what it computes, not what lost.
+ */
+
+import { type Dim, productOf, sameDim } from '#graph/dim';
+import type { Value } from '#graph/value';
+import { float, type ModelBuilder } from '../builder.ts';
+import type { LoweringTable } from '../rule.ts';
+import { lowerConvTranspose } from './conv-transpose.ts';
+import { lowerConvWeightGrad } from './conv-weight-grad.ts';
+
+export type ContractionOp = 'matmul' | 'linear' | 'conv2d' | 'convTranspose2d' | 'conv2dWeightGrad' | 'attention';
+
+export const contractionRules: LoweringTable<ContractionOp> = {
+  matmul: (b, _, inputs) => b.node('MatMul', inputs),
+  linear: lowerLinear,
+  conv2d: (b, { attrs }, inputs) =>
+    b.node('Conv', inputs, {
+      strides: attrs.stride,
+      pads: attrs.padding,
+      dilations: attrs.dilation,
+      group: attrs.groups,
+    }),
+  convTranspose2d: lowerConvTranspose,
+  conv2dWeightGrad: lowerConvWeightGrad,
+  attention: lowerAttention,
+};
+
+/** Gemm on the rows of x; reshapes cost nothing, and Gemm reads the [out, in] weight as it is stored. */
+function lowerLinear(b: ModelBuilder, v: Value<'linear'>, [x, weight, bias]: readonly string[]): string {
+  const shape = v.inputs[0]!.shape;
+  const rank = shape.length;
+  const rows = rank === 2 ? x! : b.reshape(x!, [productOf(shape.slice(0, -1)), shape[rank - 1]!]);
+  const product = b.node('Gemm', bias ? [rows, weight!, bias] : [rows, weight!], { transB: 1 });
+  return rank === 2 ? product : b.reshape(product, v.shape);
+}
+
+/** Far below any logit, within f16: stands for minus infinity, which some GPU drivers may not represent. */
+const MASKED = -6e4;
+
+function lowerAttention(b: ModelBuilder, v: Value<'attention'>, inputs: readonly string[]): string {
+  const [q, k] = v.inputs as [Value, Value];
+  const bias = attentionBias(b, v, inputs[3], q.shape[1]!, k.shape[1]!);
+  if (v.dtype === 'f64') return plainAttention(b, v, inputs, bias);
+  const operands = [inputs[0]!, inputs[1]!, inputs[2]!];
+  return b.fused('MultiHeadAttention', bias ? [...operands, '', '', bias] : operands, {
+    num_heads: v.attrs.heads,
+    scale: float(v.attrs.scale),
+  });
+}
+
+/** The mask and the causal rule as one addend of shape [b | 1, heads | 1, t, s]. */
+function attentionBias(
+  b: ModelBuilder,
+  v: Value<'attention'>,
+  mask: string | undefined,
+  t: Dim,
+  s: Dim,
+): string | undefined {
+  const causal = v.attrs.causal ? causalBias(b, v, t, s) : undefined;
+  if (!mask) return causal;
+  const shape = v.inputs[3]!.shape;
+  const leading: Dim[] = Array.from({ length: 4 - shape.length }, () => 1);
+  const full = [...leading, ...shape];
+  const ranked = leading.length === 0 ? mask : b.reshape(mask, full);
+  const wide =
+    sameDim(full[2]!, t) && sameDim(full[3]!, s) ? ranked : b.node('Expand', [ranked, b.sizes([1, 1, t, s])]);
+  return causal ? b.node('Add', [wide, causal]) : wide;
+}
+
+/** 0 where key j <= query i, otherwise MASKED: [1, 1, t, s] */
+function causalBias(b: ModelBuilder, v: Value<'attention'>, t: Dim, s: Dim): string {
+  const filled = b.node('Expand', [b.filled(v.dtype, MASKED), b.sizes([t, s])]);
+  const upper = b.node('Trilu', [filled, b.filled('i64', 1)], { upper: 1 });
+  return b.reshape(upper, [1, 1, t, s]);
+}
+
+/** For dtypes without a fused kernel. */
+function plainAttention(b: ModelBuilder, v: Value<'attention'>, inputs: readonly string[], bias?: string): string {
+  const { heads, scale } = v.attrs;
+  const split = (i: number, perm: readonly number[]): string => {
+    const [n, tokens, width] = v.inputs[i]!.shape as [Dim, Dim, number];
+    return b.node('Transpose', [b.reshape(inputs[i]!, [n, tokens, heads, width / heads])], { perm });
+  };
+  const product = b.node('MatMul', [split(0, [0, 2, 1, 3]), split(1, [0, 2, 3, 1])]);
+  const scaled = b.node('Mul', [product, b.filled(v.dtype, scale)]);
+  const weights = b.node('Softmax', [bias ? b.node('Add', [scaled, bias]) : scaled], { axis: -1 });
+  const mixed = b.node('MatMul', [weights, split(2, [0, 2, 1, 3])]);
+  return b.reshape(b.node('Transpose', [mixed], { perm: [0, 2, 1, 3] }), v.shape);
+}

@@ -1,0 +1,73 @@
+/** Pooling and resizing. */
+
+import { productOf } from '#graph/dim';
+import type { PoolAttrs } from '#graph/ops';
+import type { Value } from '#graph/value';
+import type { Attributes, ModelBuilder } from '../builder.ts';
+import type { LoweringTable } from '../rule.ts';
+
+export type SpatialOp =
+  | 'avgPool2d'
+  | 'maxPool2d'
+  | 'avgPool2dGrad'
+  | 'maxPool2dGrad'
+  | 'resizeNearest'
+  | 'resizeBilinear';
+
+const window = ({ kernel, stride, padding }: PoolAttrs): Attributes => ({
+  kernel_shape: kernel,
+  strides: stride,
+  pads: padding,
+});
+
+export const spatialRules: LoweringTable<SpatialOp> = {
+  avgPool2d: (b, { attrs }, [x]) => b.node('AveragePool', [x!], { ...window(attrs), count_include_pad: 1 }),
+  maxPool2d: (b, { attrs }, [x]) => b.node('MaxPool', [x!], window(attrs)),
+  avgPool2dGrad: lowerAvgPoolGrad,
+  maxPool2dGrad: lowerMaxPoolGrad,
+  resizeNearest: (b, { attrs: { scale } }, [x]) => {
+    const scales = b.floats([1, 1, scale[0], scale[1]]);
+    return b.node('Resize', [x!, '', scales], {
+      mode: 'nearest',
+      coordinate_transformation_mode: 'asymmetric',
+      nearest_mode: 'floor',
+    });
+  },
+  resizeBilinear: (b, v, [x]) =>
+    b.node('Resize', [x!, '', '', b.sizes(v.shape)], {
+      mode: 'linear',
+      coordinate_transformation_mode: v.attrs.alignCorners ? 'align_corners' : 'half_pixel',
+    }),
+};
+
+/** Each gradient spread evenly over its window: a transposed convolution with a constant kernel, channel by channel. */
+function lowerAvgPoolGrad(b: ModelBuilder, v: Value<'avgPool2dGrad'>, [g]: readonly string[]): string {
+  const { kernel, stride, padding } = v.attrs;
+  const [n, c, height, width] = v.shape;
+  const [, , oh, ow] = v.inputs[0]!.shape;
+  const planes = b.reshape(g!, [productOf([n!, c!]), 1, oh!, ow!]);
+  const weight = b.filled(v.dtype, 1 / (kernel[0] * kernel[1]), [1, 1, kernel[0], kernel[1]]);
+  const spread = b.node('ConvTranspose', [planes, weight], { strides: stride });
+  return b.reshape(cropOrPad(b, v, spread, padding), [n!, c!, height!, width!]);
+}
+
+/** Cuts the padding off the front and fits the end to the size (windows may not reach the last rows). */
+function cropOrPad(b: ModelBuilder, v: Value<'avgPool2dGrad'>, x: string, padding: PoolAttrs['padding']): string {
+  const { kernel, stride } = v.attrs;
+  const tail = b.node('Pad', [x, b.ints([0, 0, 0, 0, 0, 0, stride[0] + kernel[0], stride[1] + kernel[1]])]);
+  const starts = b.ints([padding[0], padding[1]]);
+  const ends = b.node('Add', [starts, b.sizes([v.shape[2]!, v.shape[3]!])]);
+  return b.node('Slice', [tail, starts, ends, b.ints([2, 3])]);
+}
+
+/** The runtime's pooling names the position of each maximum; gradients are added there. */
+function lowerMaxPoolGrad(b: ModelBuilder, v: Value<'maxPool2dGrad'>, [x, g]: readonly string[]): string {
+  const [, positions] = b.nodeOutputs('MaxPool', [x!], 2, window(v.attrs));
+  const [total, count] = [productOf(v.shape), productOf(v.inputs[1]!.shape)];
+  const flat = b.node(
+    'ScatterElements',
+    [b.zeros(v.dtype, [total]), b.reshape(positions!, [count]), b.reshape(g!, [count])],
+    { axis: 0, reduction: 'add' },
+  );
+  return b.reshape(flat, v.shape);
+}
