@@ -1,0 +1,107 @@
+/**
+ * UTF-8 without the host's TextEncoder/TextDecoder (The Unicode Standard 16.0, section 3.9, tables 3-6 and 3-7).
+ * Decoding is strict: overlong forms, surrogates, values above U+10FFFF and cut sequences are reported, not replaced.
+ */
+
+import { DarkroomError } from '#core/errors';
+
+/** Encodes a string; a lone surrogate becomes U+FFFD, as TextEncoder does. */
+export function encodeUtf8(text: string): Uint8Array {
+  const out = new Uint8Array(text.length * 3);
+  let n = 0;
+  for (let i = 0; i < text.length; i++) {
+    let c = text.charCodeAt(i);
+    if (c >= 0xd800 && c < 0xe000) {
+      c = text.codePointAt(i)!;
+      if (c > 0xffff) i++;
+      else c = 0xfffd;
+    }
+    if (c < 0x80) out[n++] = c;
+    else {
+      if (c < 0x800) out[n++] = 0xc0 | (c >> 6);
+      else {
+        if (c < 0x10000) out[n++] = 0xe0 | (c >> 12);
+        else {
+          out[n++] = 0xf0 | (c >> 18);
+          out[n++] = 0x80 | ((c >> 12) & 63);
+        }
+        out[n++] = 0x80 | ((c >> 6) & 63);
+      }
+      out[n++] = 0x80 | (c & 63);
+    }
+  }
+  return out.slice(0, n);
+}
+
+/** Length of the well-formed sequence at `i`, or 0 if it is ill-formed. */
+function sequenceLength(bytes: Uint8Array, i: number): number {
+  const lead = bytes[i]!;
+  if (lead < 0x80) return 1;
+  const next = bytes[i + 1] ?? 0;
+  const continues = (at: number): boolean => ((bytes[at] ?? 0) & 0xc0) === 0x80;
+  if (lead >= 0xc2 && lead <= 0xdf) return continues(i + 1) ? 2 : 0;
+  if (lead >= 0xe0 && lead <= 0xef) {
+    const low = lead === 0xe0 ? 0xa0 : 0x80;
+    const high = lead === 0xed ? 0x9f : 0xbf;
+    return next >= low && next <= high && continues(i + 2) ? 3 : 0;
+  }
+  if (lead >= 0xf0 && lead <= 0xf4) {
+    const low = lead === 0xf0 ? 0x90 : 0x80;
+    const high = lead === 0xf4 ? 0x8f : 0xbf;
+    return next >= low && next <= high && continues(i + 2) && continues(i + 3) ? 4 : 0;
+  }
+  return 0;
+}
+
+/** Offset of the first ill-formed byte, or -1. */
+export function invalidUtf8At(bytes: Uint8Array): number {
+  for (let i = 0; i < bytes.length; ) {
+    const length = sequenceLength(bytes, i);
+    if (length === 0) return i;
+    i += length;
+  }
+  return -1;
+}
+
+/** Decodes UTF-8; throws `utf8.invalid` with the byte offset. A byte order mark is kept as a character. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  const chunks: string[] = [];
+  let units: number[] = [];
+  for (let i = 0; i < bytes.length; ) {
+    const length = sequenceLength(bytes, i);
+    if (length === 0) {
+      const got = bytes[i]!.toString(16).padStart(2, '0');
+      throw new DarkroomError('utf8.invalid', `expected UTF-8 text, got byte 0x${got} at offset ${i}`);
+    }
+    let c = length === 1 ? bytes[i]! : bytes[i]! & (0x7f >> length);
+    for (let k = 1; k < length; k++) c = (c << 6) | (bytes[i + k]! & 63);
+    if (c > 0xffff) units.push(0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
+    else units.push(c);
+    i += length;
+    // String.fromCharCode takes its units as arguments, so they go in bounded portions.
+    if (units.length >= 8192) {
+      chunks.push(String.fromCharCode(...units));
+      units = [];
+    }
+  }
+  chunks.push(String.fromCharCode(...units));
+  return chunks.join('');
+}
+
+/** One character a byte, U+0000 to U+00FF. */
+export function decodeLatin1(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return text;
+}
+
+/** The Latin-1 bytes of a text, or undefined when a character lies beyond U+00FF. */
+export function encodeLatin1(text: string): Uint8Array | undefined {
+  const out = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c > 0xff) return undefined;
+    out[i] = c;
+  }
+  return out;
+}
