@@ -9,9 +9,9 @@ import { allocate, type DType } from '#core/dtype';
 import { InternalError } from '#core/errors';
 import { f32ToBf16Array, f32ToF16Array } from '#core/half';
 import { f32, type HostTensor, i64, sizeOf, tensor } from '#core/tensor';
+import type { OnnxAttribute, OnnxNode, OnnxTensor } from '#formats/onnx-proto';
 import { type Dim, SymbolicDim, symbol, symbolsOf } from '#graph/dim';
 import { onnxDataType } from './data-type.ts';
-import type { OnnxAttribute, OnnxNode, OnnxTensor } from './proto-temp.ts';
 
 /** An end before every index, however long the axis (ONNX Slice with a negative step). */
 const FLIP_END = -(2 ** 31);

@@ -7,11 +7,11 @@
 
 import { InternalError } from '#core/errors';
 import type { WeightSource } from '#engine/backend';
+import { encodeModel, type OnnxValueInfo } from '#formats/onnx-proto';
 import type { Graph, Value } from '#graph/value';
 import { topological } from '#graph/value';
 import { ModelBuilder } from './builder.ts';
 import { onnxDataType } from './data-type.ts';
-import { encodeModel, type OnnxValueInfo } from './proto-temp.ts';
 import type { LoweringRule } from './rule.ts';
 import { loweringRules } from './rules/table.ts';
 import { bindWeights, type ExternalBytes } from './weights.ts';

@@ -9,7 +9,7 @@
 import { byteSize } from '#core/dtype';
 import { DarkroomError } from '#core/errors';
 import { sizeOf } from '#core/tensor';
-import type { WeightRange, WeightRef, WeightSource } from '#engine/backend';
+import type { WeightRef, WeightSource } from '#engine/backend';
 import { formatShape } from '#graph/dim';
 import type { Value } from '#graph/value';
 import type { ModelBuilder } from './builder.ts';
