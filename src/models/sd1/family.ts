@@ -1,0 +1,87 @@
+/** Stable Diffusion 1.x, text-to-image and inpainting. */
+
+import { clipPrefix } from '../clip/infer.ts';
+import { clipKeys } from '../clip/keys.ts';
+import { clipTextGraph, textEncoderScope } from '../clip/network.ts';
+import { unetPrefixes, vaePrefixes } from '../detect.ts';
+import { vaeFromDiffusers } from '../diffusers-config.ts';
+import type { ModelFamily } from '../family.ts';
+import { type KeyMap, sameName } from '../keys.ts';
+import { type DeclaredParameter, Scope } from '../nn/scope.ts';
+import { isDiffusersUNet, isLdmUNet } from '../unet/infer.ts';
+import { ldmUNetKeys } from '../unet/keys.ts';
+import { unetGraph, unetScope } from '../unet/network.ts';
+import { inferVae, isDiffusersVae, isLdmVae } from '../vae/infer.ts';
+import { diffusersVaeKeys, ldmVaeKeys } from '../vae/keys.ts';
+import { vaeDecoderGraph, vaeEncoderGraph, vaeScope } from '../vae/network.ts';
+import { type Sd1Config, sd1FromFolder, sd1FromTensors } from './config.ts';
+import { sd1Parts } from './parts.ts';
+
+const textPrefixes = ['cond_stage_model.transformer.', 'text_encoder.', ''];
+const variants: readonly (string | undefined)[] = [undefined, 'inpaint'];
+
+export const sd1: ModelFamily<Sd1Config> = {
+  id: 'sd1',
+  title: 'Stable Diffusion 1',
+  accepts: ({ kind, family, variant }) =>
+    (kind === 'checkpoint' || kind === 'unet') && family === 'sd1' && variants.includes(variant),
+  components: [
+    { component: unetScope, prefixes: unetPrefixes, recognise: (t) => isLdmUNet(t) || isDiffusersUNet(t) },
+    { component: vaeScope, prefixes: vaePrefixes, recognise: (t) => isLdmVae(t) || isDiffusersVae(t) },
+    { component: textEncoderScope, prefixes: textPrefixes, recognise: (t) => clipPrefix(t) !== undefined },
+  ],
+  configOfSingleFile: sd1FromTensors,
+  configOfFolder: sd1FromFolder,
+  withVae: (config, tensors, settings) => ({
+    ...config,
+    vae: settings ? vaeFromDiffusers(settings) : inferVae(tensors, config.vae.scalingFactor),
+  }),
+  keys: (config, component, tensors) => {
+    if (component === unetScope) return isLdmUNet(tensors) ? ldmUNetKeys(config.unet) : sameName;
+    if (component === vaeScope) return isLdmVae(tensors) ? ldmVaeKeys(config.vae) : diffusersVaeKeys;
+    return clipKeys;
+  },
+  parameters: sd1Parameters,
+  ignored: [
+    /^(betas|alphas_cumprod(_prev)?|(sqrt_|log_)\w*alphas_cumprod|sqrt_recipm1_alphas_cumprod|posterior_\w+|logvar)$/,
+    /^model_ema\./,
+    /^(cond_stage_model\.)?logit_scale$/,
+    /(^|\.)position_ids$/,
+    /(^|\.)text_projection(\.weight)?$/,
+    /^(first_stage_model\.)?loss\./,
+    /^safety_checker\./,
+  ],
+  parts: sd1Parts,
+};
+
+function sd1Parameters(config: Sd1Config): readonly DeclaredParameter[] {
+  const scope = new Scope();
+  unetGraph(config.unet, { scope: scope.child(unetScope) });
+  vaeEncoderGraph(config.vae, { scope: scope.child(vaeScope) });
+  vaeDecoderGraph(config.vae, { scope: scope.child(vaeScope) });
+  clipTextGraph(config.textEncoder, { scope: scope.child(textEncoderScope) });
+  return scope.declared();
+}
+
+const singleFilePrefixes: readonly (readonly [component: string, prefix: string, keys: (c: Sd1Config) => KeyMap])[] = [
+  [unetScope, 'model.diffusion_model.', (c) => ldmUNetKeys(c.unet)],
+  [vaeScope, 'first_stage_model.', (c) => ldmVaeKeys(c.vae)],
+  [textEncoderScope, 'cond_stage_model.transformer.', () => clipKeys],
+];
+
+/** A tensor of an SD 1 single file: which parameter it holds, under which name, with which stored shape. */
+export interface SingleFileTensor {
+  readonly parameter: string;
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Every tensor of a single file in SD 1's original layout, for writing one. */
+export function sd1SingleFile(config: Sd1Config): SingleFileTensor[] {
+  return sd1Parameters(config).map(({ name, shape }) => {
+    const [component, prefix, keys] = singleFilePrefixes.find(([c]) => name.startsWith(`${c}.`))!;
+    const stored = keys(config)(name.slice(component.length + 1))[0]!.name;
+    const convolution = /\.attn_1\.(q|k|v|proj_out)\.weight$/.test(stored);
+    return { parameter: name, name: prefix + stored, shape: convolution ? [...shape, 1, 1] : shape };
+  });
+}

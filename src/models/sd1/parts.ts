@@ -1,0 +1,62 @@
+/** SD 1's parts as pipelines use them. */
+
+import { clipTextGraph, textEncoderScope } from '../clip/network.ts';
+import type { AutoencoderPart, DenoiserPart, ModelParts, TextEncoderPart } from '../family.ts';
+import { gridBindings, gridStep } from '../nn/grid.ts';
+import { unetGraph, unetScope } from '../unet/network.ts';
+import { vaeFactor } from '../vae/config.ts';
+import { vaeDecoderGraph, vaeEncoderGraph, vaeScope } from '../vae/network.ts';
+import type { Sd1Config } from './config.ts';
+
+export function sd1Parts(config: Sd1Config): ModelParts {
+  const factor = vaeFactor(config.vae);
+  const side = config.sampleSize * factor;
+  return {
+    latent: { channels: config.vae.latentChannels, scale: config.vae.scalingFactor, factor },
+    prediction: config.prediction,
+    schedule: config.schedule,
+    limits: {
+      defaultSize: { width: side, height: side },
+      sizeMultiple: factor,
+      gridMultiple: factor * gridStep(config.unet.blockChannels.length),
+      maxClipSkip: config.textEncoder.layers,
+    },
+    textEncoders: [textEncoder(config)],
+    denoiser: denoiser(config),
+    autoencoder: autoencoder(config),
+  };
+}
+
+/** The last two ids of the vocabulary start and end a text; the end also pads. */
+function textEncoder({ textEncoder: clip }: Sd1Config): TextEncoderPart {
+  return {
+    component: textEncoderScope,
+    positions: clip.positions,
+    width: clip.width,
+    startId: clip.vocabSize - 2,
+    endId: clip.vocabSize - 1,
+    padId: clip.vocabSize - 1,
+    graph: (options) => clipTextGraph(clip, options),
+  };
+}
+
+function denoiser({ unet, vae }: Sd1Config): DenoiserPart {
+  const levels = unet.blockChannels.length;
+  const step = gridStep(levels);
+  return {
+    component: unetScope,
+    contextWidth: unet.contextWidth,
+    inChannels: unet.inChannels,
+    extraInput: unet.inChannels === 2 * vae.latentChannels + 1 ? 'mask-and-masked-latent' : 'none',
+    graph: (size) => unetGraph(unet, size && { size }),
+    bindings: (size) => (size.height % step === 0 && size.width % step === 0 ? gridBindings(levels, size) : undefined),
+  };
+}
+
+function autoencoder({ vae }: Sd1Config): AutoencoderPart {
+  return {
+    component: vaeScope,
+    encoderGraph: (size) => vaeEncoderGraph(vae, size && { size }),
+    decoderGraph: (size) => vaeDecoderGraph(vae, size && { size }),
+  };
+}
