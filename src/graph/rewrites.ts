@@ -52,13 +52,15 @@ function sub(v: Value<'sub'>): Value | undefined {
   return dropExpand(v);
 }
 
-/** x * c1 * c2 with both constants scalar. */
+/** x * c1 * c2 with both constants scalar, unless their product leaves the range of normal numbers. */
 function joinFactors(x: Value, c: number): Value | undefined {
   if (x.op !== 'mul' || !isFloat(x.dtype)) return undefined;
   const [p, q] = x.inputs as [Value, Value];
   const inner = scalarOf(q) ?? scalarOf(p);
   if (inner === undefined) return undefined;
-  return b.mul(scalarOf(q) === undefined ? q : p, inner * c);
+  const size = Math.abs(inner * c);
+  const [least, most] = x.dtype === 'f16' ? [2 ** -14, 65504] : [1e-30, 1e30];
+  return size >= least && size <= most ? b.mul(scalarOf(q) === undefined ? q : p, inner * c) : undefined;
 }
 
 function mul(v: Value<'mul'>): Value | undefined {
