@@ -16,6 +16,9 @@ import { onnxDataType } from './data-type.ts';
 /** An end before every index, however long the axis (ONNX Slice with a negative step). */
 const FLIP_END = -(2 ** 31);
 
+/** Kind of execution provider: some fused operators exist on one kind only. */
+export type LoweringTarget = 'cpu' | 'gpu';
+
 /** `''` is the ONNX domain. */
 export type Domain = '' | 'com.microsoft';
 
@@ -48,6 +51,7 @@ interface SymbolSite {
 }
 
 export class ModelBuilder {
+  readonly target: LoweringTarget;
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
   readonly #bindings: Readonly<Record<string, number>>;
@@ -57,7 +61,8 @@ export class ModelBuilder {
   readonly #names = new Set<string>();
   #count = 0;
 
-  constructor(bindings: Readonly<Record<string, number>> = {}) {
+  constructor(target: LoweringTarget = 'cpu', bindings: Readonly<Record<string, number>> = {}) {
+    this.target = target;
     this.#bindings = bindings;
   }
 

@@ -29,7 +29,11 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): Backe
   async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
     const ort = await loadRuntime(device);
     const weights = options.weights && resolveLinks(options.weights);
-    const lowered = lowerGraph(graph, { ...options, ...(weights && { weights }) });
+    const lowered = lowerGraph(graph, {
+      ...options,
+      target: device === 'cpu' ? 'cpu' : 'gpu',
+      ...(weights && { weights }),
+    });
     for (const { name, value } of [...lowered.inputs, ...lowered.outputs]) {
       if (!isFeedable(value.dtype)) {
         throw new EngineError(
@@ -88,7 +92,7 @@ function sessionSettings(
 ): Ort.InferenceSession.SessionOptions {
   const config: Record<string, unknown> = {
     // Threads that spin between runs keep an idle desktop busy.
-    intra_op: { allow_spinning: '0' },
+    intra_op: { allow_spinning: '1' },
     ...(options.optimize === 'load' && { disable_prepacking: '1' }),
     ...(externalFolder !== undefined && { model_external_initializers_file_folder_path: externalFolder }),
   };

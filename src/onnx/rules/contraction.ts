@@ -27,8 +27,12 @@ export const contractionRules: LoweringTable<ContractionOp> = {
   attention: lowerAttention,
 };
 
-/** Gemm on the rows of x; reshapes cost nothing, and Gemm reads the [out, in] weight as it is stored. */
+/** The weight is read as it is stored, [out, in]: no transposed copy of it is ever made. */
 function lowerLinear(b: ModelBuilder, v: Value<'linear'>, [x, weight, bias]: readonly string[]): string {
+  if (b.target === 'cpu') {
+    const product = b.fused('FusedMatMul', [x!, weight!], { transB: 1 });
+    return bias ? b.node('Add', [product, bias]) : product;
+  }
   const shape = v.inputs[0]!.shape;
   const rank = shape.length;
   const rows = rank === 2 ? x! : b.reshape(x!, [productOf(shape.slice(0, -1)), shape[rank - 1]!]);

@@ -1,9 +1,8 @@
 /**
  * Transposed convolution, which is also the gradient of a convolution with respect to its input.
  *
- * Stride 1 is a convolution with the kernel flipped and its channel axes swapped. Larger strides are one convolution
- * that computes the stride^2 phases of the output as channels (sub-pixel form, Shi et al. 2016, arXiv:1609.05158),
- * then interleaves them.
+ * Stride 1 is a convolution with the kernel flipped and its channel axes swapped; the runtime's own transposed
+ * convolution serves the rest.
  */
 
 import type { Value } from '#graph/value';

@@ -1,41 +1,41 @@
 /**
- * Gradient of a convolution with respect to its weight: im2col and a matrix product.
+ * Gradient of a convolution with respect to its weight: for every kernel tap one strided slice of the padded input and
+ * one matrix product that contracts pictures and pixels at once.
  *
  * dW[k, c, i, j] = sum over n, y, x of g[n, k, y, x] * xp[n, c, y*stride + i*dilation, x*stride + j*dilation], with xp
- * the padded input. Every tap (i, j) is one strided slice of xp.
+ * the padded input.
  */
 
-import { addDims, type Dim, mulDims } from '#graph/dim';
+import { addDims, type Dim, mulDims, productOf } from '#graph/dim';
 import type { Value } from '#graph/value';
 import type { ModelBuilder } from '../builder.ts';
 
 export function lowerConvWeightGrad(b: ModelBuilder, v: Value<'conv2dWeightGrad'>, inputs: readonly string[]): string {
   const { kernel, groups } = v.attrs;
-  const [x, g] = v.inputs as [Value, Value];
-  const [n, c] = [x.shape[0]!, x.shape[1] as number];
-  const [, k, oh, ow] = g.shape as [Dim, number, Dim, Dim];
-  const taps = kernel[0] * kernel[1];
-  const area = mulDims(oh, ow);
-  const columns = b.node('Concat', tapSlices(b, v, inputs[0]!, oh, ow), { axis: 1 });
-  // [n, taps * c, oh, ow] x [n, k, oh, ow] -> [taps * c, k], one product per picture and group, summed over pictures
-  const perGroup = groups === 1 ? [taps * c] : [taps, groups, c / groups];
-  const left = b.reshape(columns, [n, ...perGroup, area]);
-  if (groups === 1) {
-    const product = b.fused('FusedMatMul', [b.reshape(inputs[1]!, [n, k, area]), left], { transB: 1 });
-    const summed = b.node('ReduceSum', [product, b.ints([0])], { keepdims: 0 });
-    const split = b.reshape(summed, [k, kernel[0], kernel[1], c]);
-    return b.node('Transpose', [split], { perm: [0, 3, 1, 2] });
-  }
-  const grouped = b.node('Transpose', [left], { perm: [0, 2, 1, 3, 4] });
-  const columnsOf = b.reshape(grouped, [n, groups, (taps * c) / groups, area]);
-  const gradient = b.reshape(inputs[1]!, [n, groups, k / groups, area]);
-  const product = b.fused('FusedMatMul', [gradient, columnsOf], { transB: 1 });
-  const summed = b.node('ReduceSum', [product, b.ints([0])], { keepdims: 0 });
-  const split = b.reshape(summed, [k, kernel[0], kernel[1], c / groups]);
-  return b.node('Transpose', [split], { perm: [0, 3, 1, 2] });
+  const [n, c] = v.inputs[0]!.shape as [Dim, number, Dim, Dim];
+  const [, k, oh, ow] = v.inputs[1]!.shape as [Dim, number, Dim, Dim];
+  const positions = productOf([n, oh, ow]);
+  const rows = (channels: number): Dim[] =>
+    groups === 1 ? [channels, positions] : [groups, channels / groups, positions];
+  // Channels first, so that one contraction covers all pictures.
+  const [x, g] = inputs.map((name) => b.node('Transpose', [name], { perm: [1, 0, 2, 3] })) as [string, string];
+  const gradient = b.reshape(g, rows(k));
+  const products = tapSlices(b, v, x, oh, ow).map((tap) => {
+    const columns = b.reshape(tap, rows(c));
+    if (groups === 1) return b.node('Gemm', [gradient, columns], { transB: 1 });
+    return b.node('MatMul', [gradient, b.node('Transpose', [columns], { perm: [0, 2, 1] })]);
+  });
+  const size = k * (c / groups);
+  const stacked = b.node(
+    'Concat',
+    products.map((p) => b.reshape(p, [1, size])),
+    { axis: 0 },
+  );
+  const last = b.node('Transpose', [stacked], { perm: [1, 0] });
+  return b.reshape(last, [k, c / groups, kernel[0], kernel[1]]);
 }
 
-/** The part of the padded input that each kernel tap sees, row-major over taps; each [n, c, oh, ow]. */
+/** The part of the padded input that each kernel tap sees, row-major over taps; x is [c, n, h, w]. */
 function tapSlices(b: ModelBuilder, v: Value<'conv2dWeightGrad'>, x: string, oh: Dim, ow: Dim): string[] {
   const { kernel, stride, padding, dilation } = v.attrs;
   const [top, left, bottom, right] = padding;

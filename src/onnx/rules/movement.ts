@@ -77,26 +77,18 @@ function lowerSlice(b: ModelBuilder, v: Value<'slice'>, [x]: readonly string[]):
   ]);
 }
 
-/** Rows are added where their index points; another axis is moved to the front and back. */
+/**
+ * Rows are added where their index points, element by element: ScatterND would take whole rows, but its additions race
+ * on the CPU when an index repeats.
+ */
 function lowerGatherGrad(b: ModelBuilder, v: Value<'gatherGrad'>, [indices, updates]: readonly string[]): string {
   const { axis, size } = v.attrs;
   const [index, update] = v.inputs as [Value, Value];
-  const rank = index.shape.length;
-  const [before, after] = [update.shape.slice(0, axis), update.shape.slice(axis + rank)];
-  const rest = [...before, ...after];
+  const [before, after] = [update.shape.slice(0, axis), update.shape.slice(axis + index.shape.length)];
   const count = productOf(index.shape);
-  const front = [
-    ...index.shape.map((_, i) => axis + i),
-    ...before.map((_, i) => i),
-    ...after.map((_, i) => axis + rank + i),
-  ];
-  const moved = axis === 0 ? updates! : b.node('Transpose', [updates!], { perm: front });
-  const added = b.node(
-    'ScatterND',
-    [b.zeros(v.dtype, [size, ...rest]), b.reshape(indices!, [count, 1]), b.reshape(moved, [count, ...rest])],
-    { reduction: 'add' },
-  );
-  if (axis === 0) return added;
-  const back = [...before.map((_, i) => i + 1), 0, ...after.map((_, i) => 1 + before.length + i)];
-  return b.node('Transpose', [added], { perm: back });
+  const flat = [...before, count, ...after];
+  const aligned = [...before.map(() => 1), count, ...after.map(() => 1)];
+  const positions = b.node('Expand', [b.reshape(indices!, aligned), b.sizes(flat)]);
+  const zeros = b.zeros(v.dtype, [...before, size, ...after]);
+  return b.node('ScatterElements', [zeros, positions, b.reshape(updates!, flat)], { axis, reduction: 'add' });
 }

@@ -10,13 +10,10 @@ export type NormalisationOp = 'groupNorm' | 'layerNorm' | 'rmsNorm' | 'softmax' 
 export const normalisationRules: LoweringTable<NormalisationOp> = {
   groupNorm: lowerGroupNorm,
   layerNorm: (b, { attrs }, inputs) => b.node('LayerNormalization', inputs, { axis: -1, epsilon: float(attrs.eps) }),
-  rmsNorm: (b, v, [x, weight]) => {
-    const squares = b.node('ReduceMean', [b.node('Mul', [x!, x!]), b.ints([-1])], { keepdims: 1 });
-    const scale = b.node('Sqrt', [b.node('Add', [squares, b.filled(v.dtype, v.attrs.eps)])]);
-    return b.node('Mul', [b.node('Div', [x!, scale]), weight!]);
-  },
+  rmsNorm: (b, { attrs }, inputs) =>
+    b.node('SimplifiedLayerNormalization', inputs, { axis: -1, epsilon: float(attrs.eps) }),
   softmax: (b, { attrs }, [x]) => b.node('Softmax', [x!], { axis: attrs.axis }),
-  logSoftmax: (b, { attrs }, [x]) => b.node('LogSoftmax', [x!], { axis: attrs.axis }),
+  logSoftmax: lowerLogSoftmax,
 };
 
 /** Groups become the channels of an instance normalisation; the affine part follows per channel. */
@@ -33,4 +30,13 @@ function lowerGroupNorm(b: ModelBuilder, v: Value<'groupNorm'>, [x, weight, bias
   const perChannel: Dim[] = [channels, ...v.shape.slice(2).map(() => 1)];
   const scaled = b.node('Mul', [b.reshape(normal, v.shape), b.reshape(weight!, perChannel)]);
   return b.node('Add', [scaled, b.reshape(bias!, perChannel)]);
+}
+
+/** The GPU provider has no kernel of its own; three steps on the device beat a trip to the CPU. */
+function lowerLogSoftmax(b: ModelBuilder, { attrs }: Value<'logSoftmax'>, [x]: readonly string[]): string {
+  if (b.target === 'cpu') return b.node('LogSoftmax', [x!], { axis: attrs.axis });
+  const axes = b.ints([attrs.axis]);
+  const shifted = b.node('Sub', [x!, b.node('ReduceMax', [x!, axes], { keepdims: 1 })]);
+  const total = b.node('ReduceSum', [b.node('Exp', [shifted]), axes], { keepdims: 1 });
+  return b.node('Sub', [shifted, b.node('Log', [total])]);
 }

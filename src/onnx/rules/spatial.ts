@@ -1,7 +1,7 @@
 /** Pooling and resizing. */
 
-import { productOf } from '#graph/dim';
-import type { PoolAttrs } from '#graph/ops';
+import { type Dim, mulDims, productOf, sameShape } from '#graph/dim';
+import type { Pair, PoolAttrs } from '#graph/ops';
 import type { Value } from '#graph/value';
 import type { Attributes, ModelBuilder } from '../builder.ts';
 import type { LoweringTable } from '../rule.ts';
@@ -25,14 +25,7 @@ export const spatialRules: LoweringTable<SpatialOp> = {
   maxPool2d: (b, { attrs }, [x]) => b.node('MaxPool', [x!], window(attrs)),
   avgPool2dGrad: lowerAvgPoolGrad,
   maxPool2dGrad: lowerMaxPoolGrad,
-  resizeNearest: (b, { attrs: { scale } }, [x]) => {
-    const scales = b.floats([1, 1, scale[0], scale[1]]);
-    return b.node('Resize', [x!, '', scales], {
-      mode: 'nearest',
-      coordinate_transformation_mode: 'asymmetric',
-      nearest_mode: 'floor',
-    });
-  },
+  resizeNearest: (b, { attrs }, [x]) => upsample(b, x!, attrs.scale),
   resizeBilinear: (b, v, [x]) =>
     b.node('Resize', [x!, '', '', b.sizes(v.shape)], {
       mode: 'linear',
@@ -40,15 +33,32 @@ export const spatialRules: LoweringTable<SpatialOp> = {
     }),
 };
 
-/** Each gradient spread evenly over its window: a transposed convolution with a constant kernel, channel by channel. */
+/** Each gradient spread evenly over its window: copied where windows tile the input, otherwise added up. */
 function lowerAvgPoolGrad(b: ModelBuilder, v: Value<'avgPool2dGrad'>, [g]: readonly string[]): string {
   const { kernel, stride, padding } = v.attrs;
-  const [n, c, height, width] = v.shape;
-  const [, , oh, ow] = v.inputs[0]!.shape;
-  const planes = b.reshape(g!, [productOf([n!, c!]), 1, oh!, ow!]);
-  const weight = b.filled(v.dtype, 1 / (kernel[0] * kernel[1]), [1, 1, kernel[0], kernel[1]]);
+  const [n, c, oh, ow] = v.inputs[0]!.shape as [Dim, Dim, Dim, Dim];
+  const share = 1 / (kernel[0] * kernel[1]);
+  const tiled = [n, c, mulDims(oh, kernel[0]), mulDims(ow, kernel[1])];
+  if (
+    kernel[0] === stride[0] &&
+    kernel[1] === stride[1] &&
+    sameShape(tiled, v.shape) &&
+    padding.every((p) => p === 0)
+  ) {
+    return upsample(b, b.node('Mul', [g!, b.filled(v.dtype, share)]), kernel);
+  }
+  const planes = b.reshape(g!, [mulDims(n, c), 1, oh, ow]);
+  const weight = b.filled(v.dtype, share, [1, 1, kernel[0], kernel[1]]);
   const spread = b.node('ConvTranspose', [planes, weight], { strides: stride });
-  return b.reshape(cropOrPad(b, v, spread, padding), [n!, c!, height!, width!]);
+  return b.reshape(cropOrPad(b, v, spread, padding), v.shape);
+}
+
+function upsample(b: ModelBuilder, x: string, scale: Pair): string {
+  return b.node('Resize', [x, '', b.floats([1, 1, scale[0], scale[1]])], {
+    mode: 'nearest',
+    coordinate_transformation_mode: 'asymmetric',
+    nearest_mode: 'floor',
+  });
 }
 
 /** Cuts the padding off the front and fits the end to the size (windows may not reach the last rows). */
