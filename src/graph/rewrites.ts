@@ -25,11 +25,20 @@ function sameAs(v: Value, x: Value): Value | undefined {
 
 type BroadcastOp = BinaryOp | CompareOp | LogicalOp | 'where';
 
-/** Operands that are expanded first broadcast by themselves, unless nothing else gives the result its shape. */
+/** The smaller value that `x` repeats or wraps in axes of size one, if any. */
+function narrower(x: Value): Value | undefined {
+  if (x.op === 'expand') return x.inputs[0]!;
+  if (x.op === 'reshape' && x.inputs[0]!.shape.length === 0) return x.inputs[0]!;
+  if (x.op !== 'constant' || x.shape.length === 0 || x.shape.some((d) => d !== 1)) return undefined;
+  return b.constant({ ...x.attrs.tensor, shape: [] });
+}
+
+/** Operands broadcast by themselves, so they need not be widened first unless nothing else gives the result its shape. */
 function dropExpand(v: Value<BroadcastOp>): Value | undefined {
   for (const [i, x] of v.inputs.entries()) {
-    if (x.op !== 'expand') continue;
-    const inputs = v.inputs.map((y, j) => (j === i ? x.inputs[0]! : y));
+    const narrow = narrower(x);
+    if (!narrow) continue;
+    const inputs = v.inputs.map((y, j) => (j === i ? narrow : y));
     const shape = broadcastShapes(v.op, ...inputs.map((y) => y.shape));
     if (sameShape(shape, v.shape)) return make(v.op, inputs, v.attrs);
   }
@@ -42,6 +51,7 @@ function add(v: Value<'add'>): Value | undefined {
   if (uniform(x) === 0) return sameAs(v, y);
   if (y.op === 'neg') return b.sub(x, y.inputs[0]!);
   if (x.op === 'neg') return b.sub(y, x.inputs[0]!);
+  if (x === y) return b.mul(x, 2);
   return dropExpand(v);
 }
 

@@ -77,9 +77,9 @@ export function causalMask(dtype: DType, queries: Dim, keys: Dim): Value {
   return b.constant(tensor(dtype, [queries, keys], fillHost(dtype, queries * keys, at)));
 }
 
-/** softmax(scale q k^T + mask), [b, heads, t, s] */
+/** softmax(q k^T + mask), [b, heads, t, s], for queries that are scaled already */
 function probabilities(v: Value<'attention'>, q: Value, k: Value): Value {
-  let logits = b.mul(b.matmul(q, matrixTranspose(k)), v.attrs.scale);
+  let logits = b.matmul(q, matrixTranspose(k));
   if (v.inputs[3]) logits = b.add(logits, v.inputs[3]);
   if (v.attrs.causal) logits = b.add(logits, causalMask(v.dtype, v.shape[1]!, v.inputs[1]!.shape[1]!));
   return b.softmax(logits, 3);
@@ -133,12 +133,14 @@ export const contractionGradients: GradientRules<ContractionOp> = {
     const [q, k, values] = v.inputs as [Value, Value, Value];
     const { heads, scale } = v.attrs;
     const [q4, k4, v4, g4] = [q, k, values, g].map((t) => splitHeads(t, heads)) as [Value, Value, Value, Value];
-    const p = probabilities(v, q4, k4);
+    // Scaling the queries touches d/s as many elements as scaling the logits.
+    const scaled = b.mul(q4, scale);
+    const p = probabilities(v, scaled, k4);
     const rowSums = b.sum(b.mul(g4, splitHeads(v, heads)), [3], true);
     const dLogits = b.mul(p, b.sub(b.matmul(g4, matrixTranspose(v4)), rowSums));
     return [
       () => mergeHeads(b.mul(b.matmul(dLogits, k4), scale), q),
-      () => mergeHeads(b.mul(b.matmul(matrixTranspose(dLogits), q4), scale), k),
+      () => mergeHeads(b.matmul(matrixTranspose(dLogits), scaled), k),
       () => mergeHeads(b.matmul(matrixTranspose(p), g4), values),
       () => dLogits,
     ];

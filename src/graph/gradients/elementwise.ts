@@ -43,11 +43,11 @@ function geluTanhSlope(x: Value): Value {
   return b.mul(b.add(b.add(t, 1), bend), 0.5);
 }
 
-/** s (1 + c x (1 - s)) with s = sigmoid(c x), the slope of x sigmoid(c x) */
-function gatedSlope(x: Value, c: number): Value {
-  const scaled = c === 1 ? x : b.mul(x, c);
-  const s = b.sigmoid(scaled);
-  return b.mul(s, b.add(b.mul(scaled, b.sub(1, s)), 1));
+/** Slope of y = x s with s = sigmoid(c x): s + c y (1 - s), which is exact where s is 0 or 1. */
+function gatedSlope(x: Value, y: Value, c: number): Value {
+  const times = (a: Value): Value => (c === 1 ? a : b.mul(a, c));
+  const s = b.sigmoid(times(x));
+  return b.add(s, b.mul(times(y), b.sub(1, s)));
 }
 
 function powBase(x: Value, exponent: Value, g: Value): Value {
@@ -74,10 +74,10 @@ export const elementwiseGradients: GradientRules<ElementwiseOp> = {
   erf: unary((x, _v, g) => b.mul(b.mul(g, 2 / Math.sqrt(Math.PI)), b.exp(b.neg(b.mul(x, x))))),
   floor: noGradient,
   relu: unary((x, _v, g) => b.where(b.greater(x, 0), g, 0)),
-  silu: unary((x, _v, g) => b.mul(g, gatedSlope(x, 1))),
+  silu: unary((x, v, g) => b.mul(g, gatedSlope(x, v, 1))),
   gelu: unary((x, _v, g) => b.mul(g, geluSlope(x))),
   geluTanh: unary((x, _v, g) => b.mul(g, geluTanhSlope(x))),
-  quickGelu: unary((x, _v, g) => b.mul(g, gatedSlope(x, QUICK))),
+  quickGelu: unary((x, v, g) => b.mul(g, gatedSlope(x, v, QUICK))),
   softplus: unary((x, _v, g) => b.mul(g, b.sigmoid(x))),
   logicalNot: noGradient,
   stopGradient: noGradient,
