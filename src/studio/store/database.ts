@@ -1,0 +1,146 @@
+/**
+ * The embedded database: SQLite through libsql, synchronous, behind the few calls that the studio uses.
+ *
+ * Journal in WAL mode with `synchronous = NORMAL`: a killed process loses nothing that was committed; a power cut may
+ * lose the last commits but never corrupts (sqlite.org/wal.html). Pictures are files of their own and survive both.
+ * libsql's binding aborts the process on a boolean parameter, so values are converted before they reach it.
+ */
+
+import Libsql from 'libsql';
+import { DarkroomError } from '#core/errors';
+
+export type SqlValue = string | number | boolean | null | undefined;
+export type SqlParams = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
+export type SqlRow = Record<string, string | number | null>;
+
+export interface Database {
+  /** Statements without parameters, for schema changes. */
+  exec(sql: string): void;
+  /** Rows changed. */
+  run(sql: string, params?: SqlParams): number;
+  get<T = SqlRow>(sql: string, params?: SqlParams): T | undefined;
+  all<T = SqlRow>(sql: string, params?: SqlParams): T[];
+  /** Runs `work` in one write transaction; a throw rolls it back. Nested calls join the outer one. */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+
+export interface OpenOptions {
+  /** Milliseconds to wait for another process's write; default 5,000. */
+  readonly busyTimeout?: number;
+}
+
+/**
+ * Opens or creates a database file (`:memory:` for none).
+ * @throws DarkroomError `store.*`: not-a-database, disk-full, read-only, busy, io
+ */
+export function openDatabase(path: string, options: OpenOptions = {}): Database {
+  try {
+    const connection = new Libsql(path, { timeout: options.busyTimeout ?? 5000 });
+    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON');
+    return new SqliteDatabase(connection, path);
+  } catch (error) {
+    throw storeError(error, path);
+  }
+}
+
+type Connection = InstanceType<typeof Libsql>;
+type Statement = ReturnType<Connection['prepare']>;
+
+class SqliteDatabase implements Database {
+  readonly #connection: Connection;
+  readonly #path: string;
+  readonly #statements = new Map<string, Statement>();
+  #depth = 0;
+
+  constructor(connection: Connection, path: string) {
+    this.#connection = connection;
+    this.#path = path;
+  }
+
+  exec(sql: string): void {
+    this.#guard(() => this.#connection.exec(sql));
+  }
+
+  run(sql: string, params: SqlParams = []): number {
+    return this.#guard(() => this.#prepare(sql).run(bindable(params)).changes);
+  }
+
+  get<T>(sql: string, params: SqlParams = []): T | undefined {
+    return this.all<T>(sql, params)[0];
+  }
+
+  all<T>(sql: string, params: SqlParams = []): T[] {
+    return this.#guard(() => this.#prepare(sql).all(bindable(params)) as T[]);
+  }
+
+  transaction<T>(work: () => T): T {
+    if (this.#depth > 0) return work();
+    this.exec('BEGIN IMMEDIATE');
+    this.#depth++;
+    try {
+      const result = work();
+      this.exec('COMMIT');
+      return result;
+    } catch (error) {
+      // SQLite has rolled back by itself after a full disk or an I/O error.
+      if (this.#connection.inTransaction) this.exec('ROLLBACK');
+      throw error;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  close(): void {
+    this.#statements.clear();
+    if (this.#connection.open) this.#connection.close();
+  }
+
+  #prepare(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#connection.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw storeError(error, this.#path);
+    }
+  }
+}
+
+type Bindable = string | number | null;
+
+function bindable(params: SqlParams): Bindable[] | Record<string, Bindable> {
+  if (Array.isArray(params)) return params.map(bindableValue);
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, bindableValue(value)]));
+}
+
+function bindableValue(value: SqlValue): Bindable {
+  if (value === undefined) return null;
+  return typeof value === 'boolean' ? Number(value) : value;
+}
+
+const remedies: readonly (readonly [code: string, kind: string, sentence: string])[] = [
+  ['SQLITE_FULL', 'disk-full', 'the disk is full; free some space and try again'],
+  ['SQLITE_NOTADB', 'not-a-database', 'it is not a Darkroom database; move it away to start a new one'],
+  ['SQLITE_CORRUPT', 'corrupt', 'it is damaged; move it away and run `darkroom library rebuild`'],
+  ['SQLITE_READONLY', 'read-only', 'it cannot be written; check the permissions of the data folder'],
+  ['SQLITE_BUSY', 'busy', 'another process holds it; stop the other Darkroom first'],
+  ['SQLITE_IOERR', 'io', 'the disk reports an error'],
+  ['SQLITE_CANTOPEN', 'cannot-open', 'it cannot be opened; check that the data folder exists and can be written'],
+];
+
+function storeError(error: unknown, path: string): Error {
+  const code = (error as { code?: unknown }).code;
+  const message = error instanceof Error ? error.message : String(error);
+  if (message.includes('Unable to open connection')) return storeError({ code: 'SQLITE_CANTOPEN' }, path);
+  const remedy = remedies.find(([prefix]) => typeof code === 'string' && code.startsWith(prefix));
+  if (!remedy) return error instanceof Error ? error : new DarkroomError('store.failed', message);
+  return new DarkroomError(`store.${remedy[1]}`, `Database ${path}: ${remedy[2]}.`, { cause: error });
+}

@@ -1,0 +1,176 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Database, openDatabase } from './database.ts';
+import { idPattern, newId } from './id.ts';
+import { lockFolder } from './lock.ts';
+import { migrate, schemaVersion } from './migrate.ts';
+import { migrations } from './migrations.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'darkroom-store-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('database', () => {
+  it('binds booleans, null and undefined, and hands rows back plain', () => {
+    const db = openDatabase(join(folder, 'a.db'));
+    db.exec('CREATE TABLE t (a, b, c, d)');
+    expect(db.run('INSERT INTO t VALUES (?, ?, ?, ?)', [true, null, undefined, 'x'])).toBe(1);
+    expect(db.get('SELECT * FROM t WHERE d = :d', { d: 'x' })).toEqual({ a: 1, b: null, c: null, d: 'x' });
+    expect(db.get('SELECT * FROM t WHERE d = ?', ['y'])).toBeUndefined();
+    db.close();
+  });
+
+  it('rolls a transaction back when it throws, the nested part included', () => {
+    const db = openDatabase(':memory:');
+    db.exec('CREATE TABLE t (a)');
+    const fail = () =>
+      db.transaction(() => {
+        db.run('INSERT INTO t VALUES (1)');
+        db.transaction(() => db.run('INSERT INTO t VALUES (2)'));
+        throw new Error('no');
+      });
+    expect(fail).toThrow('no');
+    expect(db.all('SELECT * FROM t')).toEqual([]);
+    db.transaction(() => db.run('INSERT INTO t VALUES (3)'));
+    expect(db.all('SELECT a FROM t')).toEqual([{ a: 3 }]);
+  });
+
+  it('says what is wrong with a file that is no database, and with a folder that is not there', () => {
+    writeFileSync(join(folder, 'b.db'), 'not a database at all '.repeat(100));
+    expect(() => openDatabase(join(folder, 'b.db'))).toThrow(expect.objectContaining({ code: 'store.not-a-database' }));
+    expect(() => openDatabase(join(folder, 'no/c.db'))).toThrow(expect.objectContaining({ code: 'store.cannot-open' }));
+  });
+
+  it('reports a full database as a full disk and stays usable', () => {
+    const db = openDatabase(join(folder, 'full.db'));
+    db.exec('CREATE TABLE t (a)');
+    const pages = db.get<{ page_count: number }>('PRAGMA page_count')!.page_count;
+    db.all(`PRAGMA max_page_count = ${pages}`);
+    const fill = () => db.transaction(() => db.run('INSERT INTO t VALUES (?)', ['x'.repeat(100_000)]));
+    expect(fill).toThrow(expect.objectContaining({ code: 'store.disk-full' }));
+    expect(db.all('SELECT * FROM t')).toEqual([]);
+    db.all('PRAGMA max_page_count = 100000');
+    expect(db.transaction(() => db.run('INSERT INTO t VALUES (1)'))).toBe(1);
+    db.close();
+  });
+});
+
+/** Rows as each version could hold them; added right after the step to that version. */
+const rowsOfVersion: Record<number, (db: Database) => void> = {
+  1: (db) => {
+    db.run(`INSERT INTO settings VALUES ('a', '1')`);
+    db.run(`INSERT INTO users VALUES ('ann', 'admin', NULL, 1)`);
+    db.run(
+      `INSERT INTO jobs (id, user, state, priority, position, request, inputs, total, created_at)
+       VALUES ('j', 'ann', 'queued', 0, 1, '{}', '{}', 2, 5)`,
+    );
+  },
+  2: (db) => {
+    db.run(
+      `INSERT INTO images (id, user, path, format, bytes, width, height, created_at, prompt, negative_prompt, infotext)
+       VALUES ('i', 'ann', 'p', 'png', 1, 8, 8, 1, 'a red fox', '', '')`,
+    );
+    db.run(`INSERT INTO image_tags VALUES ('i', 'animal')`);
+  },
+  3: (db) => {
+    db.run(`INSERT INTO models (id, path, root, kind, name, bytes, modified_at, description, added_at)
+      VALUES ('m', '/m', '/', 'checkpoint', 'm', 1, 1, '{}', 1)`);
+  },
+};
+
+describe('migrations', () => {
+  it.each(migrations.map((m) => m.version))('walks from version %i to the newest and keeps every row', (version) => {
+    const file = join(folder, `v${version}.db`);
+    const db = openDatabase(file);
+    for (let step = 1; step <= version; step++) {
+      migrate(db, migrations.slice(0, step));
+      rowsOfVersion[step]!(db);
+    }
+    const counts = tableCounts(db);
+    migrate(db, migrations, { file });
+    expect(schemaVersion(db)).toBe(migrations.length);
+    expect(tableCounts(db)).toMatchObject(counts);
+    expect(schemaOf(db)).toEqual(freshSchema());
+    expect(existsSync(`${file}.v${version}.bak`)).toBe(version < migrations.length);
+    if (version >= 2) expect(db.all("SELECT rowid FROM images_text WHERE images_text MATCH 'fox'")).toHaveLength(1);
+    db.close();
+  });
+
+  it('has a row for every version in this test', () => {
+    expect(Object.keys(rowsOfVersion).map(Number)).toEqual(migrations.map((m) => m.version));
+  });
+
+  it('leaves a file of a newer version alone', () => {
+    const db = openDatabase(':memory:');
+    db.exec(`PRAGMA user_version = ${migrations.length + 1}`);
+    expect(() => migrate(db, migrations)).toThrow(expect.objectContaining({ code: 'store.too-new' }));
+    expect(schemaVersion(db)).toBe(migrations.length + 1);
+  });
+
+  it('a step that fails leaves the version before it', () => {
+    const db = openDatabase(':memory:');
+    const steps = [
+      { version: 1, about: '', sql: 'CREATE TABLE a (x)' },
+      { version: 2, about: '', sql: 'CREATE TABLE b (x); CREATE TABLE a (x)' },
+    ];
+    expect(() => migrate(db, steps)).toThrow();
+    expect(schemaVersion(db)).toBe(1);
+    expect(schemaOf(db)).toEqual(['CREATE TABLE a (x)']);
+  });
+});
+
+function freshSchema(): string[] {
+  const db = openDatabase(':memory:');
+  migrate(db, migrations);
+  return schemaOf(db);
+}
+
+function schemaOf(db: Database): string[] {
+  return db
+    .all<{ sql: string }>('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name')
+    .map((row) => row.sql);
+}
+
+function tableCounts(db: Database): Record<string, number> {
+  const names = db.all<{ name: string }>(
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%\\_%' ESCAPE '\\'",
+  );
+  return Object.fromEntries(
+    names.map(({ name }) => [name, db.get<{ n: number }>(`SELECT count(*) AS n FROM ${name}`)!.n]),
+  );
+}
+
+describe('folder lock', () => {
+  it('refuses a second holder and names the first', () => {
+    const lock = lockFolder(folder);
+    expect(() => lockFolder(folder)).toThrow(new RegExp(`process ${process.pid}`));
+    lock.release();
+    lockFolder(folder).release();
+  });
+
+  it('is free again after its holder was killed', async () => {
+    const script = `import { lockFolder } from ${JSON.stringify(new URL('./lock.ts', import.meta.url).href)};
+      lockFolder(${JSON.stringify(folder)}); console.log('locked'); setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    expect(() => lockFolder(folder)).toThrow(expect.objectContaining({ code: 'folder.locked' }));
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+    lockFolder(folder).release();
+  });
+});
+
+describe('ids', () => {
+  it('sort by time and fit their pattern', () => {
+    const ids = [1, 2, 1_700_000_000_000, 1_700_000_000_001].map((t) => newId(t));
+    expect([...ids].sort()).toEqual(ids);
+    for (const id of ids) expect(id).toMatch(new RegExp(`^${idPattern}$`));
+    expect(new Set(Array.from({ length: 1000 }, () => newId(5))).size).toBe(1000);
+  });
+});
