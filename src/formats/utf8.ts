@@ -65,27 +65,25 @@ export function invalidUtf8At(bytes: Uint8Array): number {
 
 /** Decodes UTF-8; throws `utf8.invalid` with the byte offset. A byte order mark is kept as a character. */
 export function decodeUtf8(bytes: Uint8Array): string {
-  const chunks: string[] = [];
-  let units: number[] = [];
+  let text = '';
   for (let i = 0; i < bytes.length; ) {
+    // Runs of ASCII, in portions: String.fromCharCode takes its units as arguments.
+    let end = i;
+    while (end < bytes.length && end < i + 4096 && bytes[end]! < 0x80) end++;
+    text += String.fromCharCode(...bytes.subarray(i, end));
+    i = end;
+    if (i === bytes.length || bytes[i]! < 0x80) continue;
     const length = sequenceLength(bytes, i);
     if (length === 0) {
       const got = bytes[i]!.toString(16).padStart(2, '0');
       throw new DarkroomError('utf8.invalid', `expected UTF-8 text, got byte 0x${got} at offset ${i}`);
     }
-    let c = length === 1 ? bytes[i]! : bytes[i]! & (0x7f >> length);
+    let c = bytes[i]! & (0x7f >> length);
     for (let k = 1; k < length; k++) c = (c << 6) | (bytes[i + k]! & 63);
-    if (c > 0xffff) units.push(0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
-    else units.push(c);
+    text += String.fromCodePoint(c);
     i += length;
-    // String.fromCharCode takes its units as arguments, so they go in bounded portions.
-    if (units.length >= 8192) {
-      chunks.push(String.fromCharCode(...units));
-      units = [];
-    }
   }
-  chunks.push(String.fromCharCode(...units));
-  return chunks.join('');
+  return text;
 }
 
 /** One character a byte, U+0000 to U+00FF. */
