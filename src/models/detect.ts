@@ -160,9 +160,9 @@ function unetOf(tensors: TensorTable): { family: string | undefined; variant: st
   const prefix = unetPrefixes.find((p) => isLdmUNet(below(tensors, p)) || isDiffusersUNet(below(tensors, p)));
   if (prefix === undefined) return undefined;
   const unet = below(tensors, prefix);
-  const input = (unet.get('input_blocks.0.0.weight') ?? unet.get('conv_in.weight'))!;
+  const input = unet.get('input_blocks.0.0.weight') ?? unet.get('conv_in.weight');
   const label = (unet.get('label_emb.0.0.weight') ?? unet.get('add_embedding.linear_1.weight'))?.shape[1];
-  return { family: familyOf(unet, label), variant: variantOf(input.shape[1]!, label) };
+  return { family: familyOf(unet, label), variant: variantOf(input?.shape[1] ?? 4, label) };
 }
 
 /** SD1 projects by 1x1 convolutions; SDXL has a label embedding, and so have SD2's unCLIP models, by their widths. */

@@ -20,6 +20,10 @@ export class Fields {
     return this.raw(name) !== undefined;
   }
 
+  names(): string[] {
+    return Object.keys(this.#value);
+  }
+
   raw(name: string): unknown {
     const value = Object.hasOwn(this.#value, name) ? this.#value[name] : undefined;
     return value === null ? undefined : value;

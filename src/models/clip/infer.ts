@@ -1,8 +1,8 @@
 /** The sizes of a CLIP text encoder (transformers' names) from the names and shapes of its tensors. */
 
 import { ModelFileError } from '../model-error.ts';
-import { countNumbered, type TensorTable } from '../tensor-table.ts';
-import type { ClipTextConfig } from './config.ts';
+import { commonRows, countIndexed, hasBelow, type TensorTable } from '../tensor-table.ts';
+import { type ClipTextConfig, clipL } from './config.ts';
 
 /** What shapes do not tell; heads default to one for every 64 channels, as in every published CLIP. */
 export interface ClipHints {
@@ -12,22 +12,16 @@ export interface ClipHints {
 
 /** `text_model.` where the names have it, otherwise empty; undefined when this is no CLIP text encoder. */
 export function clipPrefix(tensors: TensorTable): string | undefined {
-  return ['text_model.', ''].find((p) => tensors.has(`${p}embeddings.token_embedding.weight`));
+  const telling = ['embeddings.token_embedding.', 'encoder.layers.0.self_attn.q_proj.'];
+  return ['text_model.', ''].find((p) => telling.some((t) => hasBelow(tensors, p + t)));
 }
 
-/** Reads the sizes from names without the component's prefix. */
+/** Reads the sizes from names without the component's prefix; for missing tensors, CLIP ViT-L/14's. */
 export function inferClip(tensors: TensorTable, { heads, activation = 'quickGelu' }: ClipHints = {}): ClipTextConfig {
-  const prefix = clipPrefix(tensors);
-  const table = tensors.get(`${prefix}embeddings.token_embedding.weight`);
-  const positions = tensors.get(`${prefix}embeddings.position_embedding.weight`);
-  const mlp = tensors.get(`${prefix}encoder.layers.0.mlp.fc1.weight`);
-  if (prefix === undefined || !table || !positions || !mlp) {
-    throw new ModelFileError(
-      'incomplete-text-encoder',
-      'the embeddings or the first layer of the text encoder are missing',
-    );
-  }
-  const width = table.shape[1]!;
+  const model = clipPrefix(tensors) ?? '';
+  const layer = `${model}encoder.layers.0`;
+  const norms = ['layer_norm1', 'layer_norm2'].flatMap((n) => [`${layer}.${n}.weight`, `${layer}.${n}.bias`]);
+  const width = commonRows(tensors, [...norms, `${model}final_layer_norm.weight`]) ?? clipL.width;
   if (heads === undefined && width % 64 !== 0) {
     throw new ModelFileError(
       'unknown-heads',
@@ -36,12 +30,12 @@ export function inferClip(tensors: TensorTable, { heads, activation = 'quickGelu
     );
   }
   return {
-    vocabSize: table.shape[0]!,
-    positions: positions.shape[0]!,
+    vocabSize: tensors.get(`${model}embeddings.token_embedding.weight`)?.shape[0] ?? clipL.vocabSize,
+    positions: tensors.get(`${model}embeddings.position_embedding.weight`)?.shape[0] ?? clipL.positions,
     width,
-    layers: countNumbered(tensors, `${prefix}encoder.layers.`, '.layer_norm1.weight'),
+    layers: countIndexed(tensors, `${model}encoder.layers.`),
     heads: heads ?? width / 64,
-    mlpWidth: mlp.shape[0]!,
+    mlpWidth: commonRows(tensors, [`${layer}.mlp.fc1.bias`, `${layer}.mlp.fc1.weight`]) ?? 4 * width,
     activation,
   };
 }

@@ -1,7 +1,7 @@
 /** Fresh weights for training from scratch, from a given source of random numbers. */
 
 import { f32, type HostTensor, sizeOf } from '#core/tensor';
-import type { DeclaredParameter, Initializer } from './scope.ts';
+import type { Initializer } from './scope.ts';
 
 export interface RandomNumbers {
   /** On [0, 1). */
@@ -27,9 +27,4 @@ export function initialValue(shape: readonly number[], initializer: Initializer,
       break;
   }
   return f32(shape, data);
-}
-
-/** Values of every declared parameter by name, drawn in the order of declaration. */
-export function initialize(declared: readonly DeclaredParameter[], random: RandomNumbers): Map<string, HostTensor> {
-  return new Map(declared.map((p) => [p.name, initialValue(p.shape, p.initializer, random)]));
 }

@@ -1,7 +1,7 @@
 /** The sizes of a U-Net from the names and shapes of its tensors, so that merges and odd sizes need no table. */
 
 import { ModelFileError } from '../model-error.ts';
-import { countNumbered, type TensorTable } from '../tensor-table.ts';
+import { commonRows, countIndexed, hasBelow, type TensorTable } from '../tensor-table.ts';
 import type { UNetConfig } from './config.ts';
 
 /** What shapes do not tell. */
@@ -21,19 +21,17 @@ interface Outline {
   readonly levels: readonly (readonly Layer[])[];
   readonly midDepth: number;
   readonly inputKey: string;
-  readonly outputKey: string;
+  readonly output: string;
 }
 
 /** Whether these are a U-Net's tensors under LDM's names (prefix taken off). */
 export function isLdmUNet(tensors: TensorTable): boolean {
-  return tensors.has('input_blocks.0.0.weight') && tensors.has('time_embed.0.weight') && tensors.has('out.2.weight');
+  return hasBelow(tensors, 'input_blocks.') && hasBelow(tensors, 'output_blocks.');
 }
 
 /** Whether these are a U-Net's tensors under diffusers' names (prefix taken off). */
 export function isDiffusersUNet(tensors: TensorTable): boolean {
-  return (
-    tensors.has('time_embedding.linear_1.weight') && tensors.has('conv_in.weight') && tensors.has('conv_out.weight')
-  );
+  return hasBelow(tensors, 'down_blocks.') && hasBelow(tensors, 'up_blocks.');
 }
 
 /** Reads the sizes from LDM or diffusers names without prefix. */
@@ -47,8 +45,8 @@ export function inferUNet(tensors: TensorTable, rule: HeadRule): UNetConfig {
     if (layers.length !== layersPerBlock || !even) throw unevenLevel(level, layers, layersPerBlock);
   }
   return {
-    inChannels: tensors.get(outline.inputKey)!.shape[1]!,
-    outChannels: tensors.get(outline.outputKey)!.shape[0]!,
+    inChannels: tensors.get(outline.inputKey)?.shape[1] ?? 4,
+    outChannels: commonRows(tensors, [`${outline.output}.weight`, `${outline.output}.bias`]) ?? 4,
     blockChannels,
     layersPerBlock,
     transformerDepth,
@@ -86,35 +84,42 @@ export function hasLinearProjection(tensors: TensorTable): boolean {
   return false;
 }
 
-const depthBelow = (tensors: TensorTable, stem: string): number =>
-  countNumbered(tensors, `${stem}.transformer_blocks.`, '.norm1.weight');
+const depthBelow = (tensors: TensorTable, stem: string): number => countIndexed(tensors, `${stem}.transformer_blocks.`);
+
+const ldmResnet = ['in_layers.2.bias', 'emb_layers.1.bias', 'out_layers.0.weight', 'out_layers.3.bias'];
+const diffusersResnet = ['conv1.bias', 'time_emb_proj.bias', 'norm2.weight', 'conv2.bias'];
+
+function channelsOf(tensors: TensorTable, resnet: string, parts: readonly string[]): number {
+  const names = parts.map((part) => `${resnet}.${part}`);
+  const channels = commonRows(tensors, names);
+  if (channels !== undefined) return channels;
+  throw new ModelFileError('incomplete-unet', `none of ${names.join(', ')} is there: the U-Net lacks a block`);
+}
 
 function ldmOutline(tensors: TensorTable): Outline {
   const levels: Layer[][] = [[]];
-  for (let i = 1; ; i++) {
-    const conv = tensors.get(`input_blocks.${i}.0.out_layers.3.weight`);
-    if (conv) levels.at(-1)!.push({ channels: conv.shape[0]!, depth: depthBelow(tensors, `input_blocks.${i}.1`) });
-    else if (tensors.has(`input_blocks.${i}.0.op.weight`)) levels.push([]);
-    else break;
+  const blocks = countIndexed(tensors, 'input_blocks.');
+  for (let i = 1; i < blocks; i++) {
+    if (hasBelow(tensors, `input_blocks.${i}.0.op.`)) levels.push([]);
+    else {
+      const channels = channelsOf(tensors, `input_blocks.${i}.0`, ldmResnet);
+      levels.at(-1)!.push({ channels, depth: depthBelow(tensors, `input_blocks.${i}.1`) });
+    }
   }
-  const inputKey = 'input_blocks.0.0.weight';
-  return checked({ levels, midDepth: depthBelow(tensors, 'middle_block.1'), inputKey, outputKey: 'out.2.weight' });
+  const midDepth = depthBelow(tensors, 'middle_block.1');
+  return checked({ levels, midDepth, inputKey: 'input_blocks.0.0.weight', output: 'out.2' });
 }
 
 function diffusersOutline(tensors: TensorTable): Outline {
-  const levels: Layer[][] = [];
-  for (let level = 0; tensors.has(`down_blocks.${level}.resnets.0.conv2.weight`); level++) {
+  const levels = Array.from({ length: countIndexed(tensors, 'down_blocks.') }, (_, level) => {
     const stem = `down_blocks.${level}`;
-    const layers = countNumbered(tensors, `${stem}.resnets.`, '.conv2.weight');
-    levels.push(
-      Array.from({ length: layers }, (_, j) => ({
-        channels: tensors.get(`${stem}.resnets.${j}.conv2.weight`)!.shape[0]!,
-        depth: depthBelow(tensors, `${stem}.attentions.${j}`),
-      })),
-    );
-  }
+    return Array.from({ length: countIndexed(tensors, `${stem}.resnets.`) }, (_, j) => ({
+      channels: channelsOf(tensors, `${stem}.resnets.${j}`, diffusersResnet),
+      depth: depthBelow(tensors, `${stem}.attentions.${j}`),
+    }));
+  });
   const midDepth = depthBelow(tensors, 'mid_block.attentions.0');
-  return checked({ levels, midDepth, inputKey: 'conv_in.weight', outputKey: 'conv_out.weight' });
+  return checked({ levels, midDepth, inputKey: 'conv_in.weight', output: 'conv_out' });
 }
 
 function checked(outline: Outline): Outline {

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { describeFile } from './detect.ts';
+import type { TensorTable } from './tensor-table.ts';
+
+function table(shapes: Record<string, readonly number[]>): TensorTable {
+  return new Map(Object.entries(shapes).map(([name, shape]) => [name, { dtype: 'f16', shape }]));
+}
+
+function keys(name: string): Record<string, readonly number[]> {
+  const url = new URL(`../../test/goldens/data/models/keys/${name}.json`, import.meta.url);
+  return Object.fromEntries(JSON.parse(readFileSync(url, 'utf8')) as [string, number[]][]);
+}
+
+const only = (shapes: Record<string, readonly number[]>, prefix: string): Record<string, readonly number[]> =>
+  Object.fromEntries(
+    Object.entries(shapes).flatMap(([n, s]) => (n.startsWith(prefix) ? [[n.slice(prefix.length), s]] : [])),
+  );
+
+const lora = (module: string, width: number): Record<string, readonly number[]> => ({
+  [`${module}.alpha`]: [],
+  [`${module}.lora_down.weight`]: [4, width],
+  [`${module}.lora_up.weight`]: [320, 4],
+});
+
+const kohyaCross = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k';
+const peftCross = 'unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k';
+
+describe('describeFile', () => {
+  it.each<[string, Record<string, readonly number[]>, string]>([
+    ['SD 1.5', keys('sd15.single'), 'a Stable Diffusion 1 checkpoint'],
+    ['SD 1.5 inpainting', keys('sd15-inpaint.single'), 'a Stable Diffusion 1 inpaint checkpoint'],
+    ['SD 2.1', keys('sd21-v.single'), 'a Stable Diffusion 2 checkpoint'],
+    ['SDXL', keys('sdxl-base.single'), 'an SDXL checkpoint'],
+    ['a bare U-Net', only(keys('sd15.single'), 'model.diffusion_model.'), 'a Stable Diffusion 1 U-Net'],
+    ['a bare SDXL U-Net', only(keys('sdxl-base.single'), 'model.diffusion_model.'), 'an SDXL U-Net'],
+    ['a ControlNet', keys('controlnet-sd15.single'), 'a ControlNet for Stable Diffusion 1'],
+    [
+      'a bare ControlNet',
+      only(keys('controlnet-sd15.single'), 'control_model.'),
+      'a ControlNet for Stable Diffusion 1',
+    ],
+    ['a text encoder', only(keys('sd15.single'), 'cond_stage_model.transformer.'), 'a text encoder'],
+    ['a kohya LoRA', lora(kohyaCross, 768), 'a LoRA for Stable Diffusion 1'],
+    ['a kohya LoRA for SDXL', lora(kohyaCross, 2048), 'a LoRA for SDXL'],
+    [
+      'a peft LoRA',
+      { [`${peftCross}.lora_A.weight`]: [4, 1024], [`${peftCross}.lora_B.weight`]: [320, 4] },
+      'a LoRA for Stable Diffusion 2',
+    ],
+    ['a LoHa', { 'lora_unet_mid.hada_w1_a': [8, 4], 'lora_unet_mid.hada_w1_b': [4, 8] }, 'a LoRA'],
+    ['an embedding', { emb_params: [3, 768] }, 'a textual inversion embedding for Stable Diffusion 1'],
+    ['an SDXL embedding', { clip_l: [2, 768], clip_g: [2, 1280] }, 'a textual inversion embedding for SDXL'],
+    ['a diffusers embedding', { '<toy>': [768] }, 'a textual inversion embedding for Stable Diffusion 1'],
+    [
+      'a hypernetwork',
+      { '768.0.linear.0.weight': [1536, 768], '768.1.linear.0.weight': [1536, 768] },
+      'a hypernetwork',
+    ],
+    [
+      'an IP adapter',
+      { 'ip_adapter.1.to_k_ip.weight': [320, 768], 'image_proj.proj.weight': [3072, 1024] },
+      'an IP adapter for Stable Diffusion 1',
+    ],
+    [
+      'a T2I adapter',
+      { 'body.0.block1.weight': [320, 320, 3, 3], 'conv_in.weight': [320, 192, 3, 3] },
+      'a T2I adapter',
+    ],
+    ['TAESD', { '0.weight': [64, 3, 3, 3], '1.conv.0.weight': [64, 64, 3, 3] }, 'a tiny autoencoder (TAESD)'],
+    ['ESRGAN', { 'conv_first.weight': [64, 3, 3, 3], 'body.0.rdb1.conv1.weight': [32, 64, 3, 3] }, 'an upscaler'],
+    ['anything else', { 'layer1.weight': [3, 3] }, 'a file of unknown kind'],
+    ['nothing', {}, 'a file of unknown kind'],
+  ])('names %s', (_, shapes, title) => {
+    expect(describeFile(table(shapes)).title).toBe(title);
+  });
+
+  it('counts the tensors and parameters of each part', () => {
+    const { parts } = describeFile(table(keys('sd15.single')));
+    expect(parts.find((p) => p.name === 'model.diffusion_model')).toEqual({
+      name: 'model.diffusion_model',
+      tensors: 686,
+      parameters: 859_520_964,
+      dtypes: ['f16'],
+    });
+    expect(parts.find((p) => p.name === 'first_stage_model')).toMatchObject({ tensors: 248, parameters: 83_653_863 });
+  });
+});

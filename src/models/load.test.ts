@@ -1,0 +1,279 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { WeightRange } from '#engine/backend';
+import { type ByteSource, bytesSource } from '#formats/byte-source';
+import { CheckpointError, loadCheckpoint } from './load.ts';
+import { ModelFileError } from './model-error.ts';
+import type { ModelFiles } from './model-files.ts';
+import { type Sd1Config, sd15 } from './sd1/config.ts';
+import { embeddedConfig } from './sd1/embedded.ts';
+import { sd1SingleFile } from './sd1/family.ts';
+
+type Shapes = Record<string, readonly number[]>;
+
+/** A safetensors file whose header is real and whose data cannot be read: loading must not read any. */
+function headerOnly(shapes: Shapes, metadata: Record<string, string> = {}, dtype = 'F16'): ByteSource {
+  let end = 0;
+  const entries = Object.entries(shapes).map(([name, shape]) => {
+    const start = end;
+    end += shape.reduce((a, b) => a * b, dtype === 'F16' ? 2 : 1);
+    return [name, { dtype, shape, data_offsets: [start, end] }];
+  });
+  const json = new TextEncoder().encode(JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) }));
+  const head = new Uint8Array(8 + json.length);
+  new DataView(head.buffer).setBigUint64(0, BigInt(json.length), true);
+  head.set(json, 8);
+  return { ...bytesSource('model.safetensors', head), size: head.length + end };
+}
+
+function fileSystem(contents: Record<string, ByteSource | string>): ModelFiles {
+  const get = (path: string): ByteSource | string => {
+    const found = contents[path];
+    if (found === undefined) throw new Error(`no file ${path}`);
+    return found;
+  };
+  return {
+    exists: async (path) => Object.hasOwn(contents, path),
+    readText: async (path) => get(path) as string,
+    source: async (path) => get(path) as ByteSource,
+  };
+}
+
+function keys(name: string): Shapes {
+  const url = new URL(`../../test/goldens/data/models/keys/${name}.json`, import.meta.url);
+  return Object.fromEntries(JSON.parse(readFileSync(url, 'utf8')) as [string, number[]][]);
+}
+
+const single = keys('sd15.single');
+const modelOf = (shapes: Shapes, metadata?: Record<string, string>): ModelFiles =>
+  fileSystem({ 'm/sd.safetensors': headerOnly(shapes, metadata) });
+const without = (shapes: Shapes, drop: (name: string) => boolean): Shapes =>
+  Object.fromEntries(Object.entries(shapes).filter(([n]) => !drop(n)));
+
+async function failure(loading: Promise<unknown>): Promise<ModelFileError> {
+  const error = await loading.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
+  expect(error).toBeInstanceOf(ModelFileError);
+  return error as ModelFileError;
+}
+
+describe('loadCheckpoint on a single file', () => {
+  it('says where every weight is, having read the header alone', async () => {
+    const model = await loadCheckpoint(modelOf(single), 'm/sd.safetensors');
+    expect(model).toMatchObject({ layout: 'single-file', config: sd15, problems: [] });
+    expect(model.components).toEqual(['unet', 'vae', 'text_encoder']);
+    const range = model.weights.get('vae.encoder.mid_block.attentions.0.to_q.weight') as WeightRange;
+    expect(range).toMatchObject({ kind: 'file', path: 'm/sd.safetensors', shape: [512, 512, 1, 1], dtype: 'f16' });
+    expect(range.byteLength).toBe(512 * 512 * 2);
+    expect(model.weights.get('unet.no.such.weight')).toBeUndefined();
+    expect(model.parts.limits).toEqual({
+      defaultSize: { width: 512, height: 512 },
+      sizeMultiple: 8,
+      gridMultiple: 64,
+      maxClipSkip: 12,
+    });
+    expect(model.parts.textEncoders[0]).toMatchObject({ startId: 49406, endId: 49407, padId: 49407, positions: 77 });
+  });
+
+  it('recognises a 9-channel U-Net as inpainting', async () => {
+    const { parts } = await loadCheckpoint(modelOf(keys('sd15-inpaint.single')), 'm/sd.safetensors');
+    expect(parts.denoiser).toMatchObject({ inChannels: 9, extraInput: 'mask-and-masked-latent' });
+  });
+
+  it('takes the config that the trainer embedded', async () => {
+    const config: Sd1Config = {
+      unet: {
+        ...sd15.unet,
+        blockChannels: [32, 64],
+        transformerDepth: [0, 1],
+        heads: [2, 4],
+        layersPerBlock: 1,
+        contextWidth: 48,
+        normGroups: 16,
+      },
+      vae: { ...sd15.vae, blockChannels: [16, 32], normGroups: 8, layersPerBlock: 1, scalingFactor: 0.9 },
+      textEncoder: { ...sd15.textEncoder, width: 48, layers: 2, heads: 3, mlpWidth: 96, vocabSize: 1000 },
+      prediction: 'v',
+      schedule: sd15.schedule,
+      sampleSize: 16,
+    };
+    const shapes = Object.fromEntries(sd1SingleFile(config).map((t) => [t.name, t.shape]));
+    const files = modelOf(shapes, { 'darkroom.config': embeddedConfig(config) });
+    const model = await loadCheckpoint(files, 'm/sd.safetensors');
+    expect(model).toMatchObject({ config, problems: [] });
+    expect(model.parts).toMatchObject({ prediction: 'v', latent: { channels: 4, scale: 0.9, factor: 2 } });
+    expect(model.parts.limits.defaultSize).toEqual({ width: 32, height: 32 });
+  });
+
+  it('names a missing tensor', async () => {
+    const lost = 'model.diffusion_model.input_blocks.4.0.out_layers.3.weight';
+    const error = await failure(loadCheckpoint(modelOf(without(single, (n) => n === lost)), 'm/sd.safetensors'));
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect((error as CheckpointError).problems).toHaveLength(1);
+    expect(error.message).toContain(
+      `${lost} is missing; expected shape [640, 640, 3, 3] for unet.down_blocks.1.resnets.0.conv2.weight`,
+    );
+  });
+
+  it('names a misshapen tensor with both shapes', async () => {
+    const bad = 'first_stage_model.decoder.up.1.block.0.conv1.weight';
+    const error = await failure(loadCheckpoint(modelOf({ ...single, [bad]: [256, 512, 3, 1] }), 'm/sd.safetensors'));
+    expect((error as CheckpointError).problems).toEqual([
+      expect.objectContaining({ kind: 'shape', stored: bad, expected: [256, 512, 3, 3], got: [256, 512, 3, 1] }),
+    ]);
+    expect(error.message).toContain(`${bad} has shape [256, 512, 3, 1], expected [256, 512, 3, 3]`);
+  });
+
+  it('names a missing component, unless a part is enough', async () => {
+    const noVae = without(single, (n) => n.startsWith('first_stage_model.'));
+    const error = await failure(loadCheckpoint(modelOf(noVae), 'm/sd.safetensors'));
+    expect(error.message).toContain('the vae is missing: no tensors under first_stage_model. or vae.');
+    const model = await loadCheckpoint(modelOf(noVae), 'm/sd.safetensors', { partial: true });
+    expect(model.components).toEqual(['unet', 'text_encoder']);
+  });
+
+  it('lists tensors that belong to nothing, and goes on', async () => {
+    const model = await loadCheckpoint(modelOf({ ...single, 'model.extra.weight': [3] }), 'm/sd.safetensors');
+    expect(model.problems).toEqual([
+      expect.objectContaining({ kind: 'unexpected', fatal: false, stored: 'model.extra.weight' }),
+    ]);
+  });
+
+  it('refuses element types that cannot be computed with', async () => {
+    const files = fileSystem({ 'm/sd.safetensors': headerOnly(single, {}, 'F8_E4M3') });
+    const error = await failure(loadCheckpoint(files, 'm/sd.safetensors'));
+    expect((error as CheckpointError).problems[0]).toMatchObject({ kind: 'dtype' });
+    expect(error.message).toContain('F8_E4M3; weights must be one of f32, f16, bf16, f64');
+  });
+
+  it.each<[string, Shapes, string]>([
+    [
+      'an SDXL checkpoint',
+      keys('sdxl-base.single'),
+      'this is an SDXL checkpoint; expected a checkpoint of Stable Diffusion 1',
+    ],
+    ['a LoRA', { 'lora_unet_mid.lora_down.weight': [4, 8], 'lora_unet_mid.lora_up.weight': [8, 4] }, 'this is a LoRA;'],
+    ['a VAE', keys('vae.single'), 'this is a VAE;'],
+    ['something else', { 'fc.weight': [2, 2], 'conv1.bias': [6] }, 'Its 2 tensors are in fc.weight, conv1.bias.'],
+  ])('says that %s is not what it needs', async (_, shapes, message) => {
+    expect((await failure(loadCheckpoint(modelOf(shapes), 'm/sd.safetensors'))).message).toContain(message);
+  });
+
+  it('says when there is no such file', async () => {
+    const error = await failure(loadCheckpoint(fileSystem({}), 'm/none.safetensors'));
+    expect(error).toMatchObject({ code: 'model.not-found', path: 'm/none.safetensors' });
+  });
+
+  it('takes another VAE, by LDM or diffusers names', async () => {
+    const diffusers = JSON.parse(
+      readFileSync(new URL('../../test/goldens/data/models/keys/vae.diffusers.json', import.meta.url), 'utf8'),
+    ) as { vae: [string, number[]][] };
+    for (const shapes of [keys('vae.single'), Object.fromEntries(diffusers.vae)]) {
+      const files = fileSystem({ 'm/sd.safetensors': headerOnly(single), 'v.safetensors': headerOnly(shapes) });
+      const { weights, problems } = await loadCheckpoint(files, 'm/sd.safetensors', { vae: 'v.safetensors' });
+      expect(problems).toEqual([]);
+      expect(weights.get('vae.decoder.conv_in.weight')).toMatchObject({ path: 'v.safetensors' });
+      expect(weights.get('unet.conv_in.weight')).toMatchObject({ path: 'm/sd.safetensors' });
+    }
+  });
+
+  it('refuses a VAE that is none', async () => {
+    const files = fileSystem({
+      'm/sd.safetensors': headerOnly(single),
+      'v.safetensors': headerOnly({ emb_params: [1, 768] }),
+    });
+    const error = await failure(loadCheckpoint(files, 'm/sd.safetensors', { vae: 'v.safetensors' }));
+    expect(error.message).toContain(
+      'v.safetensors: this is a textual inversion embedding for Stable Diffusion 1; expected a VAE',
+    );
+  });
+});
+
+describe('loadCheckpoint on a diffusers folder', () => {
+  const tiny = new URL('../../test/goldens/data/models/tiny-sd1/', import.meta.url);
+  const text = (path: string): string => readFileSync(new URL(path, tiny), 'utf8');
+  const real = (path: string): ByteSource => bytesSource(path, readFileSync(new URL(path, tiny)));
+
+  function folder(change: Record<string, ByteSource | string | undefined> = {}): ModelFiles {
+    const files: Record<string, ByteSource | string> = {
+      'd/model_index.json': text('model_index.json'),
+      'd/scheduler/scheduler_config.json': text('scheduler/scheduler_config.json'),
+    };
+    for (const [component, name] of [
+      ['unet', 'diffusion_pytorch_model'],
+      ['vae', 'diffusion_pytorch_model'],
+      ['text_encoder', 'model'],
+    ] as const) {
+      files[`d/${component}/config.json`] = text(`${component}/config.json`);
+      files[`d/${component}/${name}.safetensors`] = real(`${component}/${name}.safetensors`);
+    }
+    for (const [path, content] of Object.entries(change)) {
+      if (content === undefined) delete files[path];
+      else files[path] = content;
+    }
+    return fileSystem(files);
+  }
+
+  it('finds every parameter', async () => {
+    const model = await loadCheckpoint(folder(), 'd/');
+    expect(model).toMatchObject({ layout: 'folder', problems: [] });
+    expect(model.weights.get('text_encoder.text_model.final_layer_norm.weight')).toMatchObject({
+      path: 'd/text_encoder/model.safetensors',
+    });
+  });
+
+  it('follows the index of a sharded component, inside its folder only', async () => {
+    const file = 'd/unet/diffusion_pytorch_model.safetensors';
+    const names = [
+      ...(await loadCheckpoint(folder(), 'd')).family.parameters((await loadCheckpoint(folder(), 'd')).config),
+    ]
+      .map((p) => p.name)
+      .filter((n) => n.startsWith('unet.'))
+      .map((n) => n.slice('unet.'.length));
+    const index = (shard: string): string =>
+      JSON.stringify({ weight_map: Object.fromEntries(names.map((n) => [n, shard])) });
+    const sharded = (shard: string): ModelFiles =>
+      folder({
+        [file]: undefined,
+        'd/unet/shard-1.safetensors': real('unet/diffusion_pytorch_model.safetensors'),
+        'd/unet/diffusion_pytorch_model.safetensors.index.json': index(shard),
+      });
+    const model = await loadCheckpoint(sharded('shard-1.safetensors'), 'd');
+    expect(model.weights.get('unet.conv_in.weight')).toMatchObject({ path: 'd/unet/shard-1.safetensors' });
+    for (const outside of ['../unet/shard-1.safetensors', '/etc/passwd', 'C:x.safetensors']) {
+      expect(await failure(loadCheckpoint(sharded(outside), 'd'))).toMatchObject({ code: 'model.shard-name' });
+    }
+  });
+
+  it('names a shape that contradicts the config', async () => {
+    const config = JSON.parse(text('unet/config.json')) as object;
+    const wide = JSON.stringify({ ...config, cross_attention_dim: 24 });
+    const error = await failure(loadCheckpoint(folder({ 'd/unet/config.json': wide }), 'd'));
+    expect(error.message).toMatch(/unet\.\S+attn2\.to_[kv]\.weight has shape \[32, 16\], expected \[32, 24\]/);
+  });
+
+  it('names a config that asks for what is not built', async () => {
+    const config = JSON.parse(text('unet/config.json')) as object;
+    const other = JSON.stringify({ ...config, resnet_time_scale_shift: 'scale_shift' });
+    const error = await failure(loadCheckpoint(folder({ 'd/unet/config.json': other }), 'd'));
+    expect(error.message).toContain('d/unet/config.json: resnet_time_scale_shift must be');
+    const broken = await failure(loadCheckpoint(folder({ 'd/vae/config.json': '{' }), 'd'));
+    expect(broken.message).toContain('d/vae/config.json is not valid JSON');
+  });
+
+  it('says where it looked for weights', async () => {
+    const error = await failure(
+      loadCheckpoint(folder({ 'd/vae/diffusion_pytorch_model.safetensors': undefined }), 'd'),
+    );
+    expect(error).toMatchObject({ code: 'model.no-weights', path: 'd/vae' });
+  });
+
+  it('reads the prediction type from the scheduler', async () => {
+    const scheduler = JSON.parse(text('scheduler/scheduler_config.json')) as object;
+    const v = JSON.stringify({ ...scheduler, prediction_type: 'v_prediction' });
+    const { parts } = await loadCheckpoint(folder({ 'd/scheduler/scheduler_config.json': v }), 'd');
+    expect(parts.prediction).toBe('v');
+  });
+});

@@ -1,0 +1,207 @@
+/**
+ * Loading a checkpoint: open it, say what it is, choose the family, read its sizes, find every parameter. No weight is
+ * read here; the result says where each is.
+ */
+
+import type { WeightRef, WeightSource } from '#engine/backend';
+import { describeFile, type FileDescription } from './detect.ts';
+import { families } from './families.ts';
+import type { ComponentLayout, ModelFamily, ModelParts } from './family.ts';
+import { Fields, parseJson } from './fields.ts';
+import { ModelFileError } from './model-error.ts';
+import {
+  type ModelFiles,
+  type ModelSource,
+  openComponent,
+  openModelSource,
+  openTensorFile,
+  readConfig,
+} from './model-files.ts';
+import { type Problem, resolveParameters, type StoredTensor } from './resolve.ts';
+import { below } from './tensor-table.ts';
+
+/** Key of the metadata in which Darkroom's trainer stores the model's config. */
+export const embeddedConfigKey = 'darkroom.config';
+
+export interface LoadOptions {
+  /** A VAE (file, or diffusers folder of one) to use instead of the checkpoint's own. */
+  readonly vae?: string | undefined;
+  /** Accept a file that lacks whole components, such as a bare U-Net. */
+  readonly partial?: boolean;
+  readonly families?: readonly ModelFamily[];
+}
+
+export interface LoadedCheckpoint {
+  readonly path: string;
+  readonly layout: ModelSource['layout'];
+  readonly description: FileDescription;
+  readonly family: ModelFamily;
+  readonly config: unknown;
+  readonly parts: ModelParts;
+  /** Components that are there, e.g. `unet`, `vae`, `text_encoder`. */
+  readonly components: readonly string[];
+  /** Every parameter of every component that is there, by canonical name. */
+  readonly weights: WeightSource;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** What is odd and yet does not stop the model. */
+  readonly problems: readonly Problem[];
+}
+
+/** A checkpoint whose tensors do not fit; all problems are listed. */
+export class CheckpointError extends ModelFileError {
+  readonly problems: readonly Problem[];
+
+  constructor(path: string, problems: readonly Problem[]) {
+    const shown = problems.slice(0, 8).map((p) => `\n  ${p.message}`);
+    const more = problems.length > shown.length ? `\n  and ${problems.length - shown.length} more` : '';
+    super(
+      'misfit',
+      `the tensors do not make a whole model (problems: ${problems.length}):${shown.join('')}${more}`,
+      path,
+    );
+    this.problems = problems;
+  }
+}
+
+interface OpenComponent {
+  readonly prefix: string;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/** Opens a single file or a diffusers folder. Throws a ModelFileError, or a CheckpointError that lists all misfits. */
+export async function loadCheckpoint(
+  files: ModelFiles,
+  path: string,
+  { vae, partial = false, families: known = families }: LoadOptions = {},
+): Promise<LoadedCheckpoint> {
+  const source = await openModelSource(files, path);
+  const description = describeFile(source.tensors);
+  const family = chooseFamily(known, description, source);
+  const components = findComponents(family.components, source.tensors);
+  let config = named(path, () => configOf(family, source, components));
+  const own = family.parts(config).autoencoder.component;
+  const replaced = components.get(own)?.prefix;
+  if (vae !== undefined) {
+    const external = await openVae(files, vae, family.components.find((c) => c.component === own)!);
+    components.set(own, external);
+    const base = config;
+    config = named(vae, () => family.withVae(base, external.tensors, external.settings));
+  }
+  const { weights, problems } = resolveAll(family, config, components, source, { partial, replaced });
+  const fatal = problems.filter((p) => p.fatal);
+  if (fatal.length > 0) throw new CheckpointError(path, fatal);
+  return {
+    path,
+    layout: source.layout,
+    description,
+    family,
+    config,
+    parts: family.parts(config),
+    components: [...components.keys()],
+    weights: { get: (name) => weights.get(name) },
+    metadata: source.metadata,
+    problems,
+  };
+}
+
+function chooseFamily(known: readonly ModelFamily[], description: FileDescription, source: ModelSource): ModelFamily {
+  const family = known.find((f) => f.accepts(description));
+  if (family) return family;
+  const groups = [...new Set([...source.tensors.keys()].map((n) => n.split('.').slice(0, 2).join('.')))];
+  const found =
+    description.kind === 'unknown'
+      ? ` Its ${source.tensors.size} tensors are in ${groups.slice(0, 6).join(', ') || 'no groups'}${groups.length > 6 ? ', ...' : ''}.`
+      : '';
+  const expected = known.map((f) => f.title).join(', ');
+  const message = `this is ${description.title}; expected a checkpoint of ${expected}.${found}`;
+  throw new ModelFileError('unsupported', message, source.path);
+}
+
+function findComponents(
+  layouts: readonly ComponentLayout[],
+  tensors: ReadonlyMap<string, StoredTensor>,
+): Map<string, OpenComponent> {
+  const found = new Map<string, OpenComponent>();
+  for (const layout of layouts) {
+    for (const prefix of layout.prefixes) {
+      const own = below(tensors, prefix);
+      if (!layout.recognise(own)) continue;
+      found.set(layout.component, { prefix, tensors: own });
+      break;
+    }
+  }
+  return found;
+}
+
+function configOf(family: ModelFamily, source: ModelSource, components: ReadonlyMap<string, OpenComponent>): unknown {
+  if (source.layout === 'folder') return family.configOfFolder(source.configs);
+  const where = `${source.path}: ${embeddedConfigKey}`;
+  const text = source.metadata[embeddedConfigKey];
+  const embedded = text === undefined ? undefined : new Fields(parseJson(text, where), where);
+  const tensors = new Map([...components].map(([name, c]) => [name, c.tensors]));
+  return family.configOfSingleFile(tensors, { yaml: source.yaml, embedded });
+}
+
+/** Adds the path to errors about tensors that do not know which file they are from. */
+function named<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ModelFileError) || error.path !== undefined || error.message.startsWith(path)) throw error;
+    throw new ModelFileError(error.code.replace(/^model\./, ''), error.message, path);
+  }
+}
+
+interface ExternalVae extends OpenComponent {
+  readonly settings: Fields | undefined;
+}
+
+/** A VAE of its own: an LDM or diffusers file, or a diffusers folder with its config.json. */
+async function openVae(files: ModelFiles, path: string, layout: ComponentLayout): Promise<ExternalVae> {
+  const settings = await readConfig(files, `${path}/config.json`);
+  const file = settings ? await openComponent(files, path) : await openTensorFile(files, path);
+  const found = findComponents([layout], file.tensors).get(layout.component);
+  if (found) return { ...found, settings };
+  throw new ModelFileError('not-a-vae', `this is ${describeFile(file.tensors).title}; expected a VAE`, path);
+}
+
+function resolveAll(
+  family: ModelFamily,
+  config: unknown,
+  components: ReadonlyMap<string, OpenComponent>,
+  source: ModelSource,
+  { partial, replaced }: { partial: boolean; replaced: string | undefined },
+): { weights: Map<string, WeightRef>; problems: Problem[] } {
+  const weights = new Map<string, WeightRef>();
+  const problems: Problem[] = [];
+  const used = new Set<string>();
+  const parameters = family.parameters(config);
+  for (const { component } of family.components) {
+    const open = components.get(component);
+    if (!open) {
+      if (!partial) problems.push(absent(component, family.components));
+      continue;
+    }
+    const own = parameters.filter((p) => p.name.startsWith(`${component}.`));
+    const keys = family.keys(config, component, open.tensors);
+    const resolution = resolveParameters(component, own, keys, open.tensors, open.prefix);
+    for (const [name, ref] of resolution.weights) weights.set(name, ref);
+    problems.push(...resolution.problems);
+    for (const name of resolution.used) used.add(open.prefix + name);
+  }
+  for (const name of source.tensors.keys()) {
+    const known = used.has(name) || family.ignored.some((p) => p.test(name));
+    if (!known && !(replaced && name.startsWith(replaced))) problems.push(unexpected(name));
+  }
+  return { weights, problems };
+}
+
+function absent(component: string, layouts: readonly ComponentLayout[]): Problem {
+  const prefixes = layouts.find((l) => l.component === component)!.prefixes.filter(Boolean);
+  const message = `the ${component} is missing: no tensors under ${prefixes.join(' or ')}`;
+  return { kind: 'missing-component', fatal: true, component, stored: prefixes[0]!, message };
+}
+
+function unexpected(stored: string): Problem {
+  return { kind: 'unexpected', fatal: false, component: '', stored, message: `${stored} is not part of the model` };
+}
