@@ -1,0 +1,106 @@
+/**
+ * CLIP's byte-pair tokenizer, as the fast tokenizer of Hugging Face transformers runs it for CLIP ViT-L/14.
+ *
+ * Text is split at the literal special tokens, put into NFC, white space runs become one space, letters lower case
+ * (character by character: a final sigma stays a plain sigma), then cut into contractions, runs of letters, single
+ * digits and runs of other signs; each piece is merged from its UTF-8 bytes. Left out: ftfy's repair of mojibake and
+ * HTML entities, which the slow tokenizer and OpenAI's original do first.
+ */
+
+import { mergeWord } from './byte-pairs.ts';
+import {
+  CLIP_END_ID,
+  CLIP_START_ID,
+  CLIP_VOCABULARY_SIZE,
+  type ClipVocabulary,
+  unpackClipVocabulary,
+} from './clip-vocabulary.ts';
+
+export interface Tokenizer {
+  /** Ids of the text without start and end, never truncated. */
+  encode(text: string): number[];
+  readonly startId: number;
+  readonly endId: number;
+  readonly vocabularySize: number;
+}
+
+/** Unicode's White_Space property; `\s` would add U+FEFF and miss U+0085. */
+const WHITE_SPACE = '\\t-\\r\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+const WHITE_SPACE_RUN = new RegExp(`[${WHITE_SPACE}]+`, 'gu');
+const PIECE = new RegExp(`'s|'t|'re|'ve|'m|'ll|'d|\\p{L}+|\\p{N}|[^${WHITE_SPACE}\\p{L}\\p{N}]+`, 'gu');
+const SPECIAL = /(<\|startoftext\|>|<\|endoftext\|>)/u;
+
+/** Words worth remembering are short; the bound keeps a server's memory flat whatever its users type. */
+const CACHED_WORD_LENGTH = 64;
+const CACHED_WORDS = 16_384;
+
+/** A tokenizer with a cache of its own; unpacks the vocabulary (milliseconds, a few megabytes) on the first text. */
+export function createClipTokenizer(): Tokenizer {
+  let vocabulary: ClipVocabulary | undefined;
+  const cache = new Map<string, readonly number[]>();
+
+  const encodeWord = (word: string): readonly number[] => {
+    const known = cache.get(word);
+    if (known !== undefined) return known;
+    vocabulary ??= unpackClipVocabulary();
+    const ids = mergeWord(utf8Bytes(word), vocabulary);
+    if (word.length <= CACHED_WORD_LENGTH) {
+      if (cache.size >= CACHED_WORDS) cache.clear();
+      cache.set(word, ids);
+    }
+    return ids;
+  };
+
+  const encode = (text: string): number[] => {
+    const ids: number[] = [];
+    for (const part of text.split(SPECIAL)) {
+      if (part === '<|startoftext|>') ids.push(CLIP_START_ID);
+      else if (part === '<|endoftext|>') ids.push(CLIP_END_ID);
+      else for (const [word] of normalise(part).matchAll(PIECE)) for (const id of encodeWord(word)) ids.push(id);
+    }
+    return ids;
+  };
+
+  return { encode, startId: CLIP_START_ID, endId: CLIP_END_ID, vocabularySize: CLIP_VOCABULARY_SIZE };
+}
+
+/**
+ * Ids cut and filled to one text encoder window: start, content, end, padding.
+ *
+ * @param ids content without start and end; what exceeds `length - 2` is dropped
+ * @param padId 49407 for CLIP ViT-L/14, 0 for OpenCLIP
+ */
+export function padWindow(
+  ids: readonly number[],
+  tokenizer: Pick<Tokenizer, 'startId' | 'endId'>,
+  padId: number,
+  length = 77,
+): number[] {
+  const window = [tokenizer.startId, ...ids.slice(0, length - 2), tokenizer.endId];
+  while (window.length < length) window.push(padId);
+  return window;
+}
+
+function normalise(text: string): string {
+  return text.normalize('NFC').replace(WHITE_SPACE_RUN, ' ').replaceAll('Σ', 'σ').toLowerCase();
+}
+
+/** UTF-8 of a string; an unpaired surrogate becomes U+FFFD, as every encoder of the platform does. */
+function utf8Bytes(text: string): Uint8Array {
+  const bytes: number[] = [];
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    const scalar = code >= 0xd800 && code <= 0xdfff ? 0xfffd : code;
+    if (scalar < 0x80) bytes.push(scalar);
+    else if (scalar < 0x800) bytes.push(0xc0 | (scalar >> 6), 0x80 | (scalar & 0x3f));
+    else if (scalar < 0x10000) bytes.push(0xe0 | (scalar >> 12), 0x80 | ((scalar >> 6) & 0x3f), 0x80 | (scalar & 0x3f));
+    else
+      bytes.push(
+        0xf0 | (scalar >> 18),
+        0x80 | ((scalar >> 12) & 0x3f),
+        0x80 | ((scalar >> 6) & 0x3f),
+        0x80 | (scalar & 0x3f),
+      );
+  }
+  return Uint8Array.from(bytes);
+}
