@@ -119,8 +119,11 @@ function isVectors(tensors: TensorTable): boolean {
   return facts!.shape.length <= 2 && (width === 768 || width === 1024 || width === 1280);
 }
 
-/** Says what a file is. Names are those in the file; in a folder, each behind its component's name and a dot. */
-export function describeFile(tensors: TensorTable): FileDescription {
+/**
+ * Says what a file is. Names are those in the file; in a folder, each behind its component's name and a dot. `told` is
+ * the family that the file's metadata states, which then counts.
+ */
+export function describeFile(tensors: TensorTable, told?: string): FileDescription {
   const names = [...tensors.keys()];
   const parts = partsOf(tensors);
   const kind = names.length === 0 ? undefined : signatures.find((s) => s.matches(names, tensors))?.kind;
@@ -128,7 +131,7 @@ export function describeFile(tensors: TensorTable): FileDescription {
   const unet = unetOf(tensors);
   if (unet) {
     const alone = findVae(tensors) === undefined && !some(names, /^(cond_stage_model|conditioner|text_encoder)/);
-    return entitled(alone ? 'unet' : 'checkpoint', unet.family, unet.variant, parts);
+    return entitled(alone ? 'unet' : 'checkpoint', told ?? unet.family, unet.variant, parts);
   }
   if (findVae(tensors) !== undefined) return entitled('vae', undefined, undefined, parts);
   if ([tensors, below(tensors, 'text_encoder.')].some((t) => clipPrefix(t) !== undefined)) {

@@ -92,6 +92,7 @@ describe('loadCheckpoint on a single file', () => {
         layersPerBlock: 1,
         contextWidth: 48,
         normGroups: 16,
+        linearProjection: true,
       },
       vae: { ...sd15.vae, blockChannels: [16, 32], normGroups: 8, layersPerBlock: 1, scalingFactor: 0.9 },
       textEncoder: { ...sd15.textEncoder, width: 48, layers: 2, heads: 3, mlpWidth: 96, vocabSize: 1000 },
@@ -102,7 +103,7 @@ describe('loadCheckpoint on a single file', () => {
     const shapes = Object.fromEntries(sd1SingleFile(config).map((t) => [t.name, t.shape]));
     const files = modelOf(shapes, { 'darkroom.config': embeddedConfig(config) });
     const model = await loadCheckpoint(files, 'm/sd.safetensors');
-    expect(model).toMatchObject({ config, problems: [] });
+    expect(model).toMatchObject({ config, problems: [], description: { family: 'sd1' } });
     expect(model.parts).toMatchObject({ prediction: 'v', latent: { channels: 4, scale: 0.9, factor: 2 } });
     expect(model.parts.limits.defaultSize).toEqual({ width: 32, height: 32 });
   });

@@ -75,10 +75,11 @@ export async function loadCheckpoint(
   { vae, partial = false, families: known = families }: LoadOptions = {},
 ): Promise<LoadedCheckpoint> {
   const source = await openModelSource(files, path);
-  const description = describeFile(source.tensors);
+  const embedded = embeddedOf(source);
+  const description = describeFile(source.tensors, embedded?.string('family'));
   const family = chooseFamily(known, description, source);
   const components = findComponents(family.components, source.tensors);
-  let config = named(path, () => configOf(family, source, components));
+  let config = named(path, () => configOf(family, source, components, embedded));
   const own = family.parts(config).autoencoder.component;
   const replaced = components.get(own)?.prefix;
   if (vae !== undefined) {
@@ -133,11 +134,19 @@ function findComponents(
   return found;
 }
 
-function configOf(family: ModelFamily, source: ModelSource, components: ReadonlyMap<string, OpenComponent>): unknown {
+function embeddedOf({ path, metadata }: ModelSource): Fields | undefined {
+  const where = `${path}: ${embeddedConfigKey}`;
+  const text = metadata[embeddedConfigKey];
+  return text === undefined ? undefined : new Fields(parseJson(text, where), where);
+}
+
+function configOf(
+  family: ModelFamily,
+  source: ModelSource,
+  components: ReadonlyMap<string, OpenComponent>,
+  embedded: Fields | undefined,
+): unknown {
   if (source.layout === 'folder') return family.configOfFolder(source.configs);
-  const where = `${source.path}: ${embeddedConfigKey}`;
-  const text = source.metadata[embeddedConfigKey];
-  const embedded = text === undefined ? undefined : new Fields(parseJson(text, where), where);
   const tensors = new Map([...components].map(([name, c]) => [name, c.tensors]));
   return family.configOfSingleFile(tensors, { yaml: source.yaml, embedded });
 }

@@ -9,8 +9,9 @@ import type { UNetConfig } from '../unet/config.ts';
 import type { VaeConfig } from '../vae/config.ts';
 import type { Sd1Config } from './config.ts';
 
+/** The text to store under `darkroom.config`. */
 export function embeddedConfig({ textEncoder, ...rest }: Sd1Config): string {
-  return JSON.stringify({ ...rest, text_encoder: textEncoder });
+  return JSON.stringify({ family: 'sd1', ...rest, text_encoder: textEncoder });
 }
 
 /** The inverse of `embeddedConfig`; prediction, schedule and sample size may be absent and are then SD 1's. */
