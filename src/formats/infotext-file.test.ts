@@ -1,0 +1,241 @@
+import { deflateSync } from 'node:zlib';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { concatBytes } from './bytes.ts';
+import { crc32 } from './crc32.ts';
+import { buildExifUserComment, readExifUserComment } from './exif.ts';
+import { embedInfotext, readInfotext } from './infotext-file.ts';
+import { setJpegExif } from './jpeg-exif.ts';
+import { pngChunks, readPngText, readPngTexts, setPngText } from './png-text.ts';
+
+const latin =
+  'a castle, größe\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512';
+const beyond = `${latin}, 城, \u{1f3f0}`;
+
+function pixels(alpha: boolean): sharp.Sharp {
+  const channels = alpha ? 4 : 3;
+  const raw = Uint8Array.from({ length: 21 * 13 * channels }, (_, i) => (i * 37) % 256);
+  return sharp(raw, { raw: { width: 21, height: 13, channels } });
+}
+
+const pictures: [string, () => Promise<Buffer>][] = [
+  ['PNG', () => pixels(false).png().toBuffer()],
+  ['JPEG', () => pixels(false).jpeg().toBuffer()],
+  [
+    'JPEG with EXIF and ICC',
+    () => pixels(false).withMetadata({ density: 300 }).withIccProfile('srgb').jpeg().toBuffer(),
+  ],
+  ['lossy WebP', () => pixels(false).webp().toBuffer()],
+  ['lossy WebP with alpha', () => pixels(true).webp().toBuffer()],
+  ['lossless WebP', () => pixels(false).webp({ lossless: true }).toBuffer()],
+  ['lossless WebP with alpha', () => pixels(true).webp({ lossless: true }).toBuffer()],
+  [
+    'WebP with EXIF',
+    () =>
+      pixels(false)
+        .withExif({ IFD0: { Artist: 'x' } })
+        .webp()
+        .toBuffer(),
+  ],
+];
+
+function chunk(type: string, ...parts: (string | Uint8Array)[]): Uint8Array {
+  const body = Buffer.concat([type, ...parts].map((p) => (typeof p === 'string' ? Buffer.from(p, 'latin1') : p)));
+  const out = Buffer.alloc(body.length + 8);
+  out.writeUInt32BE(body.length - 4, 0);
+  body.copy(out, 4);
+  out.writeUInt32BE(crc32(body), out.length - 4);
+  return new Uint8Array(out);
+}
+
+async function pngWith(...chunks: Uint8Array[]): Promise<Uint8Array> {
+  const png = new Uint8Array(await pixels(false).png().toBuffer());
+  return concatBytes([png.subarray(0, 33), ...chunks, png.subarray(33)]);
+}
+
+describe('embedInfotext and readInfotext', () => {
+  it.each(pictures)('%s: keeps the pixels, and gives back what was put in, once', async (_, make) => {
+    const plain = new Uint8Array(await make());
+    expect(readInfotext(plain)).toBeUndefined();
+    const before = await sharp(plain).raw().toBuffer({ resolveWithObject: true });
+    let picture: Uint8Array = plain;
+    for (const text of [beyond, latin, '']) {
+      picture = embedInfotext(picture, text);
+      expect(readInfotext(picture)).toBe(text);
+      const after = await sharp(picture).raw().toBuffer({ resolveWithObject: true });
+      expect(after.info).toEqual(before.info);
+      expect(after.data.equals(before.data)).toBe(true);
+    }
+    // Nothing of the earlier, longer texts is left behind.
+    const overhead = embedInfotext(plain, '').length;
+    expect(picture.length).toBe(overhead);
+  });
+
+  it('is found by sharp where A1111 looks for it', async () => {
+    for (const [name, make] of pictures) {
+      const { exif, comments } = await sharp(embedInfotext(new Uint8Array(await make()), latin)).metadata();
+      if (name === 'PNG')
+        expect(comments).toEqual([{ keyword: 'parameters', text: expect.stringMatching(/^a castle/) }]);
+      else expect(readExifUserComment(new Uint8Array(exif!))).toBe(latin);
+    }
+  });
+
+  it('reads EXIF that sharp wrote, and the eXIf chunk of PNG', async () => {
+    const exif = { IFD0: { Artist: 'x' }, IFD2: { UserComment: 'made by sharp' } };
+    for (const make of [pixels(false).withExif(exif).jpeg(), pixels(false).withExif(exif).webp()]) {
+      expect(readInfotext(new Uint8Array(await make.toBuffer()))).toBe('made by sharp');
+    }
+    expect(readInfotext(await pngWith(chunk('eXIf', buildExifUserComment(beyond))))).toBe(beyond);
+  });
+
+  it('refuses other files', () => {
+    expect(() => readInfotext(Uint8Array.of(1, 2, 3))).toThrow(
+      expect.objectContaining({ code: 'picture.unsupported' }),
+    );
+    expect(() => embedInfotext(new Uint8Array(), '')).toThrow(expect.objectContaining({ code: 'picture.unsupported' }));
+  });
+
+  it('reports every cut of a file as an error or as no infotext, never as a wrong text', async () => {
+    for (const [, make] of pictures) {
+      const whole = embedInfotext(new Uint8Array(await make()), beyond);
+      for (let n = 0; n < whole.length; n += 7) {
+        let got: string | undefined;
+        try {
+          got = readInfotext(whole.subarray(0, n));
+        } catch (error) {
+          expect(error).toMatchObject({ code: expect.stringMatching(/^(png|jpeg|webp|picture)\./) });
+        }
+        expect([undefined, beyond]).toContain(got);
+      }
+    }
+  });
+});
+
+describe('PNG text chunks', () => {
+  it('reads all three kinds, in order', async () => {
+    const png = await pngWith(
+      chunk('tEXt', 'Title\0caf\xe9'),
+      chunk('zTXt', 'Comment\0\0', deflateSync(Buffer.from('long '.repeat(100)))),
+      chunk('iTXt', 'Author\0\0\0de\0Verfasser\0', Buffer.from('Zoë 城')),
+      chunk('iTXt', 'Packed\0\x01\0\0\0', deflateSync(Buffer.from('城'.repeat(50)))),
+    );
+    expect(readPngTexts(png)).toEqual([
+      { chunk: 'tEXt', keyword: 'Title', text: 'café' },
+      { chunk: 'zTXt', keyword: 'Comment', text: 'long '.repeat(100) },
+      { chunk: 'iTXt', keyword: 'Author', text: 'Zoë 城' },
+      { chunk: 'iTXt', keyword: 'Packed', text: '城'.repeat(50) },
+    ]);
+  });
+
+  it('skips malformed and oversized texts but reads the rest', async () => {
+    const png = await pngWith(
+      chunk('tEXt', 'no separator'),
+      chunk('tEXt', `${'k'.repeat(80)}\0x`),
+      chunk('iTXt', 'parameters\0\0\0\0\0\xff\xfe'),
+      chunk('iTXt', 'parameters\0\0\0no end'),
+      chunk('zTXt', 'parameters\0\0', deflateSync(new Uint8Array(2 ** 20 + 1))),
+      chunk('zTXt', 'parameters\0\x07', deflateSync(Buffer.from('unknown method'))),
+      chunk('tEXt', 'parameters\0', new Uint8Array(2 ** 20 + 1).fill(65)),
+      chunk('tEXt', 'parameters\0kept'),
+    );
+    expect(readPngTexts(png)).toEqual([{ chunk: 'tEXt', keyword: 'parameters', text: 'kept' }]);
+  });
+
+  it('puts the text before the pixels as tEXt or iTXt and leaves other chunks as they were', async () => {
+    const png = await pngWith(
+      chunk('tEXt', 'Title\0t'),
+      chunk('zTXt', 'parameters\0\0', deflateSync(Buffer.from('old'))),
+    );
+    for (const [text, type] of [
+      [latin, 'tEXt'],
+      [beyond, 'iTXt'],
+    ] as const) {
+      const types = [...pngChunks(setPngText(png, 'parameters', text))].map((c) => c.type);
+      expect(types.filter((t) => t === type).length).toBe(type === 'tEXt' ? 2 : 1);
+      expect(types.lastIndexOf(type)).toBeLessThan(types.indexOf('IDAT'));
+      expect(types.includes('zTXt')).toBe(false);
+    }
+    const removed = setPngText(setPngText(png, 'parameters', latin), 'parameters', undefined);
+    expect(readPngTexts(removed)).toEqual([{ chunk: 'tEXt', keyword: 'Title', text: 't' }]);
+  });
+
+  it('replaces NUL, which PNG text cannot hold', async () => {
+    expect(readPngText(setPngText(await pngWith(), 'parameters', 'a\0b'), 'parameters')).toBe('a\ufffdb');
+  });
+
+  it('checks every CRC, chunk type and keyword', async () => {
+    const png = await pngWith();
+    for (let at = 8; at < png.length; at++) {
+      const damaged = png.slice();
+      damaged[at]! ^= 0x10;
+      expect(() => readPngTexts(damaged)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^png\./) }));
+    }
+    for (const keyword of ['', ' a', 'a  b', 'a\n', 'é'.repeat(80), '城']) {
+      expect(() => setPngText(png, keyword, 'x')).toThrow(expect.objectContaining({ code: 'png.keyword' }));
+    }
+  });
+});
+
+describe('EXIF UserComment', () => {
+  /** A TIFF structure in either byte order with one filler entry in front, the comment in the Exif directory. */
+  function tiff(little: boolean, code: string, body: Buffer): Uint8Array {
+    const comment = Buffer.concat([Buffer.from(code, 'latin1'), body]);
+    const out = Buffer.alloc(8 + 30 + 18);
+    const u16 = (value: number, at: number): number =>
+      little ? out.writeUInt16LE(value, at) : out.writeUInt16BE(value, at);
+    const u32 = (value: number, at: number): number =>
+      little ? out.writeUInt32LE(value, at) : out.writeUInt32BE(value, at);
+    out.write(little ? 'II' : 'MM', 'latin1');
+    u16(42, 2);
+    u32(8, 4);
+    const entries: [number, number, number, number, number][] = [
+      [10, 0x0112, 3, 1, 1],
+      [22, 0x8769, 4, 1, 38],
+      [40, 0x9286, 7, comment.length, out.length],
+    ];
+    u16(2, 8);
+    u16(1, 38);
+    for (const [at, tag, type, count, value] of entries) {
+      u16(tag, at);
+      u16(type, at + 2);
+      u32(count, at + 4);
+      u32(value, at + 8);
+    }
+    return new Uint8Array(Buffer.concat([out, comment]));
+  }
+  const utf16 = (text: string, little: boolean): Buffer => {
+    const le = Buffer.from(text, 'utf16le');
+    return little ? le : le.swap16();
+  };
+
+  it.each([
+    ['UTF-16 as A1111 writes it, in a little-endian file', true, 'UNICODE\0', utf16(latin, false), latin],
+    ['UTF-16 in the order of a little-endian file', true, 'UNICODE\0', utf16(latin, true), latin],
+    ['UTF-16 of a big-endian file', false, 'UNICODE\0', utf16(beyond, false), beyond],
+    ['a byte order mark', false, 'UNICODE\0', utf16(`\ufeff${'城'.repeat(9)}`, true), '城'.repeat(9)],
+    ['ASCII with padding', true, 'ASCII\0\0\0', Buffer.from('abc\0\0'), 'abc'],
+    ['an undefined code in UTF-8', false, '\0'.repeat(8), Buffer.from('é城'), 'é城'],
+    ['an undefined code in Latin-1', false, '\0'.repeat(8), Buffer.from('é', 'latin1'), 'é'],
+    ['JIS, which is not read', false, 'JIS\0\0\0\0\0', Buffer.from('abc'), undefined],
+  ])('reads %s', (_, little, code, body, want) => {
+    const block = tiff(little, code, body);
+    expect(readExifUserComment(block)).toBe(want);
+    expect(readExifUserComment(concatBytes([new Uint8Array(Buffer.from('Exif\0\0')), block]))).toBe(want);
+  });
+
+  it('gives undefined for every cut of a block', () => {
+    const block = buildExifUserComment(latin);
+    for (let n = 0; n < block.length; n++) expect(readExifUserComment(block.subarray(0, n))).toBeUndefined();
+    expect(readExifUserComment(block)).toBe(latin);
+  });
+
+  it('refuses what a JPEG segment cannot hold', async () => {
+    const jpeg = new Uint8Array(await pixels(false).jpeg().toBuffer());
+    const longest = buildExifUserComment('x'.repeat(32_737));
+    expect(longest.length).toBe(65_526);
+    expect(readInfotext(setJpegExif(jpeg, longest))).toBe('x'.repeat(32_737));
+    expect(() => setJpegExif(jpeg, buildExifUserComment('x'.repeat(32_738)))).toThrow(
+      expect.objectContaining({ code: 'jpeg.exif-too-large' }),
+    );
+  });
+});

@@ -1,0 +1,180 @@
+/**
+ * Text in PNG files: tEXt, zTXt and iTXt chunks (PNG specification, third edition, section 11.3.3).
+ *
+ * Generators of pictures keep their settings ("infotext") under the keyword `parameters`: as tEXt when Latin-1 can
+ * hold it, otherwise as iTXt. Pixels are never decoded.
+ */
+
+import { UserError } from '#core/errors';
+import { concatBytes } from './bytes.ts';
+import { crc32 } from './crc32.ts';
+import { inflateZlib } from './inflate.ts';
+import { decodeLatin1, decodeUtf8, encodeLatin1, encodeUtf8, invalidUtf8At } from './utf8.ts';
+
+/** Longer texts, compressed or not, are skipped by the reader. */
+export const MAX_TEXT_BYTES = 2 ** 20;
+
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+export interface PngChunk {
+  /** Four letters, e.g. `IHDR`. */
+  readonly type: string;
+  /** A view into the file. */
+  readonly data: Uint8Array;
+  /** Where the chunk begins (its length field), and where the next one does. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface PngText {
+  readonly chunk: 'tEXt' | 'zTXt' | 'iTXt';
+  readonly keyword: string;
+  readonly text: string;
+}
+
+export function isPng(bytes: Uint8Array): boolean {
+  return SIGNATURE.every((b, i) => bytes[i] === b);
+}
+
+/** Walks the chunks up to and including IEND. Throws `png.malformed`, `png.truncated` or `png.crc`. */
+export function* pngChunks(bytes: Uint8Array): Generator<PngChunk, void, undefined> {
+  if (!isPng(bytes))
+    throw new UserError('png.malformed', 'not a PNG file: its first 8 bytes are not the PNG signature');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let start = 8; ; ) {
+    const left = bytes.length - start;
+    const length = left >= 12 ? view.getUint32(start) : 0;
+    if (left < 12 + length) {
+      throw new UserError(
+        'png.truncated',
+        `the PNG file ends inside a chunk: at byte ${start} it needs ${12 + length} bytes, ${left} are there`,
+      );
+    }
+    const type = decodeLatin1(bytes.subarray(start + 4, start + 8));
+    if (!/^[A-Za-z]{4}$/.test(type)) {
+      throw new UserError(
+        'png.malformed',
+        `malformed PNG file: ${JSON.stringify(type)} at byte ${start} is no chunk type`,
+      );
+    }
+    const end = start + 12 + length;
+    const stored = view.getUint32(end - 4);
+    const computed = crc32(bytes.subarray(start + 4, end - 4));
+    if (stored !== computed) {
+      const hex = (n: number): string => n.toString(16).padStart(8, '0');
+      const message = `the PNG file is damaged: chunk ${type} at byte ${start} has CRC ${hex(stored)}, expected ${hex(computed)}`;
+      throw new UserError('png.crc', message);
+    }
+    yield { type, data: bytes.subarray(start + 8, end - 4), start, end };
+    if (type === 'IEND') return;
+    start = end;
+  }
+}
+
+/** All texts in order. Malformed text chunks and texts beyond `MAX_TEXT_BYTES` are skipped. Throws as `pngChunks`. */
+export function readPngTexts(bytes: Uint8Array): PngText[] {
+  const texts: PngText[] = [];
+  for (const { type, data } of pngChunks(bytes)) {
+    const text = parseText(type, data);
+    if (text) texts.push(text);
+  }
+  return texts;
+}
+
+/** The text under a keyword (the last one, as Pillow keeps it), or undefined. */
+export function readPngText(bytes: Uint8Array, keyword: string): string | undefined {
+  return readPngTexts(bytes).findLast((t) => t.keyword === keyword)?.text;
+}
+
+/**
+ * The file with `text` under `keyword`, before the pixels; earlier texts of that keyword are removed and all other
+ * chunks are kept byte for byte. A NUL, which PNG text cannot hold, becomes U+FFFD. An undefined text only removes.
+ */
+export function setPngText(bytes: Uint8Array, keyword: string, text: string | undefined): Uint8Array {
+  checkKeyword(keyword);
+  const parts: Uint8Array[] = [bytes.subarray(0, 8)];
+  const added = text === undefined ? undefined : encodeTextChunk(keyword, text.replaceAll('\0', '\ufffd'));
+  let pending = added;
+  for (const { type, data, start, end } of pngChunks(bytes)) {
+    if (isTextType(type) && keywordOf(data) === keyword) continue;
+    if (pending && (type === 'IDAT' || type === 'IEND')) {
+      parts.push(pending);
+      pending = undefined;
+    }
+    parts.push(bytes.subarray(start, end));
+  }
+  return concatBytes(parts);
+}
+
+function isTextType(type: string): type is PngText['chunk'] {
+  return type === 'tEXt' || type === 'zTXt' || type === 'iTXt';
+}
+
+function keywordOf(data: Uint8Array): string {
+  const end = data.indexOf(0);
+  return decodeLatin1(end < 0 ? data : data.subarray(0, end));
+}
+
+function parseText(type: string, data: Uint8Array): PngText | undefined {
+  const split = data.indexOf(0);
+  if (!isTextType(type) || split < 0 || split > 79) return undefined;
+  const keyword = decodeLatin1(data.subarray(0, split));
+  const rest = data.subarray(split + 1);
+  const text = type === 'iTXt' ? internationalText(rest) : latin1Text(type, rest);
+  return text === undefined ? undefined : { chunk: type, keyword, text };
+}
+
+function latin1Text(type: 'tEXt' | 'zTXt', rest: Uint8Array): string | undefined {
+  const bytes = type === 'zTXt' ? decompress(rest[0], rest.subarray(1)) : rest;
+  return bytes && bytes.length <= MAX_TEXT_BYTES ? decodeLatin1(bytes) : undefined;
+}
+
+/** Compression flag, compression method, language tag NUL, translated keyword NUL, text. */
+function internationalText(rest: Uint8Array): string | undefined {
+  const [compressed, method] = rest;
+  const language = rest.indexOf(0, 2);
+  const translated = language < 0 ? -1 : rest.indexOf(0, language + 1);
+  if (translated < 0) return undefined;
+  const body = rest.subarray(translated + 1);
+  const bytes = compressed === 1 ? decompress(method, body) : body;
+  if (!bytes || bytes.length > MAX_TEXT_BYTES || invalidUtf8At(bytes) >= 0) return undefined;
+  return decodeUtf8(bytes);
+}
+
+function decompress(method: number | undefined, body: Uint8Array): Uint8Array | undefined {
+  if (method !== 0) return undefined;
+  try {
+    return inflateZlib(body, MAX_TEXT_BYTES);
+  } catch {
+    // A damaged or oversized text must not keep the picture from being read.
+    return undefined;
+  }
+}
+
+function encodeTextChunk(keyword: string, text: string): Uint8Array {
+  const key = encodeLatin1(keyword)!;
+  const latin1 = encodeLatin1(text);
+  if (latin1) return encodeChunk('tEXt', [key, Uint8Array.of(0), latin1]);
+  return encodeChunk('iTXt', [key, new Uint8Array(5), encodeUtf8(text)]);
+}
+
+function encodeChunk(type: string, parts: readonly Uint8Array[]): Uint8Array {
+  const body = concatBytes([encodeLatin1(type)!, ...parts]);
+  const out = new Uint8Array(body.length + 8);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, body.length - 4);
+  out.set(body, 4);
+  view.setUint32(out.length - 4, crc32(body));
+  return out;
+}
+
+function checkKeyword(keyword: string): void {
+  // Printable Latin-1 without leading, trailing or doubled spaces.
+  const printable = /^[\x21-\x7e\xa1-\xff]+(?: [\x21-\x7e\xa1-\xff]+)*$/.test(keyword);
+  if (!printable || keyword.length > 79) {
+    throw new UserError(
+      'png.keyword',
+      `${JSON.stringify(keyword)} is no PNG text keyword: expected 1 to 79 printable Latin-1 characters`,
+    );
+  }
+}
