@@ -1,6 +1,16 @@
-/** A float RGB picture and the few antialiased shapes that backgrounds need. Colours are sRGB, 0..255. */
+/**
+ * A float RGB picture and the few antialiased shapes that backgrounds and sprites need. Colours are sRGB, 0..255;
+ * lengths and places are relative to the side of the square picture unless said otherwise.
+ */
 
 export type Colour = readonly [number, number, number];
+export type GradientStops = readonly (readonly [number, Colour])[];
+
+/** A picture with straight edges between pixels: RGBA bytes [side, side, 4], alpha premultiplied. */
+export interface Sprite {
+  readonly side: number;
+  readonly data: Uint8ClampedArray;
+}
 
 export class Canvas {
   readonly size: number;
@@ -12,27 +22,32 @@ export class Canvas {
     this.data = new Float32Array(size * size * 3);
   }
 
-  blend(x: number, y: number, colour: Colour, alpha: number): void {
-    const at = (y * this.size + x) * 3;
-    for (let c = 0; c < 3; c++) this.data[at + c]! += (colour[c]! - this.data[at + c]!) * alpha;
-  }
-
-  /** Vertical gradient through stops at relative heights. */
-  sky(stops: readonly (readonly [number, Colour])[]): void {
+  /** Vertical gradient through stops at relative heights; covers everything. */
+  sky(stops: GradientStops): void {
     for (let y = 0; y < this.size; y++) {
-      const colour = gradientAt(stops, (y + 0.5) / this.size);
-      for (let x = 0; x < this.size; x++) this.blend(x, y, colour, 1);
+      const [r, g, b] = gradientAt(stops, (y + 0.5) / this.size);
+      for (let at = y * this.size * 3, end = at + this.size * 3; at < end; at += 3) {
+        this.data[at] = r;
+        this.data[at + 1] = g;
+        this.data[at + 2] = b;
+      }
     }
   }
 
-  /** Everything below a curve y(x), both relative to the size; `shade` darkens towards the bottom edge. */
+  /** Everything below a curve y(x), shaded from `top` at its highest point to `bottom` at the picture's edge. */
   below(curve: (x: number) => number, top: Colour, bottom: Colour = top): void {
-    for (let x = 0; x < this.size; x++) {
-      const edge = curve((x + 0.5) / this.size) * this.size;
-      for (let y = Math.max(0, Math.floor(edge - 1)); y < this.size; y++) {
-        const coverage = Math.min(1, Math.max(0, y + 1 - edge));
-        const depth = Math.min(1, Math.max(0, (y - edge) / Math.max(1, this.size - edge)));
-        this.blend(x, y, mix(top, bottom, depth), coverage);
+    const s = this.size;
+    const edges = new Float32Array(s);
+    let first = s;
+    for (let x = 0; x < s; x++) {
+      edges[x] = curve((x + 0.5) / s) * s;
+      first = Math.min(first, edges[x]!);
+    }
+    for (let y = Math.max(0, Math.floor(first)); y < s; y++) {
+      const colour = mix(top, bottom, Math.min(1, Math.max(0, (y - first) / Math.max(1, s - first))));
+      for (let x = 0; x < s; x++) {
+        const coverage = y + 1 - edges[x]!;
+        if (coverage > 0) this.#blend((y * s + x) * 3, colour, Math.min(coverage, 1));
       }
     }
   }
@@ -41,11 +56,15 @@ export class Canvas {
   ellipse(cx: number, cy: number, rx: number, ry: number, colour: Colour, alpha = 1, softness = 1): void {
     const s = this.size;
     const pad = softness + 1;
-    for (let y = Math.max(0, Math.floor((cy - ry) * s - pad)); y < Math.min(s, (cy + ry) * s + pad); y++) {
-      for (let x = Math.max(0, Math.floor((cx - rx) * s - pad)); x < Math.min(s, (cx + rx) * s + pad); x++) {
-        const distance = Math.hypot(((x + 0.5) / s - cx) / rx, ((y + 0.5) / s - cy) / ry);
-        const coverage = Math.min(1, Math.max(0, ((1 - distance) * Math.min(rx, ry) * s) / softness + 0.5));
-        if (coverage > 0) this.blend(x, y, colour, coverage * alpha);
+    const sharpness = (Math.min(rx, ry) * s) / softness;
+    const bottom = Math.min(s, (cy + ry) * s + pad);
+    const right = Math.min(s, (cx + rx) * s + pad);
+    for (let y = Math.max(0, Math.floor((cy - ry) * s - pad)); y < bottom; y++) {
+      const v = ((y + 0.5) / s - cy) / ry;
+      for (let x = Math.max(0, Math.floor((cx - rx) * s - pad)); x < right; x++) {
+        const u = ((x + 0.5) / s - cx) / rx;
+        const coverage = (1 - Math.sqrt(u * u + v * v)) * sharpness + 0.5;
+        if (coverage > 0) this.#blend((y * s + x) * 3, colour, Math.min(coverage, 1) * alpha);
       }
     }
   }
@@ -53,14 +72,50 @@ export class Canvas {
   /** A rectangle on pixel borders. */
   rectangle(x0: number, y0: number, x1: number, y1: number, colour: Colour): void {
     const s = this.size;
+    const [left, right] = [Math.max(0, Math.round(x0 * s)), Math.min(s, Math.round(x1 * s))];
     for (let y = Math.max(0, Math.round(y0 * s)); y < Math.min(s, Math.round(y1 * s)); y++) {
-      for (let x = Math.max(0, Math.round(x0 * s)); x < Math.min(s, Math.round(x1 * s)); x++)
-        this.blend(x, y, colour, 1);
+      for (let x = left; x < right; x++) this.#blend((y * s + x) * 3, colour, 1);
     }
   }
 
+  /** A triangle standing on a level base, its right flank in `shade`. */
+  pyramid(cx: number, base: number, halfWidth: number, height: number, colour: Colour, shade: Colour): void {
+    const s = this.size;
+    for (let y = Math.max(0, Math.floor((base - height) * s)); y < Math.min(s, Math.round(base * s)); y++) {
+      const half = halfWidth * s * (1 - (base - (y + 0.5) / s) / height);
+      const [left, ridge, right] = [cx * s - half, cx * s + 0.25 * half, cx * s + half];
+      for (let x = Math.max(0, Math.floor(left)); x < Math.min(s, right); x++) {
+        const coverage = Math.min(x + 1, right) - Math.max(x, left);
+        if (coverage > 0) this.#blend((y * s + x) * 3, x + 0.5 < ridge ? colour : shade, Math.min(1, coverage));
+      }
+    }
+  }
+
+  /** Lays a sprite over the picture with its corner at whole pixels; `light` multiplies its colours. */
+  stamp({ side, data }: Sprite, left: number, top: number, light: Colour): void {
+    const s = this.size;
+    for (let y = Math.max(0, -top); y < Math.min(side, s - top); y++) {
+      for (let x = Math.max(0, -left); x < Math.min(side, s - left); x++) {
+        const from = (y * side + x) * 4;
+        const alpha = data[from + 3]!;
+        if (alpha === 0) continue;
+        const at = ((top + y) * s + left + x) * 3;
+        const rest = 1 - alpha / 255;
+        for (let c = 0; c < 3; c++) this.data[at + c] = this.data[at + c]! * rest + data[from + c]! * light[c]!;
+      }
+    }
+  }
+
+  /** RGB bytes [size, size, 3], rounded and clamped. */
   toBytes(): Uint8Array {
-    return Uint8Array.from(this.data, (v) => Math.max(0, Math.min(255, Math.round(v))));
+    return new Uint8Array(new Uint8ClampedArray(this.data).buffer);
+  }
+
+  #blend(at: number, colour: Colour, alpha: number): void {
+    const data = this.data;
+    data[at]! += (colour[0] - data[at]!) * alpha;
+    data[at + 1]! += (colour[1] - data[at + 1]!) * alpha;
+    data[at + 2]! += (colour[2] - data[at + 2]!) * alpha;
   }
 }
 
@@ -73,7 +128,7 @@ export function lit(colour: Colour, light: Colour): Colour {
   return [colour[0] * light[0], colour[1] * light[1], colour[2] * light[2]];
 }
 
-function gradientAt(stops: readonly (readonly [number, Colour])[], t: number): Colour {
+function gradientAt(stops: GradientStops, t: number): Colour {
   for (let i = 1; i < stops.length; i++) {
     const [t0, c0] = stops[i - 1]!;
     const [t1, c1] = stops[i]!;

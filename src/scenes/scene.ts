@@ -1,53 +1,42 @@
-/** Scenes: what a picture shows, as data; drawn at random and told in words. Caption and picture always agree. */
+/** Scenes: what a picture shows, as data; drawn at random. Captions are in caption.ts, pixels in render.ts. */
 
 import {
-  countWords,
-  type ObjectKind,
   objectKinds,
+  type Paint,
   type Place,
-  placePhrases,
+  paints,
   places,
   type Relation,
-  relationPhrases,
   relations,
   type Size,
   sizes,
-  sizeWords,
   type TimeOfDay,
-  timePhrases,
   times,
 } from './catalog.ts';
-
-/** The randomness that scenes need; any seeded stream will do. */
-export interface SceneRandom {
-  /** On [0, 1). */
-  uniform(): number;
-  /** A whole number on [0, below). */
-  integer(below: number): number;
-}
+import { pick, type SceneRandom } from './random.ts';
 
 interface SceneBase {
   readonly place: Place;
   readonly time: TimeOfDay;
+  /** Index into `objectKinds`. */
+  readonly object: number;
 }
 
 export interface SingleScene extends SceneBase {
   readonly layout: 'single';
-  /** Index into `objectKinds`. */
-  readonly object: number;
   readonly size: Size;
+  /** Said in the caption when present; the icon's own colours otherwise. */
+  readonly paint?: Paint;
 }
 
 export interface PairScene extends SceneBase {
   readonly layout: 'pair';
-  readonly object: number;
   readonly relation: Relation;
   readonly other: number;
 }
 
 export interface CountScene extends SceneBase {
   readonly layout: 'count';
-  readonly object: number;
   readonly count: 2 | 3;
 }
 
@@ -56,80 +45,63 @@ export type Scene = SingleScene | PairScene | CountScene;
 const heldOutShare = 0.08;
 
 /**
- * Whether a combination of object, place and time is kept out of training, so that prompts for it test composition. A
- * fixed hash of the three indices decides; it must never change, or published figures lose their meaning.
+ * Whether a combination of object, place and time is kept out of training, so that prompts for it test composition.
+ * A hash of the three names decides (FNV-1a with the finaliser of MurmurHash3): it does not depend on the order of the
+ * catalogue, and it must never change, or published figures lose their meaning.
  */
 export function isHeldOut(object: number, place: Place, time: TimeOfDay): boolean {
-  let h = (object * 73856093) ^ (places.indexOf(place) * 19349663) ^ (times.indexOf(time) * 83492791);
-  h = Math.imul(h ^ (h >>> 13), 0x5bd1e995);
-  h ^= h >>> 15;
+  let h = 0x811c9dc5;
+  for (const character of `${objectKinds[object]!.name}|${place}|${time}`)
+    h = Math.imul(h ^ character.charCodeAt(0), 0x01000193);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  h ^= h >>> 16;
   return (h >>> 0) / 2 ** 32 < heldOutShare;
 }
 
-export function pick<T>(random: SceneRandom, items: readonly T[]): T {
-  return items[random.integer(items.length)]!;
+/** A random scene: 56% one object, 24% two in relation, 20% two or three alike; never a held-out single object. */
+export function drawScene(random: SceneRandom): Scene {
+  const layout = random.uniform();
+  if (layout < 0.56) return drawSingle(random);
+  const object = random.integer(objectKinds.length);
+  const setting = { object, place: pick(random, places), time: pick(random, times) };
+  if (layout < 0.8) {
+    const other = (object + 1 + random.integer(objectKinds.length - 1)) % objectKinds.length;
+    return { layout: 'pair', ...setting, relation: pick(random, relations), other };
+  }
+  return { layout: 'count', ...setting, count: random.uniform() < 0.5 ? 2 : 3 };
 }
 
-/** A random scene: about 60% one object, 22% two in relation, 18% two or three alike. Never a held-out combination. */
-export function drawScene(random: SceneRandom): Scene {
+function drawSingle(random: SceneRandom): SingleScene {
   for (;;) {
     const object = random.integer(objectKinds.length);
     const place = pick(random, places);
     const time = pick(random, times);
-    const layout = random.uniform();
-    if (layout < 0.6) {
-      const u = random.uniform();
-      const size = sizes[u < 0.2 ? 0 : u < 0.8 ? 1 : 2]!;
-      if (!isHeldOut(object, place, time)) return { layout: 'single', object, size, place, time };
-    } else if (layout < 0.82) {
-      const other = (object + 1 + random.integer(objectKinds.length - 1)) % objectKinds.length;
-      return { layout: 'pair', object, relation: pick(random, relations), other, place, time };
-    } else {
-      return { layout: 'count', object, count: random.uniform() < 0.5 ? 2 : 3, place, time };
-    }
+    if (isHeldOut(object, place, time)) continue;
+    const u = random.uniform();
+    const size = sizes[u < 0.18 ? 0 : u < 0.82 ? 1 : 2]!;
+    const painted = objectKinds[object]!.fills !== undefined && random.uniform() < 0.6;
+    return { layout: 'single', object, place, time, size, ...(painted ? { paint: pick(random, paints) } : {}) };
   }
 }
 
-const article = (noun: string): string => (/^[aeiou]/.test(noun) && !/^uni/.test(noun) ? `an ${noun}` : `a ${noun}`);
-
-function subject(scene: Scene, random: SceneRandom): string {
-  const { name, plural } = objectKinds[scene.object] as ObjectKind;
-  switch (scene.layout) {
-    case 'single': {
-      const words = sizeWords[scene.size];
-      return article(words.length > 0 ? `${pick(random, words)} ${name}` : name);
-    }
-    case 'pair': {
-      const other = article(objectKinds[scene.other]!.name);
-      return `${article(name)} ${pick(random, relationPhrases[scene.relation])} ${other}`;
-    }
-    case 'count':
-      return `${countWords[scene.count]} ${plural}`;
-  }
-}
-
-/** The caption of a scene in one of many phrasings. Place is left out now and then; day goes mostly without saying. */
-export function captionOf(scene: Scene, random: SceneRandom): string {
-  const what = subject(scene, random);
-  const sayPlace = random.uniform() < (scene.layout === 'pair' ? 0.8 : 0.9);
-  const sayTime = scene.time !== 'day' || random.uniform() < 0.25;
-  const where = sayPlace ? pick(random, placePhrases[scene.place]) : undefined;
-  const when = sayTime ? pick(random, timePhrases[scene.time]) : undefined;
-  const rest = [where, when].filter((p): p is string => p !== undefined);
-  const form = random.uniform();
-  if (form < 0.7) return [what, ...rest].join(' ');
-  if (form < 0.8) return [`a picture of ${what}`, ...rest].join(' ');
-  if (form < 0.9) return [what, ...rest].join(', ');
-  return [what, ...rest.toReversed()].join(' ');
-}
-
-/** Class indices of a scene's main object, its place and its time. */
+/** Class indices of a scene's main (in pairs: first named) object, its place and its time, and how many are shown. */
 export interface SceneLabels {
+  /** Index into `objectKinds`. */
   readonly object: number;
+  /** Index into `places`. */
   readonly place: number;
+  /** Index into `times`. */
   readonly time: number;
+  /** Number of objects of that kind, 1 to 3. */
+  readonly count: number;
 }
 
 export function labelsOf(scene: Scene): SceneLabels {
-  return { object: scene.object, place: places.indexOf(scene.place), time: times.indexOf(scene.time) };
+  return {
+    object: scene.object,
+    place: places.indexOf(scene.place),
+    time: times.indexOf(scene.time),
+    count: scene.layout === 'count' ? scene.count : 1,
+  };
 }
