@@ -29,6 +29,8 @@ const memoryPhrases = [
   'enough memory',
 ];
 
+const unavailablePhrases = ['webgpu adapter', 'failed to load shared library', 'specified provider is not'];
+
 /** Wraps what a runtime threw; messages about memory become `out-of-memory` whatever was going on. */
 export function toEngineError(failure: EngineFailure, backend: string, doing: string, cause: unknown): EngineError {
   if (cause instanceof EngineError) return cause;
@@ -41,6 +43,10 @@ export function toEngineError(failure: EngineFailure, backend: string, doing: st
       `${backend} ran out of memory while ${doing}; use a smaller size, a smaller batch or tiles (${reason})`,
       { cause },
     );
+  }
+  if (unavailablePhrases.some((phrase) => lower.includes(phrase))) {
+    const message = `${backend} cannot be used on this machine: ${reason}`;
+    return new EngineError('unavailable', backend, message, { cause });
   }
   return new EngineError(failure, backend, `${backend} failed while ${doing}: ${reason}`, { cause });
 }

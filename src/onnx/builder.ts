@@ -54,6 +54,8 @@ export class ModelBuilder {
   readonly target: LoweringTarget;
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
+  /** Names of nodes that an accelerator must leave to the CPU. */
+  readonly hostNodes: string[] = [];
   readonly #bindings: Readonly<Record<string, number>>;
   readonly #constants = new Map<string, string>();
   readonly #sizes = new Map<string, string>();
@@ -90,6 +92,11 @@ export class ModelBuilder {
   /** A node of ONNX Runtime's own operator set. */
   fused(opType: string, inputs: readonly string[], attributes: Attributes = {}): string {
     return this.node(opType, inputs, attributes, 'com.microsoft');
+  }
+
+  /** Leaves the node that made `result` (its first output) to the CPU. */
+  keepOnHost(result: string): void {
+    this.hostNodes.push(result);
   }
 
   /** Reserves a name in the model; a taken name gets a suffix. */

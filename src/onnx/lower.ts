@@ -48,6 +48,8 @@ export interface LoweredGraph {
   readonly externalFolder: string | undefined;
   /** Weights in memory, to be given to the runtime under their location. */
   readonly externalBytes: readonly ExternalBytes[];
+  /** Nodes that an accelerator must leave to the CPU, by name. */
+  readonly hostNodes: readonly string[];
 }
 
 /** Throws a WeightError for a weight that does not fit its parameter. */
@@ -81,7 +83,14 @@ export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredGra
       outputs: outputs.map((p) => valueInfo(b, p)),
     },
   });
-  return { model, inputs, outputs, externalFolder: weights.folder, externalBytes: weights.inMemory };
+  return {
+    model,
+    inputs,
+    outputs,
+    externalFolder: weights.folder,
+    externalBytes: weights.inMemory,
+    hostNodes: b.hostNodes,
+  };
 }
 
 function declareInput(b: ModelBuilder, value: Value<'input' | 'parameter'>): ModelPort {

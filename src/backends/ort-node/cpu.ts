@@ -87,7 +87,7 @@ function resolveLinks(source: WeightSource): WeightSource {
 
 function sessionSettings(
   device: OrtDevice,
-  { externalFolder, externalBytes }: LoweredGraph,
+  { externalFolder, externalBytes, hostNodes }: LoweredGraph,
   options: { readonly threads?: number | undefined; readonly optimize?: 'speed' | 'load' },
 ): Ort.InferenceSession.SessionOptions {
   const config: Record<string, unknown> = {
@@ -97,7 +97,9 @@ function sessionSettings(
     ...(externalFolder !== undefined && { model_external_initializers_file_folder_path: externalFolder }),
   };
   return {
-    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    executionProviders: [
+      device === 'webgpu' && hostNodes.length > 0 ? { name: device, forceCpuNodeNames: hostNodes } : device,
+    ],
     logSeverityLevel: 3,
     extra: { session: config },
     ...(options.threads !== undefined && { intraOpNumThreads: options.threads }),

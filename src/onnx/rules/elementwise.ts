@@ -30,6 +30,24 @@ const gatedSigmoid =
     return b.node('Mul', [x!, b.node('Sigmoid', [scaled])]);
   };
 
+/**
+ * Shading languages promise sine and cosine on [-pi, pi] only, so a GPU gets its argument reduced: 2 pi is subtracted
+ * in two parts, the first with so few bits that its multiples are exact (Cody & Waite 1980).
+ */
+const periodic =
+  (opType: 'Sin' | 'Cos'): LoweringRule<'sin' | 'cos'> =>
+  (b, v, [x]) => {
+    if (b.target === 'cpu') return b.node(opType, [x!]);
+    const number = (value: number): string => b.filled(v.dtype, value);
+    const turns = b.node('Mul', [x!, number(1 / TWO_PI)]);
+    const nearest = b.node('Floor', [b.node('Add', [turns, number(0.5)])]);
+    const rough = b.node('Sub', [x!, b.node('Mul', [nearest, number(TWO_PI_HIGH)])]);
+    return b.node(opType, [b.node('Sub', [rough, b.node('Mul', [nearest, number(TWO_PI - TWO_PI_HIGH)])])]);
+  };
+
+const TWO_PI = 2 * Math.PI;
+const TWO_PI_HIGH = 6.28125;
+
 export const elementwiseRules: LoweringTable<ElementwiseOp> = {
   neg: direct('Neg'),
   abs: direct('Abs'),
@@ -39,8 +57,8 @@ export const elementwiseRules: LoweringTable<ElementwiseOp> = {
   sqrt: direct('Sqrt'),
   rsqrt: (b, _, [x]) => b.node('Reciprocal', [b.node('Sqrt', [x!])]),
   reciprocal: direct('Reciprocal'),
-  sin: direct('Sin'),
-  cos: direct('Cos'),
+  sin: periodic('Sin'),
+  cos: periodic('Cos'),
   tanh: direct('Tanh'),
   sigmoid: direct('Sigmoid'),
   erf: direct('Erf'),

@@ -72,7 +72,9 @@ function cropOrPad(b: ModelBuilder, v: Value<'avgPool2dGrad'>, x: string, paddin
 
 /** The runtime's pooling names the position of each maximum; gradients are added there. */
 function lowerMaxPoolGrad(b: ModelBuilder, v: Value<'maxPool2dGrad'>, [x, g]: readonly string[]): string {
-  const [, positions] = b.nodeOutputs('MaxPool', [x!], 2, window(v.attrs));
+  const [pooled, positions] = b.nodeOutputs('MaxPool', [x!], 2, window(v.attrs));
+  // The WebGPU provider claims this node, then refuses its second output.
+  b.keepOnHost(pooled!);
   const [total, count] = [productOf(v.shape), productOf(v.inputs[1]!.shape)];
   const flat = b.node(
     'ScatterElements',

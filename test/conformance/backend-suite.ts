@@ -1,0 +1,150 @@
+/**
+ * What every backend must compute: each operation with random shapes and its gradients, the golden autograd rows, and
+ * a small conditional U-Net with the gradients of all its parameters. The reference interpreter in float64 says what
+ * is right; the golden rows bring PyTorch's own numbers.
+ */
+
+import { readFileSync } from 'node:fs';
+import { isFloat } from '#core/dtype';
+import { type HostTensor, sizeOf, tensor } from '#core/tensor';
+import type { Backend } from '#engine/backend';
+import { constant, input, mul, sum } from '#graph/build';
+import { type Dim, evaluateDim, mulDims, symbol } from '#graph/dim';
+import { grad } from '#graph/gradient';
+import { fillHost } from '#graph/host';
+import { interpret } from '#graph/interpret';
+import type { Op } from '#graph/ops';
+import { closeGraph, type Graph, type Value } from '#graph/value';
+import { initialValue } from '#models/nn/init';
+import { Scope } from '#models/nn/scope';
+import type { UNetConfig } from '#models/unet/config';
+import { unet } from '#models/unet/network';
+import { type AutogradRow, autogradCase, relativeError } from '../goldens/autograd-cases.ts';
+import { opSamples, Sampler } from '../graph/op-samples.ts';
+
+export interface ConformanceCase {
+  readonly name: string;
+  /** The operation that the case is about, if it is about one. */
+  readonly op?: Op;
+  /** Factor on the tolerance: gradients that nearly cancel through many layers magnify rounding. */
+  readonly conditioning: number;
+  readonly graph: Graph;
+  readonly feeds: Readonly<Record<string, HostTensor>>;
+  /** Right outputs; computed on demand, because the interpreter is slow. */
+  expected(): Expected;
+}
+
+type Expected = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: ArrayLike<number> }>>;
+
+/** One output's largest difference over its largest magnitude; infinite for a wrong shape. */
+export type CaseErrors = Readonly<Record<string, number>>;
+
+export async function runCase(backend: Backend, { graph, feeds, expected }: ConformanceCase): Promise<CaseErrors> {
+  const session = await backend.compile(graph);
+  const results = await session.run(feeds);
+  await session.dispose();
+  return Object.fromEntries(
+    Object.entries(expected()).map(([name, right]) => {
+      const got = results[name];
+      const fits = got !== undefined && String(got.shape) === String(right.shape);
+      return [name, fits ? relativeError(Array.from(got.data, Number), Array.from(right.data, Number)) : Infinity];
+    }),
+  );
+}
+
+/** A value and the gradients of a random weighted sum of it. */
+function withGradients(s: Sampler, v: Value): Record<string, Value> {
+  // maxPool2dGrad is a gradient itself and refuses another.
+  if (!isFloat(v.dtype) || s.floats.length === 0 || v.op === 'maxPool2dGrad') return { output: v };
+  const shape = v.shape as number[];
+  const weights = fillHost('f32', sizeOf(shape), () => s.normal());
+  const loss = sum(mul(v, constant(tensor('f32', shape, weights))));
+  const gradients = grad(loss, s.floats);
+  return { output: v, ...Object.fromEntries(gradients.map((g, i) => [`gradient.${s.floats[i]!.attrs.name}`, g])) };
+}
+
+function opCase(op: Op, seed: number): ConformanceCase {
+  const s = new Sampler(seed, 'f32');
+  const graph = closeGraph(op, withGradients(s, opSamples[op](s)));
+  return {
+    name: `${op}, sample ${seed}`,
+    op,
+    conditioning: 1,
+    graph,
+    feeds: s.feeds,
+    expected: () => interpret(graph, s.feeds, { precision: 'f64' }) as Expected,
+  };
+}
+
+function goldenCases(): ConformanceCase[] {
+  const file = new URL('../goldens/data/numeric/training.json', import.meta.url);
+  const rows = (JSON.parse(readFileSync(file, 'utf8')) as { autograd: AutogradRow[] }).autograd;
+  return rows.map((row) => {
+    const { graph, feeds, expected } = autogradCase(row, 'f32');
+    return { name: `golden ${row.op}`, conditioning: 1, graph, feeds, expected: () => expected };
+  });
+}
+
+const tinyUNet: UNetConfig = {
+  inChannels: 4,
+  outChannels: 4,
+  blockChannels: [8, 16],
+  layersPerBlock: 1,
+  transformerDepth: [1, 0],
+  midTransformerDepth: 1,
+  heads: [2, 2],
+  contextWidth: 12,
+  linearProjection: false,
+  normGroups: 4,
+};
+
+/** The U-Net and the gradient of every parameter; sizes and tokens open, or fixed through the graph's own shapes. */
+function unetCase(open: boolean): ConformanceCase {
+  const s = new Sampler(7, 'f32');
+  const fixed = { batch: 2, gridHeight: 2, gridWidth: 3, tokens: 5 };
+  const dim = (name: keyof typeof fixed): Dim => (open ? symbol(name) : fixed[name]);
+  const [height, width] = [mulDims(dim('gridHeight'), 2), mulDims(dim('gridWidth'), 2)];
+  const inputs = {
+    sample: input('sample', 'f32', [dim('batch'), tinyUNet.inChannels, height, width]),
+    timestep: input('timestep', 'f32', [dim('batch')]),
+    context: input('context', 'f32', [dim('batch'), dim('tokens'), tinyUNet.contextWidth]),
+  };
+  const prediction = unet(new Scope('unet'), tinyUNet, inputs);
+  const { parameters } = closeGraph('unet', { prediction });
+  const gradients = grad(sum(mul(prediction, prediction)), parameters);
+  const named = gradients.map((g, i) => [`gradient.${parameters[i]!.attrs.name}`, g]);
+  const graph = closeGraph('unet', { prediction, ...Object.fromEntries(named) });
+  // Every parameter is random: layers that start at zero would hide what lies behind them.
+  const normal = (v: Value, std: number): HostTensor => {
+    const shape = v.shape.map((d) => evaluateDim(d, fixed));
+    return initialValue(shape, { kind: 'normal', std }, s);
+  };
+  const feeds = {
+    ...Object.fromEntries(parameters.map((p) => [p.attrs.name, normal(p, 0.3)])),
+    ...mapValues(inputs, (v) => normal(v, v.attrs.name === 'timestep' ? 300 : 1)),
+  };
+  const name = `small U-Net with gradients, ${open ? 'open' : 'fixed'} sizes`;
+  // A bias in front of a group normalisation has a gradient near zero, the difference of large sums.
+  return {
+    name,
+    conditioning: 10,
+    graph,
+    feeds,
+    expected: () => interpret(graph, feeds, { precision: 'f64' }) as Expected,
+  };
+}
+
+function mapValues<V, R>(values: Readonly<Record<string, V>>, f: (v: V) => R): Record<string, R> {
+  return Object.fromEntries(Object.entries(values).map(([k, v]) => [k, f(v)]));
+}
+
+/** All cases; `seeds` are the random samples of each operation. */
+export function conformanceCases(seeds: readonly number[]): ConformanceCase[] {
+  const ops = Object.keys(opSamples) as Op[];
+  return [
+    ...ops.flatMap((op) => seeds.map((seed) => opCase(op, seed))),
+    ...goldenCases(),
+    unetCase(false),
+    unetCase(true),
+  ];
+}
