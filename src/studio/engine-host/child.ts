@@ -1,0 +1,94 @@
+/**
+ * Main file of an engine process: one engine, one run at a time. Between two events it gives the event loop a turn, so
+ * that a cancel which arrived during a step is seen before the next. When the studio goes away, it goes too.
+ */
+
+import { pathToFileURL } from 'node:url';
+import { InternalError } from '#core/errors';
+import type { PictureEngine } from '#pipelines/request';
+import { type EngineModule, type FromEngine, type ToEngine, toWireError } from './protocol.ts';
+
+let engine: PictureEngine | undefined;
+const cancelled = new Map<number, { aborted: boolean }>();
+
+/** Resolves when the message is on its way, so that a slow reader slows the sender. */
+function send(message: FromEngine): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send!(message, undefined, undefined, () => resolve());
+    else resolve();
+  });
+}
+
+/** One whole round of the event loop: the poll phase, where messages arrive, lies between two immediates. */
+async function yieldToMessages(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<void> {
+  try {
+    const module = (await import(pathToFileURL(message.module).href)) as Partial<EngineModule>;
+    if (!module.createEngine) throw new InternalError(`${message.module} exports no createEngine`);
+    engine = await module.createEngine(message.settings);
+    await send({ type: 'ready' });
+  } catch (error) {
+    await send({ type: 'start-failed', error: toWireError(error) });
+    process.exit(1);
+  }
+}
+
+async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
+  const { run, request, previewEvery } = message;
+  const signal = { aborted: false };
+  cancelled.set(run, signal);
+  try {
+    if (!engine) throw new InternalError('an engine was asked to run before it was started');
+    for await (const event of engine.generate(request, { signal, previewEvery })) {
+      await send({ type: 'event', run, event });
+      await yieldToMessages();
+    }
+    await send({ type: 'end', run });
+  } catch (error) {
+    if (signal.aborted) await send({ type: 'end', run });
+    else await send({ type: 'failed', run, error: toWireError(error) });
+  } finally {
+    cancelled.delete(run);
+  }
+}
+
+async function stop(): Promise<void> {
+  try {
+    await engine?.dispose();
+  } finally {
+    process.exit(0);
+  }
+}
+
+function reportMemory(): void {
+  void send({ type: 'memory', rss: process.memoryUsage.rss() });
+}
+
+if (process.send) {
+  process.on('message', (message: ToEngine) => {
+    switch (message.type) {
+      case 'start':
+        void start(message);
+        break;
+      case 'run':
+        void run(message);
+        break;
+      case 'cancel': {
+        const signal = cancelled.get(message.run);
+        if (signal) signal.aborted = true;
+        break;
+      }
+      case 'stop':
+        void stop();
+        break;
+    }
+  });
+  process.on('disconnect', () => process.exit(0));
+  // A terminal's Ctrl-C reaches the whole group; the studio decides when the engine ends.
+  process.on('SIGINT', () => {});
+  setInterval(reportMemory, 2000).unref();
+}

@@ -1,0 +1,59 @@
+/** Facts about an engine process: how to start one from source, how much memory it holds, why it ended. */
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { DarkroomError } from '#core/errors';
+
+export const childMain = fileURLToPath(new URL(`./child.${fromSource() ? 'ts' : 'js'}`, import.meta.url));
+
+/** Node flags for a process that runs our files: TypeScript needs tsx's loader. */
+export function childExecArgv(): string[] {
+  if (!fromSource()) return [];
+  const loader = createRequire(import.meta.url).resolve('tsx');
+  return ['--import', pathToFileURL(loader).href];
+}
+
+function fromSource(): boolean {
+  return import.meta.url.endsWith('.ts');
+}
+
+/** Resident memory of another process in bytes; undefined where the system has no /proc. */
+export function residentMemory(pid: number): number | undefined {
+  try {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return kib === undefined ? undefined : Number(kib) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Last lines of its standard error. */
+  readonly stderr: string;
+  /** Largest resident memory seen, bytes. */
+  readonly peak: number;
+}
+
+const crashSignals: readonly string[] = ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE'];
+
+/** The error for an engine process that ended by itself: what happened, and what to do. */
+export function crashError(ending: Ending): DarkroomError {
+  const peak = ending.peak > 0 ? ` It held ${Math.round(ending.peak / 2 ** 20)} MiB.` : '';
+  const tail = ending.stderr.trim() === '' ? '' : ` Its last words: ${ending.stderr.trim().slice(-1000)}`;
+  if (ending.signal === 'SIGKILL') {
+    return new DarkroomError(
+      'engine.out-of-memory',
+      `The engine process was killed by the system, most likely for want of memory.${peak} Try a smaller picture, a smaller batch, or close other programs.`,
+    );
+  }
+  if (/heap out of memory/i.test(ending.stderr)) {
+    return new DarkroomError('engine.out-of-memory', `The engine process ran out of memory.${peak}${tail}`);
+  }
+  const how = ending.signal
+    ? `${crashSignals.includes(ending.signal) ? 'crashed' : 'was ended'} with ${ending.signal}`
+    : `ended with exit code ${ending.code}`;
+  return new DarkroomError('engine.crashed', `The engine process ${how}.${peak}${tail}`);
+}

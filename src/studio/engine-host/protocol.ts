@@ -1,0 +1,57 @@
+/**
+ * What the studio and an engine process say to each other over the IPC channel (structured clone, so pixels travel as
+ * typed arrays), and what an engine module must export.
+ */
+
+import { DarkroomError, UserError } from '#core/errors';
+import type { GenerateEvent, GenerateRequest, PictureEngine } from '#pipelines/request';
+
+/** What an engine is made from; plain data, since it crosses a process border. */
+export interface EngineSettings {
+  /** What to compute on, e.g. `cpu`, `webgpu`. */
+  readonly device: string;
+  /** Folders with models, as the library has them. */
+  readonly modelRoots: readonly string[];
+  /** Further settings of the engine itself. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** The exports of the module whose path an engine host is given. */
+export interface EngineModule {
+  createEngine(settings: EngineSettings): PictureEngine | Promise<PictureEngine>;
+}
+
+export type ToEngine =
+  | { readonly type: 'start'; readonly module: string; readonly settings: EngineSettings }
+  | { readonly type: 'run'; readonly run: number; readonly request: GenerateRequest; readonly previewEvery: number }
+  | { readonly type: 'cancel'; readonly run: number }
+  | { readonly type: 'stop' };
+
+export type FromEngine =
+  | { readonly type: 'ready' }
+  | { readonly type: 'event'; readonly run: number; readonly event: GenerateEvent }
+  | { readonly type: 'end'; readonly run: number }
+  | { readonly type: 'failed'; readonly run: number; readonly error: WireError }
+  | { readonly type: 'start-failed'; readonly error: WireError }
+  | { readonly type: 'memory'; readonly rss: number };
+
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+  /** A mistake in the request: the message alone is shown. */
+  readonly user: boolean;
+  readonly stack?: string;
+}
+
+export function toWireError(error: unknown): WireError {
+  const user = error instanceof UserError;
+  const code = error instanceof DarkroomError ? error.code : 'engine.failed';
+  if (!(error instanceof Error)) return { code, message: String(error), user };
+  return { code, message: error.message, user, ...(error.stack === undefined ? {} : { stack: error.stack }) };
+}
+
+export function fromWireError(wire: WireError): DarkroomError {
+  const error = wire.user ? new UserError(wire.code, wire.message) : new DarkroomError(wire.code, wire.message);
+  if (wire.stack !== undefined && !wire.user) error.stack = wire.stack;
+  return error;
+}
