@@ -1,0 +1,175 @@
+import { appendFile, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { objectKinds, paints, places, times } from './catalog.ts';
+import { generateScenes, openSceneDataset, writeSceneDataset } from './dataset.ts';
+import { iconSvg, loadIcons, painted } from './icons.ts';
+import { placementsOf } from './layout.ts';
+import { seededRandom } from './random.ts';
+import { createSceneRenderer, type SceneRenderer } from './render.ts';
+import { drawScene, type Scene } from './scene.ts';
+
+let renderer: SceneRenderer;
+beforeAll(async () => {
+  renderer = await createSceneRenderer(128);
+});
+
+/** Mean RGB of the rows from `top` to `bottom`. */
+function meanColour(pixels: Uint8Array, top: number, bottom: number): number[] {
+  const sums = [0, 0, 0];
+  for (let i = top * 128 * 3; i < bottom * 128 * 3; i++) sums[i % 3]! += pixels[i]!;
+  return sums.map((s) => s / ((bottom - top) * 128));
+}
+
+/** Mean absolute difference of two pictures. */
+const difference = (a: Uint8Array, b: Uint8Array): number =>
+  a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
+
+const single = (object: number, extra: Partial<Extract<Scene, { layout: 'single' }>> = {}): Scene => ({
+  layout: 'single',
+  object,
+  size: 'medium',
+  place: 'meadow',
+  time: 'day',
+  ...extra,
+});
+
+describe('icons', () => {
+  it('exist for every object, with the fills that paints replace', () => {
+    for (const { icon, fills } of objectKinds) {
+      const svg = iconSvg(icon);
+      expect(svg).toContain('<path');
+      for (const fill of Object.values(fills ?? {})) expect(svg, icon).toContain(fill);
+      if (fills) expect(new Set(paints.map((p) => painted(svg, fills, p))).size).toBe(paints.length);
+    }
+  });
+
+  it('fill their square in one direction and stay premultiplied', async () => {
+    const icons = await loadIcons();
+    for (let object = 0; object < objectKinds.length; object++) {
+      const { data, side } = icons.sprite(object, 48);
+      expect(side).toBe(48);
+      const columns = new Set<number>();
+      const rows = new Set<number>();
+      for (let i = 0; i < side * side; i++) {
+        const alpha = data[i * 4 + 3]!;
+        if (alpha > 32) {
+          columns.add(i % side);
+          rows.add(Math.floor(i / side));
+        }
+        expect(Math.max(data[i * 4]!, data[i * 4 + 1]!, data[i * 4 + 2]!)).toBeLessThanOrEqual(alpha + 1);
+      }
+      expect(Math.max(columns.size, rows.size), objectKinds[object]!.name).toBeGreaterThanOrEqual(45);
+      expect(Math.min(columns.size, rows.size), objectKinds[object]!.name).toBeGreaterThanOrEqual(14);
+    }
+  });
+});
+
+describe('placementsOf', () => {
+  it('keeps every object inside the frame and pairs in their relation', () => {
+    const random = seededRandom(5);
+    for (let i = 0; i < 5000; i++) {
+      const scene = drawScene(random);
+      const placed = placementsOf(scene, random);
+      expect(placed).toHaveLength(scene.layout === 'single' ? 1 : scene.layout === 'pair' ? 2 : scene.count);
+      for (const { x, y, size } of placed) {
+        expect(Math.min(x, y) - size / 2).toBeGreaterThanOrEqual(-0.005);
+        expect(Math.max(x, y) + size / 2).toBeLessThanOrEqual(1.005);
+      }
+      if (scene.layout !== 'pair') continue;
+      const [a, b] = [placed[0]!, placed[1]!];
+      if (scene.relation === 'left of') expect(a.x + 0.3).toBeLessThan(b.x);
+      if (scene.relation === 'right of') expect(b.x + 0.3).toBeLessThan(a.x);
+      if (scene.relation === 'above') expect(a.y + 0.3).toBeLessThan(b.y);
+      if (scene.relation === 'below') expect(b.y + 0.3).toBeLessThan(a.y);
+      if (scene.relation === 'beside') expect(Math.abs(a.x - b.x)).toBeGreaterThan(0.3);
+    }
+  });
+});
+
+describe('render', () => {
+  it('gives the same bytes for the same scene and seed, others for another seed', () => {
+    const scene = single(3);
+    expect(renderer.render(scene, seededRandom(1))).toEqual(renderer.render(scene, seededRandom(1)));
+    expect(renderer.render(scene, seededRandom(1))).not.toEqual(renderer.render(scene, seededRandom(2)));
+  });
+
+  it('shows every object over its background', () => {
+    const pictures = objectKinds.map((_, object) => renderer.render(single(object), seededRandom(1)));
+    for (const [i, a] of pictures.entries()) {
+      expect(a).toHaveLength(128 * 128 * 3);
+      for (const b of pictures.slice(i + 1)) expect(difference(a, b)).toBeGreaterThan(2);
+    }
+  });
+
+  it('has blue days, red sunsets and dark nights', () => {
+    for (const place of places) {
+      const [day, night, sunset] = times.map((time) =>
+        meanColour(renderer.render(single(0, { place, time, size: 'small' }), seededRandom(4)), 0, 40),
+      );
+      expect(day![2]).toBeGreaterThan(day![0]!);
+      expect(sunset![0]).toBeGreaterThan(sunset![2]! + 20);
+      expect(Math.max(...night!)).toBeLessThan(0.6 * Math.min(Math.max(...day!), Math.max(...sunset!)));
+    }
+  });
+
+  it('tells places apart at every time of day', () => {
+    for (const time of times) {
+      const pictures = places.map((place) =>
+        renderer.render(single(0, { place, time, size: 'small' }), seededRandom(4)),
+      );
+      for (const [i, a] of pictures.entries()) {
+        for (const b of pictures.slice(i + 1)) expect(difference(a, b)).toBeGreaterThan(8);
+      }
+    }
+  });
+
+  it('paints things in the colour asked for', () => {
+    const balloon = objectKinds.findIndex((kind) => kind.name === 'balloon');
+    const centre = (paint: 'red' | 'blue' | 'green'): number[] => {
+      const pixels = renderer.render(single(balloon, { paint }), seededRandom(9));
+      return meanColour(pixels, 45, 75);
+    };
+    const [red, blue, green] = [centre('red'), centre('blue'), centre('green')];
+    expect(red[0]).toBeGreaterThan(blue[0]! + 20);
+    expect(blue[2]).toBeGreaterThan(red[2]! + 20);
+    expect(green[1]).toBeGreaterThan(red[1]! + 20);
+  });
+});
+
+describe('scene data set', () => {
+  const options = { count: 70, seed: 21, size: 32 };
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'scenes-'));
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+
+  it('continues an interrupted file to the same bytes and reads pictures by index', async () => {
+    await writeSceneDataset(directory, options);
+    const path = join(directory, 'scenes.bin');
+    const whole = await readFile(path);
+    expect(whole).toHaveLength(70 * 32 * 32 * 3);
+    await truncate(path, 10_000);
+    await expect(openSceneDataset(directory)).rejects.toThrow(/10000 bytes; 70 pictures take 215040/);
+    await appendFile(path, Buffer.alloc(500, 1));
+    await writeSceneDataset(directory, options);
+    expect(await readFile(path)).toEqual(whole);
+
+    const dataset = await openSceneDataset(directory);
+    const item = 32 * 32 * 3;
+    const pixels = await dataset.read([69, 3]);
+    await dataset.close();
+    for await (const { index, caption, labels, pixels: expected } of generateScenes(options)) {
+      expect(dataset.captions[index]).toBe(caption);
+      expect(dataset.labels[index]).toEqual(labels);
+      if (index === 69) expect(pixels.subarray(0, item)).toEqual(expected);
+      if (index === 3) expect(pixels.subarray(item)).toEqual(expected);
+    }
+  });
+
+  it('refuses a directory that holds another data set', async () => {
+    await expect(writeSceneDataset(directory, { ...options, seed: 22 })).rejects.toThrow(/another data set/);
+  });
+});
