@@ -1,7 +1,7 @@
 /**
  * Training an AutoencoderKL from scratch on pictures.
  *
- * Loss: L1 on pixels, on image gradients and on two coarser scales (a cheap stand-in for a perceptual loss, which would
+ * Loss: L1 and squared error on pixels, L1 on image gradients and on two coarser scales (a cheap stand-in for a perceptual loss, which would
  * need a network trained elsewhere), plus the KL term of Kingma and Welling 2014 (arXiv:1312.6114). Left out: LPIPS and
  * the patch discriminator of latent diffusion.
  */
@@ -10,7 +10,7 @@ import type { PixelImage } from '#core/image';
 import { f32 } from '#core/tensor';
 import type { Feeds } from '#engine/backend';
 import { abs, add, avgPool2d, exp, input, mean, mul, sliceAxis, sub } from '#graph/build';
-import { gaussianKl, l1 } from '#graph/compose';
+import { gaussianKl, l1, mse } from '#graph/compose';
 import type { Value } from '#graph/value';
 import { initialValue } from '#models/nn/init';
 import { Scope } from '#models/nn/scope';
@@ -50,7 +50,8 @@ export function autoencoderTask(
   return {
     name: 'autoencoder',
     objective: () => objective,
-    initialise: (name, shape, random) => initialValue(shape, initializers.get(name)!, random).data as Float32Array,
+    initialise: (name, shape, random) =>
+      passThrough(name, shape, config) ?? (initialValue(shape, initializers.get(name)!, random).data as Float32Array),
     async batch(random): Promise<Feeds> {
       const pixels = await source.pictures(random, batchSize);
       const image = cropBatch(pixels, source.size, crop, batchSize, random);
@@ -80,8 +81,38 @@ function autoencoderObjective(scope: Scope, options: AutoencoderOptions): Object
     l1(avgPool2d(decoded, { kernel: 8 }), avgPool2d(image, { kernel: 8 })),
   );
   const kl = mean(mul(gaussianKl(mu, logvar), 1 / (config.latentChannels * side * side)));
-  const reconstruction = add(pixel, add(mul(edges, gradientWeight), coarse));
+  const reconstruction = add(add(pixel, mul(mse(decoded, image), squareWeight)), add(mul(edges, gradientWeight), coarse));
   return { loss: add(reconstruction, mul(kl, klWeight)), metrics: { pixel, edges, kl } };
+}
+
+/** Weight of the squared error beside L1: it pulls hardest where a colour is far off. */
+const squareWeight = 2;
+
+/** Log variance of the posterior at the start: a nearly clean channel, so that colours are learnt before compression. */
+const firstLogVariance = -5;
+
+/**
+ * First values that make the untrained network pass its input through: residual branches start at zero, resampling
+ * convolutions copy (the Dirac initialisation of torch.nn.init, averaged over the window where they downsample). With
+ * PyTorch's defaults the random branches drown the picture, and thousands of steps go by before colours come through.
+ * Undefined for every other parameter.
+ */
+function passThrough(name: string, shape: readonly number[], config: VaeConfig): Float32Array | undefined {
+  const out = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  if (/\.(conv2|to_out\.0)\.(weight|bias)$/.test(name)) return out;
+  if (/samplers\.0\.conv\.bias$/.test(name)) return out;
+  if (name.endsWith('quant_conv.bias') && !name.includes('post_quant')) {
+    return out.fill(firstLogVariance, config.latentChannels);
+  }
+  if (!/samplers\.0\.conv\.weight$/.test(name)) return undefined;
+  const [channels, , kh, kw] = shape as [number, number, number, number];
+  const average = name.includes('downsamplers');
+  for (let c = 0; c < channels; c++) {
+    for (let k = 0; k < kh * kw; k++) {
+      out[(c * channels + c) * kh * kw + k] = average ? 1 / (kh * kw) : k === (kh * kw - 1) / 2 ? 1 : 0;
+    }
+  }
+  return out;
 }
 
 /** L1 between differences of neighbours along an axis. */
