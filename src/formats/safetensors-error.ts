@@ -1,6 +1,7 @@
 /** What is wrong with a safetensors file, with the reference implementation's kinds (safetensors 0.8, tensor.rs). */
 
 import { UserError } from '#core/errors';
+import { quoteName } from './quote-name.ts';
 
 /**
  * The reference's kinds, and three of our own: `duplicate-key` (the reference keeps the last of two equal entries),
@@ -48,9 +49,4 @@ export class SafetensorsError extends UserError {
     this.got = got;
     this.expected = expected;
   }
-}
-
-/** A name from a file, made safe for a message: escaped and of bounded length. */
-export function quoteName(name: string): string {
-  return JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}...` : name);
 }

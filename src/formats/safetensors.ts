@@ -11,7 +11,8 @@ import { DarkroomError } from '#core/errors';
 import type { ByteSource } from './byte-source.ts';
 import { bitsOf, type FileDType, type FileTensor, fileDTypes, isFileDType } from './file-dtype.ts';
 import { describeSignature, SIGNATURE_BYTES } from './file-signature.ts';
-import { quoteName, SafetensorsError, type SafetensorsErrorKind } from './safetensors-error.ts';
+import { quoteName } from './quote-name.ts';
+import { SafetensorsError, type SafetensorsErrorKind } from './safetensors-error.ts';
 import { type JsonValue, parseStrictJson } from './strict-json.ts';
 import { decodeUtf8, invalidUtf8At } from './utf8.ts';
 
