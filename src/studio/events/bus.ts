@@ -26,10 +26,11 @@ export interface EmitOptions {
   readonly keep?: boolean;
 }
 
-export type Emit<Events> = <Type extends keyof Events & string>(
-  type: Type,
-  data: Events[Type],
-  options?: EmitOptions,
+/** Not generic in the type of event, so that a bus of many kinds can be handed to a part that emits a few. */
+export type Emit<Events> = (
+  ...args: {
+    [Type in keyof Events & string]: [type: Type, data: Events[Type], options?: EmitOptions];
+  }[keyof Events & string]
 ) => void;
 
 /** Said to a client that asked to resume from an event that is gone. */
@@ -76,7 +77,7 @@ export class EventBus<Events extends ResetEvents> {
     return this.#listeners.size;
   }
 
-  readonly emit: Emit<Events> = (type, data, options = {}) => {
+  readonly emit: Emit<Events> = (type, data, options: EmitOptions = {}) => {
     const user = options.user === undefined ? {} : { user: options.user };
     const event = { id: ++this.#lastId, type, at: Date.now(), data, ...user } as BusEvent<Events>;
     if (options.keep !== false) this.#keep(event);

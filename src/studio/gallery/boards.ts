@@ -1,0 +1,109 @@
+/** Boards: named collections of pictures, each user's own. A picture may be on several. */
+
+import { UserError } from '#core/errors';
+import type { Emit } from '../events/bus.ts';
+import type { Database } from '../store/database.ts';
+import { newId } from '../store/id.ts';
+import type { Board, GalleryEvents } from './image.ts';
+
+interface BoardRow {
+  id: string;
+  user: string;
+  name: string;
+  created_at: number;
+  images: number;
+}
+
+const select = `SELECT boards.*, (SELECT count(*) FROM board_images JOIN images ON images.id = image
+  WHERE board = boards.id AND trashed_at IS NULL) AS images FROM boards`;
+
+export class Boards {
+  readonly #db: Database;
+  readonly #emit: Emit<GalleryEvents>;
+
+  constructor(db: Database, emit: Emit<GalleryEvents>) {
+    this.#db = db;
+    this.#emit = emit;
+  }
+
+  list(user?: string): Board[] {
+    return this.#db
+      .all<BoardRow>(`${select} WHERE ?1 IS NULL OR user = ?1 ORDER BY name COLLATE NOCASE`, [user])
+      .map(toBoard);
+  }
+
+  /** @throws UserError `board.unknown` */
+  get(id: string): Board {
+    const row = this.#db.get<BoardRow>(`${select} WHERE id = ?`, [id]);
+    if (!row) throw new UserError('board.unknown', `There is no board ${id}.`);
+    return toBoard(row);
+  }
+
+  /** @throws UserError `board.name` when the name is empty, too long or taken */
+  create(user: string, name: string): Board {
+    const id = newId();
+    const clean = this.#freeName(user, name);
+    this.#db.run('INSERT INTO boards (id, user, name, created_at) VALUES (?, ?, ?, ?)', [id, user, clean, Date.now()]);
+    return this.#changed(id);
+  }
+
+  rename(id: string, name: string): Board {
+    const { user } = this.get(id);
+    this.#db.run('UPDATE boards SET name = ? WHERE id = ?', [this.#freeName(user, name, id), id]);
+    return this.#changed(id);
+  }
+
+  /** Removes the board; its pictures stay in the gallery. */
+  remove(id: string): void {
+    const { user } = this.get(id);
+    this.#db.run('DELETE FROM boards WHERE id = ?', [id]);
+    this.#emit('boards.changed', { user }, { user });
+  }
+
+  /** Puts pictures on a board. @throws UserError `image.unknown` and then changes nothing */
+  add(id: string, images: readonly string[]): Board {
+    this.get(id);
+    this.#db.transaction(() => {
+      for (const image of images) {
+        if (!this.#db.get('SELECT 1 FROM images WHERE id = ?', [image])) {
+          throw new UserError('image.unknown', `There is no picture ${image}.`);
+        }
+        this.#db.run('INSERT OR IGNORE INTO board_images (board, image, added_at) VALUES (?, ?, ?)', [
+          id,
+          image,
+          Date.now(),
+        ]);
+      }
+    });
+    return this.#changed(id);
+  }
+
+  take(id: string, images: readonly string[]): Board {
+    this.get(id);
+    this.#db.transaction(() => {
+      for (const image of images) this.#db.run('DELETE FROM board_images WHERE board = ? AND image = ?', [id, image]);
+    });
+    return this.#changed(id);
+  }
+
+  #freeName(user: string, name: string, except = ''): string {
+    const clean = name.trim();
+    if (clean === '' || clean.length > 200) {
+      throw new UserError('board.name', `A board's name has 1 to 200 characters, got ${clean.length}.`);
+    }
+    if (this.#db.get('SELECT 1 FROM boards WHERE user = ? AND name = ? AND id <> ?', [user, clean, except])) {
+      throw new UserError('board.name', `There is a board called ${JSON.stringify(clean)} already.`);
+    }
+    return clean;
+  }
+
+  #changed(id: string): Board {
+    const board = this.get(id);
+    this.#emit('boards.changed', { user: board.user }, { user: board.user });
+    return board;
+  }
+}
+
+function toBoard(row: BoardRow): Board {
+  return { id: row.id, user: row.user, name: row.name, createdAt: row.created_at, images: row.images };
+}

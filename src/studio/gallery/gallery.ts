@@ -1,0 +1,267 @@
+/**
+ * The gallery: pictures as plain files below one folder, with an index in the database. The files are the truth: each
+ * is whole, says by its infotext how it was made, and the index can be built again from them.
+ */
+
+import { readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { UserError } from '#core/errors';
+import type { Emit } from '../events/bus.ts';
+import { isMissing } from '../files/disk-error.ts';
+import { pathInside, realPathInside } from '../files/safe-path.ts';
+import { type FileSystemCalls, sweepTemporary, systemCalls, writeWholeFile } from '../files/whole-file.ts';
+import { encodeImage, makeThumbnail } from '../images/codec.ts';
+import type { Database } from '../store/database.ts';
+import type { GalleryEvents, GalleryImage, ImagePage, ImageQuery, NewPicture } from './image.ts';
+import { cursorOf, type ImageRow, pageOf, toImages, whereImages } from './image-row.ts';
+import { insertImage } from './insert-image.ts';
+import { picturePath, temporaryFolder, trashFolder } from './picture-path.ts';
+
+export interface GalleryOptions {
+  readonly db: Database;
+  /** Folder of the picture files. */
+  readonly outputs: string;
+  /** Folder of small copies; may be deleted at any time. */
+  readonly thumbnails: string;
+  readonly emit: Emit<GalleryEvents>;
+  readonly calls?: FileSystemCalls;
+}
+
+export class Gallery {
+  readonly #db: Database;
+  readonly #outputs: string;
+  readonly #thumbnails: string;
+  readonly #emit: Emit<GalleryEvents>;
+  readonly #calls: FileSystemCalls;
+
+  constructor(options: GalleryOptions) {
+    this.#db = options.db;
+    this.#outputs = options.outputs;
+    this.#thumbnails = options.thumbnails;
+    this.#emit = options.emit;
+    this.#calls = options.calls ?? systemCalls;
+  }
+
+  /**
+   * Writes a picture and notes it down. A job's picture that is there already is not made twice.
+   * @throws DarkroomError `disk-full`, `disk.*`, `image.encode`; no file and no entry are left then
+   */
+  async save(picture: NewPicture): Promise<GalleryImage> {
+    const known = this.#db.get<ImageRow>('SELECT * FROM images WHERE job = ? AND job_index = ?', [
+      picture.job,
+      picture.index,
+    ]);
+    if (known) return this.#image(known);
+    const now = new Date();
+    const { image, format, infotext, quality } = picture;
+    const bytes = await encodeImage(image, format, infotext, quality === undefined ? {} : { quality });
+    const path = picturePath(picture, format, now);
+    await this.#write(path, bytes);
+    const { request, model } = picture;
+    const id = insertImage(this.#db, {
+      user: picture.user,
+      job: picture.job,
+      index: picture.index,
+      path,
+      format,
+      bytes: bytes.length,
+      width: image.width,
+      height: image.height,
+      createdAt: now.getTime(),
+      prompt: request.prompt,
+      negativePrompt: request.negativePrompt,
+      model: model.name,
+      modelHash: model.hash,
+      sampler: request.sampler,
+      scheduler: request.scheduler,
+      steps: request.steps,
+      cfgScale: request.cfgScale,
+      seed: picture.seed,
+      infotext,
+    });
+    const saved = this.get(id);
+    this.#emit('image.added', saved, { user: saved.user });
+    return saved;
+  }
+
+  /** @throws UserError `image.unknown` */
+  get(id: string): GalleryImage {
+    return this.#image(this.#row(id));
+  }
+
+  search(query: ImageQuery = {}): ImagePage {
+    const limit = Math.max(1, Math.min(query.limit ?? 50, 500));
+    const where = whereImages(query);
+    const { order, after } = pageOf(query);
+    const rows = this.#db.all<ImageRow>(
+      `SELECT * FROM images WHERE ${where.sql} AND ${after.sql} ORDER BY ${order} LIMIT ?`,
+      [...where.params, ...after.params, limit + 1],
+    );
+    const images = toImages(this.#db, rows.slice(0, limit));
+    return rows.length > limit ? { images, cursor: cursorOf(query, rows[limit - 1]!) } : { images };
+  }
+
+  count(query: ImageQuery = {}): number {
+    const where = whereImages(query);
+    return this.#db.get<{ n: number }>(`SELECT count(*) AS n FROM images WHERE ${where.sql}`, where.params)!.n;
+  }
+
+  /** Places of a job's pictures that are there, the trash included. */
+  delivered(job: string): ReadonlySet<number> {
+    const rows = this.#db.all<{ job_index: number }>('SELECT job_index FROM images WHERE job = ?', [job]);
+    return new Set(rows.map((row) => row.job_index));
+  }
+
+  /** Absolute path of a picture's file, checked to lie inside the outputs. @throws UserError `image.unknown`, `image.gone` */
+  async file(id: string): Promise<string> {
+    const row = this.#row(id);
+    const path = await realPathInside(this.#folderOf(row), row.path);
+    try {
+      await stat(path);
+      return path;
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      throw new UserError('image.gone', `The file of picture ${id} (${row.path}) is gone.`, { cause: error });
+    }
+  }
+
+  /** WebP that fits 320 x 320, kept for the next time. */
+  async thumbnail(id: string): Promise<Uint8Array> {
+    const row = this.#row(id);
+    const kept = this.#thumbnailFile(row.id);
+    try {
+      return await readFile(kept);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    const bytes = await makeThumbnail(await readFile(await this.file(id)));
+    // Only a convenience: a full disk must not keep the picture from being shown.
+    await writeWholeFile(kept, bytes, join(this.#thumbnails, temporaryFolder), this.#calls).catch(() => {});
+    return bytes;
+  }
+
+  rate(id: string, rating: number): GalleryImage {
+    if (!Number.isInteger(rating) || rating < 0 || rating > 5) {
+      throw new UserError('image.rating', `A rating is a whole number from 0 to 5, got ${rating}.`);
+    }
+    this.#row(id);
+    this.#db.run('UPDATE images SET rating = ? WHERE id = ?', [rating, id]);
+    return this.#changed(id);
+  }
+
+  /** Replaces the tags of a picture. */
+  setTags(id: string, tags: readonly string[]): GalleryImage {
+    const clean = [...new Set(tags.map((tag) => tag.trim().toLowerCase()).filter((tag) => tag !== ''))];
+    const long = clean.find((tag) => tag.length > 100);
+    if (long !== undefined || clean.length > 100) {
+      throw new UserError('image.tags', 'A picture has at most 100 tags of at most 100 characters each.');
+    }
+    this.#row(id);
+    this.#db.transaction(() => {
+      this.#db.run('DELETE FROM image_tags WHERE image = ?', [id]);
+      for (const tag of clean) this.#db.run('INSERT INTO image_tags (image, tag) VALUES (?, ?)', [id, tag]);
+    });
+    return this.#changed(id);
+  }
+
+  /** Every tag with the number of pictures that have it, most used first. */
+  tags(user?: string): { readonly tag: string; readonly images: number }[] {
+    return this.#db.all(
+      `SELECT tag, count(*) AS images FROM image_tags JOIN images ON images.id = image
+       WHERE trashed_at IS NULL AND (?1 IS NULL OR user = ?1) GROUP BY tag ORDER BY images DESC, tag`,
+      [user],
+    );
+  }
+
+  /** Models and samplers that pictures were made with, for filters. */
+  facets(user?: string): { readonly models: string[]; readonly samplers: string[] } {
+    const distinct = (column: 'model' | 'sampler') =>
+      this.#db
+        .all<{ value: string }>(
+          `SELECT DISTINCT ${column} AS value FROM images
+           WHERE ${column} IS NOT NULL AND trashed_at IS NULL AND (?1 IS NULL OR user = ?1) ORDER BY 1`,
+          [user],
+        )
+        .map((row) => row.value);
+    return { models: distinct('model'), samplers: distinct('sampler') };
+  }
+
+  /** Moves pictures to the trash; `restore` brings them back. */
+  async trash(ids: readonly string[]): Promise<void> {
+    for (const id of ids) await this.#moveToOrFromTrash(id, Date.now());
+  }
+
+  async restore(ids: readonly string[]): Promise<void> {
+    for (const id of ids) await this.#moveToOrFromTrash(id, undefined);
+  }
+
+  /** Removes pictures in the trash for good: the given ones, or all that were put there before `before`. */
+  async purge(
+    which: { readonly ids: readonly string[] } | { readonly before: number; readonly user?: string },
+  ): Promise<number> {
+    const rows =
+      'ids' in which
+        ? which.ids.map((id) => this.#row(id)).filter((row) => row.trashed_at !== null)
+        : this.#db.all<ImageRow>('SELECT * FROM images WHERE trashed_at < ?1 AND (?2 IS NULL OR user = ?2)', [
+            which.before,
+            which.user,
+          ]);
+    for (const row of rows) {
+      await rm(pathInside(join(this.#outputs, trashFolder), row.path), { force: true });
+      await rm(this.#thumbnailFile(row.id), { force: true });
+      this.#db.run('DELETE FROM images WHERE id = ?', [row.id]);
+      this.#emit('image.removed', { id: row.id }, { user: row.user });
+    }
+    return rows.length;
+  }
+
+  /** Start-up: removes half-written files of a killed process. */
+  async sweep(): Promise<number> {
+    return await sweepTemporary(join(this.#outputs, temporaryFolder));
+  }
+
+  async #moveToOrFromTrash(id: string, trashedAt: number | undefined): Promise<void> {
+    const row = this.#row(id);
+    if ((row.trashed_at === null) === (trashedAt === undefined)) return;
+    const trash = join(this.#outputs, trashFolder);
+    const [from, to] = trashedAt === undefined ? [trash, this.#outputs] : [this.#outputs, trash];
+    const target = pathInside(to, row.path);
+    await this.#calls.mkdir(dirname(target));
+    try {
+      await this.#calls.rename(pathInside(from, row.path), target);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    this.#db.run('UPDATE images SET trashed_at = ? WHERE id = ?', [trashedAt, id]);
+    this.#changed(id);
+  }
+
+  #write(path: string, bytes: Uint8Array): Promise<void> {
+    const file = pathInside(this.#outputs, path);
+    return writeWholeFile(file, bytes, join(this.#outputs, temporaryFolder), this.#calls);
+  }
+
+  #thumbnailFile(id: string): string {
+    return join(this.#thumbnails, id.slice(-2), `${id}.webp`);
+  }
+
+  #folderOf(row: ImageRow): string {
+    return row.trashed_at === null ? this.#outputs : join(this.#outputs, trashFolder);
+  }
+
+  #row(id: string): ImageRow {
+    const row = this.#db.get<ImageRow>('SELECT * FROM images WHERE id = ?', [id]);
+    if (!row) throw new UserError('image.unknown', `There is no picture ${id}.`);
+    return row;
+  }
+
+  #image(row: ImageRow): GalleryImage {
+    return toImages(this.#db, [row])[0]!;
+  }
+
+  #changed(id: string): GalleryImage {
+    const image = this.get(id);
+    this.#emit('image.changed', image, { user: image.user });
+    return image;
+  }
+}
