@@ -67,7 +67,7 @@ export function allocate<D extends DType>(dtype: D, length: number): DTypeArrays
 /** Views `bytes` as elements of `dtype`; copies only when the bytes are not aligned for it. */
 export function viewBytes<D extends DType>(dtype: D, bytes: Uint8Array): DTypeArrays[D] {
   const size = byteSize(dtype);
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return new arrayConstructors[dtype](
     aligned.buffer as ArrayBuffer,
     aligned.byteOffset,
