@@ -112,11 +112,10 @@ const signatures: readonly Signature[] = [
   },
 ];
 
-/** A lone matrix of token vectors, as diffusers saves an embedding: `{"<token>": [n, 768]}`. */
+/** A lone matrix of token vectors under the token's own name, as diffusers saves an embedding. */
 function isVectors(tensors: TensorTable): boolean {
-  const [facts] = tensors.values();
-  const width = facts!.shape.at(-1);
-  return facts!.shape.length <= 2 && (width === 768 || width === 1024 || width === 1280);
+  const [name, { shape }] = [...tensors][0]!;
+  return !name.includes('.') && (shape.length === 1 || shape.length === 2);
 }
 
 /**

@@ -4,10 +4,10 @@ import type { WeightRange } from '#engine/backend';
 import { type ByteSource, bytesSource } from '#formats/byte-source';
 import { CheckpointError, loadCheckpoint } from './load.ts';
 import { ModelFileError } from './model-error.ts';
-import type { ModelFiles } from './model-files.ts';
 import { type Sd1Config, sd15 } from './sd1/config.ts';
 import { embeddedConfig } from './sd1/embedded.ts';
 import { sd1SingleFile } from './sd1/family.ts';
+import type { ModelFiles } from './tensor-file.ts';
 
 type Shapes = Record<string, readonly number[]>;
 

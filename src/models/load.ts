@@ -9,15 +9,9 @@ import { families } from './families.ts';
 import type { ComponentLayout, ModelFamily, ModelParts } from './family.ts';
 import { Fields, parseJson } from './fields.ts';
 import { ModelFileError } from './model-error.ts';
-import {
-  type ModelFiles,
-  type ModelSource,
-  openComponent,
-  openModelSource,
-  openTensorFile,
-  readConfig,
-} from './model-files.ts';
+import { type ModelSource, openComponent, openModelSource, readConfig } from './model-source.ts';
 import { type Problem, resolveParameters, type StoredTensor } from './resolve.ts';
+import { type ModelFiles, openTensorFile } from './tensor-file.ts';
 import { below } from './tensor-table.ts';
 
 /** Key of the metadata in which Darkroom's trainer stores the model's config. */

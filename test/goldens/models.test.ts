@@ -10,7 +10,7 @@ import { readFileTensor } from '#formats/file-dtype';
 import { readSafetensorsHeader } from '#formats/safetensors';
 import type { Graph } from '#graph/value';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
-import type { ModelFiles } from '#models/model-files';
+import type { ModelFiles } from '#models/tensor-file';
 
 interface Case {
   readonly name: string;

@@ -3,25 +3,10 @@
  * prefix, so that everything behind this looks at one table of names.
  */
 
-import type { ByteSource } from '#formats/byte-source';
-import { coreDType } from '#formats/file-dtype';
-import { readSafetensorsHeader } from '#formats/safetensors';
 import { Fields, parseJson } from './fields.ts';
 import { ModelFileError } from './model-error.ts';
 import type { StoredTensor } from './resolve.ts';
-
-/** The file system as far as models need it; paths have forward slashes. */
-export interface ModelFiles {
-  exists(path: string): Promise<boolean>;
-  readText(path: string): Promise<string>;
-  source(path: string): Promise<ByteSource>;
-}
-
-export interface TensorFile {
-  readonly path: string;
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
-  readonly metadata: Readonly<Record<string, string>>;
-}
+import { type ModelFiles, openTensorFile, type TensorFile } from './tensor-file.ts';
 
 export interface ModelSource extends TensorFile {
   readonly layout: 'single-file' | 'folder';
@@ -39,6 +24,7 @@ const weightNames = ['diffusion_pytorch_model', 'model'].flatMap((stem) => [
   `${stem}.fp16.safetensors`,
   `${stem}.fp16.safetensors.index.json`,
 ]);
+const torchNames = ['diffusion_pytorch_model.bin', 'pytorch_model.bin'];
 
 /** Opens whatever `path` is; reads headers and side files only. */
 export async function openModelSource(files: ModelFiles, path: string): Promise<ModelSource> {
@@ -67,7 +53,7 @@ async function openFolder(files: ModelFiles, path: string): Promise<ModelSource>
 
 /** The tensors of one component's folder, from one file or from the shards that its index lists. */
 export async function openComponent(files: ModelFiles, folder: string): Promise<TensorFile> {
-  for (const name of weightNames) {
+  for (const name of [...weightNames, ...torchNames]) {
     const path = `${folder}/${name}`;
     if (!(await files.exists(path))) continue;
     return name.endsWith('.json') ? openShards(files, folder, path) : openTensorFile(files, path);
@@ -91,18 +77,6 @@ async function openShards(files: ModelFiles, folder: string, index: string): Pro
   const lost = [...shardOf].find(([name]) => !tensors.has(name));
   if (lost) throw new ModelFileError('shard-tensor', `${lost[0]} is not in its shard ${lost[1]}`, index);
   return { path: folder, tensors, metadata: {} };
-}
-
-/** The tensors of one file. */
-export async function openTensorFile(files: ModelFiles, path: string): Promise<TensorFile> {
-  const header = await readSafetensorsHeader(await files.source(path));
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, { dtype: stored, shape, offset, byteLength }] of header.tensors) {
-    const dtype = coreDType(stored);
-    const ref = dtype && ({ kind: 'file', path, offset, byteLength, dtype, shape } as const);
-    tensors.set(name, { dtype: dtype ?? stored, shape, ref });
-  }
-  return { path, tensors, metadata: header.metadata };
 }
 
 export async function readConfig(files: ModelFiles, path: string): Promise<Fields | undefined> {

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { HostTensor } from '#core/tensor';
+import { bytesSource } from '#formats/byte-source';
+import { fileDType, hostTensor, readFileTensor } from '#formats/file-dtype';
+import { readSafetensorsHeader } from '#formats/safetensors';
+import { describeFile } from './detect.ts';
+import type { StoredTensor } from './resolve.ts';
+import { type ModelFiles, openTensorFile } from './tensor-file.ts';
+
+const fixture = (path: string): Uint8Array =>
+  readFileSync(new URL(`../../test/goldens/data/models/${path}`, import.meta.url));
+
+const files: ModelFiles = {
+  exists: async () => true,
+  readText: async (path) => new TextDecoder().decode(fixture(path)),
+  source: async (path) => bytesSource(path, fixture(path)),
+};
+
+/** The values behind a stored tensor, read as a runtime would. */
+function valuesOf({ ref }: StoredTensor): HostTensor {
+  if (ref?.kind === 'memory') return ref.tensor;
+  const { path, offset, byteLength, dtype, shape } = ref!;
+  const bytes = fixture(path).slice(offset, offset + byteLength);
+  return hostTensor({ name: path, dtype: fileDType(dtype), shape }, bytes);
+}
+
+describe('openTensorFile', () => {
+  it.each([
+    ['ckpt/plain-zip.ckpt', 'ckpt/expected.safetensors'],
+    ['ckpt/plain-legacy.ckpt', 'ckpt/expected.safetensors'],
+    ['ckpt/noncontiguous-zip.ckpt', 'ckpt/expected-noncontiguous.safetensors'],
+  ])('finds the bytes of every tensor of %s', async (path, expected) => {
+    const { tensors } = await openTensorFile(files, path);
+    const source = await files.source(expected);
+    const wanted = (await readSafetensorsHeader(source)).tensors;
+    expect([...tensors.keys()].sort()).toEqual([...wanted.keys()].sort());
+    for (const [name, entry] of wanted)
+      expect(valuesOf(tensors.get(name)!)).toEqual(await readFileTensor(source, entry));
+  });
+
+  it('leaves contiguous tensors in the file', async () => {
+    const { tensors } = await openTensorFile(files, 'ckpt/plain-zip.ckpt');
+    expect([...tensors.values()].every((t) => t.ref?.kind === 'file')).toBe(true);
+    const strided = await openTensorFile(files, 'ckpt/noncontiguous-zip.ckpt');
+    expect([...strided.tensors.values()].some((t) => t.ref?.kind === 'memory')).toBe(true);
+  });
+
+  it.each([
+    ['adapters/embeddings/gold-toy.bin', 'embedding'],
+    ['adapters/embeddings/goldpt.pt', 'embedding'],
+    ['adapters/embeddings/goldpt-legacy.pt', 'embedding'],
+    ['adapters/embeddings/goldst.safetensors', 'embedding'],
+    ['adapters/embeddings/goldxl.safetensors', 'embedding'],
+    ['adapters/hypernetworks/gold-plain.pt', 'hypernetwork'],
+  ])('opens %s far enough to say what it is', async (path, kind) => {
+    const { tensors } = await openTensorFile(files, path);
+    expect(tensors.size).toBeGreaterThan(0);
+    expect(describeFile(tensors).kind).toBe(kind);
+  });
+});

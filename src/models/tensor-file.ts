@@ -1,0 +1,85 @@
+/**
+ * One file of tensors: names, element types, shapes, and where the bytes of each are. The data stays in the file,
+ * except for what a PyTorch checkpoint stores in another order.
+ */
+
+import type { HostTensor } from '#core/tensor';
+import type { ByteSource } from '#formats/byte-source';
+import { openCheckpoint, readCheckpointTensor } from '#formats/checkpoint';
+import { coreDType, type FileTensor } from '#formats/file-dtype';
+import { PickleDict, PickleList, PickleTensor, PickleTuple, type PickleValue } from '#formats/pickle-value';
+import { readSafetensorsHeader } from '#formats/safetensors';
+import type { StoredTensor } from './resolve.ts';
+
+/** The file system as far as models need it; paths have forward slashes. */
+export interface ModelFiles {
+  exists(path: string): Promise<boolean>;
+  readText(path: string): Promise<string>;
+  source(path: string): Promise<ByteSource>;
+}
+
+export interface TensorFile {
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The tensors of one file: a PyTorch checkpoint by its extension, otherwise safetensors. */
+export async function openTensorFile(files: ModelFiles, path: string): Promise<TensorFile> {
+  const source = await files.source(path);
+  return /\.(ckpt|pt|pth|bin)$/i.test(path) ? openTorchFile(source, path) : openSafetensors(source, path);
+}
+
+async function openSafetensors(source: ByteSource, path: string): Promise<TensorFile> {
+  const { tensors: entries, metadata } = await readSafetensorsHeader(source);
+  const tensors = new Map([...entries].map(([name, entry]) => [name, inPlace(path, entry, entry.offset)]));
+  return { path, tensors, metadata };
+}
+
+/** Tensors that the file holds in another order, or compressed, are read into memory; the others stay where they are. */
+async function openTorchFile(source: ByteSource, path: string): Promise<TensorFile> {
+  const checkpoint = await openCheckpoint(source);
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, entry] of checkpoint.tensors) {
+    const movable = entry.offset === undefined && coreDType(entry.dtype) !== undefined;
+    if (movable) tensors.set(name, inMemory(await readCheckpointTensor(checkpoint, entry)));
+    else tensors.set(name, inPlace(path, entry, entry.offset));
+  }
+  if (tensors.size === 0) for (const [name, facts] of nestedTensors(checkpoint.root)) tensors.set(name, facts);
+  return { path, tensors, metadata: {} };
+}
+
+type Entry = Pick<FileTensor, 'dtype' | 'shape' | 'byteLength'>;
+
+function inPlace(path: string, { dtype: stored, shape, byteLength }: Entry, offset: number | undefined): StoredTensor {
+  const dtype = coreDType(stored);
+  if (dtype === undefined || offset === undefined) return { dtype: dtype ?? stored, shape, ref: undefined };
+  return { dtype, shape, ref: { kind: 'file', path, offset, byteLength, dtype, shape } };
+}
+
+function inMemory(tensor: HostTensor): StoredTensor {
+  return { dtype: tensor.dtype, shape: tensor.shape, ref: { kind: 'memory', tensor } };
+}
+
+/** Tensors deep in a saved value (embeddings, hypernetworks), by the path to them; enough to say what the file is. */
+function nestedTensors(root: PickleValue): Map<string, StoredTensor> {
+  const found = new Map<string, StoredTensor>();
+  const open: [path: string, value: PickleValue][] = [['', root]];
+  const seen = new Set<PickleValue>();
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [path, value] = next;
+    if (value instanceof PickleTensor) {
+      found.set(path, { dtype: coreDType(value.dtype) ?? value.dtype, shape: value.shape, ref: undefined });
+    }
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
+    seen.add(value);
+    for (const [key, child] of entriesOf(value)) open.push([path === '' ? key : `${path}.${key}`, child]);
+  }
+  return found;
+}
+
+function entriesOf(value: PickleValue): [string, PickleValue][] {
+  if (value instanceof PickleDict) return [...value.entries].map(([key, v]) => [String(key), v]);
+  if (value instanceof PickleList || value instanceof PickleTuple) return value.items.map((v, i) => [String(i), v]);
+  return [];
+}
