@@ -8,7 +8,7 @@ import type { ByteSource } from './byte-source.ts';
 import { CheckpointError } from './checkpoint-error.ts';
 import { bitsOf } from './file-dtype.ts';
 import { describeSignature, SIGNATURE_BYTES } from './file-signature.ts';
-import { readPickle } from './pickle.ts';
+import { type PickleRules, readPickle } from './pickle.ts';
 import { PickleError } from './pickle-error.ts';
 import { PickleDict, PickleList, type PickleStorage, type PickleValue } from './pickle-value.ts';
 import { quoteName } from './quote-name.ts';
@@ -57,6 +57,20 @@ export async function openCheckpointContainer(source: ByteSource): Promise<Check
   throw new CheckpointError('unrecognised', source.name, `not a PyTorch checkpoint: ${what}`);
 }
 
+/** Reads a pickle with the file's name in its errors. */
+function readNamedPickle(
+  file: string,
+  bytes: Uint8Array,
+  rules: PickleRules,
+  start = 0,
+): ReturnType<typeof readPickle> {
+  try {
+    return readPickle(bytes, rules, start);
+  } catch (error) {
+    throw error instanceof PickleError ? error.inFile(file) : error;
+  }
+}
+
 function bytesOf(storage: PickleStorage): number {
   return (storage.numel * (storage.dtype === undefined ? 8 : bitsOf(storage.dtype))) / 8;
 }
@@ -87,7 +101,7 @@ async function openZip(source: ByteSource): Promise<CheckpointContainer> {
     throw new CheckpointError('malformed', source.name, `byte order ${quoteName(order)}, expected little or big`);
   }
   const pickle = await readZipMember(source, members.get(`${root}/data.pkl`)!, MAX_PICKLE_BYTES);
-  const { value } = readPickle(pickle, torchPickleRules());
+  const { value } = readNamedPickle(source.name, pickle, torchPickleRules());
   const block = (storage: PickleStorage): StorageBlock => {
     const member = members.get(`${root}/data/${storage.key}`);
     if (!member) {
@@ -201,7 +215,7 @@ async function readLegacyPickles(source: ByteSource): Promise<LegacyPickles> {
 function parseLegacyPickles(file: string, bytes: Uint8Array): LegacyPickles {
   let at = 0;
   const next = (rules = torchPickleRules()): PickleValue => {
-    const { value, end } = readPickle(bytes, rules, at);
+    const { value, end } = readNamedPickle(file, bytes, rules, at);
     at = end;
     return value;
   };

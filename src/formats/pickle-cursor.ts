@@ -92,12 +92,17 @@ export class PickleCursor {
 
   /** Text up to a line feed. */
   line(): string {
+    const bytes = this.#lineBytes();
+    return invalidUtf8At(bytes) >= 0 ? decodeLatin1(bytes) : decodeUtf8(bytes);
+  }
+
+  #lineBytes(): Uint8Array {
     const end = this.#bytes.indexOf(10, this.at);
     this.checkLength((end < 0 ? this.#bytes.length : end) - this.at);
     if (end < 0) throw this.#error('truncated', 'the pickle ends inside a line');
     const bytes = this.#bytes.subarray(this.at, end);
     this.at = end + 1;
-    return invalidUtf8At(bytes) >= 0 ? decodeLatin1(bytes) : decodeUtf8(bytes);
+    return bytes;
   }
 
   /** Decimal digits, an `L` after them, or Python 2's `00` and `01` for booleans. */
@@ -142,7 +147,8 @@ export class PickleCursor {
 
   /** Text with `\u` and `\U` escapes (raw-unicode-escape). */
   escapedLine(): string {
-    return this.line().replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_, short?: string, long?: string) => {
+    const text = decodeLatin1(this.#lineBytes());
+    return text.replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_, short?: string, long?: string) => {
       const code = Number.parseInt(short ?? long!, 16);
       if (code > 0x10ffff) throw this.#error('malformed', 'a character above U+10FFFF');
       return String.fromCodePoint(code);

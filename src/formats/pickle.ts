@@ -127,7 +127,7 @@ const opcodes: Readonly<Record<string, Handler>> = {
   R: (m) => m.call(),
   '\x81': (m) => m.call(),
   b: (m) => m.build(),
-  Q: (m) => m.push(m.rules.persistent(m.pop())),
+  Q: (m) => m.persistent(),
 };
 
 /** Opcodes that exist but have no place in a checkpoint. */
@@ -265,14 +265,24 @@ class PickleMachine {
     if (!rule?.call || !(args instanceof PickleTuple)) {
       throw this.error('malformed', `cannot build a value from ${describeValue(callee!)} and ${describeValue(args!)}`);
     }
+    const { call } = rule;
+    const value = this.#located(() => call(args.items));
+    this.#copied += sizeOfValue(value);
+    if (this.#copied > MAX_COPIED) throw this.error('too-large', `calls that copy more than ${MAX_COPIED} items`);
+    this.push(value);
+  }
+
+  persistent(): void {
+    const id = this.pop();
+    this.push(this.#located(() => this.rules.persistent(id)));
+  }
+
+  /** Adds the place of the opcode to an error of a rule. */
+  #located<T>(apply: () => T): T {
     try {
-      const value = rule.call(args.items);
-      this.#copied += sizeOfValue(value);
-      if (this.#copied > MAX_COPIED) throw this.error('too-large', `calls that copy more than ${MAX_COPIED} items`);
-      this.push(value);
+      return apply();
     } catch (error) {
-      if (!(error instanceof PickleError) || error.position !== undefined) throw error;
-      throw new PickleError(error.kind, error.message, { position: this.cursor.opcodeAt });
+      throw error instanceof PickleError ? error.at(this.cursor.opcodeAt) : error;
     }
   }
 
