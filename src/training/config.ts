@@ -1,6 +1,9 @@
 /** Configuration files of training runs: `darkroom train FILE.json`. Defaults are the values in force. */
 
 import { z } from 'zod';
+import type { Optimizer } from './optimizer.ts';
+import { findOptimizer } from './optimizers/registry.ts';
+import { type DecayRule, decaysAll, decaysMatrices } from './weight-decay.ts';
 
 const scheduleSchema = z.object({
   name: z
@@ -30,8 +33,14 @@ const commonSchema = z.object({
   accumulate: z.int().positive().default(1),
   learningRate: z.number().positive(),
   schedule: scheduleSchema.prefault({}),
-  betas: z.tuple([z.number(), z.number()]).default([0.9, 0.999]),
-  weightDecay: z.number().min(0).default(0.01),
+  /** Name and options of an optimiser, see `optimizers/registry.ts`. */
+  optimizer: z.looseObject({ name: z.string() }).default({ name: 'adamw' }),
+  /** The optimiser's option of this name, where it has one and does not state its own. */
+  betas: z.tuple([z.number(), z.number()]).optional(),
+  /** As `betas`. */
+  weightDecay: z.number().min(0).optional(),
+  /** Parameters that weight decay acts on: all, as PyTorch does, or only matrices and convolutions. */
+  weightDecayOn: z.enum(['all', 'matrices']).default('all'),
   clipNorm: z.number().positive().default(1),
   ema: z
     .object({ decay: z.number(), useWarmup: z.boolean().default(false), power: z.number().default(0.75) })
@@ -122,3 +131,21 @@ export type TrainingConfig = z.output<typeof trainingConfigSchema>;
 export type AutoencoderConfig = z.output<typeof autoencoderSchema>;
 export type TextToImageConfig = z.output<typeof textToImageSchema>;
 export type EvaluatorConfig = z.output<typeof evaluatorSchema>;
+
+/** The run's optimiser. Throws UserError for an unknown name (with the nearest) or a wrong option. */
+export function configuredOptimizer(config: Pick<TrainingConfig, 'optimizer' | 'betas' | 'weightDecay'>): Optimizer {
+  const { name, ...own } = config.optimizer;
+  const row = findOptimizer(name);
+  const common = Object.entries({ betas: config.betas, weightDecay: config.weightDecay });
+  const applicable = common.filter(([option, value]) => value !== undefined && row.options.includes(option));
+  return row.create({ ...Object.fromEntries(applicable), ...own });
+}
+
+const decayRules: { readonly [K in TrainingConfig['weightDecayOn']]: DecayRule } = {
+  all: decaysAll,
+  matrices: decaysMatrices,
+};
+
+export function configuredDecay({ weightDecayOn }: Pick<TrainingConfig, 'weightDecayOn'>): DecayRule {
+  return decayRules[weightDecayOn];
+}

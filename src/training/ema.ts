@@ -3,6 +3,9 @@
  * Source: diffusers `EMAModel.get_decay` (training_utils.py); the shadow moves by (1 - decay) * (value - shadow).
  */
 
+import { add, mul, sub } from '#graph/build';
+import type { Value } from '#graph/value';
+
 export interface EmaOptions {
   readonly decay?: number;
   readonly minDecay?: number;
@@ -20,4 +23,9 @@ export function emaDecay(step: number, options: EmaOptions = {}): number {
   if (k <= 0) return 0;
   const value = useWarmup ? 1 - (1 + k / invGamma) ** -power : (1 + k) / (10 + k);
   return Math.max(Math.min(value, decay), minDecay);
+}
+
+/** The shadow after a step: `keep` is the decay, a scalar; 0 copies `value`. */
+export function emaUpdate(shadow: Value, value: Value, keep: Value): Value {
+  return add(value, mul(sub(shadow, value), keep));
 }

@@ -23,6 +23,7 @@ import {
   type TrainingStep,
   zeroGradients,
 } from './step.ts';
+import type { DecayRule } from './weight-decay.ts';
 
 /** A thing to train. Everything random comes from the source it is given, so that runs repeat and resume. */
 export interface TrainingTask {
@@ -50,6 +51,8 @@ export interface LoopOptions {
   readonly learningRate: number;
   readonly schedule: LearningRateOptions;
   readonly clipNorm?: number;
+  /** Which parameters weight decay acts on. Default all. */
+  readonly decays?: DecayRule;
   readonly ema?: EmaOptions;
   readonly checkpointEvery: number;
   readonly keepCheckpoints?: number;
@@ -126,6 +129,7 @@ async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): 
     ema: options.ema !== undefined,
     accumulate: options.accumulate ?? 1,
     ...(task.trains ? { trains: task.trains } : {}),
+    ...(options.decays ? { decays: options.decays } : {}),
   });
   const saved = await readLatestCheckpoint(host.files);
   const current: State = new Map();
@@ -163,8 +167,8 @@ function requireTensor(tensors: ReadonlyMap<string, HostTensor>, s: StateTensor)
 }
 
 function initialTensor(task: TrainingTask, s: StateTensor, earlier: State, random: RandomSource): HostTensor {
-  if (s.slot === 'parameter') return f32(s.shape, task.initialise(s.parameter, s.shape, random));
-  if (s.slot === 'ema') return f32(s.shape, (earlier.get(s.parameter)!.data as Float32Array).slice());
+  if (s.initial === 'task') return f32(s.shape, task.initialise(s.parameter, s.shape, random));
+  if (s.initial === 'parameter') return f32(s.shape, (earlier.get(s.parameter)!.data as Float32Array).slice());
   return f32(s.shape, new Float32Array(sizeOf(s.shape)).fill(s.initial));
 }
 

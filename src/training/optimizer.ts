@@ -1,60 +1,60 @@
 /**
- * Optimisers as graphs: one update rule each, written on values so that a whole training step is one session run.
- *
- * `scalars` are the numbers that change every step; they are computed in double precision on the host (bias
- * corrections lose their leading digits in float32) and fed.
+ * What an optimiser is: an update rule written on graph values, so that a whole training step is one session run. The
+ * rules themselves are in `optimizers/`.
  */
 
 import type { Shape } from '#core/tensor';
-import * as g from '#graph/build';
-import { add, mul, sqrt, sub } from '#graph/build';
 import type { Value } from '#graph/value';
+
+/** State kept for one parameter. */
+export interface Slot {
+  readonly shape: Shape;
+  /** First value; `parameter` stands for a copy of the parameter's own first values. */
+  readonly initial: number | 'parameter';
+}
+
+/** One parameter as an update rule sees it. All values have one dtype. */
+export interface Operand {
+  readonly parameter: Value;
+  /** After clipping; shape of the parameter. */
+  readonly gradient: Value;
+  readonly slots: Readonly<Record<string, Value>>;
+  /** Whether weight decay acts on it. */
+  readonly decays: boolean;
+}
 
 export interface OptimizerUpdate {
   readonly parameter: Value;
   readonly slots: Readonly<Record<string, Value>>;
 }
 
+export type Scalars = Readonly<Record<string, Value>>;
+
 export interface Optimizer {
   readonly name: string;
-  /** State kept for one parameter: slot name -> shape and first value. */
-  slots(shape: Shape): Readonly<Record<string, { readonly shape: Shape; readonly initial: number }>>;
-  /** Numbers fed at 1-based step `step` with learning rate `learningRate`. */
+  /** State kept for one parameter, by slot name. */
+  slots(shape: Shape): Readonly<Record<string, Slot>>;
+  /** Scalar state kept once for all parameters: name -> first value. */
+  readonly shared: Readonly<Record<string, number>>;
+  /**
+   * Numbers fed at 1-based step `step`. They are computed in double precision on the host: bias corrections lose their
+   * leading digits in float32.
+   */
   scalars(step: number, learningRate: number): Readonly<Record<string, number>>;
+  /** New values of every operand, in order, and of the shared state. */
   update(
-    parameter: Value,
-    gradient: Value,
-    slots: Readonly<Record<string, Value>>,
-    scalars: Readonly<Record<string, Value>>,
-  ): OptimizerUpdate;
+    operands: readonly Operand[],
+    scalars: Scalars,
+    shared: Scalars,
+  ): { readonly updates: readonly OptimizerUpdate[]; readonly shared: Scalars };
 }
 
-export interface AdamWOptions {
-  readonly betas?: readonly [number, number];
-  readonly eps?: number;
-  readonly weightDecay?: number;
-}
-
-/**
- * AdamW (Loshchilov and Hutter 2019, algorithm 2, as torch.optim.AdamW): decay first, then bias-corrected Adam with
- * eps outside the root.
- */
-export function adamW({ betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01 }: AdamWOptions = {}): Optimizer {
-  const [beta1, beta2] = betas;
+/** The part of an optimiser that updates every parameter by itself, without shared state. */
+export function separately(
+  rule: (operand: Operand, scalars: Scalars) => OptimizerUpdate,
+): Pick<Optimizer, 'shared' | 'update'> {
   return {
-    name: 'adamw',
-    slots: (shape) => ({ m: { shape, initial: 0 }, v: { shape, initial: 0 } }),
-    scalars: (step, learningRate) => ({
-      decay: 1 - learningRate * weightDecay,
-      rate: learningRate / (1 - beta1 ** step),
-      rootCorrection: 1 / Math.sqrt(1 - beta2 ** step),
-    }),
-    update(parameter, gradient, slots, scalars) {
-      const m = add(mul(slots.m!, beta1), mul(gradient, 1 - beta1));
-      const v = add(mul(slots.v!, beta2), mul(mul(gradient, gradient), 1 - beta2));
-      const denominator = add(mul(sqrt(v), scalars.rootCorrection!), eps);
-      const step = g.div(mul(m, scalars.rate!), denominator);
-      return { parameter: sub(mul(parameter, scalars.decay!), step), slots: { m, v } };
-    },
+    shared: {},
+    update: (operands, scalars) => ({ updates: operands.map((o) => rule(o, scalars)), shared: {} }),
   };
 }

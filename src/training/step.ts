@@ -6,13 +6,15 @@
  * loses the last good state (see loop.ts).
  */
 
-import type { HostTensor, Shape } from '#core/tensor';
-import { add, div, full, input, minimum, mul, parameter, sqrt, sub, sum } from '#graph/build';
+import { type HostTensor, type Shape, zeros } from '#core/tensor';
+import { add, div, input, minimum, mul, parameter, sqrt, sum } from '#graph/build';
 import { fixedShape } from '#graph/dim';
 import { grad } from '#graph/gradient';
 import { simplify } from '#graph/simplify';
 import { closeGraph, type Graph, type Value } from '#graph/value';
-import type { Optimizer } from './optimizer.ts';
+import { emaUpdate } from './ema.ts';
+import type { Operand, Optimizer } from './optimizer.ts';
+import { type DecayRule, decaysAll } from './weight-decay.ts';
 
 /** What is trained: a scalar loss over data inputs and parameters, and scalars worth logging. */
 export interface Objective {
@@ -29,6 +31,8 @@ export interface StepOptions {
   readonly accumulate: number;
   /** Which parameters learn; the others are fed and stay. Default all. */
   readonly trains?: (name: string) => boolean;
+  /** Which parameters weight decay acts on. Default all. */
+  readonly decays?: DecayRule;
 }
 
 export interface TrainingStep {
@@ -41,16 +45,22 @@ export interface TrainingStep {
 }
 
 export interface StateTensor {
-  /** Name of the feed and of the output: the parameter's own, or `slot:parameter` (`m:`, `v:`, `ema:`). */
+  /**
+   * Name of the feed and of the output: the parameter's own, `slot:parameter` (`m:`, `v:`, `ema:`), or `shared:slot`
+   * for state that all parameters share.
+   */
   readonly name: string;
+  /** Empty for shared state. */
   readonly parameter: string;
   /** `parameter`, `ema`, or the optimiser's name for the slot. */
   readonly slot: string;
   readonly shape: Shape;
-  readonly initial: number;
+  /** First value: a number everywhere, a copy of the parameter, or what the task gives. */
+  readonly initial: number | 'parameter' | 'task';
 }
 
 const gradientSum = (name: string): string => `gradient:${name}`;
+const sharedState = (name: string): string => `shared:${name}`;
 export const scalarFeed = (name: string): string => `scalar:${name}`;
 
 export function buildTrainingStep(name: string, objective: Objective, options: StepOptions): TrainingStep {
@@ -74,7 +84,7 @@ function prefixed(prefix: string, values: Readonly<Record<string, Value>>): Reco
 }
 
 function addPart(gradient: Value, p: Value<'parameter'>, { accumulate }: StepOptions): Value {
-  return add(input(gradientSum(p.attrs.name), 'f32', p.shape), mul(gradient, 1 / accumulate));
+  return add(input(gradientSum(p.attrs.name), p.dtype, p.shape), mul(gradient, 1 / accumulate));
 }
 
 /** Global norm over all gradients. */
@@ -84,53 +94,64 @@ export function globalNorm(gradients: readonly Value[]): Value {
 
 /** The factor by which torch.nn.utils.clip_grad_norm_ scales every gradient. */
 export function clipFactor(norm: Value, maxNorm: number): Value {
-  return minimum(div(full(maxNorm), add(norm, 1e-6)), 1);
+  return minimum(div(maxNorm, add(norm, 1e-6)), 1);
 }
 
 function updates(
   trained: readonly Value<'parameter'>[],
   gradients: readonly Value[],
-  { optimizer, clipNorm, ema }: StepOptions,
+  { optimizer, clipNorm, ema, decays = decaysAll }: StepOptions,
 ): { outputs: Record<string, Value>; state: StateTensor[] } {
   const norm = globalNorm(gradients);
   const factor = clipNorm === undefined ? undefined : clipFactor(norm, clipNorm);
-  const scalars = Object.fromEntries(
-    Object.keys(optimizer.scalars(1, 1)).map((s) => [s, input(scalarFeed(s), 'f32', [])]),
+  const { dtype } = norm;
+  const scalar = (name: string): Value => input(scalarFeed(name), dtype, []);
+  const scalars = Object.fromEntries(Object.keys(optimizer.scalars(1, 1)).map((s) => [s, scalar(s)]));
+  const shared = Object.fromEntries(
+    Object.keys(optimizer.shared).map((s) => [s, parameter(sharedState(s), [], dtype)]),
   );
-  const keep = input(scalarFeed('emaKeep'), 'f32', []);
+  const shapes = trained.map((p) => fixedShape(p.shape, `parameter ${p.attrs.name}`));
+  const operands = trained.map((p, i): Operand => {
+    const slots = Object.entries(optimizer.slots(shapes[i]!)).map(([slot, { shape }]) => [
+      slot,
+      parameter(`${slot}:${p.attrs.name}`, shape, dtype),
+    ]);
+    return {
+      parameter: p,
+      gradient: factor ? mul(gradients[i]!, factor) : gradients[i]!,
+      slots: Object.fromEntries(slots),
+      decays: decays(p.attrs.name, shapes[i]!),
+    };
+  });
+  const next = optimizer.update(operands, scalars, shared);
+  const keep = scalar('emaKeep');
   const outputs: Record<string, Value> = { 'metric:gradientNorm': norm };
   const state: StateTensor[] = [];
   trained.forEach((p, i) => {
     const { name } = p.attrs;
-    const shape = fixedShape(p.shape, `parameter ${name}`);
-    const declared = optimizer.slots(shape);
-    const slots = Object.fromEntries(
-      Object.entries(declared).map(([slot, s]) => [slot, parameter(`${slot}:${name}`, s.shape)]),
-    );
-    const gradient = factor ? mul(gradients[i]!, factor) : gradients[i]!;
-    const next = optimizer.update(p, gradient, slots, scalars);
-    outputs[name] = next.parameter;
-    state.push({ name, parameter: name, slot: 'parameter', shape, initial: 0 });
-    for (const [slot, s] of Object.entries(declared)) {
-      outputs[`${slot}:${name}`] = next.slots[slot]!;
-      state.push({ name: `${slot}:${name}`, parameter: name, slot, shape: s.shape, initial: s.initial });
+    const shape = shapes[i]!;
+    const update = next.updates[i]!;
+    outputs[name] = update.parameter;
+    state.push({ name, parameter: name, slot: 'parameter', shape, initial: 'task' });
+    for (const [slot, declared] of Object.entries(optimizer.slots(shape))) {
+      outputs[`${slot}:${name}`] = update.slots[slot]!;
+      state.push({ name: `${slot}:${name}`, parameter: name, slot, ...declared });
     }
     if (ema) {
-      const shadow = parameter(`ema:${name}`, p.shape);
-      outputs[`ema:${name}`] = add(next.parameter, mul(sub(shadow, next.parameter), keep));
-      state.push({ name: `ema:${name}`, parameter: name, slot: 'ema', shape, initial: 0 });
+      const shadow = parameter(`ema:${name}`, p.shape, dtype);
+      outputs[`ema:${name}`] = emaUpdate(shadow, update.parameter, keep);
+      state.push({ name: `ema:${name}`, parameter: name, slot: 'ema', shape, initial: 'parameter' });
     }
   });
+  for (const [slot, initial] of Object.entries(optimizer.shared)) {
+    outputs[sharedState(slot)] = next.shared[slot]!;
+    state.push({ name: sharedState(slot), parameter: '', slot, shape: [], initial });
+  }
   return { outputs, state };
 }
 
 /** Zeroed gradient sums, to start an accumulated step. */
 export function zeroGradients(step: TrainingStep): Record<string, HostTensor> {
   const parameters = step.state.filter((s) => s.slot === 'parameter');
-  return Object.fromEntries(
-    parameters.map(({ parameter: p, shape }) => [
-      gradientSum(p),
-      { dtype: 'f32' as const, shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) },
-    ]),
-  );
+  return Object.fromEntries(parameters.map(({ parameter: p, shape }) => [gradientSum(p), zeros('f32', shape)]));
 }

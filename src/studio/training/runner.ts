@@ -8,9 +8,8 @@ import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import type { Backend } from '#engine/backend';
-import { type TrainingConfig, trainingConfigSchema } from '#training/config';
+import { configuredDecay, configuredOptimizer, type TrainingConfig, trainingConfigSchema } from '#training/config';
 import { type LoopOptions, type StepReport, type TrainingTask, train } from '#training/loop';
-import { adamW } from '#training/optimizer';
 import { TrainingRandom } from '#training/random';
 import type { RunFiles } from '#training/run-directory';
 import { prepareAutoencoder } from './autoencoder-run.ts';
@@ -53,6 +52,7 @@ export async function readTrainingConfig(file: string): Promise<TrainingConfig> 
 
 /** Trains to the end of the configuration or until the signal; returns the steps done. */
 export async function runTraining(config: TrainingConfig, root: string, host: TrainingHost): Promise<number> {
+  const options = loopOptions(config);
   const files = nodeRunFiles(path.resolve(root, config.run));
   const backend = createOrtNodeBackend({
     device: config.backend,
@@ -62,7 +62,7 @@ export async function runTraining(config: TrainingConfig, root: string, host: Tr
   try {
     await files.writeText('config.json', `${JSON.stringify(config, null, 2)}\n`);
     const task = await prepare(config, context);
-    return await train(task, loopOptions(config), {
+    return await train(task, options, {
       backend,
       files,
       random: new TrainingRandom(config.seed),
@@ -87,13 +87,13 @@ function prepare(config: TrainingConfig, context: RunContext): Promise<TrainingT
 }
 
 function loopOptions(config: TrainingConfig): LoopOptions {
-  const { betas, weightDecay } = config;
   const { name, warmupSteps, ...rest } = config.schedule;
   const given = Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined));
   return {
     steps: config.steps,
     accumulate: config.accumulate,
-    optimizer: adamW({ betas, weightDecay }),
+    optimizer: configuredOptimizer(config),
+    decays: configuredDecay(config),
     learningRate: config.learningRate,
     schedule: { name, warmupSteps, totalSteps: config.steps, ...given },
     clipNorm: config.clipNorm,

@@ -81,7 +81,10 @@ function autoencoderObjective(scope: Scope, options: AutoencoderOptions): Object
     l1(avgPool2d(decoded, { kernel: 8 }), avgPool2d(image, { kernel: 8 })),
   );
   const kl = mean(mul(gaussianKl(mu, logvar), 1 / (config.latentChannels * side * side)));
-  const reconstruction = add(add(pixel, mul(mse(decoded, image), squareWeight)), add(mul(edges, gradientWeight), coarse));
+  const reconstruction = add(
+    add(pixel, mul(mse(decoded, image), squareWeight)),
+    add(mul(edges, gradientWeight), coarse),
+  );
   return { loss: add(reconstruction, mul(kl, klWeight)), metrics: { pixel, edges, kl } };
 }
 

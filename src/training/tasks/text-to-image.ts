@@ -116,6 +116,6 @@ export function widenVocabulary(weights: Weights, vocabulary: Int32Array, config
   }
   const full = new Float32Array(vocabSize * width);
   for (let id = 0; id < vocabSize; id++) full.set(average, id * width);
-  vocabulary.forEach((id, row) => full.set(table.subarray(row * width, (row + 1) * width), id * width));
+  for (const [row, id] of vocabulary.entries()) full.set(table.subarray(row * width, (row + 1) * width), id * width);
   return full;
 }
