@@ -28,6 +28,8 @@ export interface LatentFormat {
   readonly scale: number;
   /** Pixels to one latent cell along a side. */
   readonly factor: number;
+  /** Colours are about linear in the channels: [channels][3] to RGB in -1..1, for quick previews. */
+  readonly previewFactors?: readonly (readonly number[])[];
 }
 
 /** What faces show and check, as data. Sizes in pixels. */

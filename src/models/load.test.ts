@@ -108,6 +108,34 @@ describe('loadCheckpoint on a single file', () => {
     expect(model.parts.limits.defaultSize).toEqual({ width: 32, height: 32 });
   });
 
+  it('takes what shapes do not tell from the .yaml beside the file', async () => {
+    const yaml = [
+      'model:',
+      '  params:',
+      '    parameterization: "v"',
+      '    linear_start: 0.001',
+      '    scale_factor: 0.2',
+      '    image_size: 96',
+      '    unet_config:',
+      '      params: {num_head_channels: 40}',
+    ].join('\n');
+    const files = fileSystem({ 'm/sd.safetensors': headerOnly(single), 'm/sd.yaml': yaml });
+    const { config, parts } = await loadCheckpoint(files, 'm/sd.safetensors');
+    expect(parts).toMatchObject({
+      prediction: 'v',
+      latent: { scale: 0.2 },
+      schedule: { betaStart: 0.001, betaEnd: 0.012 },
+    });
+    expect(parts.limits.defaultSize.width).toBe(768);
+    expect((config as Sd1Config).unet.heads).toEqual([8, 16, 32, 32]);
+    const wrong = fileSystem({
+      'm/sd.safetensors': headerOnly(single),
+      'm/sd.yaml': 'model: {params: {parameterization: w}}',
+    });
+    const error = await failure(loadCheckpoint(wrong, 'm/sd.safetensors'));
+    expect(error.message).toBe('m/sd.yaml: model: params: parameterization must be eps or v or x0, got "w"');
+  });
+
   it('names a missing tensor', async () => {
     const lost = 'model.diffusion_model.input_blocks.4.0.out_layers.3.weight';
     const error = await failure(loadCheckpoint(modelOf(without(single, (n) => n === lost)), 'm/sd.safetensors'));

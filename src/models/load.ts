@@ -150,7 +150,8 @@ function named<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof ModelFileError) || error.path !== undefined || error.message.startsWith(path)) throw error;
+    const nameless = error instanceof ModelFileError && error.path === undefined && error.code !== 'model.config';
+    if (!nameless) throw error;
     throw new ModelFileError(error.code.replace(/^model\./, ''), error.message, path);
   }
 }

@@ -3,6 +3,7 @@
  * prefix, so that everything behind this looks at one table of names.
  */
 
+import { parseYaml } from '#formats/yaml';
 import { Fields, parseJson } from './fields.ts';
 import { ModelFileError } from './model-error.ts';
 import type { StoredTensor } from './resolve.ts';
@@ -33,7 +34,13 @@ export async function openModelSource(files: ModelFiles, path: string): Promise<
   for (const marker of markers) if (await files.exists(marker)) return openFolder(files, folder);
   if (!(await files.exists(path))) throw new ModelFileError('not-found', 'there is no such file or folder', path);
   const file = await openTensorFile(files, path);
-  return { ...file, layout: 'single-file', configs: new Map(), yaml: undefined };
+  return { ...file, layout: 'single-file', configs: new Map(), yaml: await yamlBeside(files, path) };
+}
+
+async function yamlBeside(files: ModelFiles, path: string): Promise<Fields | undefined> {
+  const yaml = path.replace(/\.[^./\\]+$/, '.yaml');
+  if (yaml === path || !(await files.exists(yaml))) return undefined;
+  return new Fields(parseYaml(await files.readText(yaml), yaml), yaml);
 }
 
 async function openFolder(files: ModelFiles, path: string): Promise<ModelSource> {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { f32, type HostTensor, i64 } from '#core/tensor';
+import type { Feeds, Session } from '#engine/backend';
 import { bytesSource } from '#formats/byte-source';
 import { readFileTensor } from '#formats/file-dtype';
 import { readSafetensorsHeader } from '#formats/safetensors';
@@ -39,42 +40,43 @@ async function readCases(folder: string): Promise<{ cases: readonly Case[]; tens
 const backend = createOrtNodeBackend({ device: 'cpu', threads: 1 });
 afterAll(() => backend.dispose());
 
-async function run(
-  model: LoadedCheckpoint,
-  graph: Graph,
-  feeds: Readonly<Record<string, HostTensor>>,
-): Promise<Record<string, HostTensor>> {
-  const session = await backend.compile(graph, { weights: model.weights });
-  const results = await session.run(feeds);
-  await session.dispose();
-  return results;
+/** Runs one network of a model; it is compiled once for all cases. */
+type Run = (graph: () => Graph, key: string, feeds: Feeds) => Promise<Record<string, HostTensor>>;
+
+function runner(model: LoadedCheckpoint): Run {
+  const sessions = new Map<string, Promise<Session>>();
+  return async (graph, key, feeds) => {
+    const session = sessions.get(key) ?? backend.compile(graph(), { weights: model.weights });
+    sessions.set(key, session);
+    return (await session).run(feeds);
+  };
 }
 
 /** Answers of one case by the names that the case gives its outputs; undefined for kinds that are not components. */
 async function answers(
-  model: LoadedCheckpoint,
+  { parts: { denoiser, autoencoder, textEncoders } }: LoadedCheckpoint,
+  run: Run,
   kind: string,
   given: (role: string) => HostTensor,
 ): Promise<Record<string, HostTensor> | undefined> {
-  const { denoiser, autoencoder, textEncoders } = model.parts;
   switch (kind) {
     case 'text_encoder': {
       const ids = given('ids');
       const feeds = { ids: i64(ids.shape, Array.from(ids.data, Number)) };
       const skipped = async (clipSkip: number): Promise<HostTensor> =>
-        (await run(model, textEncoders[0]!.graph({ clipSkip }), feeds)).context!;
+        (await run(() => textEncoders[0]!.graph({ clipSkip }), `text ${clipSkip}`, feeds)).context!;
       return { last_hidden_state: await skipped(1), clip_skip_2: await skipped(2) };
     }
     case 'unet': {
       const t = given('timestep');
       const timestep = f32(t.shape, Float32Array.from(t.data, Number));
       const feeds = { sample: given('sample'), timestep, context: given('context') };
-      return { sample: (await run(model, denoiser.graph(), feeds)).prediction! };
+      return { sample: (await run(() => denoiser.graph(), kind, feeds)).prediction! };
     }
     case 'vae_encode':
-      return run(model, autoencoder.encoderGraph(), { image: given('image') });
+      return run(() => autoencoder.encoderGraph(), kind, { image: given('image') });
     case 'vae_decode':
-      return run(model, autoencoder.decoderGraph(), { latent: given('latent') });
+      return run(() => autoencoder.decoderGraph(), kind, { latent: given('latent') });
     default:
       return undefined;
   }
@@ -102,11 +104,13 @@ describe.each([
   { folder: 'tiny-inpaint', path: 'tiny-inpaint/tiny-inpaint-unet.safetensors', kinds: ['unet'] },
 ])('components of $path', ({ folder, path, kinds }) => {
   let model: LoadedCheckpoint;
+  let run: Run;
   let cases: readonly Case[];
   let tensors: Map<string, HostTensor>;
 
   beforeAll(async () => {
     model = await loadCheckpoint(files, fixture(path), { partial: folder === 'tiny-inpaint' });
+    run = runner(model);
     ({ cases, tensors } = await readCases(folder));
   });
 
@@ -120,7 +124,7 @@ describe.each([
     const chosen = cases.filter((c) => c.kind === kind);
     expect(chosen.length).toBeGreaterThan(0);
     for (const { name, inputs, outputs, rtol } of chosen) {
-      const got = (await answers(model, kind, (role) => tensors.get(inputs[role]!)!))!;
+      const got = (await answers(model, run, kind, (role) => tensors.get(inputs[role]!)!))!;
       for (const [role, tensor] of Object.entries(outputs)) {
         const error = relativeError(got[role]!, tensors.get(tensor)!);
         expect(error, `${name} ${role}: largest error ${error}`).toBeLessThanOrEqual(rtol);

@@ -4,7 +4,7 @@ import { clipTextGraph, textEncoderScope } from '../clip/network.ts';
 import type { AutoencoderPart, DenoiserPart, ModelParts, TextEncoderPart } from '../family.ts';
 import { gridBindings, gridStep } from '../nn/grid.ts';
 import { unetGraph, unetScope } from '../unet/network.ts';
-import { vaeFactor } from '../vae/config.ts';
+import { klF8, type VaeConfig, vaeFactor } from '../vae/config.ts';
 import { vaeDecoderGraph, vaeEncoderGraph, vaeScope } from '../vae/network.ts';
 import type { Sd1Config } from './config.ts';
 
@@ -12,7 +12,12 @@ export function sd1Parts(config: Sd1Config): ModelParts {
   const factor = vaeFactor(config.vae);
   const side = config.sampleSize * factor;
   return {
-    latent: { channels: config.vae.latentChannels, scale: config.vae.scalingFactor, factor },
+    latent: {
+      channels: config.vae.latentChannels,
+      scale: config.vae.scalingFactor,
+      factor,
+      ...(isPublishedVae(config.vae) && { previewFactors }),
+    },
     prediction: config.prediction,
     schedule: config.schedule,
     limits: {
@@ -25,6 +30,18 @@ export function sd1Parts(config: Sd1Config): ModelParts {
     denoiser: denoiser(config),
     autoencoder: autoencoder(config),
   };
+}
+
+/** Measured on SD 1's published VAE; says nothing about latents of another. */
+const previewFactors = [
+  [0.298, 0.207, 0.208],
+  [0.187, 0.286, 0.173],
+  [-0.158, 0.189, 0.264],
+  [-0.184, -0.271, -0.473],
+] as const;
+
+function isPublishedVae({ latentChannels, blockChannels, scalingFactor }: VaeConfig): boolean {
+  return latentChannels === 4 && blockChannels.join() === klF8.blockChannels.join() && scalingFactor === 0.18215;
 }
 
 /** The last two ids of the vocabulary start and end a text; the end also pads. */
