@@ -14,7 +14,7 @@ import { encodeImage, makeThumbnail } from '../images/codec.ts';
 import type { Database } from '../store/database.ts';
 import type { GalleryEvents, GalleryImage, ImagePage, ImageQuery, NewPicture } from './image.ts';
 import { cursorOf, type ImageRow, pageOf, toImages, whereImages } from './image-row.ts';
-import { insertImage } from './insert-image.ts';
+import { type ImageFacts, insertImage } from './insert-image.ts';
 import { picturePath, temporaryFolder, trashFolder } from './picture-path.ts';
 
 export interface GalleryOptions {
@@ -58,11 +58,10 @@ export class Gallery {
     const path = picturePath(picture, format, now);
     await this.#write(path, bytes);
     const { request, model } = picture;
-    const id = insertImage(this.#db, {
+    const id = await this.#note(path, {
       user: picture.user,
       job: picture.job,
       index: picture.index,
-      path,
       format,
       bytes: bytes.length,
       width: image.width,
@@ -234,6 +233,16 @@ export class Gallery {
     }
     this.#db.run('UPDATE images SET trashed_at = ? WHERE id = ?', [trashedAt, id]);
     this.#changed(id);
+  }
+
+  /** A picture that cannot be noted down is removed again: what made it will be told, and may make it anew. */
+  async #note(path: string, facts: Omit<ImageFacts, 'path'>): Promise<string> {
+    try {
+      return insertImage(this.#db, { ...facts, path });
+    } catch (error) {
+      await rm(pathInside(this.#outputs, path), { force: true });
+      throw error;
+    }
   }
 
   #write(path: string, bytes: Uint8Array): Promise<void> {

@@ -39,6 +39,8 @@ export interface Job {
   readonly attempts: number;
   /** Times the studio itself died while it ran. */
   readonly interruptions: number;
+  /** Running, and asked to stop. */
+  readonly cancelRequested: boolean;
   readonly warnings: readonly string[];
   readonly error?: JobError;
   /** Milliseconds since 1970, all three. */

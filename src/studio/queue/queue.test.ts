@@ -149,7 +149,7 @@ describe('states', () => {
     await queue.take();
     expect((await queue.cancel(b!.id)).state).toBe('cancelled');
     expect((await queue.cancel(a!.id)).state).toBe('running');
-    expect(queue.isCancelRequested(a!.id)).toBe(true);
+    expect(await queue.get(a!.id)).toMatchObject({ cancelRequested: true });
     expect((await queue.finish(a!.id, { state: 'cancelled' })).state).toBe('cancelled');
     expect((await queue.cancel(a!.id)).state).toBe('cancelled');
     await expect(queue.cancel('nope')).rejects.toMatchObject({ code: 'job.unknown' });

@@ -205,11 +205,6 @@ export class SqliteJobQueue implements JobQueue {
     return () => this.#ready.delete(listener);
   }
 
-  /** True when a running job was asked to stop. */
-  isCancelRequested(id: string): boolean {
-    return this.#row(id)?.cancel_requested === 1;
-  }
-
   #insert(job: NewJob, position: number): string {
     const id = job.id ?? newId();
     this.#db.run(

@@ -1,0 +1,271 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PixelImage } from '#core/image';
+import { type FakeOptions, picture } from '../../test/fixtures/fake-engine.ts';
+import { systemCalls } from './files/whole-file.ts';
+import { decodeImage } from './images/codec.ts';
+import type { Job } from './queue/job.ts';
+import { createStudio, type Studio, type StudioEvent, type StudioOptions } from './studio.ts';
+
+const engineModule = fileURLToPath(new URL('../../test/fixtures/fake-engine.ts', import.meta.url));
+
+let root: string;
+const open: Studio[] = [];
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'darkroom-studio-'));
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((studio) => studio.close()));
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function start(fake: FakeOptions = {}, extra: Partial<StudioOptions> = {}): Promise<Studio> {
+  const studio = await createStudio({
+    dataDir: join(root, 'data'),
+    outputsDir: join(root, 'outputs'),
+    engineModule,
+    modelRoots: [],
+    devices: [{ name: 'cpu', options: { ...fake } }],
+    ...extra,
+  });
+  open.push(studio);
+  return studio;
+}
+
+async function stop(studio: Studio): Promise<void> {
+  open.splice(open.indexOf(studio), 1);
+  await studio.close();
+}
+
+async function submit(studio: Studio, prompt: string, fields: object = {}): Promise<Job> {
+  const [job] = await studio.submit({ request: { prompt, steps: 3, seed: 10, ...fields } });
+  return job!;
+}
+
+function pictureFiles(): string[] {
+  return readdirSync(join(root, 'outputs'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.png'))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function when<T extends StudioEvent['type']>(studio: Studio, type: T, test: (data: never) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const off = studio.events.subscribe((event) => {
+      if (event.type !== type || !test(event.data as never)) return;
+      off();
+      resolve();
+    });
+  });
+}
+
+const isStep = (step: number) => (data: { step: number }) => data.step >= step;
+
+describe('studio', () => {
+  it('makes what was asked for, with progress, previews and warnings on the way', async () => {
+    const studio = await start({ stepMs: 120 });
+    const seen: StudioEvent[] = [];
+    studio.events.subscribe((event) => seen.push(event));
+    studio.settings.update({ previewEvery: 1 });
+    const job = await submit(studio, 'a fox fake:warn', { batchSize: 2, batchCount: 2, width: 96 });
+    const previews = when(studio, 'job.preview', () => studio.progress.previews(job.id).length > 0);
+    const done = await studio.wait(job.id);
+    await previews;
+    expect(done).toMatchObject({ state: 'done', total: 4, delivered: 4, warnings: ['this is a warning'] });
+    const images = studio.gallery.search({ job: job.id, order: 'oldest' }).images;
+    expect(images.map((image) => image.seed)).toEqual([10, 11, 12, 13]);
+    for (const image of images) {
+      const { image: pixels, infotext } = await decodeImage(readFileSync(await studio.gallery.file(image.id)));
+      expect(pixels).toEqual(picture({ width: 96 }, image.seed!));
+      expect(infotext).toBe(image.infotext);
+    }
+    const types = new Set(seen.map((event) => event.type));
+    for (const type of ['job.added', 'job.changed', 'job.progress', 'image.added', 'engine', 'queue'] as const) {
+      expect(types).toContain(type);
+    }
+    const fractions = seen.flatMap((event) => (event.type === 'job.progress' ? [event.data.fraction] : []));
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect(studio.progress.list()).toEqual([]);
+  });
+
+  it('draws seeds once, and refuses what the schema refuses, before anything is queued', async () => {
+    const studio = await start();
+    await studio.queue.pause();
+    const job = await submit(studio, 'a', { seed: -1 });
+    expect(job.request.seed).toBeGreaterThanOrEqual(0);
+    expect(job.request.subseed).toBeGreaterThanOrEqual(0);
+    const bad = studio.submit([{ request: { prompt: 'fine' } }, { request: { prompt: 'a', width: 100 } }]);
+    await expect(bad).rejects.toMatchObject({ code: 'request.invalid', message: expect.stringContaining('width') });
+    const image: PixelImage = picture({}, 1);
+    await expect(studio.submit({ request: { prompt: 'a', mask: image } })).rejects.toMatchObject({
+      code: 'request.invalid',
+    });
+    studio.settings.update({ maxWaitingJobs: 2 });
+    await expect(studio.submit([{ request: {} }, { request: {} }])).rejects.toMatchObject({ code: 'queue.full' });
+    expect((await studio.queue.state()).counts.queued).toBe(1);
+  });
+
+  it('keeps the pictures a job starts from until the job is cleared', async () => {
+    const studio = await start();
+    const init = picture({ width: 64, height: 64 }, 3);
+    const [job] = await studio.submit({ request: { prompt: 'a', steps: 2, init, mask: init } });
+    await studio.wait(job!.id);
+    expect((await decodeImage((await studio.input(job!.id, 'init'))!)).image).toEqual(init);
+    expect(readdirSync(join(root, 'data', 'inputs')).filter((name) => name.endsWith('.png'))).toHaveLength(2);
+    await studio.clear();
+    expect(readdirSync(join(root, 'data', 'inputs')).filter((name) => name.endsWith('.png'))).toEqual([]);
+    expect(studio.gallery.count()).toBe(1);
+  });
+
+  it('cancels a running job between steps, and goes on with the next', async () => {
+    const studio = await start({ stepMs: 30 });
+    const first = await submit(studio, 'a', { steps: 1000 });
+    const second = await submit(studio, 'b');
+    await when(studio, 'job.progress', isStep(2));
+    await studio.cancel(first.id);
+    await studio.cancel(first.id);
+    expect((await studio.wait(first.id)).state).toBe('cancelled');
+    expect((await studio.wait(second.id)).state).toBe('done');
+    await expect(studio.cancel('nope')).rejects.toMatchObject({ code: 'job.unknown' });
+    expect((await studio.cancel(second.id)).state).toBe('done');
+  });
+
+  it('cancels hard in the middle of a step', async () => {
+    const studio = await start({ stepMs: 60_000 });
+    const job = await submit(studio, 'a');
+    await when(studio, 'engine', (status: { state: string }) => status.state === 'busy');
+    await studio.cancel(job.id, { hard: true });
+    expect((await studio.wait(job.id)).state).toBe('cancelled');
+  });
+
+  it('cancels a hundred at once', async () => {
+    const studio = await start({ stepMs: 20 });
+    const inputs = Array.from({ length: 100 }, () => ({ request: { prompt: 'a', steps: 100 } }));
+    const jobs = await studio.submit(inputs);
+    await when(studio, 'job.progress', isStep(1));
+    expect(await studio.cancelAll()).toBe(100);
+    for (const job of jobs) expect((await studio.wait(job.id)).state).toBe('cancelled');
+    expect((await studio.queue.state()).counts).toMatchObject({ queued: 0, running: 0, cancelled: 100 });
+  });
+
+  it('tries once more when the engine dies before it delivered anything', async () => {
+    const studio = await start();
+    const job = await submit(studio, `fake:crash fake:once=${join(root, 'once')}`);
+    const done = await studio.wait(job.id);
+    expect(done.state).toBe('done');
+    expect(done.warnings).toEqual([expect.stringMatching(/killed by the system.*Tried once more/)]);
+    const hopeless = await studio.wait((await submit(studio, 'fake:exit')).id);
+    expect(hopeless).toMatchObject({ state: 'failed', error: { code: 'engine.crashed' } });
+    expect(hopeless.warnings).toHaveLength(1);
+  });
+
+  it('does not try again by itself once pictures are there; a retry makes only the rest', async () => {
+    const studio = await start();
+    const job = await submit(studio, `fake:late-crash fake:once=${join(root, 'once')}`, { batchCount: 3 });
+    const failed = await studio.wait(job.id);
+    expect(failed).toMatchObject({ state: 'failed', delivered: 1, error: { code: 'engine.out-of-memory' } });
+    await studio.queue.retry(job.id);
+    expect(await studio.wait(job.id)).toMatchObject({ state: 'done', delivered: 3 });
+    const seeds = studio.gallery.search({ job: job.id, order: 'oldest' }).images.map((image) => image.seed);
+    expect(seeds).toEqual([10, 11, 12]);
+    expect(pictureFiles()).toHaveLength(3);
+  });
+
+  it('shows a user’s mistake as it is, and an engine that cannot start', async () => {
+    const studio = await start();
+    const job = await studio.wait((await submit(studio, 'fake:mistake')).id);
+    expect(job.error).toEqual({ code: 'engine.unknown-sampler', message: 'There is no sampler of that name.' });
+    await stop(studio);
+    const broken = await start({ failToStart: true });
+    const failed = await broken.wait((await submit(broken, 'a')).id);
+    expect(failed).toMatchObject({ state: 'failed', error: { code: 'engine.start-failed' } });
+  });
+
+  it('fails the job and holds the queue when the disk is full; a retry after making room completes it', async () => {
+    let writes = 0;
+    let full = true;
+    const calls = {
+      ...systemCalls,
+      write: async (...args: Parameters<typeof systemCalls.write>) => {
+        if (full && ++writes === 2) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+        await systemCalls.write(...args);
+      },
+    };
+    const studio = await start({}, { calls });
+    const job = await submit(studio, 'a', { batchCount: 3 });
+    const next = await submit(studio, 'b');
+    expect(await studio.wait(job.id)).toMatchObject({ state: 'failed', delivered: 1, error: { code: 'disk-full' } });
+    expect(await studio.queue.state()).toMatchObject({ paused: true, reason: expect.stringContaining('disk is full') });
+    full = false;
+    await studio.queue.retry(job.id);
+    await studio.queue.resume();
+    expect((await studio.wait(job.id)).state).toBe('done');
+    expect((await studio.wait(next.id)).state).toBe('done');
+    expect(pictureFiles()).toHaveLength(4);
+  });
+
+  it('goes on after a stop in the middle of a job, with the same seeds and nothing twice', async () => {
+    const first = await start({ stepMs: 20 });
+    const job = await submit(first, 'a', { batchCount: 4, steps: 4, seed: -1 });
+    await when(first, 'image.added', () => true);
+    const lastId = first.events.lastId;
+    await stop(first);
+    const second = await start();
+    expect(second.events.lastId).toBeGreaterThan(lastId);
+    const done = await second.wait(job.id);
+    expect(done).toMatchObject({ state: 'done', delivered: 4 });
+    const seeds = second.gallery
+      .search({ job: job.id, order: 'oldest' })
+      .images.map((image) => image.seed! - done.request.seed);
+    expect(seeds).toEqual([0, 1, 2, 3]);
+    expect(pictureFiles()).toHaveLength(4);
+  });
+
+  it('refuses folders that another studio works on', async () => {
+    await start();
+    await expect(start()).rejects.toMatchObject({ code: 'folder.locked' });
+    await expect(start({}, { dataDir: join(root, 'other') })).rejects.toMatchObject({ code: 'folder.locked' });
+  });
+
+  it('gives the engine’s memory back and takes it again', async () => {
+    const studio = await start();
+    await studio.warm();
+    expect(studio.engines()[0]).toMatchObject({ state: 'idle', device: 'cpu' });
+    await studio.unload();
+    expect(studio.engines()[0]).toMatchObject({ state: 'stopped' });
+    expect((await studio.wait((await submit(studio, 'a')).id)).state).toBe('done');
+  });
+
+  it('works on several devices at once', async () => {
+    const options = { stepMs: 20 };
+    const studio = await start({}, { devices: ['cpu', 'webgpu'].map((name) => ({ name, options })) });
+    const jobs = await Promise.all(['a', 'b', 'c', 'd'].map((prompt) => submit(studio, prompt)));
+    for (const job of jobs) expect((await studio.wait(job.id)).state).toBe('done');
+    expect(studio.engines().map((engine) => engine.starts)).toEqual([1, 1]);
+  });
+
+  it('empties the trash after its time', async () => {
+    const studio = await start();
+    await studio.wait((await submit(studio, 'a')).id);
+    const [image] = studio.gallery.search().images;
+    await studio.gallery.trash([image!.id]);
+    expect(await studio.emptyOldTrash()).toBe(0);
+    studio.settings.update({ trashDays: 1e-9 });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await studio.emptyOldTrash()).toBe(1);
+    expect(existsSync(join(root, 'outputs', '.trash', image!.path))).toBe(false);
+  });
+
+  it('stops waiting when its caller goes away', async () => {
+    const studio = await start();
+    await studio.queue.pause();
+    const job = await submit(studio, 'a');
+    const abort = new AbortController();
+    const waiting = studio.wait(job.id, abort.signal);
+    abort.abort(new Error('gone'));
+    await expect(waiting).rejects.toThrow('gone');
+    await expect(studio.wait('nope')).rejects.toMatchObject({ code: 'job.unknown' });
+  });
+});

@@ -1,0 +1,354 @@
+/**
+ * The studio: queue, engines, gallery, settings and accounts put together, with one typed method for everything that a
+ * server or a command needs. Opening it recovers from whatever ended the last one.
+ */
+
+import { randomInt } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '#core/errors';
+import { type GenerateInput, generateSchema } from '#pipelines/request';
+import { EngineHost, type EngineStatus } from './engine-host/host.ts';
+import { type BusEvent, EventBus, type ResetEvents } from './events/bus.ts';
+import type { FileSystemCalls } from './files/whole-file.ts';
+import { Boards } from './gallery/boards.ts';
+import { Gallery } from './gallery/gallery.ts';
+import type { GalleryEvents, RebuildReport } from './gallery/image.ts';
+import { localUser } from './gallery/picture-path.ts';
+import { adoptPictures, mendTrash, rebuildGallery } from './gallery/rebuild.ts';
+import { endStates, type Job, type JobFilter, type NewJob, type QueueEvents, type StoredRequest } from './queue/job.ts';
+import { SqliteJobQueue } from './queue/sqlite-queue.ts';
+import { Settings, type SettingsEvents, type SettingsValues } from './settings/settings.ts';
+import { type Database, openDatabase } from './store/database.ts';
+import { newId } from './store/id.ts';
+import { type FolderLock, lockFolder } from './store/lock.ts';
+import { migrate } from './store/migrate.ts';
+import { migrations } from './store/migrations.ts';
+import { Users } from './users/users.ts';
+import { InputFiles } from './work/inputs.ts';
+import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
+import { Worker } from './work/worker.ts';
+
+export type StudioEvents = QueueEvents &
+  GalleryEvents &
+  SettingsEvents &
+  ProgressEvents &
+  ResetEvents & { engine: EngineStatus };
+
+export type StudioEvent = BusEvent<StudioEvents>;
+
+export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
+
+export interface StudioDevice {
+  /** E.g. `cpu`, `webgpu`. */
+  readonly name: string;
+  /** Passed on to the engine. */
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
+export interface StudioOptions {
+  /** Database, inputs, small copies. */
+  readonly dataDir: string;
+  /** Pictures. */
+  readonly outputsDir: string;
+  /** Absolute path of a module that exports `createEngine` (see engine-host/protocol.ts). */
+  readonly engineModule: string;
+  /** One engine process each; default one called `cpu`. */
+  readonly devices?: readonly StudioDevice[];
+  readonly modelRoots: readonly string[];
+  readonly log?: Log;
+  /** How picture files are written; tests let it fail. */
+  readonly calls?: FileSystemCalls;
+}
+
+export interface SubmitInput {
+  readonly request: GenerateInput;
+  /** Default: the local user. */
+  readonly user?: string;
+  /** Higher goes first; default 0. */
+  readonly priority?: number;
+  readonly label?: string;
+}
+
+/** @throws UserError `folder.locked` when another Darkroom has the folders; DarkroomError `store.*` */
+export async function createStudio(options: StudioOptions): Promise<Studio> {
+  mkdirSync(options.dataDir, { recursive: true });
+  const locks: FolderLock[] = [];
+  let db: Database | undefined;
+  try {
+    locks.push(lockFolder(options.dataDir));
+    if (options.outputsDir !== options.dataDir) locks.push(lockFolder(options.outputsDir));
+    const file = join(options.dataDir, 'studio.db');
+    db = openDatabase(file);
+    migrate(db, migrations, { file });
+    const studio = new Studio(db, options, locks);
+    await studio.recover();
+    return studio;
+  } catch (error) {
+    db?.close();
+    for (const lock of locks) lock.release();
+    throw error;
+  }
+}
+
+export class Studio {
+  readonly queue: SqliteJobQueue;
+  readonly gallery: Gallery;
+  readonly boards: Boards;
+  readonly settings: Settings;
+  readonly users: Users;
+  readonly progress: ProgressBoard;
+  readonly events: EventBus<StudioEvents>;
+  readonly #db: Database;
+  readonly #options: StudioOptions;
+  readonly #locks: readonly FolderLock[];
+  readonly #inputs: InputFiles;
+  readonly #hosts: readonly EngineHost[];
+  readonly #workers: readonly Worker[];
+  readonly #log: Log;
+  #trashTimer: NodeJS.Timeout | undefined;
+
+  constructor(db: Database, options: StudioOptions, locks: readonly FolderLock[]) {
+    this.#db = db;
+    this.#options = options;
+    this.#locks = locks;
+    this.#log = options.log ?? (() => {});
+    this.events = new EventBus<StudioEvents>({
+      epoch: nextEpoch(db),
+      onError: (error) => this.#log('error', 'A listener failed.', { error: String(error) }),
+    });
+    const emit = this.events.emit;
+    this.queue = new SqliteJobQueue(db, emit);
+    this.gallery = new Gallery({
+      db,
+      emit,
+      outputs: options.outputsDir,
+      thumbnails: join(options.dataDir, 'thumbnails'),
+      ...(options.calls === undefined ? {} : { calls: options.calls }),
+    });
+    this.boards = new Boards(db, emit);
+    this.settings = new Settings(db, emit);
+    this.users = new Users(db);
+    this.progress = new ProgressBoard(emit);
+    this.#inputs = new InputFiles(join(options.dataDir, 'inputs'));
+    this.#hosts = (options.devices ?? [{ name: 'cpu' }]).map((device) => this.#makeHost(device));
+    this.#workers = this.#hosts.map((host) => this.#makeWorker(host));
+    this.settings.onChange((values) => this.#applyLimits(values));
+  }
+
+  /** Once, after opening: mends what a kill left, then lets the workers go. */
+  async recover(): Promise<void> {
+    await this.gallery.sweep();
+    await mendTrash(this.#db, this.#options.outputsDir);
+    const { jobs } = await this.queue.list({ states: ['running'], limit: 1000 });
+    for (const job of jobs) await adoptPictures(this.#db, this.#options.outputsDir, job);
+    this.queue.recover((id) => this.gallery.delivered(id).size);
+    await this.#inputs.sweep((id) => this.#db.get('SELECT 1 FROM jobs WHERE id = ?', [id]) !== undefined);
+    for (const worker of this.#workers) worker.start();
+    this.#trashTimer = setInterval(() => void this.emptyOldTrash(), 3_600_000);
+    this.#trashTimer.unref();
+  }
+
+  /**
+   * Queues requests, together as one batch when there are several. Seeds of -1 are drawn here, so that a job that is
+   * interrupted goes on with the same ones.
+   * @throws UserError `request.invalid`, `queue.full`; nothing is queued then
+   */
+  async submit(inputs: SubmitInput | readonly SubmitInput[]): Promise<readonly Job[]> {
+    const list = Array.isArray(inputs) ? (inputs as readonly SubmitInput[]) : [inputs as SubmitInput];
+    const { counts } = await this.queue.state();
+    const { maxWaitingJobs } = this.settings.get();
+    if (counts.queued + counts.paused + list.length > maxWaitingJobs) {
+      throw new UserError('queue.full', `At most ${maxWaitingJobs} jobs may wait; try again when some are done.`);
+    }
+    const batch = list.length > 1 ? { batch: newId() } : {};
+    const checked = list.map((input) => ({ input, id: newId(), request: this.#check(input.request) }));
+    const jobs: NewJob[] = [];
+    for (const { input, id, request } of checked) {
+      jobs.push({
+        id,
+        user: input.user ?? localUser,
+        priority: input.priority ?? 0,
+        ...(input.label === undefined ? {} : { label: input.label }),
+        ...batch,
+        request,
+        inputs: await this.#inputs.write(id, input.request),
+        total: request.batchSize * request.batchCount,
+      });
+    }
+    return await this.queue.add(jobs);
+  }
+
+  /** Ends a job. A running one stops after its step, or at once with `hard`. @throws UserError `job.unknown` */
+  async cancel(id: string, options: { readonly hard?: boolean } = {}): Promise<Job> {
+    const job = await this.queue.cancel(id);
+    if (job.state === 'running') for (const worker of this.#workers) worker.cancel(id, options.hard);
+    return job;
+  }
+
+  async cancelAll(filter: JobFilter = {}): Promise<number> {
+    let cancelled = 0;
+    for (const state of ['queued', 'paused', 'running'] as const) {
+      while (true) {
+        const { jobs } = await this.queue.list({ ...filter, states: [state], limit: 1000 });
+        const open = jobs.filter((job) => !job.cancelRequested);
+        for (const job of open) await this.cancel(job.id);
+        cancelled += open.length;
+        if (open.length === 0 || state === 'running') break;
+      }
+    }
+    return cancelled;
+  }
+
+  /** Forgets ended jobs and the pictures they started from; what they made stays. */
+  async clear(filter: JobFilter = {}): Promise<number> {
+    const removed = await this.queue.clear(filter);
+    for (const job of removed) await this.#inputs.remove(job.inputs);
+    return removed.length;
+  }
+
+  /** The job once it has ended. Rejects with the signal's reason when that comes first. */
+  async wait(id: string, signal?: AbortSignal): Promise<Job> {
+    return await new Promise<Job>((resolve, reject) => {
+      const onAbort = () => settle(() => reject(signal!.reason as Error));
+      const off = this.events.subscribe((event) => {
+        if (event.type === 'job.changed' && event.data.id === id && hasEnded(event.data))
+          settle(() => resolve(event.data));
+        if (event.type === 'job.removed' && event.data.id === id) settle(() => reject(unknownJob(id)));
+      });
+      const settle = (outcome: () => void) => {
+        off();
+        signal?.removeEventListener('abort', onAbort);
+        outcome();
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal?.aborted) return onAbort();
+      this.queue.get(id).then(
+        (job) => {
+          if (!job) settle(() => reject(unknownJob(id)));
+          else if (hasEnded(job)) settle(() => resolve(job));
+        },
+        (error: Error) => settle(() => reject(error)),
+      );
+    });
+  }
+
+  /** Bytes of a picture that a job starts from (PNG). */
+  async input(id: string, role: 'init' | 'mask'): Promise<Uint8Array | undefined> {
+    const name = (await this.queue.get(id))?.inputs[role];
+    return name === undefined ? undefined : await this.#inputs.file(name);
+  }
+
+  engines(): readonly EngineStatus[] {
+    return this.#hosts.map((host) => host.status());
+  }
+
+  /** Starts every engine process ahead of the first job. */
+  async warm(): Promise<void> {
+    await Promise.all(this.#hosts.map((host) => host.start()));
+  }
+
+  /** Ends engine processes that have nothing to do, which gives their memory back. */
+  async unload(): Promise<void> {
+    await Promise.all(this.#hosts.map((host) => host.unload()));
+  }
+
+  /** Makes the gallery's index match the picture files. */
+  async rebuild(): Promise<RebuildReport> {
+    return await rebuildGallery(this.#db, this.#options.outputsDir, this.events.emit);
+  }
+
+  /** Removes for good what has been in the trash for longer than the settings say. */
+  async emptyOldTrash(): Promise<number> {
+    const { trashDays } = this.settings.get();
+    return trashDays === 0 ? 0 : await this.gallery.purge({ before: Date.now() - trashDays * 86_400_000 });
+  }
+
+  /** Stops engines and workers; the job at work waits again. */
+  async close(): Promise<void> {
+    clearInterval(this.#trashTimer);
+    const stopped = Promise.all(this.#workers.map((worker) => worker.stop()));
+    // A step may take long: what is not over in a moment is ended with its process.
+    const force = setTimeout(() => void this.#disposeHosts(), 1000);
+    await stopped;
+    clearTimeout(force);
+    await this.#disposeHosts();
+    this.#db.close();
+    for (const lock of this.#locks) lock.release();
+  }
+
+  async #disposeHosts(): Promise<void> {
+    await Promise.all(this.#hosts.map((host) => host.dispose()));
+  }
+
+  #check(input: GenerateInput): StoredRequest {
+    const { init, mask, ...fields } = input;
+    if (mask && !init) {
+      throw new UserError('request.invalid', 'mask: a mask needs a picture (init) that it is the mask of.');
+    }
+    const result = generateSchema.safeParse(fields);
+    if (!result.success) {
+      const issue = result.error.issues[0]!;
+      throw new UserError('request.invalid', `${issue.path.join('.') || 'request'}: ${issue.message}.`);
+    }
+    const request = result.data;
+    const model = request.model ?? (this.settings.get().defaultModel || undefined);
+    return {
+      ...request,
+      ...(model === undefined ? {} : { model }),
+      seed: request.seed < 0 ? drawSeed() : request.seed,
+      subseed: request.subseed < 0 ? drawSeed() : request.subseed,
+    };
+  }
+
+  #makeHost(device: StudioDevice): EngineHost {
+    const values = this.settings.get();
+    return new EngineHost({
+      module: this.#options.engineModule,
+      settings: { device: device.name, modelRoots: this.#options.modelRoots, options: device.options ?? {} },
+      ...limits(values),
+      onStatus: (status) => this.events.emit('engine', status),
+      onOutput: (text) => this.#log('info', 'engine output', { device: device.name, text: text.trimEnd() }),
+    });
+  }
+
+  #makeWorker(host: EngineHost): Worker {
+    const { queue, gallery, settings, progress } = this;
+    return new Worker({ queue, gallery, settings, progress, host, inputs: this.#inputs, log: this.#log });
+  }
+
+  #applyLimits(values: SettingsValues): void {
+    for (const host of this.#hosts) host.configure(limits(values));
+  }
+}
+
+function limits(values: SettingsValues): { idleMs: number; memoryLimit: number } {
+  return { idleMs: values.idleUnloadMinutes * 60_000, memoryLimit: values.memoryLimitMib * 2 ** 20 };
+}
+
+function hasEnded(job: Job): boolean {
+  return (endStates as readonly string[]).includes(job.state);
+}
+
+function unknownJob(id: string): UserError {
+  return new UserError('job.unknown', `There is no job ${id}.`);
+}
+
+/** 32 bits, as A1111 draws. */
+function drawSeed(): number {
+  return randomInt(2 ** 32);
+}
+
+/** Counts the starts, so that event ids grow over restarts. */
+function nextEpoch(db: Database): number {
+  return db.transaction(() => {
+    const row = db.get<{ value: string }>("SELECT value FROM settings WHERE name = 'events.epoch'");
+    const epoch = row ? Number(row.value) + 1 : 0;
+    db.run(
+      `INSERT INTO settings (name, value) VALUES ('events.epoch', ?)
+       ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+      [String(epoch)],
+    );
+    return epoch;
+  });
+}
