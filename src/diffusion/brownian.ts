@@ -81,6 +81,7 @@ export class BrownianPath {
   #normals(level: number, node: number, scale: number): Float64Array {
     const out = new Float64Array(this.#length);
     const block = new Uint32Array(4);
+    const keyLow = this.#seed % 2 ** 32;
     const keyHigh = Math.floor(this.#seed / 2 ** 32);
     for (let i = 0; i < out.length; i += 2) {
       // Word 3 sets these counters apart from those of `PhiloxGenerator`, which has 0 there.
@@ -88,7 +89,7 @@ export class BrownianPath {
       block[1] = level;
       block[2] = i;
       block[3] = 1;
-      philox4x32(block, this.#seed % 2 ** 32, keyHigh);
+      philox4x32(block, keyLow, keyHigh);
       out[i] = scale * boxMullerSine(block[0]!, block[1]!);
       if (i + 1 < out.length) out[i + 1] = scale * boxMullerSine(block[2]!, block[3]!);
     }

@@ -28,7 +28,10 @@ function multiplyHigh(a: number, b: number): number {
 
 /** Ten Philox rounds in place: `block` holds the counter's four words and receives four random words. */
 export function philox4x32(block: Uint32Array, keyLow: number, keyHigh: number): void {
-  let [c0, c1, c2, c3] = block as unknown as [number, number, number, number];
+  let c0 = block[0]!;
+  let c1 = block[1]!;
+  let c2 = block[2]!;
+  let c3 = block[3]!;
   let k0 = keyLow >>> 0;
   let k1 = keyHigh >>> 0;
   for (let round = 0; round < 10; round++) {

@@ -15,11 +15,16 @@ const arrived = 1e-5;
 export async function* dpmAdaptive(run: SamplerRun): AsyncGenerator<SamplerStep, void, undefined> {
   const settings = run.settings ?? {};
   const { eta = 0, sNoise = 1, order = 3, relativeTolerance = 0.05, absoluteTolerance = 0.0078 } = settings;
-  const { start, end } = levelRange(run.schedule.sigmas);
+  const { start, end } = levelRange(run.schedule.sigmas, run.table);
   const control = new StepControl(settings, eta > 0 ? 1.5 : order);
   let x = run.x;
   let previous = x;
   let t = start;
+  if (t >= end - arrived) {
+    // Nothing lies between: all that is left is the step to 0 that every other sampler ends with.
+    const denoised = await run.denoise(x, run.schedule.sigmas[0]!);
+    yield { step: 0, sigma: asSigma(0), x: denoised.slice(), denoised };
+  }
   for (let step = 0; t < end - arrived; step++) {
     const to = Math.min(end, t + control.length);
     const { down, up } = ancestralTarget(t, to, end, eta);

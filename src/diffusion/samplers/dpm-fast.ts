@@ -11,7 +11,7 @@ import type { SamplerRun, SamplerStep } from './sampler.ts';
 export async function* dpmFast(run: SamplerRun): AsyncGenerator<SamplerStep, void, undefined> {
   const { eta = 0, sNoise = 1 } = run.settings ?? {};
   const { sigmas } = run.schedule;
-  const { start, end } = levelRange(sigmas);
+  const { start, end } = levelRange(sigmas, run.table);
   const orders = dpmFastOrders(sigmas.length - 1);
   const points = linspace(start, end, orders.length + 1);
   let x = run.x;

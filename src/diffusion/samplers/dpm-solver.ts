@@ -3,6 +3,7 @@
  * k-diffusion `DPMSolver`. The intermediate evaluations of one start are shared between orders.
  */
 
+import type { NoiseTable } from '../noise-table.ts';
 import { asSigma, combine, type Latent } from '../numbers.ts';
 import type { Denoise } from '../parameterization.ts';
 
@@ -74,10 +75,14 @@ function epsilonOf(x: Latent, denoised: Latent, sigma: number): Latent {
   return combine([1 / sigma, x], [-1 / sigma, denoised]);
 }
 
-/** Smallest and largest noise level of a schedule: all that these solvers take from it. */
-export function levelRange(sigmas: readonly number[]): { start: number; end: number } {
-  const smallest = sigmas.findLast((sigma) => sigma > 0) ?? sigmas[0]!;
-  return { start: -Math.log(sigmas[0]!), end: -Math.log(smallest) };
+/**
+ * Both ends of a schedule in -ln sigma, all that these solvers take from it. A schedule of one noise level stands for
+ * the way from there to the table's smallest.
+ */
+export function levelRange(sigmas: readonly number[], table: NoiseTable): { start: number; end: number } {
+  const largest = sigmas[0]!;
+  const smallest = sigmas.findLast((sigma) => sigma > 0) ?? largest;
+  return { start: -Math.log(largest), end: -Math.log(smallest < largest ? smallest : table.sigmas[0]!) };
 }
 
 /** How far to step deterministically towards `to`, and the fresh noise that makes up for the rest. */
