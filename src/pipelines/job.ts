@@ -1,0 +1,96 @@
+/** A request against a model: sizes, seeds and the sampling plan, all checked before anything is loaded or computed. */
+
+import { UserError } from '#core/errors';
+import { batchSeeds } from '#diffusion/noise-source';
+import type { NoiseTable } from '#diffusion/noise-table';
+import { planSampling, type SamplingPlan } from '#diffusion/sample';
+import { findSamplerAndScheduler } from '#diffusion/samplers/index';
+import type { ModelLimits, ModelParts } from '#models/family';
+import { noiseTableOf, type PipelineModel } from './model.ts';
+import type { GenerateRequest } from './request.ts';
+import type { PlaneSize } from './resample.ts';
+import type { LatentSize } from './sessions.ts';
+
+export interface GenerationJob {
+  readonly request: GenerateRequest;
+  readonly model: PipelineModel;
+  /** Pixels. */
+  readonly size: PlaneSize;
+  readonly latentSize: LatentSize;
+  readonly table: NoiseTable;
+  readonly plan: SamplingPlan;
+  /** Of every picture, in order; variation seeds only where a variation is asked for. */
+  readonly seeds: readonly number[];
+  readonly variationSeeds: readonly number[];
+  /** How many pictures are sampled at once, batch after batch. */
+  readonly batches: readonly { readonly first: number; readonly count: number }[];
+}
+
+/** Names and combinations that can be checked without a model. @throws UserError */
+export function checkRequest(request: GenerateRequest): void {
+  findSamplerAndScheduler(request.sampler, request.scheduler);
+  if (request.mask && !request.init) {
+    throw new UserError('request.mask', 'A mask needs a picture to paint in; give an init picture as well.');
+  }
+}
+
+/** @throws UserError for sizes, names, seeds or steps that this model cannot do. */
+export function planJob(request: GenerateRequest, model: PipelineModel, drawSeed: () => number): GenerationJob {
+  const { parts } = model;
+  const { sampler, scheduler } = findSamplerAndScheduler(request.sampler, request.scheduler);
+  const table = noiseTableOf(parts.schedule);
+  const plan = planSampling({
+    sampler,
+    scheduler,
+    steps: request.steps,
+    table,
+    ...(request.init && { strength: request.denoisingStrength }),
+    ...(request.eta !== undefined && { settings: { eta: request.eta } }),
+  });
+  const size = pictureSize(request, parts);
+  const { factor } = parts.latent;
+  const pictures = request.batchSize * request.batchCount;
+  const seed = request.seed === -1 ? drawSeed() : request.seed;
+  const strength = request.subseedStrength;
+  const subseed = request.subseed === -1 ? drawSeed() : request.subseed;
+  return {
+    request,
+    model,
+    size,
+    latentSize: { height: size.height / factor, width: size.width / factor },
+    table,
+    plan,
+    ...batchSeeds(pictures, seed, { seed: subseed, strength }),
+    batches: batchesOf(pictures, sampler.batchCoupled ? 1 : request.batchSize),
+  };
+}
+
+function batchesOf(pictures: number, size: number): { first: number; count: number }[] {
+  const count = Math.ceil(pictures / size);
+  return Array.from({ length: count }, (_, i) => ({ first: i * size, count: Math.min(size, pictures - i * size) }));
+}
+
+/** What was asked for; else the init picture's shape; else the model's own size. */
+function pictureSize({ width, height, init }: GenerateRequest, { limits }: ModelParts): PlaneSize {
+  const own = init && width === undefined && height === undefined ? sizeLike(init, limits) : limits.defaultSize;
+  const size = { width: width ?? own.width, height: height ?? own.height };
+  for (const side of ['width', 'height'] as const) {
+    if (size[side] % limits.sizeMultiple === 0) continue;
+    const low = Math.floor(size[side] / limits.sizeMultiple) * limits.sizeMultiple;
+    const near = `${low} or ${low + limits.sizeMultiple}`;
+    const message = `The ${side} must be a multiple of ${limits.sizeMultiple} for this model; got ${size[side]}, try ${near}.`;
+    throw new UserError('request.size', message);
+  }
+  return size;
+}
+
+/** Longer sides than this many times the model's own give repeated bodies and cost a lot. */
+const longestSide = 1.5;
+
+/** The picture's shape on the model's grid, made smaller where the model was not trained for such sides. */
+function sizeLike(init: PlaneSize, { defaultSize, gridMultiple }: ModelLimits): PlaneSize {
+  const longest = longestSide * Math.max(defaultSize.width, defaultSize.height);
+  const scale = Math.min(1, longest / Math.max(init.width, init.height));
+  const onGrid = (side: number): number => Math.max(Math.round((side * scale) / gridMultiple), 1) * gridMultiple;
+  return { width: onGrid(init.width), height: onGrid(init.height) };
+}

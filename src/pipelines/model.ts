@@ -1,0 +1,42 @@
+/** A model as pipelines run it: where it came from, its parts and its weights. Opening files is the caller's business. */
+
+import { alphasCumprod, discreteTable, type NoiseTable, scaledLinearBetas } from '#diffusion/noise-table';
+import type { Prediction } from '#diffusion/parameterization';
+import type { WeightSource } from '#engine/backend';
+import type { ModelParts, PredictionType, TrainingSchedule } from '#models/family';
+import type { ModelReference } from './request.ts';
+
+export interface PipelineModel {
+  readonly reference: ModelReference;
+  /** The VAE that stands in for the checkpoint's own. */
+  readonly vae?: { readonly name: string; readonly hash?: string };
+  readonly parts: ModelParts;
+  readonly weights: WeightSource;
+  /** What is odd about the file and yet does not stop it, one sentence each. */
+  readonly warnings: readonly string[];
+  /** Parameters of a component that hold NaN or infinity; asked only when an output was not finite. */
+  findNonFinite?(component: string): Promise<readonly string[]>;
+}
+
+export interface ModelRequest {
+  /** Name or path; the default model when undefined. */
+  readonly model: string | undefined;
+  readonly vae: string | undefined;
+}
+
+/** @throws UserError for a model that is not there or cannot be used. */
+export type OpenModel = (request: ModelRequest) => Promise<PipelineModel>;
+
+/** The noise levels that a model was trained with. */
+export function noiseTableOf({ betaStart, betaEnd, steps }: TrainingSchedule): NoiseTable {
+  return discreteTable(alphasCumprod(scaledLinearBetas(betaStart, betaEnd, steps)));
+}
+
+const predictions = { eps: 'epsilon', v: 'v_prediction', x0: 'sample' } as const satisfies Record<
+  PredictionType,
+  Prediction
+>;
+
+export function predictionOf(type: PredictionType): Prediction {
+  return predictions[type];
+}

@@ -1,0 +1,76 @@
+/** Pictures on their way in: resized, cropped, reduced to one channel. Bytes throughout, as in Pillow. */
+
+import type { PixelImage } from '#core/image';
+import { type PlaneSize, resizePlanes } from './resample.ts';
+
+const toByte = (value: number): number => Math.min(Math.max(Math.round(value), 0), 255);
+
+/** Fills `size` with the picture, keeping its shape: Lanczos, and what sticks out is cropped evenly. */
+export function cover(image: PixelImage, size: PlaneSize): PixelImage {
+  const { width, height } = image;
+  if (width === size.width && height === size.height) return image;
+  const wider = size.width / size.height > width / height;
+  const scaled = wider
+    ? { width: size.width, height: Math.max(Math.floor((height * size.width) / width), size.height) }
+    : { width: Math.max(Math.floor((width * size.height) / height), size.width), height: size.height };
+  return cropCentre(resize(image, scaled), size);
+}
+
+/** Lanczos resize; transparency is laid over white first. */
+function resize(image: PixelImage, to: PlaneSize): PixelImage {
+  const { width, height, channels, data } = flatten(image);
+  const cells = width * height;
+  const planes = new Float32Array(channels * cells);
+  for (let i = 0; i < cells; i++) for (let c = 0; c < channels; c++) planes[c * cells + i] = data[i * channels + c]!;
+  const resized = resizePlanes(planes, image, to, 'lanczos', toByte);
+  const out = new Uint8Array(resized.length);
+  const outCells = to.width * to.height;
+  for (let i = 0; i < outCells; i++) {
+    for (let c = 0; c < channels; c++) out[i * channels + c] = resized[c * outCells + i]!;
+  }
+  return { width: to.width, height: to.height, channels, data: out };
+}
+
+function cropCentre({ width, height, channels, data }: PixelImage, size: PlaneSize): PixelImage {
+  if (width === size.width && height === size.height) return { width, height, channels, data };
+  const left = Math.floor((width - size.width) / 2);
+  const top = Math.floor((height - size.height) / 2);
+  const out = new Uint8Array(size.width * size.height * channels);
+  for (let y = 0; y < size.height; y++) {
+    const start = ((top + y) * width + left) * channels;
+    out.set(data.subarray(start, start + size.width * channels), y * size.width * channels);
+  }
+  return { width: size.width, height: size.height, channels, data: out };
+}
+
+/** RGBA over white -> RGB; other pictures as they are. */
+export function flatten(image: PixelImage): PixelImage {
+  if (image.channels !== 4) return image;
+  const { width, height, data } = image;
+  const out = new Uint8Array(width * height * 3);
+  for (let i = 0; i < width * height; i++) {
+    const alpha = data[4 * i + 3]! / 255;
+    for (let c = 0; c < 3; c++) out[3 * i + c] = toByte(data[4 * i + c]! * alpha + 255 * (1 - alpha));
+  }
+  return { width, height, channels: 3, data: out };
+}
+
+/** Every channel count -> RGB. */
+export function toRgb(image: PixelImage): PixelImage {
+  const { width, height, channels, data } = flatten(image);
+  if (channels === 3) return { width, height, channels, data };
+  const out = new Uint8Array(width * height * 3);
+  for (let i = 0; i < data.length; i++) out.fill(data[i]!, 3 * i, 3 * i + 3);
+  return { width, height, channels: 3, data: out };
+}
+
+/** Luminance by ITU-R 601, in Pillow's fixed point. */
+export function luminance({ width, height, channels, data }: PixelImage): Uint8Array {
+  if (channels === 1) return data;
+  const grey = new Uint8Array(width * height);
+  for (let i = 0; i < grey.length; i++) {
+    const at = i * channels;
+    grey[i] = (data[at]! * 19595 + data[at + 1]! * 38470 + data[at + 2]! * 7471 + 0x8000) >> 16;
+  }
+  return grey;
+}

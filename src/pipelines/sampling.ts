@@ -1,0 +1,38 @@
+/**
+ * The core loop: from a start latent through a sampler to the final latent, step by step. Everything that a step needs
+ * is given, so that noise, schedule and masks can come from anywhere.
+ */
+
+import type { NoiseSource, StepNoise } from '#diffusion/noise-source';
+import type { NoiseTable } from '#diffusion/noise-table';
+import type { Latent } from '#diffusion/numbers';
+import { createDenoiser } from '#diffusion/parameterization';
+import type { SamplingPlan } from '#diffusion/sample';
+import type { SamplerStep } from '#diffusion/samplers/sampler';
+import type { ModelParts } from '#models/family';
+import { type GuidedNetworkOptions, guidedNetwork, keepUnmasked } from './denoiser.ts';
+import { predictionOf } from './model.ts';
+
+export interface SamplingRun extends GuidedNetworkOptions {
+  readonly parts: Pick<ModelParts, 'prediction'>;
+  readonly table: NoiseTable;
+  readonly plan: SamplingPlan;
+  /** From `plan.start`, [images, channels, height, width]. */
+  readonly start: Latent;
+  readonly noise: NoiseSource | StepNoise;
+  /** What to keep where the mask is 0: clean latents of all images, and the mask [height * width]. */
+  readonly keep?: { readonly original: Float32Array; readonly mask: Float32Array } | undefined;
+}
+
+/** Steps of the plan's sampler; the last one's `x` is the result. */
+export function sampleLatents(run: SamplingRun): AsyncGenerator<SamplerStep, void, undefined> {
+  const { parts, table, plan, keep, noise } = run;
+  const guided = createDenoiser({
+    network: guidedNetwork(run),
+    prediction: predictionOf(parts.prediction),
+    table,
+    timestepOf: plan.timestepOf,
+  });
+  const denoise = keep ? keepUnmasked(guided, keep.original, keep.mask) : guided;
+  return plan.run({ denoise, x: run.start, noise });
+}

@@ -1,0 +1,98 @@
+/**
+ * Compiled parts of one model: made when first needed, kept until another size or setting of the same part is asked for.
+ *
+ * Sizes are fixed at compile time, which lets the runtime fold shapes and plan memory; the batch and the length of the
+ * prompt stay open.
+ */
+
+import { byteSize } from '#core/dtype';
+import { sizeOf } from '#core/tensor';
+import type { Backend, CompileOptions, Session } from '#engine/backend';
+import type { Graph } from '#graph/value';
+import type { TextEncoderPart } from '#models/family';
+import type { PipelineModel } from './model.ts';
+import type { GenerateEvent } from './request.ts';
+
+export type LoadingEvent = Extract<GenerateEvent, { type: 'loading' }>;
+
+/** Yields what is being loaded; returns the session. */
+export type LoadingSession = AsyncGenerator<LoadingEvent, Session, undefined>;
+
+/** Size of a latent in cells. */
+export interface LatentSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+interface Slot {
+  readonly key: string;
+  readonly session: Session;
+}
+
+export class ModelSessions {
+  readonly model: PipelineModel;
+  readonly #backend: Backend;
+  readonly #slots = new Map<string, Slot>();
+
+  constructor(backend: Backend, model: PipelineModel) {
+    this.#backend = backend;
+    this.model = model;
+  }
+
+  textEncoder(part: TextEncoderPart, clipSkip: number): LoadingSession {
+    // Run once a prompt: loading soonest matters more than running fastest.
+    return this.#open(part.component, String(clipSkip), () => part.graph({ clipSkip }), { optimize: 'load' });
+  }
+
+  denoiser(size: LatentSize): LoadingSession {
+    const { denoiser } = this.model.parts;
+    return this.#open(denoiser.component, sizeKey(size), () => denoiser.graph(size));
+  }
+
+  encoder(size: LatentSize): LoadingSession {
+    const { autoencoder } = this.model.parts;
+    return this.#open(`${autoencoder.component}.encoder`, sizeKey(size), () => autoencoder.encoderGraph(size), {
+      optimize: 'load',
+    });
+  }
+
+  decoder(size: LatentSize): LoadingSession {
+    const { autoencoder } = this.model.parts;
+    return this.#open(`${autoencoder.component}.decoder`, sizeKey(size), () => autoencoder.decoderGraph(size));
+  }
+
+  async dispose(): Promise<void> {
+    const slots = [...this.#slots.values()];
+    this.#slots.clear();
+    for (const { session } of slots) await session.dispose();
+  }
+
+  async *#open(part: string, key: string, graphOf: () => Graph, options: CompileOptions = {}): LoadingSession {
+    const slot = this.#slots.get(part);
+    if (slot?.key === key) return slot.session;
+    this.#slots.delete(part);
+    await slot?.session.dispose();
+    const graph = graphOf();
+    const totalBytes = weightBytes(graph, this.model);
+    yield { type: 'loading', part, bytes: 0, totalBytes };
+    const session = await this.#backend.compile(graph, { ...options, weights: this.model.weights });
+    this.#slots.set(part, { key, session });
+    yield { type: 'loading', part, bytes: totalBytes, totalBytes };
+    return session;
+  }
+}
+
+function sizeKey({ height, width }: LatentSize): string {
+  return `${width}x${height}`;
+}
+
+/** Bytes of a graph's weights as they are stored. */
+function weightBytes(graph: Graph, { weights }: PipelineModel): number {
+  let bytes = 0;
+  for (const { attrs } of graph.parameters) {
+    const ref = weights.get(attrs.name);
+    if (ref?.kind === 'file') bytes += ref.byteLength;
+    else if (ref) bytes += sizeOf(ref.tensor.shape) * byteSize(ref.tensor.dtype);
+  }
+  return bytes;
+}

@@ -1,0 +1,70 @@
+/**
+ * What a picture starts from: nothing, a picture, or a picture with a mask; and what a network that takes a mask and a
+ * masked picture is given. A1111 modules/processing.py (`img2img_image_conditioning`, `txt2img_image_conditioning`).
+ */
+
+import type { PixelImage } from '#core/image';
+import type { Session } from '#engine/backend';
+import type { GenerationJob } from './job.ts';
+import { encodePlanes } from './latents.ts';
+import { fillMasked, type InpaintMask, prepareMask } from './mask.ts';
+import { cover, toRgb } from './picture.ts';
+import { planesOf } from './planes.ts';
+
+export interface StartPicture {
+  /** The init picture at the size that is painted, RGB. */
+  readonly original?: PixelImage;
+  readonly mask?: InpaintMask;
+  /** The init picture's latent, [c, h, w]; what is masked as the request wants it, but for noise. */
+  readonly latent?: Float32Array;
+  /** Mask plane and masked picture's latent, [1 + c, h, w], for a network that takes them. */
+  readonly extra?: Float32Array;
+}
+
+/** Whether `prepareStart` will need the autoencoder's encoder. */
+export function needsEncoder({ request, model }: GenerationJob): boolean {
+  return request.init !== undefined || takesMask(model.parts.denoiser);
+}
+
+function takesMask(denoiser: { extraInput: string }): boolean {
+  return denoiser.extraInput === 'mask-and-masked-latent';
+}
+
+/** `encoder`: needed where `needsEncoder` says so. */
+export async function prepareStart(job: GenerationJob, encoder: Session | undefined): Promise<StartPicture> {
+  if (!encoder) return {};
+  const { request, size, latentSize, model } = job;
+  const { latent: format, denoiser } = model.parts;
+  const encode = (planes: Float32Array): Promise<Float32Array> => encodePlanes(encoder, format, planes, latentSize);
+  const original = request.init && toRgb(cover(request.init, size));
+  const options = { size, latentSize, blur: request.maskBlur, invert: request.maskInvert };
+  const mask = request.mask && prepareMask(request.mask, options);
+  const extra = takesMask(denoiser) ? await maskInput(job, original, mask, encode) : undefined;
+  if (!original) return { ...(extra && { extra }) };
+  const under = mask && request.maskedContent !== 'original' ? fillMasked(original, mask) : original;
+  const latent = await encode(planesOf(under));
+  if (mask && request.maskedContent === 'nothing') eraseMasked(latent, mask.latent);
+  return { original, latent, ...(mask && { mask }), ...(extra && { extra }) };
+}
+
+function eraseMasked(latent: Float32Array, mask: Float32Array): void {
+  for (let i = 0; i < latent.length; i++) latent[i]! *= 1 - mask[i % mask.length]!;
+}
+
+/** Without a picture or a mask, all is masked: grey. */
+async function maskInput(
+  { size, latentSize }: GenerationJob,
+  original: PixelImage | undefined,
+  mask: InpaintMask | undefined,
+  encode: (planes: Float32Array) => Promise<Float32Array>,
+): Promise<Float32Array> {
+  const pixels = size.width * size.height;
+  const cells = latentSize.width * latentSize.height;
+  const planes = original && mask ? planesOf(original) : new Float32Array(3 * pixels);
+  if (mask) for (let i = 0; i < planes.length; i++) if (mask.pixels[i % pixels]! >= 128) planes[i] = 0;
+  const latent = await encode(planes);
+  const extra = new Float32Array(cells + latent.length);
+  extra.set(mask?.latent ?? new Float32Array(cells).fill(1));
+  extra.set(latent, cells);
+  return extra;
+}

@@ -1,0 +1,143 @@
+/**
+ * The end-to-end cases of the model goldens through the product's own loop: diffusers' conventions for schedule and
+ * start, given noise, the latent after every step.
+ */
+
+import { f32, type HostTensor, toF32 } from '#core/tensor';
+import type { NoiseTable } from '#diffusion/noise-table';
+import { asSigmas, type Latent } from '#diffusion/numbers';
+import { diffusersFirstStep, planSampling, type SamplingOptions, type SamplingPlan } from '#diffusion/sample';
+import { karrasSigmas, type Schedule } from '#diffusion/schedules';
+import { diffusersEulerSchedule, withRoundedTimesteps } from '#diffusion/timesteps';
+import type { Backend } from '#engine/backend';
+import type { LoadedCheckpoint } from '#models/load';
+import type { Conditioning } from '#pipelines/conditioning';
+import { decodeLatent, encodePlanes } from '#pipelines/latents';
+import { noiseTableOf } from '#pipelines/model';
+import { joinChannels } from '#pipelines/planes';
+import { sampleLatents } from '#pipelines/sampling';
+
+export interface PipelineCase {
+  readonly name: string;
+  readonly kind: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly rtol: number;
+}
+
+export const pipelineKinds = ['txt2img', 'img2img', 'inpaint_masked', 'inpaint_9ch'] as const;
+
+/** Sampler and ready schedule by the case's sampler name. */
+const conventions: Readonly<Record<string, (steps: number, table: NoiseTable) => Partial<SamplingOptions>>> = {
+  ddim: () => ({ sampler: 'DDIM diffusers' }),
+  euler: (steps, table) => ({
+    sampler: 'Euler',
+    schedule: diffusersEulerSchedule(steps, table, { spacing: 'linspace' }),
+  }),
+  dpmpp_2m: (steps, table) => ({
+    sampler: 'DPM++ 2M',
+    schedule: roundedKarras(steps, table),
+    startScale: 'unit-variance',
+  }),
+};
+
+function roundedKarras(steps: number, table: NoiseTable): Schedule {
+  const { sigmas } = table;
+  return withRoundedTimesteps(asSigmas([...karrasSigmas(steps, sigmas[0]!, sigmas.at(-1)!), 0]), table);
+}
+
+/** Answers by the case's output names; those it does not ask for may be among them. */
+export async function runPipelineCase(
+  testCase: PipelineCase,
+  model: LoadedCheckpoint,
+  backend: Backend,
+  given: (role: string) => HostTensor | undefined,
+): Promise<Record<string, HostTensor>> {
+  const { params } = testCase;
+  const steps = Number(params.steps);
+  const { parts, weights } = model;
+  const table = noiseTableOf(parts.schedule);
+  const noise = toF32(given('noise')!);
+  const shape = given('noise')!.shape as [number, number, number, number];
+  const size = { height: shape[2], width: shape[3] };
+  const strength = params.strength === undefined ? 1 : Number(params.strength);
+  const plan = planSampling({
+    sampler: 'Euler',
+    ...conventions[String(params.sampler)]!(steps, table),
+    steps,
+    table,
+    firstStep: diffusersFirstStep(steps, strength),
+  });
+  const image = given('image');
+  let original: Float32Array | undefined;
+  if (image) {
+    const session = await backend.compile(parts.autoencoder.encoderGraph(size), { weights });
+    original = await encodePlanes(session, parts.latent, toF32(image), size);
+    await session.dispose();
+  }
+  const session = await backend.compile(parts.denoiser.graph(size), { weights });
+  const mask = given('mask');
+  const masked = given('masked_image_latent');
+  const run = sampleLatents({
+    session,
+    part: parts.denoiser,
+    parts,
+    shape,
+    cond: contextOf(given('cond')!),
+    uncond: contextOf(given('uncond')!),
+    cfgScale: Number(params.cfg_scale),
+    extra: masked && joinChannels(toF32(mask!), toF32(masked), shape[0], size.height * size.width),
+    table,
+    plan,
+    start: plan.start(noise, original),
+    noise: () => new Float32Array(noise.length),
+    keep: original && mask && { original, mask: toF32(mask) },
+  });
+  const states: Latent[] = [];
+  for await (const step of run) states.push(variancePreserving(testCase, plan, step.x, step.sigma));
+  await session.dispose();
+  const latent = Float32Array.from(states.at(-1)!);
+  const answers = {
+    latent: f32(shape, latent),
+    steps: f32(
+      [states.length, ...shape],
+      states.flatMap((s) => [...s]),
+    ),
+    ...timesOf(plan, steps, params, table),
+    ...(original && { image_latent: f32(shape, original) }),
+  };
+  if (!model.components.includes(parts.autoencoder.component)) return answers;
+  const decoder = await backend.compile(parts.autoencoder.decoderGraph(size), { weights });
+  const planes = await decodeLatent(decoder, parts.latent, latent, size);
+  await decoder.dispose();
+  const { factor } = parts.latent;
+  return { ...answers, image: f32([shape[0], 3, size.height * factor, size.width * factor], planes) };
+}
+
+function contextOf({ shape, data }: HostTensor): Conditioning {
+  const context = { tokens: shape[1]!, data: data as Float32Array };
+  return { at: () => context };
+}
+
+/** DPM++ 2M's states are told as sqrt(alpha-bar) x0 + ..., which the k-diffusion form becomes by a factor. */
+function variancePreserving({ params }: PipelineCase, { sampler }: SamplingPlan, x: Latent, sigma: number): Latent {
+  if (params.sampler !== 'dpmpp_2m' || sampler.space === 'vp') return x;
+  return x.map((v) => v / Math.sqrt(1 + sigma * sigma)) as Latent;
+}
+
+/** The whole schedule, of which picture to picture runs the end. */
+function timesOf(
+  { sampler, timestepOf }: SamplingPlan,
+  steps: number,
+  params: Readonly<Record<string, unknown>>,
+  table: NoiseTable,
+): Record<string, HostTensor> {
+  const whole = planSampling({ sampler, ...conventions[String(params.sampler)]!(steps, table), steps, table });
+  const { sigmas, timesteps } = whole.schedule;
+  const times = timesteps ?? sigmas.slice(0, steps).map(timestepOf);
+  return {
+    timesteps: f32([times.length], [...times]),
+    sigmas: f32([sigmas.length], [...sigmas]),
+  };
+}

@@ -1,0 +1,88 @@
+/** Text to picture, picture to picture and inpainting on tiny random models, the latent after every step. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createOrtNodeBackend } from '#backends/ort-node/cpu';
+import { type HostTensor, toF32 } from '#core/tensor';
+import { bytesSource } from '#formats/byte-source';
+import { readFileTensor } from '#formats/file-dtype';
+import { readSafetensorsHeader } from '#formats/safetensors';
+import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
+import type { ModelFiles } from '#models/tensor-file';
+import { encodeText } from '#pipelines/conditioning';
+import { createClipTokenizer } from '#prompt/tokenizer';
+import { relativeError } from './autograd-cases.ts';
+import { type PipelineCase, pipelineKinds, runPipelineCase } from './pipeline-cases.ts';
+
+const files: ModelFiles = {
+  exists: async (path) => existsSync(path),
+  readText: async (path) => readFileSync(path, 'utf8'),
+  source: async (path) => bytesSource(path, readFileSync(path)),
+};
+
+const fixture = (path: string): string => fileURLToPath(new URL(`./data/models/${path}`, import.meta.url));
+
+function casesOf(folder: string): readonly PipelineCase[] {
+  const { cases } = JSON.parse(readFileSync(fixture(`${folder}/cases.json`), 'utf8')) as { cases: PipelineCase[] };
+  return cases.filter(({ kind }) => (pipelineKinds as readonly string[]).includes(kind));
+}
+
+async function tensorsOf(folder: string): Promise<Map<string, HostTensor>> {
+  const source = await files.source(fixture(`${folder}/cases.safetensors`));
+  const { tensors } = await readSafetensorsHeader(source);
+  const read = [...tensors].map(async ([name, entry]) => [name, await readFileTensor(source, entry)] as const);
+  return new Map(await Promise.all(read));
+}
+
+const backend = createOrtNodeBackend({ device: 'cpu', threads: 1 });
+afterAll(() => backend.dispose());
+
+describe.each([
+  { folder: 'tiny-sd1', count: 5, partial: false },
+  { folder: 'tiny-inpaint', count: 1, partial: true },
+])('$folder', ({ folder, count, partial }) => {
+  const cases = casesOf(folder);
+  let model: LoadedCheckpoint;
+  let tensors: Map<string, HostTensor>;
+
+  beforeAll(async () => {
+    model = await loadCheckpoint(files, fixture(folder), { partial });
+    tensors = await tensorsOf(folder);
+  });
+
+  it('has its cases', () => expect(cases.length).toBe(count));
+
+  it.each(cases.map((c) => [c.name, c] as const))('%s', async (_, testCase) => {
+    const given = (role: string): HostTensor | undefined => tensors.get(testCase.inputs[role] ?? '');
+    const got = await runPipelineCase(testCase, model, backend, given);
+    for (const [role, name] of Object.entries(testCase.outputs)) {
+      const want = tensors.get(name)!;
+      expect(got[role]!.shape, role).toEqual(want.shape);
+      const error = relativeError(toF32(got[role]!), toF32(want));
+      expect(error, `${role}: largest error ${error}`).toBeLessThanOrEqual(testCase.rtol);
+    }
+  });
+});
+
+it('encodes the prompts of the cases to their contexts', async () => {
+  const model = await loadCheckpoint(files, fixture('tiny-sd1'));
+  const tensors = await tensorsOf('tiny-sd1');
+  const [part] = model.parts.textEncoders;
+  const session = await backend.compile(part!.graph(), { weights: model.weights });
+  const options = {
+    encoders: [{ part: part!, session }],
+    tokenizer: createClipTokenizer(),
+    emphasis: 'Original' as const,
+  };
+  for (const { name, params, inputs, rtol } of casesOf('tiny-sd1')) {
+    for (const [role, prompt] of [
+      ['cond', params.prompt],
+      ['uncond', params.negative_prompt],
+    ] as const) {
+      const { data } = await encodeText(String(prompt), options);
+      const error = relativeError(data, toF32(tensors.get(inputs[role]!)!));
+      expect(error, `${name} ${role}: ${error}`).toBeLessThanOrEqual(rtol);
+    }
+  }
+});
