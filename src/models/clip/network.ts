@@ -17,7 +17,7 @@ import type { ClipTextConfig } from './config.ts';
 export const textEncoderScope = 'text_encoder';
 
 /** Token embeddings of ids [b, t] (i64) -> [b, t, width], before positions are added. */
-export function clipTokenEmbeddings(scope: Scope, config: ClipTextConfig, ids: Value): Value {
+function clipTokenEmbeddings(scope: Scope, config: ClipTextConfig, ids: Value): Value {
   const table = scope.child('text_model.embeddings.token_embedding');
   return embedding(table, ids, config.vocabSize, config.width);
 }
@@ -26,7 +26,7 @@ export function clipTokenEmbeddings(scope: Scope, config: ClipTextConfig, ids: V
  * States of every depth for token embeddings [b, positions, width]: entry 0 is the input of the first layer, entry i
  * the output of layer i. `layers` stops early.
  */
-export function clipHiddenStates(scope: Scope, config: ClipTextConfig, tokens: Value, layers = config.layers): Value[] {
+function clipHiddenStates(scope: Scope, config: ClipTextConfig, tokens: Value, layers = config.layers): Value[] {
   const model = scope.child('text_model');
   const position = model.child('embeddings.position_embedding');
   const positions = position.parameter('weight', [config.positions, config.width], normal(0.01));
@@ -36,7 +36,7 @@ export function clipHiddenStates(scope: Scope, config: ClipTextConfig, tokens: V
 }
 
 /** The layer norm after the last layer. */
-export function clipFinalNorm(scope: Scope, state: Value): Value {
+function clipFinalNorm(scope: Scope, state: Value): Value {
   return layerNorm(scope.child('text_model.final_layer_norm'), state);
 }
 

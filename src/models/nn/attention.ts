@@ -27,14 +27,14 @@ export function attention(scope: Scope, x: Value, context: Value, { heads, bias 
 }
 
 /** [b, t, c] -> 4c values times the GELU of 4c gates -> [b, t, c] */
-export function gegluFeedForward(scope: Scope, x: Value): Value {
+function gegluFeedForward(scope: Scope, x: Value): Value {
   const width = fixedAxis(x, -1);
   const [value, gate] = split(linear(scope.child('net.0.proj'), x, 8 * width), 2, -1) as [Value, Value];
   return linear(scope.child('net.2'), mul(value, gelu(gate)), width);
 }
 
 /** Self-attention, cross-attention and feed-forward, each normalised before and added to its input. */
-export function transformerBlock(scope: Scope, tokens: Value, context: Value, heads: number): Value {
+function transformerBlock(scope: Scope, tokens: Value, context: Value, heads: number): Value {
   const self = layerNorm(scope.child('norm1'), tokens);
   let x = add(tokens, attention(scope.child('attn1'), self, self, { heads }));
   const cross = layerNorm(scope.child('norm2'), x);

@@ -12,7 +12,7 @@ import type { Value } from '#graph/value';
 import type { Initializer, Scope } from './scope.ts';
 
 export const zeros: Initializer = { kind: 'zeros' };
-export const ones: Initializer = { kind: 'ones' };
+const ones: Initializer = { kind: 'ones' };
 export const normal = (std: number): Initializer => ({ kind: 'normal', std });
 
 /** The size of a fixed axis: channels and widths are never symbolic. */

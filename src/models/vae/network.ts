@@ -19,7 +19,7 @@ export const vaeScope = 'vae';
 const normEps = 1e-6;
 
 /** The posterior over the unscaled latent: mean and log variance, each [b, latentChannels, h/f, w/f]. */
-export interface VaePosterior {
+interface VaePosterior {
   readonly mean: Value;
   readonly logvar: Value;
 }
