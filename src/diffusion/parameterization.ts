@@ -70,7 +70,7 @@ export function scaleInput(prediction: Prediction, x: Latent, sigma: number): La
 }
 
 /** The clean latent that a network's output stands for. */
-export function denoisedFrom(prediction: Prediction, x: Latent, output: Latent, sigma: number): Latent {
+function denoisedFrom(prediction: Prediction, x: Latent, output: Latent, sigma: number): Latent {
   const scaling = scalings[prediction];
   return combine([scaling.skip(sigma), x], [scaling.out(sigma), output]);
 }

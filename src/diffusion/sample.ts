@@ -52,7 +52,7 @@ export interface SamplingOptions {
   readonly startScale?: 'sigma' | 'unit-variance';
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly denoise: Denoise;
   /** From `plan.start`, [B, C, H, W]. */
   readonly x: Latent;

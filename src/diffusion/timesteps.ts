@@ -94,7 +94,7 @@ function linearSigmaAt({ sigmas }: NoiseTable, timestep: number): number {
   return sigmas[low]! + (timestep - low) * (sigmas[high]! - sigmas[low]!);
 }
 
-export type TimestepSpacing = 'leading' | 'trailing' | 'linspace';
+type TimestepSpacing = 'leading' | 'trailing' | 'linspace';
 
 export interface DiffusersSettings {
   readonly spacing: TimestepSpacing;

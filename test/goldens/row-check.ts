@@ -8,7 +8,7 @@ export interface RowCheck {
 /** A number as the golden files write it: non-finite values are strings. */
 export type GoldenNumber = number | 'inf' | '-inf' | 'nan';
 
-export function goldenNumber(value: GoldenNumber): number {
+function goldenNumber(value: GoldenNumber): number {
   if (typeof value === 'number') return value;
   return value === 'nan' ? Number.NaN : value === 'inf' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
 }

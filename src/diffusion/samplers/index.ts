@@ -66,7 +66,7 @@ export interface SamplerRow extends Named {
   readonly batchCoupled?: boolean;
 }
 
-export interface SamplerCost {
+interface SamplerCost {
   readonly steps: number;
   readonly evaluations: number;
 }

@@ -32,7 +32,7 @@ export interface SamplerStep {
   readonly trial?: AdaptiveTrial;
 }
 
-export interface AdaptiveTrial {
+interface AdaptiveTrial {
   /** Local error in units of the tolerance. */
   readonly error: number;
   /** Length of the next trial in ln sigma. */
