@@ -1,6 +1,7 @@
 /** Configuration files of training runs: `darkroom train FILE.json`. Defaults are the values in force. */
 
 import { z } from 'zod';
+import type { LossWeighting } from './diffusion-objective.ts';
 import type { Optimizer } from './optimizer.ts';
 import { findOptimizer } from './optimizers/registry.ts';
 import { type DecayRule, decaysAll, decaysMatrices } from './weight-decay.ts';
@@ -100,6 +101,22 @@ const autoencoderSchema = commonSchema.extend({
   startFrom: z.string().optional(),
 });
 
+const gamma = z.number().positive();
+
+const weightingSchema = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('none') }),
+  z.strictObject({ name: z.literal('min-snr'), gamma: gamma.default(5) }),
+  z.strictObject({ name: z.literal('soft-min-snr'), gamma: gamma.default(5) }),
+  z.strictObject({ name: z.literal('debiased') }),
+  z.strictObject({ name: z.literal('p2'), gamma: gamma.default(1), k: z.number().min(0).default(1) }),
+]);
+
+const noiseSchema = z.strictObject({
+  offset: z.number().min(0).default(0),
+  inputPerturbation: z.number().min(0).default(0),
+  pyramidDiscount: z.number().positive().lt(1).optional(),
+});
+
 const textToImageSchema = commonSchema.extend({
   task: z.literal('text-to-image'),
   /** Run folder of the autoencoder whose latents are learnt. */
@@ -109,7 +126,10 @@ const textToImageSchema = commonSchema.extend({
   /** Scenes whose latents are cached. */
   scenes: z.int().positive(),
   prediction: z.enum(['eps', 'v', 'x0']).default('v'),
+  weighting: weightingSchema.optional(),
+  /** Short for the weighting `min-snr`. */
   minSnrGamma: z.number().positive().optional(),
+  noise: noiseSchema.optional(),
   captionDropout: z.number().min(0).max(1).default(0.1),
   startFrom: z.string().optional(),
 });
@@ -139,6 +159,10 @@ export function configuredOptimizer(config: Pick<TrainingConfig, 'optimizer' | '
   const common = Object.entries({ betas: config.betas, weightDecay: config.weightDecay });
   const applicable = common.filter(([option, value]) => value !== undefined && row.options.includes(option));
   return row.create({ ...Object.fromEntries(applicable), ...own });
+}
+
+export function configuredWeighting({ weighting, minSnrGamma }: TextToImageConfig): LossWeighting {
+  return weighting ?? (minSnrGamma === undefined ? { name: 'none' } : { name: 'min-snr', gamma: minSnrGamma });
 }
 
 const decayRules: { readonly [K in TrainingConfig['weightDecayOn']]: DecayRule } = {

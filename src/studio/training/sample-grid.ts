@@ -8,7 +8,7 @@ import { clipTextGraph } from '#models/clip/network';
 import type { Sd1Config } from '#models/sd1/config';
 import { unetGraph } from '#models/unet/network';
 import { vaeDecoderGraph } from '#models/vae/network';
-import type { Prediction } from '#training/diffusion-objective';
+import { cleanValue, noiseValue, type Prediction } from '#training/diffusion-objective';
 import { TrainingRandom } from '#training/random';
 import { tile } from '#training/tasks/autoencoder';
 import { memoryWeights } from './session-weights.ts';
@@ -55,7 +55,9 @@ export async function sampleGrid({ backend, config, weights, windowOf, size }: S
     return context!.data as Float32Array;
   };
   const context = await contextFor([...prompts, ...prompts.map(() => '')]);
-  const unet = await backend.compile(unetGraph(config.unet, { size: { height: cells, width: cells } }), { weights: source });
+  const unet = await backend.compile(unetGraph(config.unet, { size: { height: cells, width: cells } }), {
+    weights: source,
+  });
   const shape = [2 * n, config.unet.inChannels, cells, cells];
   let x = new TrainingRandom(7).fillNormal(new Float32Array(n * config.unet.inChannels * cells * cells));
   const bars = alphasCumprod(scaledLinearBetas());
@@ -71,22 +73,31 @@ export async function sampleGrid({ backend, config, weights, windowOf, size }: S
     x = ddimStep(x, output, config.prediction, bars[t]!, next === undefined ? 1 : bars[next]!);
   }
   await unet.dispose();
-  const decoder = await backend.compile(vaeDecoderGraph(config.vae, { size: { height: cells, width: cells } }), { weights: source });
-  const latent = f32([n, config.unet.inChannels, cells, cells], x.map((v) => v / config.vae.scalingFactor));
+  const decoder = await backend.compile(vaeDecoderGraph(config.vae, { size: { height: cells, width: cells } }), {
+    weights: source,
+  });
+  const latent = f32(
+    [n, config.unet.inChannels, cells, cells],
+    x.map((v) => v / config.vae.scalingFactor),
+  );
   const { image } = await decoder.run({ latent });
   await decoder.dispose();
   return tile(image!.data as Float32Array, n, size, columns);
 }
 
 /** DDIM (Song et al. 2021, arXiv:2010.02502, eq. 12 with eta 0) on guided output; `output` holds cond, then uncond. */
-function ddimStep(x: Float32Array, output: Float32Array, prediction: Prediction, bar: number, nextBar: number): Float32Array {
-  const [signal, spread] = [Math.sqrt(bar), Math.sqrt(1 - bar)];
+function ddimStep(
+  x: Float32Array,
+  output: Float32Array,
+  prediction: Prediction,
+  bar: number,
+  nextBar: number,
+): Float32Array {
   return x.map((value, i) => {
     const uncond = output[x.length + i]!;
     const guided = uncond + guidance * (output[i]! - uncond);
-    const x0 =
-      prediction === 'v' ? signal * value - spread * guided : prediction === 'eps' ? (value - spread * guided) / signal : guided;
-    const eps = (value - signal * x0) / spread;
+    const x0 = cleanValue(prediction, guided, value, bar);
+    const eps = noiseValue(prediction, guided, value, bar);
     return Math.sqrt(nextBar) * x0 + Math.sqrt(1 - nextBar) * eps;
   });
 }

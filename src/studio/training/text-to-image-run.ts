@@ -1,15 +1,20 @@
 /** A text-to-image run: cached latents, captions drawn anew each time, a grid of samples, the model as one file. */
 
 import path from 'node:path';
-import { f32, type HostTensor } from '#core/tensor';
 import { UserError } from '#core/errors';
+import { f32, type HostTensor } from '#core/tensor';
 import { alphasCumprod, scaledLinearBetas } from '#diffusion/noise-table';
 import { textEncoderScope } from '#models/clip/network';
 import { type Sd1Config, sd1Schedule } from '#models/sd1/config';
 import { createClipTokenizer, padWindow, type Tokenizer } from '#prompt/tokenizer';
 import { captionOf } from '#scenes/caption';
 import { drawScene, type Scene } from '#scenes/scene';
-import { type AutoencoderConfig, type TextToImageConfig, trainingConfigSchema } from '#training/config';
+import {
+  type AutoencoderConfig,
+  configuredWeighting,
+  type TextToImageConfig,
+  trainingConfigSchema,
+} from '#training/config';
 import type { TrainingTask, Weights } from '#training/loop';
 import { TrainingRandom } from '#training/random';
 import { type LatentSource, textToImageTask, widenVocabulary } from '#training/tasks/text-to-image';
@@ -58,13 +63,15 @@ export async function prepareTextToImage(config: TextToImageConfig, context: Run
       alphaBars: alphasCumprod(scaledLinearBetas()),
       batchSize: config.batchSize,
       prediction: config.prediction,
-      ...(config.minSnrGamma === undefined ? {} : { minSnrGamma: config.minSnrGamma }),
+      weighting: configuredWeighting(config),
+      ...(config.noise ? { noise: config.noise } : {}),
       captionDropout: config.captionDropout,
       emptyIds: windowOf(''),
       vocabulary,
     },
     {
-      sample: (weights) => sampleGrid({ backend, config: sd1, weights: complete(weights), windowOf, size: config.size }),
+      sample: (weights) =>
+        sampleGrid({ backend, config: sd1, weights: complete(weights), windowOf, size: config.size }),
       publish: (weights, step) =>
         exportSingleFile(path.resolve(root, config.run, publishedModel), sd1, complete(weights), {
           'modelspec.title': 'Darkroom mini',
@@ -78,11 +85,16 @@ export async function prepareTextToImage(config: TextToImageConfig, context: Run
   return startingFrom(task, await readTensorFile(path.resolve(root, config.startFrom, publishedWeights)));
 }
 
-export async function readAutoencoder(run: string): Promise<{ config: AutoencoderConfig; weights: Map<string, HostTensor> }> {
+export async function readAutoencoder(
+  run: string,
+): Promise<{ config: AutoencoderConfig; weights: Map<string, HostTensor> }> {
   const text = await nodeRunFiles(run).readText('config.json');
   const config = text === undefined ? undefined : trainingConfigSchema.parse(JSON.parse(text));
   if (config?.task !== 'autoencoder') {
-    throw new UserError('training.autoencoder', `${run} holds no autoencoder run; train one first (configs/mini-vae.json)`);
+    throw new UserError(
+      'training.autoencoder',
+      `${run} holds no autoencoder run; train one first (configs/mini-vae.json)`,
+    );
   }
   return { config, weights: await readTensorFile(path.join(run, publishedWeights)) };
 }
@@ -91,7 +103,9 @@ export async function readAutoencoder(run: string): Promise<{ config: Autoencode
 function windowCache(tokenizer: Tokenizer, positions: number): (caption: string) => Int32Array {
   const known = new Map<string, Int32Array>();
   return (caption) => {
-    const found = known.get(caption) ?? Int32Array.from(padWindow(tokenizer.encode(caption), tokenizer, tokenizer.endId, positions));
+    const found =
+      known.get(caption) ??
+      Int32Array.from(padWindow(tokenizer.encode(caption), tokenizer, tokenizer.endId, positions));
     if (known.size < 200_000) known.set(caption, found);
     return found;
   };

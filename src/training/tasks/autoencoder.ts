@@ -9,7 +9,7 @@
 import type { PixelImage } from '#core/image';
 import { f32 } from '#core/tensor';
 import type { Feeds } from '#engine/backend';
-import { abs, add, avgPool2d, exp, input, mean, mul, sliceAxis, sub } from '#graph/build';
+import { abs, add, avgPool2d, input, mean, mul, sliceAxis, sub } from '#graph/build';
 import { gaussianKl, l1, mse } from '#graph/compose';
 import type { Value } from '#graph/value';
 import { initialValue } from '#models/nn/init';
@@ -17,6 +17,7 @@ import { Scope } from '#models/nn/scope';
 import { type VaeConfig, vaeFactor } from '#models/vae/config';
 import { vaeDecode, vaeEncode, vaeScope } from '#models/vae/network';
 import type { TrainingTask, Weights } from '../loop.ts';
+import { gaussianSample } from '../losses.ts';
 import type { RandomSource } from '../random.ts';
 import type { Objective } from '../step.ts';
 
@@ -72,7 +73,7 @@ function autoencoderObjective(scope: Scope, options: AutoencoderOptions): Object
   const image = input('image', 'f32', [batchSize, config.imageChannels, crop, crop]);
   const noise = input('noise', 'f32', [batchSize, config.latentChannels, side, side]);
   const { mean: mu, logvar } = vaeEncode(scope, config, image);
-  const latent = add(mu, mul(exp(mul(logvar, 0.5)), noise));
+  const latent = gaussianSample(mu, logvar, noise);
   const decoded = vaeDecode(scope, config, latent);
   const pixel = l1(decoded, image);
   const edges = add(edgeLoss(decoded, image, 2), edgeLoss(decoded, image, 3));

@@ -7,15 +7,17 @@
 
 import { f32, i64 } from '#core/tensor';
 import type { Feeds } from '#engine/backend';
-import { input, mean, mul, sub } from '#graph/build';
+import { input, mean } from '#graph/build';
 import type { ClipTextConfig } from '#models/clip/config';
 import { clipText, textEncoderScope } from '#models/clip/network';
 import { initialValue } from '#models/nn/init';
 import { Scope } from '#models/nn/scope';
 import type { UNetConfig } from '#models/unet/config';
 import { unet, unetScope } from '#models/unet/network';
-import { diffuse, lossWeight, type Prediction } from '../diffusion-objective.ts';
+import { diffuse, type LossWeighting, lossWeight, type Prediction } from '../diffusion-objective.ts';
 import type { TrainingTask, Weights } from '../loop.ts';
+import { weightedMse } from '../losses.ts';
+import { drawPyramidNoise, offsetNoise, perturbNoise } from '../noise.ts';
 import type { RandomSource } from '../random.ts';
 import type { Objective } from '../step.ts';
 
@@ -27,6 +29,16 @@ export interface LatentSource {
   draw(random: RandomSource, count: number): { latents: Float32Array; ids: Int32Array };
 }
 
+/** Departures from white noise, see noise.ts; each is off when left out. */
+export interface NoiseOptions {
+  /** Strength of one value an item and channel, added to the noise. */
+  readonly offset?: number;
+  /** Strength of noise that only the network's input gets. */
+  readonly inputPerturbation?: number;
+  /** Weight of each further level of pyramid noise. */
+  readonly pyramidDiscount?: number | undefined;
+}
+
 export interface TextToImageOptions {
   readonly textEncoder: ClipTextConfig;
   readonly unet: UNetConfig;
@@ -35,7 +47,8 @@ export interface TextToImageOptions {
   readonly alphaBars: ArrayLike<number>;
   readonly batchSize: number;
   readonly prediction: Prediction;
-  readonly minSnrGamma?: number;
+  readonly weighting?: LossWeighting;
+  readonly noise?: NoiseOptions;
   /** Share of captions replaced by the empty one, for classifier-free guidance. */
   readonly captionDropout: number;
   /** Ids of the empty caption. */
@@ -69,18 +82,18 @@ function textToImageObjective(scopes: { text: Scope; unet: Scope }, options: Tex
   const target = input('target', 'f32', [b, ...source.shape]);
   const timestep = input('timestep', 'f32', [b]);
   const weight = input('weight', 'f32', [b]);
-  const error = sub(unet(scopes.unet, options.unet, { sample, timestep, context }), target);
-  const perItem = mean(mul(error, error), [1, 2, 3]);
-  return { loss: mean(mul(perItem, weight)), metrics: { mse: mean(perItem) } };
+  const prediction = unet(scopes.unet, options.unet, { sample, timestep, context });
+  const { loss, perItem } = weightedMse(prediction, target, weight);
+  return { loss, metrics: { mse: mean(perItem) } };
 }
 
 function drawBatch(options: TextToImageOptions, random: RandomSource): Feeds {
-  const { batchSize: b, source, alphaBars, prediction, textEncoder } = options;
+  const { batchSize: b, source, alphaBars, prediction, textEncoder, weighting = { name: 'none' } } = options;
   const { latents, ids } = source.draw(random, b);
   const timesteps = stratifiedTimesteps(b, alphaBars.length, random);
-  const noise = random.fillNormal(new Float32Array(latents.length));
+  const noise = drawNoise(options, random);
   const bars = timesteps.map((t) => alphaBars[t]!);
-  const { noisy, target } = diffuse(latents, noise, bars, prediction);
+  const { noisy, target } = diffuse(latents, noise.target, bars, prediction, noise.input);
   for (let n = 0; n < b; n++) {
     if (random.uniform() < options.captionDropout) ids.set(options.emptyIds, n * textEncoder.positions);
   }
@@ -91,9 +104,26 @@ function drawBatch(options: TextToImageOptions, random: RandomSource): Feeds {
     timestep: f32([b], timesteps),
     weight: f32(
       [b],
-      bars.map((a) => lossWeight(prediction, a, options.minSnrGamma)),
+      bars.map((a) => lossWeight(prediction, a, weighting)),
     ),
   };
+}
+
+/** Noise of a batch for the target and for the network's input. Draws nothing for what is off. */
+function drawNoise(
+  { batchSize, source, noise: { offset, inputPerturbation, pyramidDiscount } = {} }: TextToImageOptions,
+  random: RandomSource,
+): { target: Float32Array; input: Float32Array } {
+  const [channels, height, width] = source.shape;
+  const size = batchSize * channels * height * width;
+  let target =
+    pyramidDiscount === undefined
+      ? random.fillNormal(new Float32Array(size))
+      : drawPyramidNoise(random, [batchSize, channels, height, width], pyramidDiscount);
+  if (offset) target = offsetNoise(target, random.fillNormal(new Float32Array(batchSize * channels)), offset);
+  if (!inputPerturbation) return { target, input: target };
+  const extra = random.fillNormal(new Float32Array(size));
+  return { target, input: perturbNoise(target, extra, inputPerturbation) };
 }
 
 /** One uniform timestep from each of `count` equal strata, in random order of items: less variance, same mean. */
