@@ -1,5 +1,5 @@
 import { deflateSync } from 'node:zlib';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { concatBytes } from './bytes.ts';
 import { crc32 } from './crc32.ts';
@@ -12,7 +12,7 @@ const latin =
   'a castle, größe\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512';
 const beyond = `${latin}, 城, \u{1f3f0}`;
 
-function pixels(alpha: boolean): sharp.Sharp {
+function pixels(alpha: boolean): Sharp {
   const channels = alpha ? 4 : 3;
   const raw = Uint8Array.from({ length: 21 * 13 * channels }, (_, i) => (i * 37) % 256);
   return sharp(raw, { raw: { width: 21, height: 13, channels } });

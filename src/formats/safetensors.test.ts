@@ -4,7 +4,7 @@ import { type ByteSource, bytesSource } from './byte-source.ts';
 import { fileDTypes, readFileTensor } from './file-dtype.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 import { SafetensorsError, type SafetensorsErrorKind } from './safetensors-error.ts';
-import { planSafetensors, writeSafetensors } from './safetensors-writer.ts';
+import { planSafetensors, type TensorSpec, writeSafetensors } from './safetensors-writer.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 const goldens = new URL('../../test/goldens/data/models/ckpt/', import.meta.url);
@@ -235,19 +235,19 @@ describe('planSafetensors and writeSafetensors', () => {
     expect({ ...header.metadata }).toEqual({ note: 'ü' });
   });
 
-  it.each([
+  it.each<[string, TensorSpec[]]>([
     [
       'a name twice',
       [
-        { name: 'a', dtype: 'F32' as const, shape: [1] },
-        { name: 'a', dtype: 'F16' as const, shape: [1] },
+        { name: 'a', dtype: 'F32', shape: [1] },
+        { name: 'a', dtype: 'F16', shape: [1] },
       ],
     ],
-    ['the name __metadata__', [{ name: '__metadata__', dtype: 'F32' as const, shape: [1] }]],
-    ['half a byte', [{ name: 'a', dtype: 'F4' as const, shape: [1] }]],
-    ['a negative size', [{ name: 'a', dtype: 'F32' as const, shape: [-1] }]],
-    ['a fraction', [{ name: 'a', dtype: 'F32' as const, shape: [1.5] }]],
-    ['a lone surrogate', [{ name: '\ud800', dtype: 'F32' as const, shape: [1] }]],
+    ['the name __metadata__', [{ name: '__metadata__', dtype: 'F32', shape: [1] }]],
+    ['half a byte', [{ name: 'a', dtype: 'F4', shape: [1] }]],
+    ['a negative size', [{ name: 'a', dtype: 'F32', shape: [-1] }]],
+    ['a fraction', [{ name: 'a', dtype: 'F32', shape: [1.5] }]],
+    ['a lone surrogate', [{ name: '\ud800', dtype: 'F32', shape: [1] }]],
   ])('refuses %s', (_, specs) => {
     expect(() => planSafetensors(specs)).toThrow(SafetensorsError);
   });
