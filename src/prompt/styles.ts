@@ -1,0 +1,39 @@
+/**
+ * Prompt styles: stored text that is wrapped around a prompt or put after it.
+ *
+ * Source: AUTOMATIC1111 web UI v1.10.1, modules/styles.py (behaviour).
+ */
+
+import { trimSpace } from './characters.ts';
+
+const PLACEHOLDER = '{prompt}';
+const SEPARATOR = ', ';
+
+/** Applies styles in order: each replaces its `{prompt}`, or is put after the prompt. */
+export function applyStyles(prompt: string, styles: readonly string[]): string {
+  return styles.reduce(applyStyle, prompt);
+}
+
+function applyStyle(prompt: string, style: string): string {
+  if (style.includes(PLACEHOLDER)) return style.replaceAll(PLACEHOLDER, () => prompt);
+  return [trimSpace(prompt), trimSpace(style)].filter((part) => part !== '').join(SEPARATOR);
+}
+
+/**
+ * The prompt without a style, or undefined if it does not show that style. A style without `{prompt}` shows if the
+ * prompt ends with it, even inside a word; an empty one always does.
+ */
+export function extractStyle(prompt: string, style: string): string | undefined {
+  const text = trimSpace(prompt);
+  const styleText = trimSpace(style);
+  const placeholder = styleText.indexOf(PLACEHOLDER);
+  if (placeholder >= 0) {
+    const before = styleText.slice(0, placeholder);
+    const after = styleText.slice(placeholder + PLACEHOLDER.length);
+    const matches = text.startsWith(before) && text.endsWith(after);
+    return matches ? text.slice(before.length, text.length - after.length) : undefined;
+  }
+  if (!text.endsWith(styleText)) return undefined;
+  const rest = text.slice(0, text.length - styleText.length);
+  return rest.endsWith(SEPARATOR) ? rest.slice(0, -SEPARATOR.length) : rest;
+}
