@@ -8,7 +8,7 @@ import type { Sd1Config } from '#models/sd1/config';
 import { embeddedConfig } from '#models/sd1/embedded';
 import { sd1SingleFile } from '#models/sd1/family';
 import type { Weights } from '#training/loop';
-import { writeWhole } from './run-files.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** `weights` holds every parameter of the three components by canonical name. */
 export async function exportSingleFile(
