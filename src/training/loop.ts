@@ -14,7 +14,14 @@ import { type EmaOptions, emaDecay } from './ema.ts';
 import { type LearningRateOptions, learningRateAt } from './learning-rate.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { RandomSource } from './random.ts';
-import { type RunFiles, readLatestCheckpoint, writeCheckpoint } from './run-directory.ts';
+import {
+  appendMetrics,
+  checkpointSteps,
+  type RunFiles,
+  readLatestCheckpoint,
+  trimMetrics,
+  writeCheckpoint,
+} from './run-directory.ts';
 import {
   buildTrainingStep,
   type Objective,
@@ -77,17 +84,20 @@ export interface LoopHost {
   report?(report: StepReport): void;
 }
 
-/** The loss or a gradient stopped being finite; the checkpoint named is the last good state. */
+/** The loss, a gradient or the weights stopped being finite; the newest checkpoint is the last good state. */
 export class DivergenceError extends DarkroomError {
   readonly step: number;
+  /** Step of the newest checkpoint; undefined where there is none. */
+  readonly checkpoint: number | undefined;
 
-  constructor(step: number, metrics: Readonly<Record<string, number>>) {
-    const got = Object.entries(metrics).map(([k, v]) => `${k} ${v}`);
+  constructor(step: number, got: string, checkpoint: number | undefined) {
+    const kept = checkpoint === undefined ? 'no state was saved' : `the state after step ${checkpoint} is saved`;
     super(
       'training.diverged',
-      `training diverged at step ${step} (${got.join(', ')}); the state before it is saved: lower the learning rate and resume`,
+      `training diverged at step ${step} (${got}); ${kept}: lower the learning rate and resume`,
     );
     this.step = step;
+    this.checkpoint = checkpoint;
   }
 }
 
@@ -132,6 +142,7 @@ async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): 
     ...(options.decays ? { decays: options.decays } : {}),
   });
   const saved = await readLatestCheckpoint(host.files);
+  await trimMetrics(host.files, saved?.position.step ?? 0);
   const current: State = new Map();
   if (saved) {
     for (const s of step.state) current.set(s.name, requireTensor(saved.tensors, s));
@@ -199,12 +210,13 @@ async function oneStep(run: Run): Promise<void> {
   }
   if (!Object.values(totals).every(Number.isFinite)) {
     await save(run);
-    throw new DivergenceError(run.done + 1, totals);
+    const got = Object.entries(totals).map(([name, value]) => `${name} ${value}`);
+    throw new DivergenceError(run.done + 1, got.join(', '), run.done);
   }
   [run.current, run.spare] = [run.spare, run.current];
   run.done += 1;
   const report: StepReport = { step: run.done, steps: options.steps, learningRate, metrics: totals };
-  await host.files.appendText('metrics.jsonl', `${JSON.stringify({ step: run.done, learningRate, ...totals })}\n`);
+  await appendMetrics(host.files, { step: run.done, learningRate, ...totals });
   host.report?.(report);
 }
 
@@ -232,11 +244,21 @@ function weightsOf(run: Run): Weights {
   return weights;
 }
 
+/** Throws DivergenceError instead of keeping a state that is not finite. */
 async function save(run: Run): Promise<void> {
   const { host, options } = run;
+  const bad = [...run.current].find(([, t]) => !allFinite(t.data as Float32Array));
+  if (bad) throw new DivergenceError(run.done, `${bad[0]} is not finite`, (await checkpointSteps(host.files)).at(-1));
   const position = { step: run.done, random: host.random.save() };
   await writeCheckpoint(host.files, { position, tensors: run.current }, options.keepCheckpoints ?? 2);
   await run.task.publish?.(weightsOf(run), run.done);
+}
+
+/** Zero times anything finite is zero; a sum of them costs a tenth of a test on every element. */
+function allFinite(values: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += 0 * values[i]!;
+  return sum === 0;
 }
 
 async function writeSample(run: Run): Promise<void> {

@@ -52,6 +52,38 @@ export async function writeCheckpoint(files: RunFiles, checkpoint: Checkpoint, k
   for (const step of old) await files.remove(folderOf(step));
 }
 
+export interface MetricsRow {
+  /** The step that gave these values, from 1. */
+  readonly step: number;
+  readonly [metric: string]: number;
+}
+
+const metricsFile = 'metrics.jsonl';
+
+export async function appendMetrics(files: RunFiles, row: MetricsRow): Promise<void> {
+  await files.appendText(metricsFile, `${JSON.stringify(row)}\n`);
+}
+
+/** Drops rows after `step`, which a resumed run will write again, and a row that a kill cut short. */
+export async function trimMetrics(files: RunFiles, step: number): Promise<void> {
+  const text = await files.readText(metricsFile);
+  if (text === undefined) return;
+  const kept = text
+    .split('\n')
+    .filter((line) => (stepOf(line) ?? Number.POSITIVE_INFINITY) <= step)
+    .map((line) => `${line}\n`)
+    .join('');
+  if (kept !== text) await files.writeText(metricsFile, kept);
+}
+
+function stepOf(line: string): number | undefined {
+  try {
+    return (JSON.parse(line) as MetricsRow).step;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Steps of the complete checkpoints, ascending. */
 export async function checkpointSteps(files: RunFiles): Promise<number[]> {
   const names = await files.list('checkpoints');

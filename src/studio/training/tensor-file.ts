@@ -4,12 +4,12 @@ import { f32, type HostTensor, sizeOf, toF32 } from '#core/tensor';
 import { readFileTensor } from '#formats/file-dtype';
 import { readSafetensorsHeader } from '#formats/safetensors';
 import { planSafetensors } from '#formats/safetensors-writer';
-import { openByteSource } from '../files/model-files.ts';
+import { nodeModelFiles } from '../files/model-files.ts';
 import { writeWhole } from './write-whole.ts';
 
 /** Other float types are widened to float32. Throws SafetensorsError for a file that is none or cut short. */
 export async function readTensorFile(file: string): Promise<Map<string, HostTensor>> {
-  const source = await openByteSource(file);
+  const source = await nodeModelFiles.source(file);
   const { tensors: entries } = await readSafetensorsHeader(source);
   const tensors = new Map<string, HostTensor>();
   for (const [name, entry] of entries) tensors.set(name, f32(entry.shape, toF32(await readFileTensor(source, entry))));
