@@ -1,0 +1,146 @@
+/** `darkroom generate`: pictures from a prompt, from a picture, or into the masked part of one. */
+
+import { readFile } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
+import { type Command, Option } from 'commander';
+import { UserError } from '#core/errors';
+import type { PixelImage } from '#core/image';
+import { checkRequest } from '#pipelines/job';
+import type { GenerateRequest } from '#pipelines/request';
+import type { ImageFormat } from '#studio/images/codec';
+import { gather } from '../command.ts';
+import { createEngine, devices } from '../engine.ts';
+import { checkWritable, formats, PictureWriter, pictureTarget } from '../generate/picture-files.ts';
+import { barReporter, jsonReporter, plainReporter, type Reporter } from '../generate/reporter.ts';
+import { type Interrupt, watchInterrupt } from '../interrupt.ts';
+import { addRequestFlags, readRequest } from '../request-flags.ts';
+import { describeError, errorCode, type Output, processOutput } from '../terminal.ts';
+
+interface GenerateOptions extends Record<string, unknown> {
+  readonly init?: string;
+  readonly mask?: string;
+  readonly out?: string;
+  readonly format?: ImageFormat;
+  readonly modelsDir?: string[];
+  readonly device: string;
+  readonly threads?: string;
+  readonly json?: boolean;
+}
+
+export function define(command: Command): void {
+  command.argument('[prompt...]', 'What the picture should show.');
+  addRequestFlags(command);
+  command
+    .option('--init <file>', 'Start from this picture.')
+    .option('--mask <file>', 'Repaint only where this picture is white (or opaque); needs --init.')
+    .option('--out <file or folder>', 'Where to put pictures (default: outputs/<date>/).')
+    .addOption(new Option('--format <format>', 'File format (default: png).').choices(formats))
+    .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
+    .addOption(new Option('--device <device>', 'What to compute on.').choices(devices).default('cpu'))
+    .option('--threads <n>', 'CPU threads (default: one for each core).')
+    .option('--json', 'Print events as JSON lines.')
+    .action((words: string[], options: GenerateOptions) => generate(words, options, processOutput));
+}
+
+async function generate(words: readonly string[], options: GenerateOptions, output: Output): Promise<void> {
+  const now = (): number => performance.now();
+  const reporter = await reporterFor(options, output, now);
+  try {
+    await makePictures(await requestOf(words, options), options, reporter, now);
+  } catch (error) {
+    reporter.failed(errorCode(error), describeError(error));
+    throw error;
+  } finally {
+    reporter.close();
+  }
+}
+
+async function reporterFor({ json }: GenerateOptions, output: Output, now: () => number): Promise<Reporter> {
+  if (json) return jsonReporter(output);
+  return output.interactive ? await barReporter(output, now) : plainReporter(output, now);
+}
+
+async function requestOf(words: readonly string[], options: GenerateOptions): Promise<GenerateRequest> {
+  if (words.length > 0 && options.prompt !== undefined) {
+    throw new UserError('request.prompt', 'The prompt is given twice, as an argument and as --prompt; leave one out.');
+  }
+  const prompt = words.length > 0 ? words.join(' ') : options.prompt;
+  const request = readRequest({ ...options, prompt });
+  const init = options.init === undefined ? undefined : await readPicture('--init', options.init);
+  const mask = options.mask === undefined ? undefined : await readPicture('--mask', options.mask);
+  const whole = { ...request, ...(init && { init }), ...(mask && { mask }) };
+  checkRequest(whole);
+  return whole;
+}
+
+async function readPicture(flag: string, file: string): Promise<PixelImage> {
+  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
+    throw new UserError('picture.unreadable', `${flag} ${JSON.stringify(file)}: ${reason}.`, { cause });
+  });
+  const { decodeImage } = await import('#studio/images/codec');
+  try {
+    return (await decodeImage(bytes)).image;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(error.code, `${flag} ${JSON.stringify(file)}: ${error.message}`, { cause: error });
+  }
+}
+
+async function makePictures(
+  request: GenerateRequest,
+  options: GenerateOptions,
+  reporter: Reporter,
+  now: () => number,
+): Promise<void> {
+  const started = now();
+  const target = await pictureTarget(options.out, options.format, new Date());
+  await checkWritable(target.folder);
+  const engine = createEngine({
+    device: options.device,
+    modelRoots: options.modelsDir ?? [],
+    options: { ...(options.threads !== undefined && { threads: threadsOf(options.threads) }) },
+  });
+  const interrupt = watchInterrupt(() => {});
+  try {
+    const writer = new PictureWriter(target);
+    const count = request.batchSize * request.batchCount;
+    let pictures = 0;
+    for await (const event of engine.generate(request, { signal: interrupt })) {
+      if (event.type === 'loading' && !(event.bytes !== undefined && event.bytes > 0)) {
+        reporter.loading(event.part, event.totalBytes);
+      }
+      if (event.type === 'step') reporter.step(event);
+      if (event.type === 'warning') reporter.warning(event.message);
+      if (event.type === 'image') {
+        const { image, index, seed, infotext } = event;
+        const file = await writer.write({ image, index, seed, infotext, count });
+        reporter.saved({ file, index, seed, width: image.width, height: image.height, infotext });
+        pictures++;
+      }
+      await interrupt.turn();
+    }
+    close(interrupt, reporter, pictures, count, (now() - started) / 1000);
+  } finally {
+    interrupt.release();
+    await engine.dispose();
+  }
+}
+
+function close(interrupt: Interrupt, reporter: Reporter, pictures: number, count: number, seconds: number): void {
+  if (interrupt.aborted && pictures < count) {
+    process.exitCode = interrupt.exitCode;
+    reporter.stopped(pictures);
+  } else {
+    reporter.finished(pictures, seconds);
+  }
+}
+
+function threadsOf(text: string): number {
+  const threads = Number(text);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;
+  throw new UserError(
+    'request.threads',
+    `--threads must be a whole number from 1 to 1024; got ${JSON.stringify(text)}.`,
+  );
+}

@@ -1,0 +1,43 @@
+/** Ctrl-C and its relatives: the first asks the work to stop at its next safe point, the second ends the process. */
+
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+export interface Interrupt {
+  /** Set once the user has asked to stop. */
+  readonly aborted: boolean;
+  /** What a process that was stopped so exits with; 0 when it was not. */
+  readonly exitCode: number;
+  /** Gives the event loop a turn, so that a signal that came during a computation is seen. */
+  turn(): Promise<void>;
+  release(): void;
+}
+
+/** `onFirst` is called when the first signal arrives. */
+export function watchInterrupt(onFirst: () => void): Interrupt {
+  let exitCode = 0;
+  const handlers = Object.entries(exitCodes).map(([signal, code]) => {
+    const handler = (): void => {
+      if (exitCode !== 0) process.exit(exitCode);
+      exitCode = code;
+      onFirst();
+    };
+    process.on(signal, handler);
+    return [signal, handler] as const;
+  });
+  return {
+    get aborted() {
+      return exitCode !== 0;
+    },
+    get exitCode() {
+      return exitCode;
+    },
+    async turn() {
+      // The poll phase, where signals arrive, lies between two immediates.
+      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+    release() {
+      for (const [signal, handler] of handlers) process.off(signal, handler);
+    },
+  };
+}
