@@ -1,0 +1,133 @@
+/**
+ * The card of a model: what people wrote about it, from the side files of A1111 (`name.json`), of the Civitai helpers
+ * (`name.civitai.info`) and of Darkroom's downloads (`name.darkroom.json`), and from its own metadata.
+ */
+
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { isMissing } from '../files/disk-error.ts';
+import type { ModelDescription } from './describe.ts';
+import { modelStem } from './scan.ts';
+
+export const modelCardSchema = z.object({
+  description: z.string().max(100_000).optional(),
+  /** Words that call what the model was trained for. */
+  triggerWords: z.array(z.string().max(1000)).max(500).optional(),
+  preferredWeight: z.number().optional(),
+  negativePrompt: z.string().max(10_000).optional(),
+  notes: z.string().max(100_000).optional(),
+  licence: z.string().max(1000).optional(),
+  baseModel: z.string().max(200).optional(),
+  /** Page or address it came from. */
+  source: z.string().max(2000).optional(),
+  tags: z.array(z.string().max(200)).max(200).optional(),
+});
+
+export type ModelCard = z.output<typeof modelCardSchema>;
+
+const maxSideFileBytes = 2 ** 20;
+const previewExtensions = ['png', 'jpg', 'jpeg', 'webp'] as const;
+
+/** Later sources fill what earlier ones leave open. */
+export async function readCard(path: string, description: ModelDescription): Promise<ModelCard> {
+  const beside = join(dirname(path), modelStem(path));
+  const cards = [
+    darkroomCard(await readSideFile(`${beside}.darkroom.json`)),
+    a1111Card(await readSideFile(`${beside}.json`)),
+    civitaiCard(await readSideFile(`${beside}.civitai.info`)),
+    metadataCard(description.metadata),
+  ];
+  return Object.assign({}, ...cards.reverse()) as ModelCard;
+}
+
+/** The picture that shows what a model does: `name.preview.png` or `name.png` and their like. */
+export async function findPreview(path: string): Promise<string | undefined> {
+  const beside = join(dirname(path), modelStem(path));
+  for (const middle of ['.preview', '']) {
+    for (const extension of previewExtensions) {
+      const file = `${beside}${middle}.${extension}`;
+      if (await isFile(file)) return file;
+    }
+  }
+  return undefined;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function darkroomCard(file: Fields | undefined): ModelCard {
+  const result = modelCardSchema.safeParse(file ?? {});
+  return result.success ? result.data : {};
+}
+
+function a1111Card(file: Fields | undefined): ModelCard {
+  if (!file) return {};
+  const weight = Number(file['preferred weight']);
+  return compact({
+    description: text(file.description),
+    triggerWords: words(file['activation text']),
+    preferredWeight: weight === 0 || Number.isNaN(weight) ? undefined : weight,
+    negativePrompt: text(file['negative text']),
+    notes: text(file.notes),
+    baseModel: text(file['sd version']),
+  });
+}
+
+function civitaiCard(file: Fields | undefined): ModelCard {
+  if (!file) return {};
+  const model = (typeof file.model === 'object' && file.model !== null ? file.model : {}) as Fields;
+  const trained = Array.isArray(file.trainedWords) ? file.trainedWords.filter((w) => typeof w === 'string') : [];
+  const page = Number.isInteger(file.modelId) ? `https://civitai.com/models/${file.modelId}` : undefined;
+  return compact({
+    description: text(file.description) ?? text(model.description),
+    triggerWords: trained.length > 0 ? trained : undefined,
+    baseModel: text(file.baseModel),
+    source: page,
+  });
+}
+
+function metadataCard(metadata: Readonly<Record<string, string>>): ModelCard {
+  return compact({
+    description: text(metadata['modelspec.description']),
+    triggerWords: words(metadata['modelspec.trigger_phrase']),
+    licence: text(metadata['modelspec.license']),
+    baseModel: text(metadata.ss_base_model_version) ?? text(metadata['modelspec.architecture']),
+    tags: words(metadata['modelspec.tags']),
+  });
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value.trim().slice(0, 100_000) : undefined;
+}
+
+function words(value: unknown): string[] | undefined {
+  const list = text(value)
+    ?.split(',')
+    .map((word) => word.trim().slice(0, 1000))
+    .filter((word) => word !== '');
+  return list && list.length > 0 ? list.slice(0, 500) : undefined;
+}
+
+function compact(fields: { readonly [K in keyof ModelCard]: ModelCard[K] | undefined }): ModelCard {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/** A broken side file is as good as none: the model itself may be fine. */
+async function readSideFile(file: string): Promise<Fields | undefined> {
+  try {
+    if ((await stat(file)).size > maxSideFileBytes) return undefined;
+    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function isFile(file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).isFile();
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,109 @@
+/** What a model's header says, reduced to what the library keeps. Runs in the reader's process. */
+
+import { describeFile, type FilePart } from '#models/detect';
+import { openModelSource } from '#models/model-source';
+import { nodeModelFiles } from '../files/model-files.ts';
+import type { ModelKind } from './layout.ts';
+
+export interface ModelDescription {
+  /** By the header; `unknown` when it tells nothing. */
+  readonly kind: ModelKind;
+  /** Family it is or was made for, e.g. `sd1`. */
+  readonly family?: string;
+  /** `inpaint`, `depth`, … */
+  readonly variant?: string;
+  /** For sentences: `an SDXL checkpoint`. */
+  readonly title: string;
+  readonly parts: readonly FilePart[];
+  readonly parameters: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Tags of the pictures it was trained on with their counts, most frequent first (kohya's `ss_tag_frequency`). */
+  readonly trainedTags: readonly (readonly [tag: string, count: number])[];
+  readonly hasThumbnail: boolean;
+  /** Why it cannot be used. */
+  readonly problem?: string;
+}
+
+/** Where Darkroom's own files say their family. */
+const embeddedConfigKey = 'darkroom.config';
+const thumbnailKey = 'modelspec.thumbnail';
+const tagsKey = 'ss_tag_frequency';
+/** Longer values (thumbnails, tag lists, training logs) are read again when asked for. */
+const maxValueLength = 4000;
+
+/** Never throws for a bad file: the description says what is wrong with it. */
+export async function describeModel(path: string): Promise<ModelDescription> {
+  try {
+    const source = await openModelSource(nodeModelFiles, path);
+    const { kind, family, variant, title, parts } = describeFile(source.tensors, toldFamily(source.metadata));
+    return {
+      kind,
+      ...(family === undefined ? {} : { family }),
+      ...(variant === undefined ? {} : { variant }),
+      title,
+      parts,
+      parameters: parts.reduce((sum, part) => sum + part.parameters, 0),
+      metadata: shortValues(source.metadata),
+      trainedTags: trainedTags(source.metadata[tagsKey]),
+      hasThumbnail: source.metadata[thumbnailKey]?.startsWith('data:image/') ?? false,
+    };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    const title = 'a file that cannot be read';
+    return {
+      kind: 'unknown',
+      title,
+      parts: [],
+      parameters: 0,
+      metadata: {},
+      trainedTags: [],
+      hasThumbnail: false,
+      problem,
+    };
+  }
+}
+
+/** The thumbnail inside a file's metadata (a data URL), as bytes. */
+export async function readThumbnail(path: string): Promise<Uint8Array | undefined> {
+  const { metadata } = await openModelSource(nodeModelFiles, path);
+  const base64 = /^data:image\/[a-z]+;base64,(.*)$/s.exec(metadata[thumbnailKey] ?? '')?.[1];
+  return base64 === undefined ? undefined : Buffer.from(base64, 'base64');
+}
+
+/** All metadata of a file, long values included. */
+export async function readMetadata(path: string): Promise<Readonly<Record<string, string>>> {
+  return (await openModelSource(nodeModelFiles, path)).metadata;
+}
+
+function toldFamily(metadata: Readonly<Record<string, string>>): string | undefined {
+  const config = parseObject(metadata[embeddedConfigKey]);
+  return typeof config?.family === 'string' ? config.family : undefined;
+}
+
+function shortValues(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value.length <= maxValueLength));
+}
+
+/** `{"<folder>": {"<tag>": count}}`, summed over folders. */
+function trainedTags(json: string | undefined): (readonly [string, number])[] {
+  const counts = new Map<string, number>();
+  for (const tags of Object.values(parseObject(json) ?? {})) {
+    if (typeof tags !== 'object' || tags === null) continue;
+    for (const [tag, count] of Object.entries(tags)) {
+      if (typeof count === 'number') counts.set(tag.trim(), (counts.get(tag.trim()) ?? 0) + count);
+    }
+  }
+  return [...counts].sort((a, b) => b[1] - a[1]).slice(0, 50);
+}
+
+function parseObject(json: string | undefined): Record<string, unknown> | undefined {
+  if (json === undefined || json.length > 20_000_000) return undefined;
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,322 @@
+import { createHash } from 'node:crypto';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { planSafetensors, writeSafetensors } from '#formats/safetensors-writer';
+import { EventBus, type ResetEvents } from '../events/bus.ts';
+import { encodeImage } from '../images/codec.ts';
+import { type Database, openDatabase } from '../store/database.ts';
+import { migrate } from '../store/migrate.ts';
+import { migrations } from '../store/migrations.ts';
+import { folderForKind } from './layout.ts';
+import { Library, type LibraryOptions } from './library.ts';
+import type { LibraryEvents } from './model.ts';
+import { scanModels } from './scan.ts';
+
+const goldens = fileURLToPath(new URL('../../../test/goldens/data/models/', import.meta.url));
+
+let root: string;
+let db: Database;
+let bus: EventBus<LibraryEvents & ResetEvents>;
+const open: Library[] = [];
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'darkroom-library-'));
+  db = openDatabase(':memory:');
+  migrate(db, migrations);
+  bus = new EventBus();
+});
+afterEach(() => {
+  for (const library of open.splice(0)) library.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+function makeLibrary(extra: Partial<LibraryOptions> = {}): Library {
+  const library = new Library({ db, roots: [root], emit: bus.emit, ...extra });
+  open.push(library);
+  return library;
+}
+
+function put(path: string, content: string | Uint8Array = 'x'): string {
+  const file = join(root, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
+  return file;
+}
+
+/** A LoRA for models of the given context width. */
+function lora(width: number, metadata: Record<string, string> = {}, fill = 1): Buffer {
+  const name = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k';
+  const tensors = [
+    { name: `${name}.lora_down.weight`, dtype: 'F16', shape: [4, width], data: new Uint8Array(8 * width).fill(fill) },
+    { name: `${name}.lora_up.weight`, dtype: 'F16', shape: [320, 4], data: new Uint8Array(2560).fill(fill) },
+  ] as const;
+  return Buffer.concat(writeSafetensors(tensors, metadata));
+}
+
+/** A checkpoint with SD 1.5's names and shapes and nothing in it: a file of holes. */
+function putCheckpoint(path: string): string {
+  const keys = JSON.parse(readFileSync(join(goldens, 'keys/sd15.single.json'), 'utf8')) as [string, number[]][];
+  const plan = planSafetensors(keys.map(([name, shape]) => ({ name, dtype: 'F16', shape })));
+  const file = put(path, plan.header);
+  truncateSync(file, plan.size);
+  return file;
+}
+
+const names = (library: Library) => library.list().map((model) => `${model.kind}:${model.name}`);
+
+describe('folders', () => {
+  it('reads A1111’s and ComfyUI’s folders in place, and a plain folder as it is', async () => {
+    for (const path of [
+      'a/models/Stable-diffusion/sub/one.ckpt',
+      'a/models/Stable-diffusion/one.vae.pt',
+      'a/models/VAE/v.safetensors',
+      'a/models/Lora/l.safetensors',
+      'a/embeddings/e.pt',
+      'a/models/ESRGAN/u.pth',
+      'c/checkpoints/two.safetensors',
+      'c/loras/deep/er/m.safetensors',
+      'c/controlnet/n.pth',
+      'c/upscale_models/w.pth',
+      'plain/three.safetensors',
+      'plain/notes.txt',
+      'plain/half.safetensors.part',
+      'plain/.cache/hidden.safetensors',
+    ]) {
+      put(path);
+    }
+    const found = await scanModels(['a', 'c', 'plain', 'gone'].map((name) => join(root, name)));
+    expect(found.map((model) => `${model.kind}:${model.name}`)).toEqual([
+      'lora:deep/er/m',
+      'embedding:e',
+      'lora:l',
+      'controlnet:n',
+      'vae:one.vae',
+      'checkpoint:sub/one',
+      'undefined:three',
+      'checkpoint:two',
+      'upscaler:u',
+      'vae:v',
+      'upscaler:w',
+    ]);
+  });
+
+  it('follows links once, and takes a diffusers folder as one model', async () => {
+    put('models/checkpoints/diff/model_index.json', '{}');
+    put('models/checkpoints/diff/unet/diffusion_pytorch_model.safetensors', 'abc');
+    const elsewhere = put('elsewhere/big.safetensors');
+    symlinkSync(elsewhere, join(root, 'models/checkpoints/linked.safetensors'));
+    symlinkSync(join(root, 'models'), join(root, 'models/checkpoints/loop'));
+    symlinkSync(join(root, 'nowhere'), join(root, 'models/checkpoints/dangling.safetensors'));
+    const found = await scanModels([root]);
+    expect(found.map((model) => [model.name, model.bytes])).toEqual([
+      ['diff', 5],
+      ['linked', 1],
+    ]);
+  });
+
+  it('knows where a new model of a kind goes', async () => {
+    put('a/models/Stable-diffusion/x.ckpt');
+    put('c/loras/x.safetensors');
+    put('plain/x.safetensors');
+    const at = async (folder: string, kind: 'lora' | 'checkpoint') =>
+      (await folderForKind(join(root, folder), kind)).slice(root.length + 1);
+    expect(await at('a', 'checkpoint')).toBe('a/models/Stable-diffusion');
+    expect(await at('a', 'lora')).toBe('a/models/loras');
+    expect(await at('c', 'lora')).toBe('c/loras');
+    expect(await at('plain', 'lora')).toBe('plain');
+    expect(await at('new', 'lora')).toBe('new/loras');
+  });
+});
+
+describe('library', () => {
+  it('tells kind and family by the header, wherever a file lies', async () => {
+    putCheckpoint('models/checkpoints/sd.safetensors');
+    put('models/checkpoints/misplaced.safetensors', lora(2048));
+    put('models/loras/style.safetensors', lora(768));
+    put('embeddings/toy.bin', readFileSync(join(goldens, 'adapters/embeddings/gold-toy.bin')));
+    const library = makeLibrary({ hashInBackground: false });
+    await library.start();
+    expect(names(library)).toEqual(['lora:misplaced', 'checkpoint:sd', 'lora:style', 'embedding:toy']);
+    const byName = Object.fromEntries(library.list().map((model) => [model.name, model.description]));
+    expect(byName.sd).toMatchObject({ family: 'sd1', title: expect.stringContaining('Stable Diffusion 1') });
+    expect(byName.sd!.parameters).toBeGreaterThan(1e9);
+    expect(byName.misplaced).toMatchObject({ family: 'sdxl' });
+    expect(byName.style).toMatchObject({ family: 'sd1' });
+    expect(library.list({ kind: 'lora', family: 'sdxl' }).map((model) => model.name)).toEqual(['misplaced']);
+  });
+
+  it('lists broken and hostile files with what is wrong, and does not run them', async () => {
+    put('models/checkpoints/empty.safetensors', '');
+    put('models/checkpoints/page.safetensors', '<!doctype html><title>Sign in</title>');
+    put('models/checkpoints/lfs.safetensors', 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n');
+    for (const name of ['reduce-os-system', 'reduce-builtins-eval', 'bomb-data-pkl', 'deep-nesting', 'doubling']) {
+      put(`models/checkpoints/${name}.ckpt`, readFileSync(join(goldens, `ckpt/hostile/${name}.ckpt`)));
+    }
+    const library = makeLibrary({ hashInBackground: false });
+    await library.start();
+    const models = library.list();
+    expect(models).toHaveLength(8);
+    for (const model of models) expect(model.description.problem, model.name).toBeTruthy();
+    const problem = (name: string) => models.find((model) => model.name === name)!.description.problem;
+    expect(problem('page')).toMatch(/web page/);
+    expect(problem('lfs')).toMatch(/LFS/);
+    expect(problem('reduce-os-system')).toMatch(/system/);
+  });
+
+  it('hashes in the background: sha256, short, AutoV3, legacy', async () => {
+    const content = Buffer.concat([lora(768), Buffer.alloc(0)]);
+    const padded = lora(300_000, {}, 7);
+    put('models/loras/a.safetensors', content);
+    put('models/loras/big.safetensors', padded);
+    const seen: string[] = [];
+    bus.subscribe((event) => event.type === 'library.hashing' && seen.push(event.data.name));
+    const library = makeLibrary();
+    await library.start();
+    await library.whenHashed();
+    const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+    for (const [name, bytes] of [
+      ['a', content],
+      ['big', padded],
+    ] as const) {
+      const model = library.find(name, ['lora']);
+      const header = 8 + Number(bytes.readBigUInt64LE());
+      expect(model).toMatchObject({
+        sha256: sha(bytes),
+        shortHash: sha(bytes).slice(0, 10),
+        autoV3: sha(bytes.subarray(header)).slice(0, 12),
+        legacyHash: sha(bytes.subarray(2 ** 20, 2 ** 20 + 2 ** 16)).slice(0, 8),
+        title: `${name}.safetensors [${sha(bytes).slice(0, 10)}]`,
+      });
+      expect(library.byHash(model.autoV3!).map((m) => m.name)).toEqual([name]);
+    }
+    expect(new Set(seen)).toEqual(new Set(['a', 'big']));
+  });
+
+  it('keeps what it knows over a restart, and looks again at what changed', async () => {
+    const file = put('models/loras/a.safetensors', lora(768));
+    const first = makeLibrary();
+    await first.start();
+    await first.whenHashed();
+    const before = first.list()[0]!;
+    first.setCard(before.id, { notes: 'mine' });
+    first.close();
+    const second = makeLibrary({ hashInBackground: false });
+    await second.start();
+    expect(second.list()).toEqual([{ ...before, card: { notes: 'mine' } }]);
+    writeFileSync(file, lora(2048));
+    utimesSync(file, 1000, 1000);
+    await second.refresh();
+    const after = second.list()[0]!;
+    expect(after).toMatchObject({ id: before.id, card: { notes: 'mine' }, description: { family: 'sdxl' } });
+    expect(after.sha256).toBeUndefined();
+    rmSync(file);
+    await second.refresh();
+    expect(second.list()).toEqual([]);
+    writeFileSync(file, lora(2048));
+    utimesSync(file, 1000, 1000);
+    await second.refresh();
+    expect(second.list()[0]).toMatchObject({ id: before.id, card: { notes: 'mine' } });
+  });
+
+  it('notices new files by itself', async () => {
+    put('models/loras/a.safetensors', lora(768));
+    const library = makeLibrary({ hashInBackground: false });
+    await library.start();
+    const noticed = new Promise<void>((resolve) => {
+      bus.subscribe((event) => event.type === 'library.changed' && event.data.added > 0 && resolve());
+    });
+    put('models/loras/b.safetensors', lora(768));
+    await noticed;
+    expect(names(library)).toEqual(['lora:a', 'lora:b']);
+  });
+
+  it('finds by name, title, file, hash and part, and names the nearest', async () => {
+    for (const name of ['sub/dreamlike', 'dreamlike-photoreal', 'other'])
+      put(`models/loras/${name}.safetensors`, lora(768));
+    const library = makeLibrary();
+    await library.start();
+    await library.whenHashed();
+    const name = (wanted: string) => library.find(wanted, ['lora']).name;
+    const { shortHash, title } = library.find('other', ['lora']);
+    expect(name('sub/dreamlike')).toBe('sub/dreamlike');
+    expect(name('dreamlike.safetensors')).toBe('sub/dreamlike');
+    expect(name('DREAMLIKE')).toBe('sub/dreamlike');
+    expect(name('photo')).toBe('dreamlike-photoreal');
+    expect(name(title)).toBe(title === library.find(shortHash!, ['lora']).title ? name(shortHash!) : 'other');
+    expect(() => library.find('othr', ['lora'])).toThrow(/other/);
+    expect(() => library.find('dreamlike', ['checkpoint'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
+    expect(() => library.find('', ['lora'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
+  });
+
+  it('puts cards together from side files and metadata, the user’s own first', async () => {
+    const metadata = {
+      'modelspec.license': 'CreativeML OpenRAIL-M',
+      ss_tag_frequency: JSON.stringify({ a: { fox: 3, tree: 1 }, b: { fox: 2 } }),
+      'modelspec.trigger_phrase': 'from metadata',
+    };
+    put('models/loras/a.safetensors', lora(768, metadata));
+    put('models/loras/a.json', JSON.stringify({ 'activation text': 'foxy, red', 'preferred weight': 0.8, notes: 'n' }));
+    put('models/loras/a.civitai.info', JSON.stringify({ trainedWords: ['civ'], modelId: 12, baseModel: 'SD 1.5' }));
+    put('models/loras/b.safetensors', lora(768));
+    put('models/loras/b.json', '{broken');
+    const library = makeLibrary({ hashInBackground: false });
+    await library.start();
+    const [a, b] = library.list();
+    expect(a!.card).toEqual({
+      triggerWords: ['foxy', 'red'],
+      preferredWeight: 0.8,
+      notes: 'n',
+      baseModel: 'SD 1.5',
+      source: 'https://civitai.com/models/12',
+      licence: 'CreativeML OpenRAIL-M',
+    });
+    expect(a!.description.trainedTags).toEqual([
+      ['fox', 5],
+      ['tree', 1],
+    ]);
+    expect(b!.card).toEqual({});
+    expect(library.setCard(a!.id, { notes: 'mine' }).card).toMatchObject({ notes: 'mine', preferredWeight: 0.8 });
+    expect(library.list({ text: 'FOXY' }).map((model) => model.name)).toEqual(['a']);
+  });
+
+  it('shows previews from beside a file and from inside it', async () => {
+    const image = { width: 4, height: 4, channels: 3, data: new Uint8Array(48) } as const;
+    const png = await encodeImage(image, 'png');
+    const inside = { 'modelspec.thumbnail': `data:image/png;base64,${Buffer.from(png).toString('base64')}` };
+    put('models/loras/a.safetensors', lora(768));
+    put('models/loras/a.preview.png', png);
+    put('models/loras/b.safetensors', lora(768, inside));
+    put('models/loras/c.safetensors', lora(768));
+    const library = makeLibrary({ hashInBackground: false });
+    await library.start();
+    const [a, b, c] = library.list();
+    for (const model of [a!, b!]) expect(Buffer.from((await library.preview(model.id))!)).toEqual(Buffer.from(png));
+    expect([a, b, c].map((model) => model!.hasPreview)).toEqual([true, true, false]);
+    expect(await library.preview(c!.id)).toBeUndefined();
+    expect(b!.description.metadata['modelspec.thumbnail']?.length ?? 0).toBeLessThanOrEqual(4000);
+    expect(await library.metadata(b!.id)).toEqual(inside);
+  });
+
+  it('lists the embedded model first, outside all folders', async () => {
+    put('models/loras/a.safetensors', lora(768));
+    const embeddedModel = putCheckpoint('elsewhere/mini.safetensors');
+    const library = makeLibrary({ embeddedModel, roots: [join(root, 'models')], hashInBackground: false });
+    await library.start();
+    expect(library.list().map((model) => [model.name, model.embedded])).toEqual([
+      ['mini', true],
+      ['a', false],
+    ]);
+  });
+});

@@ -1,0 +1,106 @@
+/**
+ * Finds model files and diffusers folders below the model folders. Links are followed, since model collections are
+ * often made of them; a folder that a link leads back into is entered once.
+ */
+
+import type { Dirent, Stats } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, join, relative, sep } from 'node:path';
+import { isMissing } from '../files/disk-error.ts';
+import { type ModelKind, modelFoldersOf } from './layout.ts';
+
+export interface FoundModel {
+  /** Absolute path of the file or the diffusers folder. */
+  readonly path: string;
+  readonly root: string;
+  /** Kind by the folder it lies in; undefined where only its header can tell. */
+  readonly kind: ModelKind | undefined;
+  /** Below its kind's folder, forward slashes, without extension. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly modifiedAt: number;
+}
+
+const extensions = /\.(safetensors|ckpt|pt|pth|bin|gguf)$/i;
+/** Optimiser states, indices and what a download has not finished. */
+const ignored = /\.(part|incomplete|optim)$|^training_args\.bin$/i;
+const maxDepth = 12;
+
+export async function scanModels(roots: readonly string[]): Promise<FoundModel[]> {
+  const found = new Map<string, FoundModel>();
+  const entered = new Set<string>();
+  for (const root of roots) {
+    // Deepest first: a folder inside another known one keeps its own kind.
+    const folders = (await modelFoldersOf(root)).sort((a, b) => b.path.length - a.path.length);
+    for (const folder of folders) {
+      for await (const { path, stats } of walk(folder.path, entered)) {
+        if (found.has(path)) continue;
+        const below = relative(folder.path, path).split(sep).join('/');
+        found.set(path, {
+          path,
+          root,
+          kind: kindByName(path, folder.kind),
+          name: stats.isDirectory() ? below : below.replace(extensions, ''),
+          bytes: stats.isDirectory() ? await folderBytes(path) : stats.size,
+          modifiedAt: Math.trunc(stats.mtimeMs),
+        });
+      }
+    }
+  }
+  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** A VAE may lie beside its checkpoint, named after it. */
+function kindByName(path: string, kind: ModelKind | undefined): ModelKind | undefined {
+  return kind === 'checkpoint' && /\.vae\.[a-z]+$/i.test(path) ? 'vae' : kind;
+}
+
+async function* walk(folder: string, entered: Set<string>, depth = 0): AsyncGenerator<{ path: string; stats: Stats }> {
+  if (depth > maxDepth) return;
+  const real = await orMissing(realpath(folder));
+  if (real === undefined || entered.has(real)) return;
+  entered.add(real);
+  const entries = (await orMissing(readdir(folder, { withFileTypes: true }))) ?? [];
+  if (depth > 0 && entries.some((entry) => entry.name === 'model_index.json')) {
+    const stats = await orMissing(stat(folder));
+    if (stats) yield { path: folder, stats };
+    return;
+  }
+  for (const entry of entries.sort(byName)) {
+    if (entry.name.startsWith('.') || ignored.test(entry.name)) continue;
+    const path = join(folder, entry.name);
+    const stats = await orMissing(stat(path));
+    if (stats?.isDirectory()) yield* walk(path, entered, depth + 1);
+    else if (stats?.isFile() && extensions.test(entry.name)) yield { path, stats };
+  }
+}
+
+async function folderBytes(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await readdir(folder, { recursive: true })) {
+    const stats = await orMissing(stat(join(folder, name)));
+    if (stats?.isFile()) bytes += stats.size;
+  }
+  return bytes;
+}
+
+function byName(a: Dirent, b: Dirent): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+/** Files come and go, and links may lead nowhere, while a folder is read. */
+async function orMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (isMissing(error) || code === 'ELOOP' || code === 'EACCES') return undefined;
+    throw error;
+  }
+}
+
+/** File name without folders and without the extension of a model. */
+export function modelStem(path: string): string {
+  return basename(path).replace(extensions, '');
+}

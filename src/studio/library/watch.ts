@@ -1,0 +1,55 @@
+/** Notices changes in the model folders: by the system's notices where it gives them, and by looking now and then. */
+
+import { type FSWatcher, watch } from 'node:fs';
+import { modelFoldersOf } from './layout.ts';
+
+/** Files are copied in many writes; look when it has been quiet for a moment. */
+const settleMs = 1000;
+const lookAgainMs = 5 * 60_000;
+
+export class FolderWatch {
+  readonly #roots: readonly string[];
+  readonly #onChange: () => void;
+  readonly #watchers: FSWatcher[] = [];
+  #settle: NodeJS.Timeout | undefined;
+  #interval: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(roots: readonly string[], onChange: () => void) {
+    this.#roots = roots;
+    this.#onChange = onChange;
+  }
+
+  async start(): Promise<void> {
+    this.#interval = setInterval(this.#onChange, lookAgainMs);
+    this.#interval.unref();
+    for (const root of this.#roots) {
+      for (const { path } of await modelFoldersOf(root)) if (!this.#closed) this.#watch(path);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#settle);
+    clearInterval(this.#interval);
+    for (const watcher of this.#watchers) watcher.close();
+  }
+
+  /** Where the system refuses (too many folders, a network drive) looking now and then must do. */
+  #watch(path: string): void {
+    try {
+      const watcher = watch(path, { recursive: true, persistent: false }, () => this.#noticed());
+      watcher.on('error', () => watcher.close());
+      this.#watchers.push(watcher);
+    } catch {
+      return;
+    }
+  }
+
+  #noticed(): void {
+    clearTimeout(this.#settle);
+    if (this.#closed) return;
+    this.#settle = setTimeout(this.#onChange, settleMs);
+    this.#settle.unref();
+  }
+}
