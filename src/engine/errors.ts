@@ -29,7 +29,7 @@ const memoryPhrases = [
   'enough memory',
 ];
 
-const unavailablePhrases = ['webgpu adapter', 'failed to load shared library', 'specified provider is not'];
+const unavailablePhrases = ['webgpu adapter', 'failed to load shared library', 'backend not found'];
 
 /** Wraps what a runtime threw; messages about memory become `out-of-memory` whatever was going on. */
 export function toEngineError(failure: EngineFailure, backend: string, doing: string, cause: unknown): EngineError {

@@ -61,6 +61,8 @@ export class ModelBuilder {
   readonly #sizes = new Map<string, string>();
   readonly #sites = new Map<string, SymbolSite>();
   readonly #names = new Set<string>();
+  /** Results of nodes, as opposed to inputs and constants. */
+  readonly #made = new Set<string>();
   #count = 0;
 
   constructor(target: LoweringTarget = 'cpu', bindings: Readonly<Record<string, number>> = {}) {
@@ -80,6 +82,7 @@ export class ModelBuilder {
     const outputs = Array.from({ length: outputCount }, (_, i) =>
       this.claim(`${opType}#${id}${i === 0 ? '' : `.${i}`}`),
     );
+    for (const output of outputs) this.#made.add(output);
     this.nodes.push({ opType, domain, name: outputs[0]!, inputs, outputs, attributes: encodeAttributes(attributes) });
     return outputs;
   }
@@ -116,9 +119,17 @@ export class ModelBuilder {
     this.initializers.push({ name, dataType: onnxDataType(dtype), dims, external });
   }
 
-  /** Names an existing result as `name` (a graph output). */
-  alias(from: string, name: string): void {
-    this.nodes.push({ opType: 'Identity', domain: '', name, inputs: [from], outputs: [name], attributes: [] });
+  /** Names existing results as graph outputs; each is renamed where its node makes it, or copied if that is taken. */
+  nameOutputs(outputs: readonly { readonly from: string; readonly name: string }[]): void {
+    const renamed = new Map<string, string>();
+    for (const { from, name } of outputs) {
+      if (this.#made.has(from) && !renamed.has(from)) renamed.set(from, name);
+      else this.nodes.push({ opType: 'Identity', domain: '', name, inputs: [from], outputs: [name], attributes: [] });
+    }
+    const rename = (x: string): string => renamed.get(x) ?? x;
+    this.nodes.forEach((node, i) => {
+      this.nodes[i] = { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) };
+    });
   }
 
   /** An initialiser that holds the tensor's bytes inside the model. */

@@ -7,7 +7,7 @@
 
 import { InternalError } from '#core/errors';
 import type { WeightSource } from '#engine/backend';
-import { encodeModel, type OnnxValueInfo } from '#formats/onnx-proto';
+import type { OnnxModel, OnnxValueInfo } from '#formats/onnx-proto';
 import type { Graph, Value } from '#graph/value';
 import { topological } from '#graph/value';
 import { type LoweringTarget, ModelBuilder } from './builder.ts';
@@ -15,6 +15,7 @@ import { onnxDataType } from './data-type.ts';
 import type { LoweringRule } from './rule.ts';
 import { loweringRules } from './rules/table.ts';
 import { bindWeights, type ExternalBytes } from './weights.ts';
+import { lowerWinograd, planWinograd } from './winograd.ts';
 
 const IR_VERSION = 10;
 const OPSETS = [
@@ -29,6 +30,8 @@ export interface LowerOptions {
   readonly weights?: WeightSource;
   /** Sizes for symbolic dimensions that should be fixed. */
   readonly bindings?: Readonly<Record<string, number>>;
+  /** Bytes that may be spent on larger, faster forms of known weights (winograd.ts). Default 0. */
+  readonly memoryBudget?: number;
 }
 
 /** A graph value under the name that the model gives it (outputs are renamed where they clash with an input). */
@@ -39,8 +42,7 @@ export interface ModelPort {
 }
 
 export interface LoweredGraph {
-  /** The encoded ModelProto. */
-  readonly model: Uint8Array;
+  readonly model: OnnxModel;
   /** Inputs, then the parameters without weights. */
   readonly inputs: readonly ModelPort[];
   readonly outputs: readonly ModelPort[];
@@ -55,23 +57,15 @@ export interface LoweredGraph {
 /** Throws a WeightError for a weight that does not fit its parameter. */
 export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredGraph {
   const b = new ModelBuilder(options.target, options.bindings);
-  const lowered = new Map<Value, string>();
   const weights = bindWeights(b, graph.parameters, options.weights);
   const fed = [...graph.inputs, ...graph.parameters.filter((p) => !weights.names.has(p.attrs.name))];
   const inputs = fed.map((value) => declareInput(b, value));
-  const ports = new Map(inputs.map((port) => [port.value.op + port.name, port.modelName]));
-  for (const v of topological(Object.values(graph.outputs))) {
-    if (v.op === 'parameter' && weights.names.has(v.attrs.name)) lowered.set(v, weights.names.get(v.attrs.name)!);
-    else if (v.op === 'input' || v.op === 'parameter') lowered.set(v, ports.get(v.op + v.attrs.name)!);
-    else if (v.op === 'constant') lowered.set(v, b.constant(v.attrs.tensor));
-    else lowered.set(v, lowerValue(b, v, lowered));
-  }
-  const outputs = Object.entries(graph.outputs).map(([name, value]): ModelPort => {
-    const modelName = b.claim(name);
-    b.alias(lowered.get(value)!, modelName);
-    return { name, modelName, value };
-  });
-  const model = encodeModel({
+  const names = lowerValues(b, graph, inputs, weights.names, options.memoryBudget ?? 0);
+  const outputs = Object.entries(graph.outputs).map(
+    ([name, value]): ModelPort => ({ name, modelName: b.claim(name), value }),
+  );
+  b.nameOutputs(outputs.map(({ modelName, value }) => ({ from: names.get(value)!, name: modelName })));
+  const model: OnnxModel = {
     irVersion: IR_VERSION,
     producerName: 'darkroom',
     opsets: OPSETS,
@@ -82,15 +76,29 @@ export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredGra
       inputs: inputs.map((p) => valueInfo(b, p)),
       outputs: outputs.map((p) => valueInfo(b, p)),
     },
-  });
-  return {
-    model,
-    inputs,
-    outputs,
-    externalFolder: weights.folder,
-    externalBytes: weights.inMemory,
-    hostNodes: b.hostNodes,
   };
+  const { folder: externalFolder, inMemory: externalBytes } = weights;
+  return { model, inputs, outputs, externalFolder, externalBytes, hostNodes: b.hostNodes };
+}
+
+/** Emits every value; returns their names in the model. */
+function lowerValues(
+  b: ModelBuilder,
+  graph: Graph,
+  inputs: readonly ModelPort[],
+  weights: ReadonlyMap<string, string>,
+  memoryBudget: number,
+): ReadonlyMap<Value, string> {
+  const lowered = new Map<Value, string>();
+  const ports = new Map(inputs.map((port) => [port.value.op + port.name, port.modelName]));
+  const winograd = planWinograd(b, graph, (name) => weights.has(name), memoryBudget);
+  for (const v of topological(Object.values(graph.outputs))) {
+    if (v.op === 'parameter' && weights.has(v.attrs.name)) lowered.set(v, weights.get(v.attrs.name)!);
+    else if (v.op === 'input' || v.op === 'parameter') lowered.set(v, ports.get(v.op + v.attrs.name)!);
+    else if (v.op === 'constant') lowered.set(v, b.constant(v.attrs.tensor));
+    else lowered.set(v, lowerValue(b, v, lowered, winograd.has(v)));
+  }
+  return lowered;
 }
 
 function declareInput(b: ModelBuilder, value: Value<'input' | 'parameter'>): ModelPort {
@@ -101,14 +109,12 @@ function declareInput(b: ModelBuilder, value: Value<'input' | 'parameter'>): Mod
   return { name: value.attrs.name, modelName, value };
 }
 
-function lowerValue(b: ModelBuilder, v: Value, lowered: ReadonlyMap<Value, string>): string {
+function lowerValue(b: ModelBuilder, v: Value, lowered: ReadonlyMap<Value, string>, winograd: boolean): string {
+  const inputs = v.inputs.map((input) => lowered.get(input)!);
+  if (winograd && v.op === 'conv2d') return lowerWinograd(b, v, inputs);
   const rule = (loweringRules as Record<string, LoweringRule<never> | undefined>)[v.op];
   if (!rule) throw new InternalError(`no lowering rule for ${v.op}`);
-  return rule(
-    b,
-    v as never,
-    v.inputs.map((input) => lowered.get(input)!),
-  );
+  return rule(b, v as never, inputs);
 }
 
 function valueInfo(b: ModelBuilder, { modelName, value }: ModelPort): OnnxValueInfo {

@@ -1,6 +1,7 @@
 /**
  * Parameters with known weights become initialisers of the model. Bytes in files stay there: the runtime reads them as
- * external data, so a weight is never copied by us. Bytes in memory are handed to the runtime by reference.
+ * external data, so a weight is never copied by us. Bytes in memory are handed to the runtime by reference, or stored
+ * in the model where others come from files.
  *
  * Source: ONNX `docs/ExternalData.md`. All files must lie under one folder (any common ancestor will do), because the
  * runtime resolves locations against one folder and refuses to leave it.
@@ -107,7 +108,8 @@ function addInitializer(
   }
   const { data, dtype } = ref.tensor;
   const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  if (bytes.length < INLINE_BYTES) b.initializer(name, dtype, dims, bytes);
+  // The runtime takes external bytes either from files or from memory, never from both in one model.
+  if (folder !== undefined || bytes.length < INLINE_BYTES) b.initializer(name, dtype, dims, bytes);
   else {
     const location = `memory-${inMemory.length}`;
     inMemory.push({ location, bytes });

@@ -9,6 +9,7 @@ import { realpathSync } from 'node:fs';
 import type * as Ort from 'onnxruntime-node';
 import type { Backend, CompileOptions, Session, WeightSource } from '#engine/backend';
 import { EngineError, toEngineError } from '#engine/errors';
+import { encodeModel } from '#formats/onnx-proto';
 import type { Graph } from '#graph/value';
 import { type LoweredGraph, lowerGraph } from '#onnx/lower';
 import { createOrtSession } from './session.ts';
@@ -44,7 +45,7 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): Backe
       }
     }
     const settings = sessionSettings(device, lowered, { threads, ...options });
-    const inner = await ort.InferenceSession.create(lowered.model, settings).catch((cause: unknown) => {
+    const inner = await ort.InferenceSession.create(encodeModel(lowered.model), settings).catch((cause: unknown) => {
       throw toEngineError('compile', device, `loading ${graph.name}`, cause);
     });
     const { inputs, outputs } = lowered;

@@ -4,8 +4,8 @@ import type * as Ort from 'onnxruntime-node';
 import type { HostTensor } from '#core/tensor';
 import type { Feeds, RunOptions, Session } from '#engine/backend';
 import { EngineError, toEngineError } from '#engine/errors';
-import { checkTensors } from '#engine/feeds';
-import type { Graph } from '#graph/value';
+import { checkFeeds, checkOutput } from '#engine/feeds';
+import type { Graph, Value } from '#graph/value';
 import type { ModelPort } from '#onnx/lower';
 import { fromOrt, toOrt } from './tensors.ts';
 
@@ -22,13 +22,13 @@ export interface OrtSessionParts {
 
 export function createOrtSession(parts: OrtSessionParts): Session {
   const { ort, backend, graph, inner, inputs, outputs, bindings } = parts;
+  const leaves = inputs.map((p) => p.value as Value<'input'> | Value<'parameter'>);
   let disposed = false;
 
   async function run(feeds: Feeds, { into = {} }: RunOptions = {}): Promise<Record<string, HostTensor>> {
     if (disposed) throw new EngineError('disposed', backend, `the session of ${graph.name} is disposed`);
-    const sizes = checkTensors(backend, inputs, feeds, bindings);
-    const given = outputs.filter((o) => into[o.name] !== undefined);
-    checkTensors(backend, given, into, sizes);
+    const sizes = checkFeeds(backend, leaves, feeds, bindings);
+    for (const { name, value } of outputs) if (into[name]) checkOutput(backend, name, value, into[name], sizes);
     const fed: Record<string, Ort.Tensor> = {};
     for (const { name, modelName } of inputs) fed[modelName] = toOrt(ort, feeds[name]!);
     const fetches: Record<string, Ort.Tensor | null> = {};

@@ -5,6 +5,7 @@
  * convolution serves the rest.
  */
 
+import { f32 } from '#core/tensor';
 import type { Value } from '#graph/value';
 import type { ModelBuilder } from '../builder.ts';
 
@@ -19,9 +20,8 @@ export function lowerConvTranspose(b: ModelBuilder, v: Value<'convTranspose2d'>,
     reach[0]! - bottom + outputPadding[0],
     reach[1]! - right + outputPadding[1],
   ];
-  if (stride[0] === 1 && stride[1] === 1 && groups === 1 && pads.every((p) => p >= 0)) {
-    const swapped = b.node('Transpose', [inputs[1]!], { perm: [1, 0, 2, 3] });
-    const weight = kernel.every((k) => k === 1) ? swapped : b.flip(swapped, [2, 3]);
+  if (v.dtype === 'f32' && stride[0] === 1 && stride[1] === 1 && groups === 1 && pads.every((p) => p >= 0)) {
+    const weight = flipKernel(b, inputs[1]!, v.inputs[1]!.shape as number[]);
     return b.node('Conv', [inputs[0]!, weight, ...inputs.slice(2)], { pads, dilations: dilation });
   }
   return b.node('ConvTranspose', inputs, {
@@ -32,3 +32,21 @@ export function lowerConvTranspose(b: ModelBuilder, v: Value<'convTranspose2d'>,
     output_padding: outputPadding,
   });
 }
+
+/** [in, out, kh, kw] -> [out, in, kh, kw] with both kernel axes reversed. */
+function flipKernel(b: ModelBuilder, weight: string, [inputs, outputs, kh, kw]: readonly number[]): string {
+  const taps = kh! * kw!;
+  const swapped = b.node('Transpose', [weight], { perm: [1, 0, 2, 3] });
+  if (taps === 1) return swapped;
+  if (taps > MOST_PERMUTED_TAPS) return b.flip(swapped, [2, 3]);
+  // A product with the reversing permutation beats a slice with negative steps, which walks element by element.
+  const reversal = f32(
+    [taps, taps],
+    Array.from({ length: taps * taps }, (_, i) => reversed(i, taps)),
+  );
+  const rows = b.reshape(swapped, [outputs! * inputs!, taps]);
+  return b.reshape(b.node('MatMul', [rows, b.constant(reversal)]), [outputs!, inputs!, kh!, kw!]);
+}
+
+const MOST_PERMUTED_TAPS = 25;
+const reversed = (i: number, taps: number): number => (Math.floor(i / taps) + (i % taps) === taps - 1 ? 1 : 0);
