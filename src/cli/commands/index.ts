@@ -7,4 +7,9 @@ export const commands: readonly CommandEntry[] = [
   { name: 'inspect', summary: 'Say what a model file or picture is.', load: () => import('./inspect.ts') },
   { name: 'models', summary: 'List the models that are there.', load: () => import('./list-models.ts') },
   { name: 'train', summary: 'Train a model from a configuration file.', load: () => import('./train.ts') },
+  {
+    name: 'evaluate',
+    summary: 'Score a model on prompts held out from its training.',
+    load: () => import('./evaluate.ts'),
+  },
 ];

@@ -3,15 +3,34 @@
  * evaluator network. What is reported is the share of pictures whose object, place and time are named as asked.
  */
 
-import { f32, type HostTensor } from '#core/tensor';
+import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
+import { f32, type HostTensor } from '#core/tensor';
 import type { Backend } from '#engine/backend';
+import { readSafetensorsHeader } from '#formats/safetensors';
 import { generateSchema, type PictureEngine } from '#pipelines/request';
 import { objectKinds, places, times } from '#scenes/catalog';
 import { type EvaluationPrompt, evaluationPrompts } from '#scenes/prompts';
 import { pixelsToPlanes } from '#training/tasks/autoencoder';
-import { evaluatorGraph, type EvaluatorLabel, evaluatorLabels, type EvaluatorNetwork } from '#training/tasks/evaluator';
+import { type EvaluatorLabel, type EvaluatorNetwork, evaluatorGraph, evaluatorLabels } from '#training/tasks/evaluator';
+import { nodeModelFiles } from '../files/model-files.ts';
 import { memoryWeights } from './session-weights.ts';
+import { readTensorFile } from './tensor-file.ts';
+
+/** Where an evaluator's file keeps the sizes of its network. */
+export const evaluatorNetworkKey = 'darkroom.evaluator';
+
+/** An evaluator's network and weights from its file. */
+export async function readEvaluator(
+  file: string,
+): Promise<{ network: EvaluatorNetwork; weights: Map<string, HostTensor> }> {
+  const { metadata } = await readSafetensorsHeader(await nodeModelFiles.source(file));
+  const text = metadata[evaluatorNetworkKey];
+  if (text === undefined) {
+    throw new UserError('evaluate.evaluator', `${file} is no evaluator: its metadata has no ${evaluatorNetworkKey}`);
+  }
+  return { network: JSON.parse(text) as EvaluatorNetwork, weights: await readTensorFile(file) };
+}
 
 export interface EvaluationOptions {
   readonly engine: PictureEngine;

@@ -1,13 +1,13 @@
 /** An evaluator run: single-object scenes, half of them as the autoencoder gives them back. */
 
 import path from 'node:path';
-import { f32, type HostTensor } from '#core/tensor';
 import { objectKinds, places, times } from '#scenes/catalog';
 import type { EvaluatorConfig } from '#training/config';
 import type { TrainingTask } from '#training/loop';
 import { pixelsToPlanes } from '#training/tasks/autoencoder';
 import { type EvaluatorNetwork, evaluatorTask } from '#training/tasks/evaluator';
 import { publishedWeights } from './autoencoder-run.ts';
+import { evaluatorNetworkKey } from './evaluate.ts';
 import type { RunContext } from './runner.ts';
 import { gatherPixels, renderScenePool, type ScenePool } from './scene-pool.ts';
 import { readAutoencoder } from './text-to-image-run.ts';
@@ -26,7 +26,8 @@ export async function prepareEvaluator(config: EvaluatorConfig, context: RunCont
     size: config.size,
     accept: (scene) => scene.layout === 'single',
   });
-  if (config.autoencoder !== undefined) await reconstruct(pool, path.resolve(context.root, config.autoencoder), context);
+  if (config.autoencoder !== undefined)
+    await reconstruct(pool, path.resolve(context.root, config.autoencoder), context);
   const network = evaluatorNetwork(config);
   return evaluatorTask(
     network,
@@ -43,16 +44,16 @@ export async function prepareEvaluator(config: EvaluatorConfig, context: RunCont
       },
     },
     config.batchSize,
-    { publish: (weights) => files.writeTensors(publishedWeights, asMap(weights)) },
+    {
+      publish: (weights) =>
+        files.writeTensors(publishedWeights, weights, { [evaluatorNetworkKey]: JSON.stringify(network) }),
+    },
   );
 }
 
 export function evaluatorNetwork({ size, channels }: EvaluatorConfig): EvaluatorNetwork {
   return { size, channels, classes: { object: objectKinds.length, place: places.length, time: times.length } };
 }
-
-const asMap = (weights: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> =>
-  new Map([...weights].map(([k, t]) => [k, f32(t.shape, t.data as Float32Array)]));
 
 /** Replaces the first pictures of the pool by their reconstructions. */
 async function reconstruct(pool: ScenePool, run: string, { backend, log }: RunContext): Promise<void> {
