@@ -5,7 +5,7 @@
 
 import type { DType } from '#core/dtype';
 import { type HostTensor, type Shape, sizeOf, tensor } from '#core/tensor';
-import { addDims, type Dim, mulDims, productOf, sameShape } from './dim.ts';
+import { addDims, type Dim, mulDims, sameShape } from './dim.ts';
 import { fillHost } from './host.ts';
 import type { BinaryOp, CompareOp, ConvAttrs, OpAttrs, Padding, Pair, PoolAttrs, UnaryOp } from './ops.ts';
 import { axisOf } from './shapes.ts';
@@ -317,9 +317,4 @@ export function imageToTokens(x: Value): Value {
 export function tokensToImage(x: Value, height: Dim, width: Dim): Value {
   const [b, , c] = x.shape as [Dim, Dim, Dim];
   return reshape(transpose(x, [0, 2, 1]), [b, c, height, width]);
-}
-
-/** Number of elements, as a dimension. */
-export function elementCount(x: Value): Dim {
-  return productOf(x.shape);
 }

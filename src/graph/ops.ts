@@ -168,49 +168,6 @@ export type OpAttrs = Leaves &
 
 export type Op = keyof OpAttrs;
 
-export const unaryOps = [
-  'neg',
-  'abs',
-  'sign',
-  'exp',
-  'log',
-  'sqrt',
-  'rsqrt',
-  'reciprocal',
-  'sin',
-  'cos',
-  'tanh',
-  'sigmoid',
-  'erf',
-  'floor',
-  'relu',
-  'silu',
-  'gelu',
-  'geluTanh',
-  'quickGelu',
-  'softplus',
-  'logicalNot',
-  'stopGradient',
-] as const satisfies readonly UnaryName[];
-
-export const binaryOps = [
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'pow',
-  'maximum',
-  'minimum',
-] as const satisfies readonly BinaryName[];
-export const compareOps = [
-  'equal',
-  'greater',
-  'less',
-  'greaterEqual',
-  'lessEqual',
-] as const satisfies readonly CompareName[];
-export const logicalOps = ['logicalAnd', 'logicalOr'] as const satisfies readonly LogicalName[];
-
 export type UnaryOp = UnaryName;
 export type BinaryOp = BinaryName;
 export type CompareOp = CompareName;

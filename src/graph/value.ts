@@ -91,8 +91,3 @@ export function scalarOf(v: Value): number | undefined {
   if (v.op !== 'constant' || v.shape.length > 0) return undefined;
   return readNumber(v.dtype, v.attrs.tensor.data, 0);
 }
-
-/** The symbols that a graph's inputs leave open, in order of first appearance. */
-export function graphSymbols(graph: Graph): string[] {
-  return [...new Set([...graph.inputs, ...graph.parameters].flatMap((v) => v.shape.flatMap(symbolsOf)))];
-}
