@@ -2,7 +2,7 @@
 
 import type { DType } from '#core/dtype';
 import { InternalError } from '#core/errors';
-import { type Dim, formatShape, sameShape, symbolsOf } from './dim.ts';
+import { type Dim, formatShape, sameShape } from './dim.ts';
 import { readNumber } from './host.ts';
 import type { Op, OpAttrs } from './ops.ts';
 import { shapeRules } from './shapes.ts';
