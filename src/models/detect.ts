@@ -164,7 +164,8 @@ function unetOf(tensors: TensorTable): { family: string | undefined; variant: st
   const unet = below(tensors, prefix);
   const input = unet.get('input_blocks.0.0.weight') ?? unet.get('conv_in.weight');
   const label = (unet.get('label_emb.0.0.weight') ?? unet.get('add_embedding.linear_1.weight'))?.shape[1];
-  return { family: familyOf(unet, label), variant: variantOf(input?.shape[1] ?? 4, label) };
+  const output = unet.get('out.2.weight') ?? unet.get('conv_out.weight');
+  return { family: familyOf(unet, label), variant: variantOf(input?.shape[1] ?? 4, output?.shape[0] ?? 4, label) };
 }
 
 /** SD1 projects by 1x1 convolutions; SDXL has a label embedding, and so have SD2's unCLIP models, by their widths. */
@@ -175,14 +176,12 @@ function familyOf(unet: TensorTable, label: number | undefined): string | undefi
   return label === 2560 ? 'sdxl-refiner' : 'sdxl';
 }
 
-function variantOf(channels: number, label: number | undefined): string | undefined {
-  const byChannels: Readonly<Record<number, string>> = {
-    9: 'inpaint',
-    8: 'instruct-pix2pix',
-    5: 'depth',
-    7: 'upscale',
-  };
-  return byChannels[channels] ?? (label === 1536 || label === 2048 ? 'unclip' : undefined);
+/** By what goes in beside the latent, which is as wide as what comes out. */
+function variantOf(channels: number, latent: number, label: number | undefined): string | undefined {
+  const byExtra: Readonly<Record<number, string>> = { 1: 'depth', 3: 'upscale' };
+  if (channels === 2 * latent + 1) return 'inpaint';
+  if (channels === 2 * latent) return 'instruct-pix2pix';
+  return byExtra[channels - latent] ?? (label === 1536 || label === 2048 ? 'unclip' : undefined);
 }
 
 /** The family that an adapter was made for, by the width of the context that it reads or replaces. */
