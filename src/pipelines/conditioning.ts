@@ -10,10 +10,12 @@ import { i64 } from '#core/tensor';
 import type { Session } from '#engine/backend';
 import type { TextEncoderPart } from '#models/family';
 import type { PromptChunk } from '#prompt/chunks';
+import { splitComposition } from '#prompt/composition';
 import { applyEmphasis, type EmphasisMode } from '#prompt/emphasis';
 import { planPrompt } from '#prompt/encode-plan';
 import { schedulePrompt } from '#prompt/schedule';
 import type { Tokenizer } from '#prompt/tokenizer';
+import { checkFinite } from './non-finite.ts';
 
 /** What one text says to the denoiser: [tokens, width]. */
 export interface Context {
@@ -27,6 +29,12 @@ export interface Conditioning {
   at(call: number): Context;
 }
 
+/** One condition among those that AND joins. */
+export interface WeightedConditioning {
+  readonly weight: number;
+  readonly conditioning: Conditioning;
+}
+
 export interface LoadedTextEncoder {
   readonly part: TextEncoderPart;
   readonly session: Session;
@@ -36,6 +44,19 @@ export interface EncodeOptions {
   readonly encoders: readonly LoadedTextEncoder[];
   readonly tokenizer: Tokenizer;
   readonly emphasis: EmphasisMode;
+}
+
+/** The conditions of a prompt, split at AND. */
+export async function encodeComposition(
+  prompt: string,
+  calls: number,
+  options: EncodeOptions,
+): Promise<WeightedConditioning[]> {
+  const conditions: WeightedConditioning[] = [];
+  for (const { text, weight } of splitComposition(prompt)) {
+    conditions.push({ weight, conditioning: await encodePrompt(text, calls, options) });
+  }
+  return conditions;
 }
 
 /** Encodes every text that a prompt becomes over `calls` denoiser calls. */
@@ -75,6 +96,7 @@ async function encodeChunks(
   );
   const { context } = await session.run({ ids });
   const hidden = context!.data as Float32Array;
+  checkFinite(hidden, part.component, 'encoding the prompt');
   const size = part.positions * part.width;
   const data = new Float32Array(hidden.length);
   for (const [i, { multipliers }] of chunks.entries()) {

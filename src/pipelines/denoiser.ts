@@ -5,14 +5,14 @@
  * Guidance acts on predictions; on denoised latents it would give the same, both being linear.
  */
 
-import { DarkroomError } from '#core/errors';
 import { f32 } from '#core/tensor';
-import { classifierFree } from '#diffusion/guidance';
+import { composable } from '#diffusion/guidance';
 import type { Latent } from '#diffusion/numbers';
 import type { Denoise, Network } from '#diffusion/parameterization';
 import type { Session } from '#engine/backend';
 import type { DenoiserPart } from '#models/family';
-import type { Conditioning, Context } from './conditioning.ts';
+import type { Conditioning, Context, WeightedConditioning } from './conditioning.ts';
+import { checkFinite } from './non-finite.ts';
 import { joinChannels } from './planes.ts';
 
 /** [images, channels, height, width] of a batch's latents. */
@@ -22,45 +22,56 @@ export interface GuidedNetworkOptions {
   readonly session: Session;
   readonly part: DenoiserPart;
   readonly shape: BatchShape;
-  readonly cond: Conditioning;
+  /** At least one. */
+  readonly cond: readonly WeightedConditioning[];
   readonly uncond: Conditioning;
-  /** 1 leaves the unconditional pass out. */
+  /** At 1 a single condition of weight 1 needs no unconditional pass. */
   readonly cfgScale: number;
   /** Planes that follow the latent's channels, [images, inChannels - channels, height, width]; neither scaled nor noised. */
   readonly extra?: Float32Array | undefined;
 }
 
-/** Thrown when a part's output holds NaN or infinity; a picture made from it would be black. */
-export class NonFiniteError extends DarkroomError {
-  readonly component: string;
-
-  constructor(component: string, message: string) {
-    super('engine.non-finite', message);
-    this.component = component;
-  }
-}
-
 /** @throws NonFiniteError naming the part and the step. */
 export function guidedNetwork(options: GuidedNetworkOptions): Network {
   const { cond, uncond, cfgScale, part } = options;
+  const weights = cond.map(({ weight }) => weight);
+  const unguided = cfgScale === 1 && weights.length === 1 && weights[0] === 1;
   let calls = 0;
   return async (x, timestep) => {
     const call = calls++;
-    const positive = cond.at(call);
-    if (cfgScale === 1) {
-      const [prediction] = await predict(options, x, timestep, [positive]);
-      return checkFinite(prediction!, part.component, timestep);
-    }
-    const negative = uncond.at(call);
-    const together = positive.tokens === negative.tokens;
-    const [c, u] = together
-      ? await predict(options, x, timestep, [positive, negative])
-      : [(await predict(options, x, timestep, [positive]))[0], (await predict(options, x, timestep, [negative]))[0]];
-    return checkFinite(classifierFree(u!, c!, cfgScale), part.component, timestep);
+    const contexts = cond.map(({ conditioning }) => conditioning.at(call));
+    if (!unguided) contexts.push(uncond.at(call));
+    const predictions = await predictAll(options, x, timestep, contexts);
+    const guided = unguided
+      ? predictions[0]!
+      : composable(predictions.at(-1)!, predictions.slice(0, -1), weights, cfgScale);
+    checkFinite(guided, part.component, `denoising at timestep ${Math.round(timestep)}`);
+    return guided;
   };
 }
 
-/** Predictions for the same latents under each context, in one run. */
+/** Predictions for the same latents under each context; those of equal length share a run. */
+async function predictAll(
+  options: GuidedNetworkOptions,
+  x: Latent,
+  timestep: number,
+  contexts: readonly Context[],
+): Promise<Latent[]> {
+  const predictions: Latent[] = [];
+  for (const tokens of new Set(contexts.map((c) => c.tokens))) {
+    const indices = [...contexts.keys()].filter((i) => contexts[i]!.tokens === tokens);
+    const group = await predict(
+      options,
+      x,
+      timestep,
+      indices.map((i) => contexts[i]!),
+    );
+    for (const [k, i] of indices.entries()) predictions[i] = group[k]!;
+  }
+  return predictions;
+}
+
+/** Predictions under contexts of one length, in one run. */
 async function predict(
   { session, part, shape, extra }: GuidedNetworkOptions,
   x: Latent,
@@ -93,19 +104,6 @@ function repeatContexts(contexts: readonly Context[], images: number): Float32Ar
     for (let k = 0; k < images; k++) out.set(data, (i * images + k) * size);
   }
   return out;
-}
-
-function checkFinite(values: Latent, component: string, timestep: number): Latent {
-  if (isFiniteArray(values)) return values;
-  const message = `The ${component} gave values that are not numbers (NaN) at timestep ${Math.round(timestep)}.`;
-  throw new NonFiniteError(component, message);
-}
-
-/** A sum is finite only where all terms are, short of an overflow that float64 does not meet here. */
-export function isFiniteArray(values: Latent): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return Number.isFinite(sum);
 }
 
 /**

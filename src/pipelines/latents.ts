@@ -4,7 +4,7 @@ import type { PixelImage } from '#core/image';
 import { f32 } from '#core/tensor';
 import type { Session } from '#engine/backend';
 import type { LatentFormat } from '#models/family';
-import { isFiniteArray, NonFiniteError } from './denoiser.ts';
+import { checkFinite } from './non-finite.ts';
 import { byteOf, imageOfPlanes } from './planes.ts';
 import type { PlaneSize } from './resample.ts';
 
@@ -18,7 +18,8 @@ export async function encodePlanes(
   const image = f32([1, 3, size.height * factor, size.width * factor], planes);
   const { mean } = await session.run({ image });
   const latent = (mean!.data as Float32Array).map((v) => v * scale);
-  return checked(latent, 'VAE encoder');
+  checkFinite(latent, 'vae', 'encoding a picture');
+  return latent;
 }
 
 /** Latent [c, h, w] in the denoiser's scale -> planes [3, f*h, f*w], about -1..1. */
@@ -30,7 +31,9 @@ export async function decodeLatent(
 ): Promise<Float32Array> {
   const scaled = latent.map((v) => v / scale);
   const { image } = await session.run({ latent: f32([1, channels, size.height, size.width], scaled) });
-  return checked(image!.data as Float32Array, 'VAE decoder');
+  const planes = image!.data as Float32Array;
+  checkFinite(planes, 'vae', 'decoding a picture');
+  return planes;
 }
 
 export function imageOfDecoded(planes: Float32Array, { factor }: LatentFormat, size: PlaneSize): PixelImage {
@@ -53,9 +56,4 @@ export function previewLatent(
     }
   }
   return { width, height, channels: 3, data };
-}
-
-function checked(values: Float32Array, part: string): Float32Array {
-  if (isFiniteArray(values)) return values;
-  throw new NonFiniteError('vae', `The ${part} gave values that are not numbers (NaN).`);
 }

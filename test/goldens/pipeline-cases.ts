@@ -84,7 +84,7 @@ export async function runPipelineCase(
     part: parts.denoiser,
     parts,
     shape,
-    cond: contextOf(given('cond')!),
+    cond: [{ weight: 1, conditioning: contextOf(given('cond')!) }],
     uncond: contextOf(given('uncond')!),
     cfgScale: Number(params.cfg_scale),
     extra: masked && joinChannels(toF32(mask!), toF32(masked), shape[0], size.height * size.width),
