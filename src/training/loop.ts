@@ -43,9 +43,9 @@ export interface TrainingTask {
   /** Parameters that are fed but do not learn. */
   frozen?: ReadonlyMap<string, HostTensor>;
   trains?: (name: string) => boolean;
-  /** A picture of what the weights can do now, for the run's `samples/`. */
+  /** A picture of what the weights can do now, for the run's `samples/`. Weights change after the promise settles. */
   sample?(weights: Weights, step: number): Promise<PixelImage | undefined>;
-  /** Called with the weights to ship whenever a checkpoint is written. */
+  /** Called with the weights to ship whenever a checkpoint is written; they change after the promise settles. */
   publish?(weights: Weights, step: number): Promise<void>;
 }
 
