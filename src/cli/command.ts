@@ -1,6 +1,7 @@
 /** What a command is. Its code is loaded only when it is the one that was asked for. */
 
 import type { Command } from 'commander';
+import type { Output } from './terminal.ts';
 
 export interface CommandEntry {
   readonly name: string;
@@ -10,7 +11,14 @@ export interface CommandEntry {
 
 export interface CommandModule {
   /** Adds arguments, options and the action. */
-  define(command: Command): void;
+  define(command: Command, context: CommandContext): void;
+}
+
+/** What a command may use of the process that it runs in. */
+export interface CommandContext {
+  readonly output: Output;
+  /** What the process will exit with, unless the action throws; 0 until set. */
+  exitCode: number;
 }
 
 /** Collects the values of a flag that may be repeated. */

@@ -20,7 +20,8 @@ export const defaultModel = 'darkroom-mini';
 
 export interface ModelEntry extends Named {
   readonly path: string;
-  readonly bytes: number;
+  /** Undefined for a folder. */
+  readonly bytes: number | undefined;
 }
 
 /** Where models are looked for: those that come with Darkroom, `models` here, and the folders given. */
@@ -45,7 +46,7 @@ async function collect(root: string, folder: string, depth: number, found: Model
     const full = path.join(folder, entry.name);
     const facts = entry.name.startsWith('.') ? undefined : await stat(full).catch(() => undefined);
     if (facts?.isDirectory() && (await nodeModelFiles.exists(path.join(full, 'model_index.json')))) {
-      found.push(entryOf(root, full, 0));
+      found.push(entryOf(root, full, undefined));
     } else if (facts?.isDirectory() && depth < deepest) {
       await collect(root, full, depth + 1, found);
     } else if (facts?.isFile() && modelFile.test(entry.name)) {
@@ -55,7 +56,7 @@ async function collect(root: string, folder: string, depth: number, found: Model
 }
 
 /** Known by its stem, its file name and its path below the root. */
-function entryOf(root: string, full: string, bytes: number): ModelEntry {
+function entryOf(root: string, full: string, bytes: number | undefined): ModelEntry {
   const below = path.relative(root, full).split(path.sep).join('/');
   const file = path.basename(full);
   return { name: file.replace(modelFile, ''), aliases: [below, below.replace(modelFile, ''), file], path: full, bytes };

@@ -51,15 +51,19 @@ function optionOf(flag: string, { type, description, enum: values, default: othe
  * @throws UserError that names the flag, what it got and what it takes
  */
 export function readRequest(options: Readonly<Record<string, unknown>>): GenerateRequest {
+  const raw: Record<string, unknown> = {};
   const given: Record<string, unknown> = {};
   for (const [name, facts] of fields) {
     const value = options[shortNames[name] ?? name] ?? options[name];
-    if (value !== undefined) given[name] = typedValue(value, facts);
+    if (value === undefined) continue;
+    raw[name] = value;
+    given[name] = typedValue(value, facts);
   }
   const parsed = generateSchema.safeParse(given);
   if (parsed.success) return parsed.data;
-  const sentences = parsed.error.issues.map((issue) => sentenceOf(issue, given));
-  throw new UserError('request.invalid', sentences.join(' '));
+  const first = new Map(parsed.error.issues.toReversed().map((issue) => [issue.path[0], issue]));
+  const sentences = parsed.error.issues.filter((issue) => first.get(issue.path[0]) === issue);
+  throw new UserError('request.invalid', sentences.map((issue) => sentenceOf(issue, raw)).join(' '));
 }
 
 /** Text of a flag as its field's type; what does not fit is left for the schema to refuse. */
@@ -76,9 +80,15 @@ function sameWord(a: string, b: string): boolean {
   return bare(a) === bare(b);
 }
 
-function sentenceOf(issue: z.core.$ZodIssue, given: Readonly<Record<string, unknown>>): string {
+function sentenceOf(issue: z.core.$ZodIssue, raw: Readonly<Record<string, unknown>>): string {
   const field = String(issue.path[0] ?? '');
-  return `${flagOf(field)} ${ruleOf(issue)}; got ${JSON.stringify(given[field])}.`;
+  return `${flagOf(field)} ${ruleOf(issue)}; got ${shown(raw[field])}.`;
+}
+
+/** Numbers as they were written, other text in quotes. */
+function shown(value: unknown): string {
+  const text = String(value);
+  return text.trim() !== '' && !Number.isNaN(Number(text)) ? text : JSON.stringify(text);
 }
 
 function ruleOf(issue: z.core.$ZodIssue): string {

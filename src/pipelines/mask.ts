@@ -50,9 +50,26 @@ function binaryMask(mask: PixelImage): Uint8Array {
 
 function blurBytes(mask: Uint8Array, { width, height }: PlaneSize, sigma: number): Uint8Array {
   if (sigma === 0) return mask;
-  const kernel = gaussianKernel(sigma);
-  const rows = Uint8Array.from(blurAxis(mask, width, 1, kernel), Math.round);
-  return Uint8Array.from(blurAxis(rows, height, width, kernel), Math.round);
+  const kernel = byteKernel(gaussianKernel(sigma));
+  return Uint8Array.from(blurAxis(blurAxis(mask, width, 1, kernel), height, width, kernel), Math.round);
+}
+
+/** OpenCV's weights for bytes: multiples of 1/256, each rounding carried to the next, the middle taking the rest. */
+export function byteKernel(kernel: Float64Array): Float64Array {
+  const half = kernel.length >> 1;
+  const out = new Float64Array(kernel.length);
+  let carried = 0;
+  let total = 0;
+  for (let i = 0; i < half; i++) {
+    const wanted = kernel[i]! * 256 + carried;
+    const weight = Math.round(wanted);
+    carried = wanted - weight;
+    total += 2 * weight;
+    out[i] = weight / 256;
+    out[kernel.length - 1 - i] = weight / 256;
+  }
+  out[half] = (256 - total) / 256;
+  return out;
 }
 
 /** OpenCV's weights at A1111's length, 2 * int(2.5 sigma + 0.5) + 1. */

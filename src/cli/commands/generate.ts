@@ -6,15 +6,15 @@ import { type Command, Option } from 'commander';
 import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { checkRequest } from '#pipelines/job';
-import type { GenerateRequest } from '#pipelines/request';
+import type { GenerateEvent, GenerateRequest } from '#pipelines/request';
 import type { ImageFormat } from '#studio/images/codec';
-import { gather } from '../command.ts';
+import { type CommandContext, gather } from '../command.ts';
 import { createEngine, devices } from '../engine.ts';
 import { checkWritable, formats, PictureWriter, pictureTarget } from '../generate/picture-files.ts';
 import { barReporter, jsonReporter, plainReporter, type Reporter } from '../generate/reporter.ts';
-import { type Interrupt, watchInterrupt } from '../interrupt.ts';
+import { watchInterrupt } from '../interrupt.ts';
 import { addRequestFlags, readRequest } from '../request-flags.ts';
-import { describeError, errorCode, type Output, processOutput } from '../terminal.ts';
+import { describeError, errorCode, type Output } from '../terminal.ts';
 
 interface GenerateOptions extends Record<string, unknown> {
   readonly init?: string;
@@ -27,7 +27,7 @@ interface GenerateOptions extends Record<string, unknown> {
   readonly json?: boolean;
 }
 
-export function define(command: Command): void {
+export function define(command: Command, context: CommandContext): void {
   command.argument('[prompt...]', 'What the picture should show.');
   addRequestFlags(command);
   command
@@ -39,14 +39,13 @@ export function define(command: Command): void {
     .addOption(new Option('--device <device>', 'What to compute on.').choices(devices).default('cpu'))
     .option('--threads <n>', 'CPU threads (default: one for each core).')
     .option('--json', 'Print events as JSON lines.')
-    .action((words: string[], options: GenerateOptions) => generate(words, options, processOutput));
+    .action((words: string[], options: GenerateOptions) => generate(words, options, context));
 }
 
-async function generate(words: readonly string[], options: GenerateOptions, output: Output): Promise<void> {
-  const now = (): number => performance.now();
-  const reporter = await reporterFor(options, output, now);
+async function generate(words: readonly string[], options: GenerateOptions, context: CommandContext): Promise<void> {
+  const reporter = await reporterFor(options, context.output);
   try {
-    await makePictures(await requestOf(words, options), options, reporter, now);
+    context.exitCode = await makePictures(await requestOf(words, options), options, reporter);
   } catch (error) {
     reporter.failed(errorCode(error), describeError(error));
     throw error;
@@ -55,7 +54,9 @@ async function generate(words: readonly string[], options: GenerateOptions, outp
   }
 }
 
-async function reporterFor({ json }: GenerateOptions, output: Output, now: () => number): Promise<Reporter> {
+const now = (): number => performance.now();
+
+async function reporterFor({ json }: GenerateOptions, output: Output): Promise<Reporter> {
   if (json) return jsonReporter(output);
   return output.interactive ? await barReporter(output, now) : plainReporter(output, now);
 }
@@ -87,12 +88,8 @@ async function readPicture(flag: string, file: string): Promise<PixelImage> {
   }
 }
 
-async function makePictures(
-  request: GenerateRequest,
-  options: GenerateOptions,
-  reporter: Reporter,
-  now: () => number,
-): Promise<void> {
+/** Returns what the process is to exit with. */
+async function makePictures(request: GenerateRequest, options: GenerateOptions, reporter: Reporter): Promise<number> {
   const started = now();
   const target = await pictureTarget(options.out, options.format, new Date());
   await checkWritable(target.folder);
@@ -107,33 +104,30 @@ async function makePictures(
     const count = request.batchSize * request.batchCount;
     let pictures = 0;
     for await (const event of engine.generate(request, { signal: interrupt })) {
-      if (event.type === 'loading' && !(event.bytes !== undefined && event.bytes > 0)) {
-        reporter.loading(event.part, event.totalBytes);
-      }
-      if (event.type === 'step') reporter.step(event);
-      if (event.type === 'warning') reporter.warning(event.message);
       if (event.type === 'image') {
         const { image, index, seed, infotext } = event;
         const file = await writer.write({ image, index, seed, infotext, count });
         reporter.saved({ file, index, seed, width: image.width, height: image.height, infotext });
         pictures++;
-      }
+      } else report(event, reporter);
       await interrupt.turn();
     }
-    close(interrupt, reporter, pictures, count, (now() - started) / 1000);
+    const stopped = interrupt.aborted && pictures < count;
+    if (stopped) reporter.stopped(pictures);
+    else reporter.finished(pictures, (now() - started) / 1000);
+    return stopped ? interrupt.exitCode : 0;
   } finally {
     interrupt.release();
     await engine.dispose();
   }
 }
 
-function close(interrupt: Interrupt, reporter: Reporter, pictures: number, count: number, seconds: number): void {
-  if (interrupt.aborted && pictures < count) {
-    process.exitCode = interrupt.exitCode;
-    reporter.stopped(pictures);
-  } else {
-    reporter.finished(pictures, seconds);
-  }
+function report(event: GenerateEvent, reporter: Reporter): void {
+  // The end of a load is told with its bytes; one line for each is enough.
+  const begins = event.type === 'loading' && (event.bytes ?? 0) === 0;
+  if (begins) reporter.loading(event.part, event.totalBytes);
+  else if (event.type === 'step') reporter.step(event);
+  else if (event.type === 'warning') reporter.warning(event.message);
 }
 
 function threadsOf(text: string): number {

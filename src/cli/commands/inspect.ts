@@ -7,30 +7,31 @@ import type { FileDescription } from '#models/detect';
 import { CheckpointError, type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { diskError, isMissing } from '#studio/files/disk-error';
 import { nodeModelFiles } from '#studio/files/model-files';
+import type { CommandContext } from '../command.ts';
 import { type DescribedSource, describeSource } from '../describe.ts';
 import { nonFiniteParameters } from '../non-finite.ts';
-import { formatBytes, processOutput } from '../terminal.ts';
+import { formatBytes, type Output } from '../terminal.ts';
 
 interface InspectOptions {
   readonly json?: boolean;
   readonly values?: boolean;
 }
 
-export function define(command: Command): void {
+export function define(command: Command, { output }: CommandContext): void {
   command
     .argument('<file>', 'A model file, a diffusers folder or a picture.')
     .option('--values', 'Also read every weight and name those that are not numbers.')
     .option('--json', 'Print one JSON object.')
-    .action((file: string, options: InspectOptions) => inspect(file, options));
+    .action((file: string, options: InspectOptions) => inspect(file, options, output));
 }
 
-async function inspect(file: string, { json, values }: InspectOptions): Promise<void> {
+async function inspect(file: string, { json, values }: InspectOptions, output: Output): Promise<void> {
   const report = (await pictureReport(file)) ?? (await modelReport(file, values === true));
   if (json) {
-    processOutput.result(JSON.stringify(report));
+    output.result(JSON.stringify(report));
     return;
   }
-  for (const [key, value] of Object.entries(report)) showField(key, value);
+  for (const [key, value] of Object.entries(report)) showField(output, key, value);
 }
 
 type Report = Readonly<Record<string, unknown>>;
@@ -114,9 +115,9 @@ async function nonFiniteOf(model: LoadedCheckpoint): Promise<string[]> {
 
 const longestValue = 200;
 
-function showField(key: string, value: unknown): void {
-  const line = (text: string): void => processOutput.result(text);
-  if (key === 'parts') showParts(value as FileDescription['parts']);
+function showField(output: Output, key: string, value: unknown): void {
+  const line = (text: string): void => output.result(text);
+  if (key === 'parts') showParts(output, value as FileDescription['parts']);
   else if (key === 'infotext') line(`infotext:\n  ${String(value).replaceAll('\n', '\n  ')}`);
   else if (Array.isArray(value)) line(`${key}: ${value.length === 0 ? 'none' : value.map((v) => `\n  ${v}`).join('')}`);
   else if (typeof value === 'object' && value !== null) {
@@ -131,10 +132,10 @@ function shortened(text: string): string {
   return flat.length > longestValue ? `${flat.slice(0, longestValue)}... (${formatBytes(text.length)})` : flat;
 }
 
-function showParts(parts: FileDescription['parts']): void {
-  processOutput.result('parts:');
+function showParts(output: Output, parts: FileDescription['parts']): void {
+  output.result('parts:');
   for (const { name, tensors, parameters, dtypes } of parts) {
     const count = `${parameters.toLocaleString('en')} parameters in ${tensors} tensors`;
-    processOutput.result(`  ${name === '' ? '(whole file)' : name}: ${count}, ${dtypes.join(' and ')}`);
+    output.result(`  ${name === '' ? '(whole file)' : name}: ${count}, ${dtypes.join(' and ')}`);
   }
 }

@@ -2,10 +2,10 @@
 
 import type { Command } from 'commander';
 import { DarkroomError } from '#core/errors';
-import { gather } from '../command.ts';
+import { type CommandContext, gather } from '../command.ts';
 import { describeSource } from '../describe.ts';
 import { defaultModel, listModels, type ModelEntry, modelRoots } from '../models.ts';
-import { formatBytes, processOutput } from '../terminal.ts';
+import { formatBytes, type Output } from '../terminal.ts';
 
 interface ModelsOptions {
   readonly modelsDir?: string[];
@@ -15,7 +15,7 @@ interface ModelsOptions {
 interface Row {
   readonly name: string;
   readonly path: string;
-  readonly bytes: number;
+  readonly bytes?: number;
   readonly kind: string;
   readonly family?: string;
   readonly title: string;
@@ -23,35 +23,35 @@ interface Row {
   readonly default: boolean;
 }
 
-export function define(command: Command): void {
+export function define(command: Command, { output }: CommandContext): void {
   command
     .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
     .option('--json', 'Print one JSON object a line.')
-    .action((options: ModelsOptions) => showModels(options));
+    .action((options: ModelsOptions) => showModels(options, output));
 }
 
-async function showModels({ modelsDir, json }: ModelsOptions): Promise<void> {
+async function showModels({ modelsDir, json }: ModelsOptions, output: Output): Promise<void> {
   const roots = modelRoots(modelsDir);
   const rows: Row[] = [];
   for (const entry of await listModels(roots)) rows.push(await rowOf(entry));
   if (json) {
-    for (const row of rows) processOutput.result(JSON.stringify(row));
+    for (const row of rows) output.result(JSON.stringify(row));
     return;
   }
   if (rows.length === 0) {
-    processOutput.note(`No models in ${roots.join(', ')}.`);
+    output.note(`No models in ${roots.join(', ')}.`);
     return;
   }
   const width = Math.max(...rows.map((row) => row.name.length));
   for (const { name, bytes, title, problem, default: isDefault } of rows) {
     const what = problem ?? title.replace(/^an? /, '');
-    const size = bytes === 0 ? 'folder' : formatBytes(bytes);
-    processOutput.result(`${name.padEnd(width)}  ${size.padStart(8)}  ${what}${isDefault ? '  (default)' : ''}`);
+    const size = bytes === undefined ? 'folder' : formatBytes(bytes);
+    output.result(`${name.padEnd(width)}  ${size.padStart(8)}  ${what}${isDefault ? '  (default)' : ''}`);
   }
 }
 
 async function rowOf({ name, path: file, bytes }: ModelEntry): Promise<Row> {
-  const base = { name, path: file, bytes, default: name === defaultModel };
+  const base = { name, path: file, ...(bytes !== undefined && { bytes }), default: name === defaultModel };
   try {
     const { kind, family, title } = (await describeSource(file)).description;
     return { ...base, kind, title, ...(family && { family }) };
