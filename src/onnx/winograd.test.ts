@@ -8,7 +8,7 @@ import { closeGraph, type Graph } from '#graph/value';
 import { relativeError } from '../../test/goldens/autograd-cases.ts';
 import { lowerGraph } from './lower.ts';
 
-const channels = 176;
+const channels = 192;
 
 /** Values without a pattern that the transforms could cancel. */
 function noise(shape: readonly number[], seed: number): HostTensor {

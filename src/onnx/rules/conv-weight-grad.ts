@@ -1,6 +1,7 @@
 /**
  * Gradient of a convolution with respect to its weight: for every kernel tap one strided slice of the padded input and
- * one matrix product that contracts pictures and pixels at once.
+ * one matrix product that contracts pictures and pixels at once. Where there are fewer positions than channels, the
+ * weights outweigh the slices: then the slices are stacked (im2col) so that one product gives the weight's own layout.
  *
  * dW[k, c, i, j] = sum over n, y, x of g[n, k, y, x] * xp[n, c, y*stride + i*dilation, x*stride + j*dilation], with xp
  * the padded input.
@@ -14,13 +15,24 @@ export function lowerConvWeightGrad(b: ModelBuilder, v: Value<'conv2dWeightGrad'
   const { kernel, groups } = v.attrs;
   const [n, c] = v.inputs[0]!.shape as [Dim, number, Dim, Dim];
   const [, k, oh, ow] = v.inputs[1]!.shape as [Dim, number, Dim, Dim];
-  const positions = productOf([n, oh, ow]);
+  const positions = b.bind(productOf([n, oh, ow]));
   const rows = (channels: number): Dim[] =>
     groups === 1 ? [channels, positions] : [groups, channels / groups, positions];
   // Channels first, so that one contraction covers all pictures.
   const [x, g] = inputs.map((name) => b.node('Transpose', [name], { perm: [1, 0, 2, 3] })) as [string, string];
   const gradient = b.reshape(g, rows(k));
-  const products = tapSlices(b, v, x, oh, ow).map((tap) => {
+  const taps = tapSlices(b, v, x, oh, ow);
+  const shape = [k, c / groups, kernel[0], kernel[1]];
+  if (groups === 1 && typeof positions === 'number' && positions < k) {
+    const stacked = b.node(
+      'Concat',
+      taps.map((t) => b.reshape(t, [c, 1, positions])),
+      { axis: 1 },
+    );
+    const columns = b.reshape(stacked, [c * taps.length, positions]);
+    return b.reshape(b.node('Gemm', [gradient, columns], { transB: 1 }), shape);
+  }
+  const products = taps.map((tap) => {
     const columns = b.reshape(tap, rows(c));
     if (groups === 1) return b.node('Gemm', [gradient, columns], { transB: 1 });
     return b.node('MatMul', [gradient, b.node('Transpose', [columns], { perm: [0, 2, 1] })]);
@@ -31,8 +43,7 @@ export function lowerConvWeightGrad(b: ModelBuilder, v: Value<'conv2dWeightGrad'
     products.map((p) => b.reshape(p, [1, size])),
     { axis: 0 },
   );
-  const last = b.node('Transpose', [stacked], { perm: [1, 0] });
-  return b.reshape(last, [k, c / groups, kernel[0], kernel[1]]);
+  return b.reshape(b.node('Transpose', [stacked], { perm: [1, 0] }), shape);
 }
 
 /** The part of the padded input that each kernel tap sees, row-major over taps; x is [c, n, h, w]. */
