@@ -9,7 +9,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { DarkroomError, InternalError } from '#core/errors';
 import type { GenerateEvent, GenerateOptions, GenerateRequest, PictureEngine } from '#pipelines/request';
-import { EventStream } from './event-stream.ts';
+import { EventStream } from '../events/event-stream.ts';
 import { childExecArgv, childMain, crashError, residentMemory } from './process-info.ts';
 import { type EngineSettings, type FromEngine, fromWireError, type ToEngine } from './protocol.ts';
 

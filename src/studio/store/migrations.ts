@@ -178,4 +178,10 @@ export const migrations: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    version: 4,
+    about: 'titles of downloads',
+    // What the source calls it.
+    sql: 'ALTER TABLE pulls ADD COLUMN title TEXT',
+  },
 ];

@@ -80,6 +80,12 @@ const rowsOfVersion: Record<number, (db: Database) => void> = {
   3: (db) => {
     db.run(`INSERT INTO models (id, path, root, kind, name, bytes, modified_at, description, added_at)
       VALUES ('m', '/m', '/', 'checkpoint', 'm', 1, 1, '{}', 1)`);
+    db.run("INSERT INTO pulls (id, source, state, options, created_at) VALUES ('p', 'o/n', 'done', '{}', 1)");
+  },
+  4: (db) => {
+    db.run(
+      "INSERT INTO pulls (id, source, state, options, created_at, title) VALUES ('q', 'o/n', 'done', '{}', 1, 't')",
+    );
   },
 };
 
