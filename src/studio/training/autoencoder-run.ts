@@ -1,17 +1,14 @@
 /** An autoencoder run: crops of rendered scenes, a grid of reconstructions, published weights. */
 
-import path from 'node:path';
 import type { HostTensor } from '#core/tensor';
 import type { AutoencoderConfig } from '#training/config';
 import type { TrainingTask } from '#training/loop';
 import { autoencoderTask, pixelsToPlanes, tile } from '#training/tasks/autoencoder';
+import { publishedWeights } from './published.ts';
 import type { RunContext } from './runner.ts';
 import { gatherPixels, renderScenePool } from './scene-pool.ts';
-import { readTensorFile } from './tensor-file.ts';
+import { readStart } from './trained-model.ts';
 import { openVae } from './vae-sessions.ts';
-
-/** The file in a run's folder that holds the weights to use. */
-export const publishedWeights = 'weights.safetensors';
 
 const poolSize = 6000;
 const shown = 10;
@@ -20,7 +17,7 @@ export async function prepareAutoencoder(config: AutoencoderConfig, context: Run
   const { backend, files, log, root } = context;
   log(`rendering ${poolSize} scenes`);
   const pool = await renderScenePool({ count: poolSize, seed: config.seed, size: config.size });
-  const start = config.startFrom && (await readTensorFile(path.resolve(root, config.startFrom, publishedWeights)));
+  const start = config.startFrom === undefined ? undefined : await readStart(root, config.startFrom);
   const task = autoencoderTask(
     {
       config: config.vae,

@@ -6,8 +6,8 @@ import type { EvaluatorConfig } from '#training/config';
 import type { TrainingTask } from '#training/loop';
 import { pixelsToPlanes } from '#training/tasks/autoencoder';
 import { type EvaluatorNetwork, evaluatorTask } from '#training/tasks/evaluator';
-import { publishedWeights } from './autoencoder-run.ts';
 import { evaluatorNetworkKey } from './evaluate.ts';
+import { publishedWeights } from './published.ts';
 import type { RunContext } from './runner.ts';
 import { gatherPixels, renderScenePool, type ScenePool } from './scene-pool.ts';
 import { readAutoencoder } from './text-to-image-run.ts';
@@ -58,7 +58,7 @@ export function evaluatorNetwork({ size, channels }: EvaluatorConfig): Evaluator
 /** Replaces the first pictures of the pool by their reconstructions. */
 async function reconstruct(pool: ScenePool, run: string, { backend, log }: RunContext): Promise<void> {
   const { config, weights } = await readAutoencoder(run);
-  const vae = await openVae(backend, config.vae, weights, pool.size);
+  const vae = await openVae(backend, config, weights, pool.size);
   const batch = 16;
   for (let start = 0; start < reconstructed; start += batch) {
     const indices = Array.from({ length: batch }, (_, i) => start + i);

@@ -6,28 +6,26 @@ import { f32, type HostTensor } from '#core/tensor';
 import { alphasCumprod, scaledLinearBetas } from '#diffusion/noise-table';
 import { textEncoderScope } from '#models/clip/network';
 import { type Sd1Config, sd1Schedule } from '#models/sd1/config';
+import type { VaeConfig } from '#models/vae/config';
+import { vaeScope } from '#models/vae/network';
 import { createClipTokenizer, padWindow, type Tokenizer } from '#prompt/tokenizer';
 import { captionOf } from '#scenes/caption';
 import { drawScene, type Scene } from '#scenes/scene';
-import {
-  type AutoencoderConfig,
-  configuredWeighting,
-  type TextToImageConfig,
-  trainingConfigSchema,
-} from '#training/config';
+import { configuredWeighting, type TextToImageConfig, trainingConfigSchema } from '#training/config';
 import type { TrainingTask, Weights } from '#training/loop';
 import { TrainingRandom } from '#training/random';
 import { type LatentSource, textToImageTask, widenVocabulary } from '#training/tasks/text-to-image';
-import { publishedWeights, startingFrom } from './autoencoder-run.ts';
+import { startingFrom } from './autoencoder-run.ts';
 import { exportSingleFile } from './export-model.ts';
 import { type LatentCache, latentCache } from './latent-cache.ts';
+import { publishedModel, publishedWeights } from './published.ts';
 import { nodeRunFiles } from './run-files.ts';
 import type { RunContext } from './runner.ts';
 import { sampleGrid } from './sample-grid.ts';
 import { readTensorFile } from './tensor-file.ts';
+import { isModelFile, readStart, readTrainedModel } from './trained-model.ts';
 
-/** The trained model in a run's folder. */
-export const publishedModel = 'model.safetensors';
+const tokenTable = `${textEncoderScope}.text_model.embeddings.token_embedding.weight`;
 
 export async function prepareTextToImage(config: TextToImageConfig, context: RunContext): Promise<TrainingTask> {
   const { backend, files, log, root } = context;
@@ -35,7 +33,7 @@ export async function prepareTextToImage(config: TextToImageConfig, context: Run
   const cache = await latentCache({
     backend,
     files,
-    config: autoencoder.config.vae,
+    config: autoencoder.config,
     weights: autoencoder.weights,
     count: config.scenes,
     size: config.size,
@@ -47,7 +45,7 @@ export async function prepareTextToImage(config: TextToImageConfig, context: Run
   const cells = Math.sqrt(cache.latents.length / (cache.scenes.length * config.unet.inChannels));
   const sd1: Sd1Config = {
     unet: config.unet,
-    vae: autoencoder.config.vae,
+    vae: autoencoder.config,
     textEncoder: config.textEncoder,
     prediction: config.prediction,
     schedule: sd1Schedule,
@@ -82,21 +80,24 @@ export async function prepareTextToImage(config: TextToImageConfig, context: Run
     },
   );
   if (config.startFrom === undefined) return task;
-  return startingFrom(task, await readTensorFile(path.resolve(root, config.startFrom, publishedWeights)));
+  return startingFrom(task, compactVocabulary(await readStart(root, config.startFrom), vocabulary, config.textEncoder));
 }
 
-export async function readAutoencoder(
-  run: string,
-): Promise<{ config: AutoencoderConfig; weights: Map<string, HostTensor> }> {
-  const text = await nodeRunFiles(run).readText('config.json');
+/** An autoencoder's configuration and weights, from the folder of its run or from a whole model's file. */
+export async function readAutoencoder(from: string): Promise<{ config: VaeConfig; weights: Map<string, HostTensor> }> {
+  if (isModelFile(from)) {
+    const { config, weights } = await readTrainedModel(from);
+    return { config: config.vae, weights: new Map([...weights].filter(([name]) => name.startsWith(`${vaeScope}.`))) };
+  }
+  const text = await nodeRunFiles(from).readText('config.json');
   const config = text === undefined ? undefined : trainingConfigSchema.parse(JSON.parse(text));
   if (config?.task !== 'autoencoder') {
     throw new UserError(
       'training.autoencoder',
-      `${run} holds no autoencoder run; train one first (configs/mini-vae.json)`,
+      `${from} holds no autoencoder run; train one first (configs/mini-vae.json)`,
     );
   }
-  return { config, weights: await readTensorFile(path.join(run, publishedWeights)) };
+  return { config: config.vae, weights: await readTensorFile(path.join(from, publishedWeights)) };
 }
 
 /** Ids of a caption's window; captions repeat, so they are kept. */
@@ -141,6 +142,21 @@ function sceneLatents(
   };
 }
 
+/** Weights whose token table, if it is CLIP's whole one, keeps the rows of `vocabulary` only. */
+function compactVocabulary(
+  weights: Map<string, HostTensor>,
+  vocabulary: Int32Array,
+  { vocabSize, width }: TextToImageConfig['textEncoder'],
+): Map<string, HostTensor> {
+  const table = weights.get(tokenTable)?.data as Float32Array | undefined;
+  if (table?.length !== vocabSize * width) return weights;
+  const rows = new Float32Array(vocabulary.length * width);
+  vocabulary.forEach((id, row) => {
+    rows.set(table.subarray(id * width, (id + 1) * width), row * width);
+  });
+  return new Map(weights).set(tokenTable, f32([vocabulary.length, width], rows));
+}
+
 /** All three components with the full vocabulary. */
 function completeWeights(
   weights: Weights,
@@ -149,9 +165,5 @@ function completeWeights(
   { textEncoder }: Sd1Config,
 ): Map<string, HostTensor> {
   const table = f32([textEncoder.vocabSize, textEncoder.width], widenVocabulary(weights, vocabulary, textEncoder));
-  return new Map([
-    ...cache.vae,
-    ...weights,
-    [`${textEncoderScope}.text_model.embeddings.token_embedding.weight`, table],
-  ]);
+  return new Map([...cache.vae, ...weights, [tokenTable, table]]);
 }
