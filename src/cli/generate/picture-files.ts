@@ -8,7 +8,7 @@ import path from 'node:path';
 import { DarkroomError, UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { diskError, isMissing } from '#studio/files/disk-error';
-import { systemCalls, writeWholeFile } from '#studio/files/whole-file';
+import { type FileSystemCalls, systemCalls, writeWholeFile } from '#studio/files/whole-file';
 import type { ImageFormat } from '#studio/images/codec';
 
 export const formats = ['png', 'jpeg', 'webp'] as const satisfies readonly ImageFormat[];
@@ -115,10 +115,12 @@ export interface FinishedPicture {
 
 export class PictureWriter {
   readonly #target: PictureTarget;
+  readonly #calls: FileSystemCalls;
   #next: number | undefined;
 
-  constructor(target: PictureTarget) {
+  constructor(target: PictureTarget, calls: FileSystemCalls = systemCalls) {
     this.#target = target;
+    this.#calls = calls;
   }
 
   /** Encodes and writes; returns the path. @throws DarkroomError `disk-full`, `disk.*` */
@@ -131,7 +133,7 @@ export class PictureWriter {
       const suffix =
         picture.count > 1 ? `-${String(picture.index + 1).padStart(String(picture.count).length, '0')}` : '';
       const file = path.join(folder, `${stem}${suffix}${extensionOf[format]}`);
-      await writeWholeFile(file, bytes, folder);
+      await writeWholeFile(file, bytes, folder, this.#calls);
       return file;
     }
     return await this.#writeNumbered(bytes, picture.seed);
@@ -144,7 +146,7 @@ export class PictureWriter {
       const number = String(this.#next++).padStart(5, '0');
       const file = path.join(folder, `${number}-${seed}${extensionOf[format]}`);
       try {
-        await writeWholeFile(file, bytes, folder, { ...systemCalls, rename: placeNew });
+        await writeWholeFile(file, bytes, folder, { ...this.#calls, rename: placeNew });
         return file;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

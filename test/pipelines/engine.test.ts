@@ -1,0 +1,332 @@
+/** The picture engine on tiny random models: events, seeds and batches, pictures and masks, every sampler. */
+
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createOrtNodeBackend } from '#backends/ort-node/cpu';
+import { modelOpener } from '#cli/models';
+import type { PixelImage } from '#core/image';
+import { samplers } from '#diffusion/samplers/index';
+import { createPictureEngine } from '#pipelines/engine';
+import { type GenerateEvent, type GenerateInput, generateSchema, type PictureEngine } from '#pipelines/request';
+
+type Of<T extends GenerateEvent['type']> = Extract<GenerateEvent, { type: T }>;
+
+const fixture = (path: string): string => fileURLToPath(new URL(`../goldens/data/models/${path}`, import.meta.url));
+const tiny = fixture('tiny-sd1');
+const folder = mkdtempSync(join(tmpdir(), 'darkroom-engine-'));
+/** A 9-channel model with the other parts of the 4-channel one. */
+const inpainting = join(folder, 'inpainting');
+
+let opened = 0;
+const open = modelOpener([]);
+let engine: PictureEngine;
+
+beforeAll(() => {
+  for (const part of ['text_encoder', 'vae']) cpSync(join(tiny, part), join(inpainting, part), { recursive: true });
+  cpSync(join(fixture('tiny-inpaint'), 'unet'), join(inpainting, 'unet'), { recursive: true });
+  engine = createPictureEngine({
+    backend: createOrtNodeBackend({ device: 'cpu', threads: 1 }),
+    openModel: (request) => {
+      opened++;
+      return open(request);
+    },
+    drawSeed: () => 1234,
+  });
+});
+afterAll(async () => {
+  await engine.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+interface Ask extends GenerateInput {
+  readonly side?: number;
+}
+
+/** Sizes below what faces allow keep the tests quick. */
+function requestOf({ side = 16, init, mask, ...fields }: Ask) {
+  const request = generateSchema.parse({ model: tiny, steps: 3, seed: 5, ...fields });
+  const size = (fields.width ?? fields.height ?? side === 0) ? {} : { width: side, height: side };
+  return { ...size, ...request, ...(init && { init }), ...(mask && { mask }) };
+}
+
+async function eventsOf(ask: Ask, options: Parameters<PictureEngine['generate']>[1] = {}): Promise<GenerateEvent[]> {
+  const events: GenerateEvent[] = [];
+  for await (const event of engine.generate(requestOf(ask), options)) events.push(event);
+  return events;
+}
+
+const only = <T extends GenerateEvent['type']>(events: readonly GenerateEvent[], type: T): Of<T>[] =>
+  events.filter((event): event is Of<T> => event.type === type);
+
+async function pictures(ask: Ask): Promise<Of<'image'>[]> {
+  return only(await eventsOf(ask), 'image');
+}
+
+async function picture(ask: Ask): Promise<PixelImage> {
+  return (await pictures(ask))[0]!.image;
+}
+
+function largestDifference(a: PixelImage, b: PixelImage): number {
+  expect([a.width, a.height]).toEqual([b.width, b.height]);
+  return Math.max(...a.data.map((v, i) => Math.abs(v - b.data[i]!)));
+}
+
+function checkered(side: number, channels: 1 | 3 = 3): PixelImage {
+  const data = Uint8Array.from({ length: side * side * channels }, (_, i) => (i * 53) % 251);
+  return { width: side, height: side, channels, data };
+}
+
+/** White on the left half. */
+function leftMask(side: number): PixelImage {
+  const data = Uint8Array.from({ length: side * side }, (_, i) => (i % side < side / 2 ? 255 : 0));
+  return { width: side, height: side, channels: 1, data };
+}
+
+describe('events', () => {
+  it('tells loading, steps with the time left, and the picture; loads once', async () => {
+    const first = await eventsOf({ prompt: 'a fox' });
+    expect(only(first, 'loading').map(({ part }) => part)).toEqual([
+      'model',
+      'text_encoder',
+      'text_encoder',
+      'unet',
+      'unet',
+      'vae.decoder',
+      'vae.decoder',
+    ]);
+    const steps = only(first, 'step');
+    expect(steps.map(({ step, steps: total, batch, batches }) => [step, total, batch, batches])).toEqual([
+      [1, 3, 0, 1],
+      [2, 3, 0, 1],
+      [3, 3, 0, 1],
+    ]);
+    expect(steps.at(-1)!.eta).toBe(0);
+    const [made] = only(first, 'image');
+    expect(made).toMatchObject({ index: 0, seed: 5, model: { name: 'tiny-sd1', family: 'sd1' } });
+    expect([made!.image.width, made!.image.height, made!.image.channels]).toEqual([16, 16, 3]);
+    const before = opened;
+    const second = await eventsOf({ prompt: 'a fox' });
+    expect(only(second, 'loading')).toEqual([]);
+    expect(opened).toBe(before);
+    expect(only(second, 'image')[0]!.image.data).toEqual(made!.image.data);
+  });
+
+  it('shows previews between steps', async () => {
+    const events = await eventsOf({ batchSize: 2, steps: 5 }, { previewEvery: 2 });
+    const previews = only(events, 'preview');
+    expect(previews.length).toBe(2);
+    for (const { images } of previews) expect(images.map(({ width }) => width)).toEqual([16, 16]);
+  });
+
+  it('stops after the step in which it is cancelled, and works again', async () => {
+    const signal = { aborted: false };
+    const events: GenerateEvent[] = [];
+    for await (const event of engine.generate(requestOf({ steps: 20, batchCount: 3 }), { signal })) {
+      events.push(event);
+      if (only(events, 'image').length === 1 && event.type === 'step' && event.step === 2) signal.aborted = true;
+    }
+    expect(only(events, 'image').length).toBe(1);
+    expect(events.at(-1)).toMatchObject({ type: 'step', batch: 1, step: 2 });
+    expect((await pictures({})).length).toBe(1);
+  });
+
+  it('refuses a second request at the same time', async () => {
+    const running = engine.generate(requestOf({}));
+    await running.next();
+    await expect(engine.generate(requestOf({})).next()).rejects.toThrow('second request');
+    await running.return(undefined);
+    expect((await pictures({})).length).toBe(1);
+  });
+
+  it('finds unknown names before a model is opened', async () => {
+    const before = opened;
+    await expect(eventsOf({ sampler: 'Eulr', model: 'elsewhere' })).rejects.toThrow('Did you mean "Euler"');
+    expect(opened).toBe(before);
+  });
+
+  it('says which size a model takes', async () => {
+    await expect(eventsOf({ width: 64, height: 64, model: tiny, side: 15 })).resolves.toBeDefined();
+    await expect(eventsOf({ side: 15 })).rejects.toThrow('The width must be a multiple of 2 for this model; got 15');
+  });
+
+  it('warns of adapters that it leaves out', async () => {
+    const events = await eventsOf({ prompt: 'a fox <lora:style:0.8>' });
+    expect(only(events, 'warning')[0]!.message).toContain('<lora:style:0.8> is left out');
+    expect(only(events, 'image')[0]!.image.data).toEqual((await picture({ prompt: 'a fox ' })).data);
+  });
+});
+
+describe('seeds', () => {
+  it('gives each picture its own seed, whatever the batches', async () => {
+    const together = await pictures({ batchSize: 3, sampler: 'Euler a' });
+    const apart = await pictures({ batchCount: 3, sampler: 'Euler a' });
+    expect(together.map(({ seed }) => seed)).toEqual([5, 6, 7]);
+    expect(apart.map(({ seed }) => seed)).toEqual([5, 6, 7]);
+    for (const [i, { image }] of together.entries()) expect(largestDifference(image, apart[i]!.image)).toBeLessThan(2);
+    expect(largestDifference(together[0]!.image, together[1]!.image)).toBeGreaterThan(20);
+  });
+
+  it('draws a seed that was left open and says it', async () => {
+    const [made] = await pictures({ seed: -1 });
+    expect(made!.seed).toBe(1234);
+    expect(made!.infotext).toContain('Seed: 1234');
+  });
+
+  it('varies by the variation seed', async () => {
+    const varied = await pictures({ subseed: 9, subseedStrength: 0.4, batchSize: 2 });
+    expect(varied.map(({ seed, subseed }) => [seed, subseed])).toEqual([
+      [5, 9],
+      [5, 10],
+    ]);
+    expect(varied[0]!.infotext).toContain('Variation seed: 9, Variation seed strength: 0.4');
+    expect(largestDifference(varied[0]!.image, await picture({}))).toBeGreaterThan(5);
+  });
+
+  it('knows both noise streams', async () => {
+    expect(largestDifference(await picture({ randomSource: 'gpu' }), await picture({}))).toBeGreaterThan(20);
+  });
+});
+
+describe('prompts', () => {
+  const plain = { prompt: 'a fox', negativePrompt: 'a tree' };
+
+  it.each([
+    ['emphasis', { prompt: 'a (fox:1.6)' }],
+    ['clip skip', { clipSkip: 2 }],
+    ['the negative prompt', { negativePrompt: 'snow' }],
+    ['guidance', { cfgScale: 2 }],
+    ['a second sub-prompt', { prompt: 'a fox AND a house :0.7' }],
+    ['prompt editing', { prompt: '[a fox:a house:2]' }],
+  ])('is changed by %s', async (_, change) => {
+    expect(largestDifference(await picture({ ...plain, ...change }), await picture(plain))).toBeGreaterThan(0);
+  });
+
+  it('reads prompts of several chunks beside a short one', async () => {
+    const long = await picture({ ...plain, prompt: `${'a fox, '.repeat(60)}a house` });
+    expect(largestDifference(long, await picture({ ...plain, prompt: 'a fox, '.repeat(60) }))).toBeGreaterThan(0);
+  });
+
+  it('leaves comments out', async () => {
+    expect((await picture({ ...plain, prompt: 'a fox# red' })).data).toEqual(
+      (await picture({ ...plain, prompt: 'a fox\n' })).data,
+    );
+  });
+
+  it('without guidance does not ask what the negative prompt says', async () => {
+    const unguided = { ...plain, cfgScale: 1 };
+    expect((await picture({ ...unguided, negativePrompt: 'snow' })).data).toEqual((await picture(unguided)).data);
+  });
+
+  it('composes two equal sub-prompts as one of double weight', async () => {
+    const twice = await picture({ prompt: 'a fox AND a fox', cfgScale: 2 });
+    expect(largestDifference(twice, await picture({ prompt: 'a fox', cfgScale: 4 }))).toBeLessThan(2);
+  });
+});
+
+describe('samplers', () => {
+  it.each(samplers.map(({ name }) => name))('%s makes a picture', async (sampler) => {
+    const events = await eventsOf({ sampler, steps: 4, batchSize: 2 });
+    expect(only(events, 'image').length).toBe(2);
+    expect(only(events, 'step').length).toBeGreaterThan(0);
+    const { data } = only(events, 'image')[0]!.image;
+    expect(Math.max(...data) - Math.min(...data)).toBeGreaterThan(10);
+  });
+
+  it('works with a single step', async () => {
+    for (const sampler of ['DPM++ 2M', 'DDIM', 'Euler a', 'UniPC']) {
+      expect((await pictures({ sampler, steps: 1 })).length).toBe(1);
+    }
+  });
+});
+
+describe('picture to picture', () => {
+  const init = checkered(16);
+
+  it('returns the picture itself at strength 0', async () => {
+    expect((await picture({ init, denoisingStrength: 0 })).data).toEqual(init.data);
+  });
+
+  it.each([0.05, 0.2, 0.75, 1])('at strength %d takes as many steps as the web UI', async (denoisingStrength) => {
+    const events = await eventsOf({ init, denoisingStrength, steps: 10, sampler: 'Euler' });
+    expect(only(events, 'step').length).toBe(Math.trunc(Math.min(denoisingStrength, 0.999) * 10) + 1);
+    expect(largestDifference(only(events, 'image')[0]!.image, init)).toBeGreaterThan(0);
+  });
+
+  it('takes the shape of the picture where no size is given', async () => {
+    const wide: PixelImage = { width: 24, height: 12, channels: 3, data: new Uint8Array(24 * 12 * 3) };
+    const { width, height } = await picture({ init: wide, side: 0 });
+    expect([width, height]).toEqual([24, 12]);
+  });
+
+  it('writes the strength into the infotext', async () => {
+    const [made] = await pictures({ init, denoisingStrength: 0.6 });
+    expect(made!.infotext).toContain('Denoising strength: 0.6');
+  });
+});
+
+describe('inpainting', () => {
+  const init = checkered(32);
+  const mask = leftMask(32);
+  const ask = { init, mask, side: 32, maskBlur: 0, denoisingStrength: 0.9, steps: 4 };
+  const column = (i: number): number => Math.floor(i / 3) % 32;
+
+  /** Largest change of a byte left and right of the middle. */
+  function changes({ data }: PixelImage): { painted: number; kept: number } {
+    const difference = data.map((v, i) => Math.abs(v - init.data[i]!));
+    return {
+      painted: Math.max(...difference.filter((_, i) => column(i) < 16)),
+      kept: Math.max(...difference.filter((_, i) => column(i) >= 16)),
+    };
+  }
+
+  it.each(['Euler', 'Euler a', 'DPM++ 2M', 'DPM++ SDE', 'DDIM', 'UniPC', 'LCM', 'Restart'])(
+    'keeps what is not masked, with %s',
+    async (sampler) => {
+      const { painted, kept } = changes(await picture({ ...ask, sampler }));
+      expect(kept).toBe(0);
+      expect(painted).toBeGreaterThan(20);
+    },
+  );
+
+  it('starts from each masked content', async () => {
+    const made = new Map<string, string>();
+    for (const maskedContent of ['original', 'noise', 'fill', 'nothing'] as const) {
+      const [{ image, infotext }] = (await pictures({ ...ask, maskedContent })) as [Of<'image'>];
+      expect(changes(image).kept).toBe(0);
+      made.set(image.data.join(), infotext);
+    }
+    expect(made.size).toBe(4);
+    expect([...made.values()][1]).toContain('Masked content: latent noise, Mask blur: 0');
+  });
+
+  it('repaints the other side when inverted', async () => {
+    const { painted, kept } = changes(await picture({ ...ask, maskInvert: true }));
+    expect(painted).toBe(0);
+    expect(kept).toBeGreaterThan(20);
+  });
+
+  it('changes nothing where nothing is masked', async () => {
+    const black: PixelImage = { ...mask, data: new Uint8Array(32 * 32) };
+    expect(changes(await picture({ ...ask, mask: black }))).toEqual({ painted: 0, kept: 0 });
+  });
+
+  it('mixes along a blurred edge', async () => {
+    const { data } = await picture({ ...ask, maskBlur: 2 });
+    const far = init.data.filter((_, i) => column(i) > 24);
+    expect(data.filter((_, i) => column(i) > 24)).toEqual(far);
+  });
+
+  it('needs a picture', async () => {
+    await expect(eventsOf({ mask })).rejects.toThrow('A mask needs a picture');
+  });
+
+  it('works on a network that takes the mask, also from words alone', async () => {
+    expect((await pictures({ model: inpainting })).length).toBe(1);
+    const { painted, kept } = changes(await picture({ ...ask, model: inpainting, sampler: 'DDIM' }));
+    expect(kept).toBe(0);
+    expect(painted).toBeGreaterThan(20);
+  });
+});
