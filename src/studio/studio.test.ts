@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -267,5 +276,46 @@ describe('studio', () => {
     abort.abort(new Error('gone'));
     await expect(waiting).rejects.toThrow('gone');
     await expect(studio.wait('nope')).rejects.toMatchObject({ code: 'job.unknown' });
+  });
+
+  it('runs the models of its library, by name, and no other files', async () => {
+    const models = join(root, 'models');
+    mkdirSync(join(models, 'checkpoints'), { recursive: true });
+    writeFileSync(join(models, 'checkpoints', 'tiny.ckpt'), 'not really a model');
+    const studio = await start({}, { modelRoots: [models], hashInBackground: false });
+    const job = await submit(studio, 'a', { model: 'TINY', vae: 'Automatic' });
+    expect(job.request).toMatchObject({ model: 'tiny' });
+    expect(job.request.vae).toBeUndefined();
+    expect((await studio.wait(job.id)).state).toBe('done');
+    expect(studio.gallery.search().images[0]!.infotext).toContain(join(models, 'checkpoints', 'tiny.ckpt'));
+    for (const model of ['/etc/passwd', '../../tiny.ckpt', 'tinny-no']) {
+      await expect(submit(studio, 'a', { model })).rejects.toMatchObject({
+        code: 'model.unknown',
+        message: expect.stringContaining('tiny'),
+      });
+    }
+    studio.settings.update({ defaultModel: 'tiny' });
+    const waiting = await submit(studio, 'b');
+    expect(waiting.request.model).toBe('tiny');
+    await studio.wait(waiting.id);
+  });
+
+  it('says so when a model has gone before its job began', async () => {
+    const models = join(root, 'models');
+    mkdirSync(models);
+    writeFileSync(join(models, 'tiny.ckpt'), 'x');
+    const studio = await start({}, { modelRoots: [models], hashInBackground: false });
+    await studio.library.refresh();
+    const [{ kind }] = studio.library.list() as [{ kind: string }];
+    expect(kind).toBe('unknown');
+    mkdirSync(join(models, 'checkpoints'));
+    renameSync(join(models, 'tiny.ckpt'), join(models, 'checkpoints', 'tiny.ckpt'));
+    await studio.library.refresh();
+    await studio.queue.pause();
+    const job = await submit(studio, 'a', { model: 'tiny' });
+    rmSync(join(models, 'checkpoints', 'tiny.ckpt'));
+    await studio.library.refresh();
+    await studio.queue.resume();
+    expect((await studio.wait(job.id)).error?.code).toBe('model.unknown');
   });
 });

@@ -3,11 +3,11 @@
  * server or a command needs. Opening it recovers from whatever ended the last one.
  */
 
-import { randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '#core/errors';
-import { type GenerateInput, generateSchema } from '#pipelines/request';
+import type { GenerateInput } from '#pipelines/request';
 import { EngineHost, type EngineStatus } from './engine-host/host.ts';
 import { type BusEvent, EventBus, type ResetEvents } from './events/bus.ts';
 import type { FileSystemCalls } from './files/whole-file.ts';
@@ -16,7 +16,12 @@ import { Gallery } from './gallery/gallery.ts';
 import type { GalleryEvents, RebuildReport } from './gallery/image.ts';
 import { localUser } from './gallery/picture-path.ts';
 import { adoptPictures, mendTrash, rebuildGallery } from './gallery/rebuild.ts';
-import { endStates, type Job, type JobFilter, type NewJob, type QueueEvents, type StoredRequest } from './queue/job.ts';
+import { Library } from './library/library.ts';
+import type { LibraryEvents } from './library/model.ts';
+import type { PullEvents } from './pull/pull.ts';
+import { Pulls } from './pull/pulls.ts';
+import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
+import { endStates, type Job, type JobFilter, type NewJob, type QueueEvents } from './queue/job.ts';
 import { SqliteJobQueue } from './queue/sqlite-queue.ts';
 import { Settings, type SettingsEvents, type SettingsValues } from './settings/settings.ts';
 import { type Database, openDatabase } from './store/database.ts';
@@ -25,6 +30,7 @@ import { type FolderLock, lockFolder } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
 import { migrations } from './store/migrations.ts';
 import { Users } from './users/users.ts';
+import { checkRequest } from './work/check-request.ts';
 import { InputFiles } from './work/inputs.ts';
 import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
 import { Worker } from './work/worker.ts';
@@ -33,6 +39,8 @@ export type StudioEvents = QueueEvents &
   GalleryEvents &
   SettingsEvents &
   ProgressEvents &
+  LibraryEvents &
+  PullEvents &
   ResetEvents & { engine: EngineStatus };
 
 export type StudioEvent = BusEvent<StudioEvents>;
@@ -55,7 +63,14 @@ export interface StudioOptions {
   readonly engineModule: string;
   /** One engine process each; default one called `cpu`. */
   readonly devices?: readonly StudioDevice[];
+  /** Model folders, in A1111's or ComfyUI's layout or plain; the first one is where new models go. */
   readonly modelRoots: readonly string[];
+  /** The model that ships with Darkroom, wherever it lies. */
+  readonly embeddedModel?: string;
+  /** Hubs, tokens and cache for downloads; default from the environment. */
+  readonly pulls?: PullServices;
+  /** Default true. */
+  readonly hashInBackground?: boolean;
   readonly log?: Log;
   /** How picture files are written; tests let it fail. */
   readonly calls?: FileSystemCalls;
@@ -97,6 +112,8 @@ export class Studio {
   readonly boards: Boards;
   readonly settings: Settings;
   readonly users: Users;
+  readonly library: Library;
+  readonly pulls: Pulls;
   readonly progress: ProgressBoard;
   readonly events: EventBus<StudioEvents>;
   readonly #db: Database;
@@ -107,6 +124,8 @@ export class Studio {
   readonly #workers: readonly Worker[];
   readonly #log: Log;
   #trashTimer: NodeJS.Timeout | undefined;
+  /** Resolves when the model folders have been looked at for the first time. */
+  #listed: Promise<void> = Promise.resolve();
 
   constructor(db: Database, options: StudioOptions, locks: readonly FolderLock[]) {
     this.#db = db;
@@ -130,6 +149,21 @@ export class Studio {
     this.settings = new Settings(db, emit);
     this.users = new Users(db);
     this.progress = new ProgressBoard(emit);
+    this.library = new Library({
+      db,
+      emit,
+      roots: options.modelRoots,
+      ...(options.embeddedModel === undefined ? {} : { embeddedModel: options.embeddedModel }),
+      hashInBackground: options.hashInBackground ?? true,
+    });
+    this.pulls = new Pulls({
+      db,
+      emit,
+      roots: options.modelRoots,
+      services: options.pulls ?? servicesFromEnvironment(process.env, homedir()),
+      describe: (path) => this.library.describe(path),
+      onInstalled: () => this.#lookAtModels(),
+    });
     this.#inputs = new InputFiles(join(options.dataDir, 'inputs'));
     this.#hosts = (options.devices ?? [{ name: 'cpu' }]).map((device) => this.#makeHost(device));
     this.#workers = this.#hosts.map((host) => this.#makeWorker(host));
@@ -144,6 +178,10 @@ export class Studio {
     for (const job of jobs) await adoptPictures(this.#db, this.#options.outputsDir, job);
     this.queue.recover((id) => this.gallery.delivered(id).size);
     await this.#inputs.sweep((id) => this.#db.get('SELECT 1 FROM jobs WHERE id = ?', [id]) !== undefined);
+    this.#listed = this.library.start().catch((error: unknown) => {
+      this.#log('error', 'The model folders could not be read.', { error: String(error) });
+    });
+    this.pulls.start();
     for (const worker of this.#workers) worker.start();
     this.#trashTimer = setInterval(() => void this.emptyOldTrash(), 3_600_000);
     this.#trashTimer.unref();
@@ -152,7 +190,7 @@ export class Studio {
   /**
    * Queues requests, together as one batch when there are several. Seeds of -1 are drawn here, so that a job that is
    * interrupted goes on with the same ones.
-   * @throws UserError `request.invalid`, `queue.full`; nothing is queued then
+   * @throws UserError `request.invalid`, `model.unknown`, `queue.full`; nothing is queued then
    */
   async submit(inputs: SubmitInput | readonly SubmitInput[]): Promise<readonly Job[]> {
     const list = Array.isArray(inputs) ? (inputs as readonly SubmitInput[]) : [inputs as SubmitInput];
@@ -162,7 +200,14 @@ export class Studio {
       throw new UserError('queue.full', `At most ${maxWaitingJobs} jobs may wait; try again when some are done.`);
     }
     const batch = list.length > 1 ? { batch: newId() } : {};
-    const checked = list.map((input) => ({ input, id: newId(), request: this.#check(input.request) }));
+    await this.#listed;
+    const { library } = this;
+    const { defaultModel } = this.settings.get();
+    const checked = list.map((input) => ({
+      input,
+      id: newId(),
+      request: checkRequest(input.request, library, defaultModel),
+    }));
     const jobs: NewJob[] = [];
     for (const { input, id, request } of checked) {
       jobs.push({
@@ -273,6 +318,8 @@ export class Studio {
     await stopped;
     clearTimeout(force);
     await this.#disposeHosts();
+    await this.pulls.close();
+    await this.library.close();
     this.#db.close();
     for (const lock of this.#locks) lock.release();
   }
@@ -281,24 +328,10 @@ export class Studio {
     await Promise.all(this.#hosts.map((host) => host.dispose()));
   }
 
-  #check(input: GenerateInput): StoredRequest {
-    const { init, mask, ...fields } = input;
-    if (mask && !init) {
-      throw new UserError('request.invalid', 'mask: a mask needs a picture (init) that it is the mask of.');
-    }
-    const result = generateSchema.safeParse(fields);
-    if (!result.success) {
-      const issue = result.error.issues[0]!;
-      throw new UserError('request.invalid', `${issue.path.join('.') || 'request'}: ${issue.message}.`);
-    }
-    const request = result.data;
-    const model = request.model ?? (this.settings.get().defaultModel || undefined);
-    return {
-      ...request,
-      ...(model === undefined ? {} : { model }),
-      seed: request.seed < 0 ? drawSeed() : request.seed,
-      subseed: request.subseed < 0 ? drawSeed() : request.subseed,
-    };
+  #lookAtModels(): void {
+    this.library.refresh().catch((error: unknown) => {
+      this.#log('error', 'The model folders could not be read.', { error: String(error) });
+    });
   }
 
   #makeHost(device: StudioDevice): EngineHost {
@@ -313,8 +346,8 @@ export class Studio {
   }
 
   #makeWorker(host: EngineHost): Worker {
-    const { queue, gallery, settings, progress } = this;
-    return new Worker({ queue, gallery, settings, progress, host, inputs: this.#inputs, log: this.#log });
+    const { queue, gallery, settings, progress, library } = this;
+    return new Worker({ queue, gallery, settings, progress, library, host, inputs: this.#inputs, log: this.#log });
   }
 
   #applyLimits(values: SettingsValues): void {
@@ -332,11 +365,6 @@ function hasEnded(job: Job): boolean {
 
 function unknownJob(id: string): UserError {
   return new UserError('job.unknown', `There is no job ${id}.`);
-}
-
-/** 32 bits, as A1111 draws. */
-function drawSeed(): number {
-  return randomInt(2 ** 32);
 }
 
 /** Counts the starts, so that event ids grow over restarts. */

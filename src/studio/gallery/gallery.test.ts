@@ -340,6 +340,7 @@ describe('infotext', () => {
       prompt: 'a\nb',
       negativePrompt: 'c\nd',
       sampler: 'x, "y": z',
+      scheduler: 'Automatic',
       steps: 20,
       cfgScale: 7.5,
       seed: 12,

@@ -37,8 +37,8 @@ beforeEach(() => {
   migrate(db, migrations);
   bus = new EventBus();
 });
-afterEach(() => {
-  for (const library of open.splice(0)) library.close();
+afterEach(async () => {
+  for (const library of open.splice(0)) await library.close();
   rmSync(root, { recursive: true, force: true });
 });
 
@@ -211,7 +211,7 @@ describe('library', () => {
     await first.whenHashed();
     const before = first.list()[0]!;
     first.setCard(before.id, { notes: 'mine' });
-    first.close();
+    await first.close();
     const second = makeLibrary({ hashInBackground: false });
     await second.start();
     expect(second.list()).toEqual([{ ...before, card: { notes: 'mine' } }]);

@@ -76,6 +76,7 @@ export class Library {
 
   /** Looks at the folders now. Several calls at once share one look. */
   async refresh(): Promise<void> {
+    if (this.#closed) return;
     if (this.#refreshing) {
       this.#again = true;
       return await this.#refreshing;
@@ -156,6 +157,17 @@ export class Library {
     return await readMetadata(this.get(id).path);
   }
 
+  /** What a file or diffusers folder is, wherever it lies; read in a process of its own. Never throws for a bad file. */
+  async describe(path: string): Promise<ModelDescription> {
+    try {
+      return await this.#describing.describe(path);
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      const nothing = { parts: [], parameters: 0, metadata: {}, trainedTags: [], hasThumbnail: false };
+      return { kind: 'unknown', title: 'a file that cannot be read', ...nothing, problem };
+    }
+  }
+
   /** The hashes of one model, computed now if they are not known. */
   async hash(id: string): Promise<LibraryModel> {
     const model = this.get(id);
@@ -168,11 +180,14 @@ export class Library {
     await this.#hashLoop;
   }
 
-  close(): void {
+  /** What is being read is given up; nothing is written afterwards. */
+  async close(): Promise<void> {
     this.#closed = true;
     this.#watch?.close();
     this.#describing.dispose();
     this.#hashing.dispose();
+    await this.#refreshing?.catch(() => {});
+    await this.#hashLoop;
   }
 
   async #lookUntilQuiet(): Promise<void> {
@@ -180,11 +195,12 @@ export class Library {
       this.#again = false;
       await this.#look();
     } while (this.#again && !this.#closed);
-    if (this.#options.hashInBackground !== false) this.#hashLoop ??= this.#hashAll();
+    if (this.#options.hashInBackground !== false && !this.#closed) this.#hashLoop ??= this.#hashAll();
   }
 
   async #look(): Promise<void> {
     const found = await this.#findAll();
+    if (this.#closed) return;
     const known = new Map(this.#db.all<ModelRow>('SELECT * FROM models').map((row) => [row.path, row]));
     const seen = new Set(found.map((model) => model.path));
     const gone = this.#forget([...known.values()].filter((row) => !seen.has(row.path)));
@@ -196,7 +212,8 @@ export class Library {
       const fresh = !row || row.bytes !== model.bytes || row.modified_at !== model.modifiedAt;
       if (fresh)
         this.#options.emit('library.scanning', { done, total: found.length, finished: false }, { keep: false });
-      const description = fresh ? await this.#describe(model.path) : (JSON.parse(row.description) as ModelDescription);
+      const description = fresh ? await this.describe(model.path) : (JSON.parse(row.description) as ModelDescription);
+      if (this.#closed) return;
       if (fresh) this.#note(model, description, row?.id);
       else if (this.#isMissing(row)) this.#db.run('UPDATE models SET missing_at = NULL WHERE id = ?', [row.id]);
       const side = { card: await readCard(model.path, description), preview: await findPreview(model.path) };
@@ -225,16 +242,6 @@ export class Library {
       return [{ path: embeddedModel, root, kind: 'checkpoint', name, bytes: size, modifiedAt }, ...found];
     } catch {
       return found;
-    }
-  }
-
-  async #describe(path: string): Promise<ModelDescription> {
-    try {
-      return await this.#describing.describe(path);
-    } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
-      const nothing = { parts: [], parameters: 0, metadata: {}, trainedTags: [], hasThumbnail: false };
-      return { kind: 'unknown', title: 'a file that cannot be read', ...nothing, problem };
     }
   }
 

@@ -8,8 +8,10 @@ import type { GenerateEvent, GenerateRequest } from '#pipelines/request';
 import type { EngineHost } from '../engine-host/host.ts';
 import type { Gallery } from '../gallery/gallery.ts';
 import { encodePreview } from '../images/codec.ts';
+import type { Library } from '../library/library.ts';
 import type { Job, JobOutcome, JobQueue } from '../queue/job.ts';
 import type { Settings } from '../settings/settings.ts';
+import { checkpointKinds, vaeKinds } from './check-request.ts';
 import type { InputFiles } from './inputs.ts';
 import type { ProgressBoard } from './progress.ts';
 import { type Remainder, remainderOf } from './resume.ts';
@@ -19,6 +21,7 @@ export interface WorkerParts {
   readonly gallery: Gallery;
   readonly host: EngineHost;
   readonly inputs: InputFiles;
+  readonly library: Library;
   readonly settings: Settings;
   readonly progress: ProgressBoard;
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
@@ -122,11 +125,21 @@ export class Worker {
   async #generate(job: Job, signal: AbortSignal): Promise<void> {
     const { gallery, host, inputs, settings } = this.#parts;
     const remainder = remainderOf(job.request, gallery.delivered(job.id));
-    const request: GenerateRequest = { ...remainder.request, ...(await inputs.read(job.inputs)) };
+    const files = this.#modelFiles(job);
+    const request: GenerateRequest = { ...remainder.request, ...files, ...(await inputs.read(job.inputs)) };
     const previewEvery = settings.get().previewEvery;
     for await (const event of host.generate(request, { signal, previewEvery })) {
       await this.#onEvent(job, remainder, event);
     }
+  }
+
+  /** The engine opens files, not names; a model that has gone meanwhile is said so here. */
+  #modelFiles({ request }: Job): { model?: string; vae?: string } {
+    const { library } = this.#parts;
+    return {
+      ...(request.model === undefined ? {} : { model: library.find(request.model, checkpointKinds).path }),
+      ...(request.vae === undefined ? {} : { vae: library.find(request.vae, vaeKinds).path }),
+    };
   }
 
   async #onEvent(job: Job, remainder: Remainder, event: GenerateEvent): Promise<void> {
