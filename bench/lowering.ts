@@ -130,6 +130,13 @@ function inputGradient(stride: 1 | 2, n: number, c: number, side: number): Group
         output_padding: attrs.outputPadding,
       }),
   };
+  const sliced: Form = {
+    name: 'Conv, kernel reversed by Slice',
+    emit: (m, { g, w }) => {
+      const kernel = m.flip(m.node('Transpose', [w!], { perm: [1, 0, 2, 3] }), [2, 3]);
+      return m.node('Conv', [g!, kernel], { pads: [1, 1, 1, 1] });
+    },
+  };
   const zeroInserted: Form = {
     name: 'zeros inserted, Conv',
     emit: (m, { g, w }) => {
@@ -145,7 +152,7 @@ function inputGradient(stride: 1 | 2, n: number, c: number, side: number): Group
     name: `input gradient of a 3x3 convolution, stride ${stride}, [${n}, ${c}, ${side}, ${side}]`,
     inputs: { g: noise(n, c, side, side), w: noise(c, c, 3, 3) },
     chosen: ({ g, w }) => make('convTranspose2d', [g!, w!], attrs),
-    others: stride === 1 ? [transposed] : [zeroInserted],
+    others: stride === 1 ? [transposed, sliced] : [zeroInserted],
   };
 }
 
@@ -161,6 +168,44 @@ function groupNormalisation(): Group {
         name: 'GroupNormalization',
         emit: (m, { x, w, bias }) =>
           m.node('GroupNormalization', [x!, w!, bias!], { num_groups: 32, epsilon: float(1e-5) }),
+      },
+    ],
+  };
+}
+
+function rmsNormalisation(): Group {
+  return {
+    name: 'RMS normalisation, [2, 4096, 320]',
+    inputs: { x: noise(N, 4096, 320), w: noise(320) },
+    constants: ['w'],
+    chosen: ({ x, w }) => b.rmsNorm(x!, w!),
+    others: [
+      {
+        name: 'Mul, ReduceMean, Sqrt, Div, Mul',
+        emit: (m, { x, w }) => {
+          const squares = m.node('ReduceMean', [m.node('Mul', [x!, x!]), m.ints([-1])], { keepdims: 1 });
+          const root = m.node('Sqrt', [m.node('Add', [squares, m.filled('f32', 1e-6)])]);
+          return m.node('Mul', [m.node('Div', [x!, root]), w!]);
+        },
+      },
+    ],
+  };
+}
+
+function pooledGradient(): Group {
+  const pooled = { kernel: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] } as const;
+  return {
+    name: 'gradient of average pooling by 2, [16, 64, 32, 32]',
+    inputs: { g: noise(16, 64, 16, 16) },
+    chosen: ({ g }) => make('avgPool2dGrad', [g!], { ...pooled, size: [32, 32] }),
+    others: [
+      {
+        name: 'ConvTranspose, plane by plane',
+        emit: (m, { g }) => {
+          const kernel = m.filled('f32', 0.25, [1, 1, 2, 2]);
+          const planes = m.node('ConvTranspose', [m.reshape(g!, [1024, 1, 16, 16]), kernel], { strides: [2, 2] });
+          return m.reshape(planes, [16, 64, 32, 32]);
+        },
       },
     ],
   };
@@ -230,6 +275,13 @@ function tableGradient(): Group {
           return m.node('Gemm', [hot, g!], { transA: 1 });
         },
       },
+      {
+        name: 'ScatterND (races)',
+        emit: (m, { ids: index, g }) => {
+          const zeros = m.node('ConstantOfShape', [m.ints([rows, width])]);
+          return m.node('ScatterND', [zeros, m.reshape(index!, [count, 1]), g!], { reduction: 'add' });
+        },
+      },
     ],
   };
 }
@@ -239,7 +291,9 @@ const groups: readonly Group[] = [
   linear(4096, 320, 320, []),
   linear(256, 1280, 1280, ['w', 'bias']),
   groupNormalisation(),
+  rmsNormalisation(),
   upsampling(),
+  pooledGradient(),
   attention(1024),
   attention(4096),
   winograd(2, 320, 320, 64),
@@ -248,6 +302,7 @@ const groups: readonly Group[] = [
   winograd(2, 960, 320, 64),
   winograd(16, 192, 192, 16),
   inputGradient(1, 16, 96, 32),
+  inputGradient(1, 8, 256, 8),
   inputGradient(2, 16, 96, 16),
   weightGradient(16, 96, 96, 32),
   weightGradient(16, 192, 192, 16),
