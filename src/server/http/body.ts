@@ -1,0 +1,67 @@
+/** Request bodies, read up to a limit: JSON, and multipart forms with files. */
+
+import { UserError } from '#core/errors';
+import type { MultipartBody } from './route.ts';
+
+/** Without pictures inside. */
+export const defaultMaxBody = 2 ** 20;
+/** With pictures, base64 or multipart. */
+export const pictureMaxBody = 128 * 2 ** 20;
+
+/** @throws UserError `body.too-large`, `body.aborted` */
+export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const tooLarge = () => new UserError('body.too-large', `The body may have at most ${maxBytes} bytes.`);
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge();
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const reader = request.body.getReader();
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      const chunk = next.value as Uint8Array;
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    await reader.cancel().catch(() => {});
+    if (error instanceof UserError) throw error;
+    throw new UserError('body.aborted', 'The body broke off before its end.', { cause: error });
+  }
+  return Buffer.concat(chunks, bytes);
+}
+
+/** The value, or undefined for an empty body. @throws UserError `body.json` and those of `readBytes` */
+export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
+  return parseJson(await readBytes(request, maxBytes));
+}
+
+export function parseJson(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) return undefined;
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch (cause) {
+    const reason = cause instanceof SyntaxError ? cause.message : 'it is no UTF-8 text';
+    throw new UserError('body.json', `The body is no JSON: ${reason}`, { cause });
+  }
+}
+
+export function isMultipart(request: Request): boolean {
+  return /^multipart\/form-data\b/i.test(request.headers.get('content-type') ?? '');
+}
+
+/** @throws UserError `body.multipart` and those of `readBytes` */
+export async function readMultipart(request: Request, maxBytes: number): Promise<MultipartBody> {
+  const bytes = await readBytes(request, maxBytes);
+  const headers = { 'content-type': request.headers.get('content-type') ?? '' };
+  const form = await new Response(bytes as Uint8Array<ArrayBuffer>, { headers }).formData().catch((cause: unknown) => {
+    throw new UserError('body.multipart', 'The body is no well-formed multipart form.', { cause });
+  });
+  const fields = new Map<string, string[]>();
+  const files = new Map<string, Uint8Array[]>();
+  for (const [name, value] of form.entries()) {
+    if (typeof value === 'string') fields.set(name, [...(fields.get(name) ?? []), value]);
+    else files.set(name, [...(files.get(name) ?? []), new Uint8Array(await value.arrayBuffer())]);
+  }
+  return { fields, files };
+}

@@ -1,0 +1,111 @@
+/** Errors as answers: the status for each kind, and the shape each family of clients expects. */
+
+import { DarkroomError, UserError } from '#core/errors';
+import { FieldError } from './check.ts';
+
+export interface Failure {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly field?: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Codes whose status is not that of their kind (UserError 400, others 500). */
+const statuses: Readonly<Record<string, number>> = {
+  'auth.required': 401,
+  'auth.forbidden': 403,
+  'auth.too-many-tries': 429,
+  'host.refused': 421,
+  'origin.refused': 403,
+  'route.unknown': 404,
+  'route.method': 405,
+  'image.gone': 410,
+  'job.input-gone': 410,
+  'sampler.unknown': 400,
+  'scheduler.unknown': 400,
+  'job.state': 409,
+  'pull.state': 409,
+  'user.exists': 409,
+  'user.last-admin': 409,
+  'body.too-large': 413,
+  'image.too-large': 413,
+  'net.too-large': 413,
+  'queue.full': 429,
+  'rate.limited': 429,
+  'feature.missing': 501,
+  'server.closing': 503,
+  'store.busy': 503,
+  'disk-full': 507,
+  'store.disk-full': 507,
+};
+
+/** An error that says what its answer's headers are. */
+export class AnswerError extends UserError {
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: string, message: string, headers: Readonly<Record<string, string>>) {
+    super(code, message);
+    this.headers = headers;
+  }
+}
+
+/** What part of the engine a request needs that is not there yet. */
+export class MissingFeatureError extends UserError {
+  constructor(what: string) {
+    super('feature.missing', `${what} is not part of this version of Darkroom yet; leave it out of the request.`);
+  }
+}
+
+export function failureOf(error: unknown): Failure {
+  if (!(error instanceof DarkroomError)) {
+    // Other libraries' messages may hold paths; they go to the log only.
+    return {
+      status: 500,
+      code: 'internal',
+      message: 'Something went wrong inside Darkroom; its log says what.',
+      headers: {},
+    };
+  }
+  const { code, message } = error;
+  const unknown = code.endsWith('.unknown') ? 404 : undefined;
+  const status = statuses[code] ?? unknown ?? (error instanceof UserError ? 400 : 500);
+  return {
+    status,
+    code,
+    message,
+    ...(error instanceof FieldError && error.field !== '' ? { field: error.field } : {}),
+    headers: error instanceof AnswerError ? error.headers : code === 'queue.full' ? { 'retry-after': '5' } : {},
+  };
+}
+
+/** A way of writing failures, for the paths that begin with its prefix. */
+export interface Dialect {
+  readonly prefix: string;
+  write(
+    failure: Failure,
+    requestId: string,
+  ): { readonly body: unknown; readonly status?: number; readonly headers?: Readonly<Record<string, string>> };
+}
+
+export const nativeDialect: Dialect = {
+  prefix: '/',
+  write: ({ code, message, field }, requestId) => ({
+    body: { error: { code, message, ...(field === undefined ? {} : { field }), requestId } },
+  }),
+};
+
+/** The answer to a request that failed, in the words of the first dialect whose prefix fits. */
+export function failureResponse(
+  failure: Failure,
+  dialects: readonly Dialect[],
+  path: string,
+  requestId: string,
+): Response {
+  const dialect = dialects.find(({ prefix }) => path.startsWith(prefix)) ?? nativeDialect;
+  const { body, status, headers } = dialect.write(failure, requestId);
+  return new Response(JSON.stringify(body), {
+    status: status ?? failure.status,
+    headers: { ...failure.headers, ...headers, 'content-type': 'application/json' },
+  });
+}

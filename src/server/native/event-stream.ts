@@ -1,0 +1,119 @@
+/**
+ * Studio events as server-sent events (WHATWG HTML 9.2). Each has its id, so that a browser which lost the connection
+ * says where it was (Last-Event-ID) and gets what it missed.
+ *
+ * A client that reads too slowly is let go rather than buffered for without bound: it comes back and resumes.
+ */
+
+import type { Studio, StudioEvent } from '#studio/studio';
+import { type Caller, maySee } from '../http/call.ts';
+import { imageOut } from './image-schemas.ts';
+import { jobOut } from './job-schemas.ts';
+
+export interface EventStreamOptions {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+  /** Deliver what came after this event first. */
+  readonly after?: number;
+  /** Only these types; all when left out. */
+  readonly types?: readonly string[];
+  /** Only events of this job. */
+  readonly job?: string;
+  readonly onOpen?: () => void;
+  readonly onClose?: () => void;
+}
+
+const heartbeatMs = 15_000;
+const maxBufferedBytes = 4 * 2 ** 20;
+const encoder = new TextEncoder();
+
+export function eventStream(studio: Pick<Studio, 'events'>, options: EventStreamOptions): Response {
+  let close = () => {};
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        close = listen(studio, options, controller);
+      },
+      cancel: () => close(),
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: maxBufferedBytes }),
+  );
+  return new Response(body, {
+    headers: {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      // Otherwise nginx holds events back.
+      'x-accel-buffering': 'no',
+    },
+  });
+}
+
+function listen(
+  studio: Pick<Studio, 'events'>,
+  { caller, signal, after, types, job, onOpen, onClose }: EventStreamOptions,
+  controller: ReadableStreamDefaultController<Uint8Array>,
+): () => void {
+  let open = true;
+  let off = () => {};
+  const close = () => {
+    if (!open) return;
+    open = false;
+    off();
+    clearInterval(heartbeat);
+    signal.removeEventListener('abort', close);
+    onClose?.();
+    try {
+      controller.close();
+    } catch {
+      // The reader had ended it already.
+    }
+  };
+  const send = (bytes: Uint8Array) => {
+    if (!open) return;
+    controller.enqueue(bytes);
+    if ((controller.desiredSize ?? 0) < 0) close();
+  };
+  const heartbeat = setInterval(() => send(encoder.encode(':\n\n')), heartbeatMs);
+  heartbeat.unref();
+  onOpen?.();
+  signal.addEventListener('abort', close);
+  send(encoder.encode('retry: 1000\n\n'));
+  off = studio.events.subscribe((event) => {
+    if (!maySee(caller, event.user)) return;
+    if (types && event.type !== 'reset' && !types.includes(event.type)) return;
+    if (job !== undefined && jobIdOf(event) !== job) return;
+    send(frameOf(event));
+  }, after);
+  if (!open) off();
+  return close;
+}
+
+/** Written once however many clients listen. */
+const frames = new WeakMap<StudioEvent, Uint8Array>();
+
+function frameOf(event: StudioEvent): Uint8Array {
+  const known = frames.get(event);
+  if (known) return known;
+  const data = JSON.stringify({ at: event.at, data: eventData(event) });
+  const frame = encoder.encode(`id: ${event.id}\nevent: ${event.type}\ndata: ${data}\n\n`);
+  frames.set(event, frame);
+  return frame;
+}
+
+function eventData(event: StudioEvent): unknown {
+  switch (event.type) {
+    case 'job.added':
+    case 'job.changed':
+      return jobOut(event.data);
+    case 'image.added':
+    case 'image.changed':
+      return imageOut(event.data);
+    default:
+      return event.data;
+  }
+}
+
+function jobIdOf(event: StudioEvent): string | undefined {
+  const data = event.data as { readonly id?: string; readonly job?: string };
+  return event.type.startsWith('image.') ? data.job : event.type.startsWith('job.') ? data.id : undefined;
+}

@@ -1,0 +1,163 @@
+/** `/api/v1` besides jobs and pictures: events, models, families and what can be chosen, settings, engines, accounts. */
+
+import { z } from 'zod';
+import { samplers } from '#diffusion/samplers/index';
+import { schedulers } from '#diffusion/schedules';
+import { families } from '#models/families';
+import { generateSchema, maxSide } from '#pipelines/request';
+import { settingsSchema } from '#studio/settings/settings';
+import type { Studio } from '#studio/studio';
+import { requireRole } from '../http/call.ts';
+import { type Route, route } from '../http/route.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { eventStream } from './event-stream.ts';
+import { progressSchema } from './job-schemas.ts';
+
+export interface StudioRouteParts {
+  readonly studio: Studio;
+  readonly metrics: Metrics;
+  readonly version: string;
+}
+
+export function studioRoutes({ studio, metrics, version }: StudioRouteParts): Route[] {
+  return [
+    route({
+      method: 'get',
+      path: '/events',
+      operation: 'events',
+      tag: 'Events',
+      role: 'viewer',
+      summary: 'What happens, as server-sent events; resumes by Last-Event-ID.',
+      query: z.object({
+        after: z.int().min(0).optional().describe('Resume after this event, as Last-Event-ID does.'),
+        type: z.array(z.string().max(50)).max(50).optional().describe('Only these types; may be repeated.'),
+        job: z.string().max(64).optional().describe('Only this job’s.'),
+      }),
+      answer: { description: 'A stream of events.', type: 'text/event-stream' },
+      handle({ query }, call) {
+        const header = call.request.headers.get('last-event-id');
+        const after = header !== null && /^\d{1,15}$/.test(header) ? Number(header) : query.after;
+        return eventStream(studio, {
+          caller: call.caller,
+          signal: call.signal,
+          ...(after === undefined ? {} : { after }),
+          ...(query.type === undefined ? {} : { types: query.type }),
+          ...(query.job === undefined ? {} : { job: query.job }),
+          onOpen: () => metrics.eventClients.inc(),
+          onClose: () => metrics.eventClients.dec(),
+        });
+      },
+    }),
+    ...choiceRoutes(),
+    ...settingsRoutes(studio),
+    route({
+      method: 'get',
+      path: '/status',
+      operation: 'getStatus',
+      tag: 'Studio',
+      role: 'viewer',
+      summary: 'Version, engines, and how far running jobs are.',
+      answer: {
+        description: 'The studio.',
+        schema: z.object({
+          version: z.string(),
+          user: z.object({ name: z.string(), role: z.string() }),
+          lastEvent: z.number().describe('Id of the latest event.'),
+          engines: z.array(z.looseObject({ device: z.string(), state: z.string(), rss: z.number() })),
+          running: z.array(progressSchema),
+        }),
+      },
+      handle: (_input, call) => ({
+        version,
+        user: call.caller,
+        lastEvent: studio.events.lastId,
+        engines: studio.engines(),
+        running: studio.progress
+          .list()
+          .filter((progress) => call.caller.role !== 'user' || progress.user === call.caller.name),
+      }),
+    }),
+    route({
+      method: 'post',
+      path: '/engines/unload',
+      operation: 'unloadEngines',
+      tag: 'Studio',
+      role: 'admin',
+      summary: 'Give back the memory of engines that have nothing to do.',
+      answer: { status: 204, description: 'Done.' },
+      handle: async () => await studio.unload(),
+    }),
+  ];
+}
+
+/** What a page needs to know to draw its controls, so that it holds no table of its own. */
+function choiceRoutes(): Route[] {
+  return [
+    route({
+      method: 'get',
+      path: '/families',
+      operation: 'listFamilies',
+      tag: 'Models',
+      role: 'viewer',
+      summary: 'Model families that can be run, and the controls of a request: fields, bounds, defaults, choices.',
+      answer: {
+        description: 'Families and controls.',
+        schema: z.object({
+          families: z.array(z.object({ id: z.string(), title: z.string() })),
+          maxSide: z.int(),
+          samplers: z.array(
+            z.object({
+              name: z.string(),
+              aliases: z.array(z.string()),
+              scheduler: z.string().describe('What Automatic stands for.'),
+            }),
+          ),
+          schedulers: z.array(z.object({ name: z.string(), aliases: z.array(z.string()) })),
+          request: z.looseObject({}).describe('JSON Schema of a request.'),
+        }),
+      },
+      handle: () => ({
+        families: families.map(({ id, title }) => ({ id, title })),
+        maxSide,
+        samplers: samplers.map((row) => ({
+          name: row.name,
+          aliases: [...(row.aliases ?? [])],
+          scheduler: row.scheduler ?? 'Uniform',
+        })),
+        schedulers: schedulers.map((row) => ({ name: row.name, aliases: [...(row.aliases ?? [])] })),
+        request: z.toJSONSchema(generateSchema, { io: 'input' }),
+      }),
+    }),
+  ];
+}
+
+function settingsRoutes(studio: Studio): Route[] {
+  const answer = { description: 'All settings.', schema: settingsSchema };
+  return [
+    route({
+      method: 'get',
+      path: '/settings',
+      operation: 'getSettings',
+      tag: 'Studio',
+      role: 'viewer',
+      summary: 'Settings.',
+      answer,
+      handle: () => studio.settings.get(),
+    }),
+    route({
+      method: 'patch',
+      path: '/settings',
+      operation: 'changeSettings',
+      tag: 'Studio',
+      role: 'admin',
+      summary: 'Change the given settings.',
+      // Not the schema itself: its defaults would reset what is left out. The studio checks the values.
+      body: z.record(z.string(), z.unknown()).describe('Any of the settings.'),
+      answer,
+      handle: ({ body }, call) => {
+        requireRole(call.caller, 'admin');
+        return studio.settings.update(body as Parameters<typeof studio.settings.update>[0]);
+      },
+    }),
+  ];
+}

@@ -1,0 +1,61 @@
+/** The API as a page for people: one section a tag, written on the server, no script. */
+
+import type { Route } from '../http/route.ts';
+
+export function apiPage(
+  routes: readonly Route[],
+  { title, version, base }: { title: string; version: string; base: string },
+): string {
+  const tags = [...new Set(routes.map((each) => each.tag))];
+  const sections = tags.map((tag) =>
+    section(
+      tag,
+      routes.filter((each) => each.tag === tag),
+      base,
+    ),
+  );
+  const links = tags.map((tag) => `<a href="#${escapeHtml(tag)}">${escapeHtml(tag)}</a>`).join('');
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>
+<meta name="viewport" content="width=device-width,initial-scale=1"><style>${style}</style></head><body>
+<header><h1>${escapeHtml(title)}</h1><p>Version ${escapeHtml(version)}. Machine-readable: <a href="/api/openapi.json">/api/openapi.json</a>.
+Also spoken here: A1111's <code>/sdapi/v1</code> and OpenAI's <code>/v1/images</code>.</p><nav>${links}</nav></header>
+<main>${sections.join('')}</main></body></html>`;
+}
+
+function section(tag: string, routes: readonly Route[], base: string): string {
+  return `<section id="${escapeHtml(tag)}"><h2>${escapeHtml(tag)}</h2>${routes.map((each) => entry(each, base)).join('')}</section>`;
+}
+
+function entry(each: Route, base: string): string {
+  const rows = [...fieldRows(each.params, 'path'), ...fieldRows(each.query, 'query'), ...fieldRows(each.body, 'body')];
+  const table = rows.length === 0 ? '' : `<table>${rows.join('')}</table>`;
+  return `<details><summary><b class="${each.method}">${each.method.toUpperCase()}</b> <code>${escapeHtml(base + each.path)}</code>
+<span>${escapeHtml(each.summary)}</span></summary><p>Role: ${each.role}. Answer: ${escapeHtml(each.answer.description)}</p>${table}</details>`;
+}
+
+function fieldRows(schema: unknown, where: string): string[] {
+  const shape = (schema as { shape?: Record<string, { description?: string }> } | undefined)?.shape ?? {};
+  return Object.entries(shape).map(
+    ([name, { description }]) =>
+      `<tr><td><code>${escapeHtml(name)}</code></td><td>${where}</td><td>${escapeHtml(description ?? '')}</td></tr>`,
+  );
+}
+
+function escapeHtml(text: string): string {
+  const names: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
+  return text.replaceAll(/[&<>"']/g, (character) => names[character]!);
+}
+
+const style = `
+:root{color-scheme:dark}body{margin:0 auto;max-width:60rem;padding:2rem 1.25rem 6rem;background:#120d0d;color:#eadfdb;font:16px/1.55 system-ui,sans-serif}
+h1{margin:0 0 .25rem}h2{margin:2.5rem 0 .5rem;color:#ff8a72}a{color:#ff8a72}nav{display:flex;flex-wrap:wrap;gap:1rem}
+details{border:1px solid #35272a;border-radius:10px;margin:.4rem 0;padding:.5rem .9rem;background:#1a1314}summary{cursor:pointer}
+summary span{color:#a8958f;margin-left:.5rem}code{font-size:.9em}table{border-collapse:collapse;width:100%}
+td{border-top:1px solid #2b2021;padding:.3rem .5rem;vertical-align:top}td:nth-child(2){color:#a8958f}
+b{display:inline-block;min-width:4rem;font-size:.8em;color:#ffb39f}`;
