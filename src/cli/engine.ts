@@ -3,6 +3,7 @@
  * `createEngine` makes the same engine from plain settings.
  */
 
+import { freemem } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { createOrtNodeBackend, type OrtDevice } from '#backends/ort-node/cpu';
 import { UserError } from '#core/errors';
@@ -14,14 +15,25 @@ import { version } from './version.ts';
 
 export const devices = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const satisfies readonly OrtDevice[];
 
+/**
+ * `options` may hold `threads` and `memoryBudget`, the bytes that faster forms of weights may take.
+ * @throws UserError for a device of no such name
+ */
 export function createEngine({ device, modelRoots: roots, options }: EngineSettings): PictureEngine {
   const known = devices.find((d) => d === device);
   if (!known) throw new UserError('engine.device', `There is no device ${device}; known: ${devices.join(', ')}.`);
   const threads = typeof options.threads === 'number' ? options.threads : undefined;
+  const memoryBudget = typeof options.memoryBudget === 'number' ? options.memoryBudget : defaultMemoryBudget();
   return createPictureEngine({
     backend: createOrtNodeBackend({ device: known, ...(threads !== undefined && { threads }) }),
     openModel: modelOpener(modelRoots(roots)),
     now: () => performance.now(),
     version: `Darkroom ${version()}`,
+    memoryBudget,
   });
+}
+
+/** What a large model can turn into speed, and no more than others will not miss. */
+function defaultMemoryBudget(): number {
+  return Math.min(2 * 2 ** 30, freemem() / 4);
 }

@@ -25,6 +25,8 @@ export interface PictureEngineOptions {
   readonly drawSeed?: () => number;
   /** As written into the infotext. */
   readonly version?: string;
+  /** Bytes that may be spent on faster forms of weights. Default 0. */
+  readonly memoryBudget?: number;
 }
 
 /** Disposing the engine disposes the backend. */
@@ -73,7 +75,7 @@ class LocalPictureEngine implements PictureEngine {
     yield { type: 'loading', part: 'model' };
     const opened = await this.#options.openModel({ model, vae });
     await this.#sessions?.dispose();
-    this.#sessions = new ModelSessions(this.#options.backend, opened);
+    this.#sessions = new ModelSessions(this.#options.backend, opened, this.#options.memoryBudget);
     this.#modelKey = key;
     return this.#sessions;
   }

@@ -24,6 +24,7 @@ interface GenerateOptions extends Record<string, unknown> {
   readonly modelsDir?: string[];
   readonly device: string;
   readonly threads?: string;
+  readonly memoryBudget?: string;
   readonly json?: boolean;
 }
 
@@ -38,6 +39,10 @@ export function define(command: Command, context: CommandContext): void {
     .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
     .addOption(new Option('--device <device>', 'What to compute on.').choices(devices).default('cpu'))
     .option('--threads <n>', 'CPU threads (default: one for each core).')
+    .option(
+      '--memory-budget <megabytes>',
+      'Memory for faster forms of the weights (default: a quarter of what is free).',
+    )
     .option('--json', 'Print events as JSON lines.')
     .action((words: string[], options: GenerateOptions) => generate(words, options, context));
 }
@@ -96,7 +101,7 @@ async function makePictures(request: GenerateRequest, options: GenerateOptions, 
   const engine = createEngine({
     device: options.device,
     modelRoots: options.modelsDir ?? [],
-    options: { ...(options.threads !== undefined && { threads: threadsOf(options.threads) }) },
+    options: engineOptions(options),
   });
   const interrupt = watchInterrupt(() => {});
   try {
@@ -130,11 +135,16 @@ function report(event: GenerateEvent, reporter: Reporter): void {
   else if (event.type === 'warning') reporter.warning(event.message);
 }
 
-function threadsOf(text: string): number {
-  const threads = Number(text);
-  if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;
-  throw new UserError(
-    'request.threads',
-    `--threads must be a whole number from 1 to 1024; got ${JSON.stringify(text)}.`,
-  );
+function engineOptions({ threads, memoryBudget }: GenerateOptions): Record<string, number> {
+  return {
+    ...(threads !== undefined && { threads: wholeNumber('--threads', threads, 1, 1024) }),
+    ...(memoryBudget !== undefined && { memoryBudget: wholeNumber('--memory-budget', memoryBudget, 0, 1e6) * 1e6 }),
+  };
+}
+
+function wholeNumber(flag: string, text: string, least: number, most: number): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  const message = `${flag} must be a whole number from ${least} to ${most}; got ${JSON.stringify(text)}.`;
+  throw new UserError('request.number', message);
 }
