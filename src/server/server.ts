@@ -19,7 +19,10 @@ import { jobRoutes } from './native/job-routes.ts';
 import { libraryRoutes } from './native/library-routes.ts';
 import { studioRoutes } from './native/studio-routes.ts';
 import { Metrics } from './observe/metrics.ts';
-import { openApiDocument } from './openapi/document.ts';
+import { openAiDialect } from './openai/dialect.ts';
+import { openAiRoutes } from './openai/routes.ts';
+import { SignedLinks } from './openai/signed-links.ts';
+import { openApiDocument, type RouteGroup } from './openapi/document.ts';
 import { apiPage } from './openapi/page.ts';
 import type { PictureSources } from './pictures.ts';
 import { Access, type AccessRules, localCaller } from './safety/access.ts';
@@ -58,9 +61,14 @@ export interface ServerParts {
   readonly access: Access;
 }
 
-const nativeBase = '/api/v1';
 /** Open to all: they tell nothing. The page and its files are what a visitor signs in with. */
-const openPaths: readonly RegExp[] = [/^\/(healthz|readyz)$/, /^\/(index\.html)?$/, /^\/assets\//, /^\/favicon\.svg$/];
+const openPaths: readonly RegExp[] = [
+  /^\/(healthz|readyz)$/,
+  /^\/(index\.html)?$/,
+  /^\/assets\//,
+  /^\/favicon\.svg$/,
+  /^\/v1\/images\/files\//,
+];
 
 export async function createServer(options: ServerOptions): Promise<Server> {
   const { studio, log, version } = options;
@@ -74,15 +82,15 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     pictures: { gallery: studio.gallery, ...options.urls },
   };
   const gate = gateOf(options);
-  const dialects: readonly Dialect[] = [nativeDialect];
+  const dialects: readonly Dialect[] = [openAiDialect, nativeDialect];
   const app: ServerApp = new Hono();
   app.use(async (c, next) => await watch(c, next, parts, gate, dialects));
   app.onError((error, c) => fail(error, c, dialects));
   app.notFound((c) => fail(unknownRoute(c), c, dialects));
   mountProbes(app, parts, gate);
-  const routes = nativeRoutes(parts);
-  mount(app, nativeBase, routes, options);
-  mountDescription(app, routes, version);
+  const groups = routeGroups(parts);
+  for (const { base, routes } of groups) mount(app, base, routes, options);
+  mountDescription(app, groups, version);
   if (options.pageFolder !== undefined) await mountPage(app, options.pageFolder);
   return {
     app,
@@ -92,7 +100,14 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   };
 }
 
-export function nativeRoutes({ studio, pictures, metrics, version, access }: ServerParts): Route[] {
+function routeGroups(parts: ServerParts): RouteGroup[] {
+  return [
+    { base: '/api/v1', routes: nativeRoutes(parts) },
+    { base: '/v1', routes: openAiRoutes({ studio: parts.studio, links: new SignedLinks() }) },
+  ];
+}
+
+function nativeRoutes({ studio, pictures, metrics, version, access }: ServerParts): Route[] {
   return [
     ...jobRoutes({ studio, pictures }),
     ...imageRoutes(studio),
@@ -225,16 +240,16 @@ function mountProbes(app: ServerApp, { studio, metrics, version }: ServerParts, 
   });
 }
 
-function mountDescription(app: ServerApp, routes: readonly Route[], version: string): void {
-  const facts = { title: 'Darkroom API', version, base: nativeBase };
+function mountDescription(app: ServerApp, groups: readonly RouteGroup[], version: string): void {
+  const facts = { title: 'Darkroom API', version };
   let document: string | undefined;
   let page: string | undefined;
   app.get('/api/openapi.json', () => {
-    document ??= JSON.stringify(openApiDocument(routes, facts));
+    document ??= JSON.stringify(openApiDocument(groups, facts));
     return new Response(document, { headers: { 'content-type': 'application/json' } });
   });
   app.get('/api', () => {
-    page ??= apiPage(routes, facts);
+    page ??= apiPage(groups, facts);
     return new Response(page, {
       headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': pagePolicy },
     });

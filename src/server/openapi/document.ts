@@ -6,7 +6,12 @@ import type { Route } from '../http/route.ts';
 export interface OpenApiFacts {
   readonly title: string;
   readonly version: string;
+}
+
+/** Routes below one path. */
+export interface RouteGroup {
   readonly base: string;
+  readonly routes: readonly Route[];
 }
 
 type Json = Record<string, unknown>;
@@ -20,11 +25,13 @@ const errorSchema = z.object({
   }),
 });
 
-export function openApiDocument(routes: readonly Route[], { title, version, base }: OpenApiFacts): Json {
+export function openApiDocument(groups: readonly RouteGroup[], { title, version }: OpenApiFacts): Json {
   const paths: Record<string, Json> = {};
-  for (const each of routes) {
-    const path = base + each.path;
-    paths[path] = { ...paths[path], [each.method]: operation(each) };
+  for (const { base, routes } of groups) {
+    for (const each of routes) {
+      const path = base + each.path;
+      paths[path] = { ...paths[path], [each.method]: operation(each) };
+    }
   }
   return {
     openapi: '3.1.0',

@@ -1,17 +1,17 @@
 /** The API as a page for people: one section a tag, written on the server, no script. */
 
 import type { Route } from '../http/route.ts';
+import type { OpenApiFacts, RouteGroup } from './document.ts';
 
-export function apiPage(
-  routes: readonly Route[],
-  { title, version, base }: { title: string; version: string; base: string },
-): string {
-  const tags = [...new Set(routes.map((each) => each.tag))];
+export function apiPage(groups: readonly RouteGroup[], { title, version }: OpenApiFacts): string {
+  const entries = groups.flatMap(({ base, routes }) =>
+    routes.map((each) => ({ tag: each.tag, html: entry(each, base) })),
+  );
+  const tags = [...new Set(entries.map(({ tag }) => tag))];
   const sections = tags.map((tag) =>
     section(
       tag,
-      routes.filter((each) => each.tag === tag),
-      base,
+      entries.filter((each) => each.tag === tag),
     ),
   );
   const links = tags.map((tag) => `<a href="#${escapeHtml(tag)}">${escapeHtml(tag)}</a>`).join('');
@@ -22,8 +22,8 @@ Also spoken here: A1111's <code>/sdapi/v1</code> and OpenAI's <code>/v1/images</
 <main>${sections.join('')}</main></body></html>`;
 }
 
-function section(tag: string, routes: readonly Route[], base: string): string {
-  return `<section id="${escapeHtml(tag)}"><h2>${escapeHtml(tag)}</h2>${routes.map((each) => entry(each, base)).join('')}</section>`;
+function section(tag: string, entries: readonly { readonly html: string }[]): string {
+  return `<section id="${escapeHtml(tag)}"><h2>${escapeHtml(tag)}</h2>${entries.map(({ html }) => html).join('')}</section>`;
 }
 
 function entry(each: Route, base: string): string {

@@ -1,0 +1,63 @@
+/** Opens the socket. Limits against slow and greedy clients are Node's own, set here. */
+
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
+import { UserError } from '#core/errors';
+import type { ServerApp } from './http/mount.ts';
+
+export interface ListenOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+export interface Listener {
+  readonly url: string;
+  /** Takes no more connections, lets open requests end for a moment, then cuts them. */
+  close(): Promise<void>;
+}
+
+const limits = {
+  headersTimeout: 15_000,
+  /** For a whole request with its body; answers may take longer. */
+  requestTimeout: 300_000,
+  keepAliveTimeout: 5000,
+  maxHeaderSize: 16_384,
+} as const;
+const maxConnections = 4096;
+const closeMs = 2000;
+
+/** @throws UserError `listen.failed` when the port is taken or not allowed */
+export async function listen(app: ServerApp, { host = '127.0.0.1', port }: ListenOptions): Promise<Listener> {
+  const server = await new Promise<HttpServer>((resolve, reject) => {
+    const opened = serve({ fetch: app.fetch, hostname: host, port, serverOptions: limits }, () =>
+      resolve(opened as HttpServer),
+    );
+    const opening = opened as HttpServer;
+    opening.maxConnections = maxConnections;
+    opening.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+  });
+  const address = server.address() as AddressInfo;
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return {
+    url: `http://${name}:${address.port}`,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const cut = setTimeout(() => server.closeAllConnections(), closeMs);
+      server.closeIdleConnections();
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): UserError {
+  const where = `${host}:${port}`;
+  const what =
+    error.code === 'EADDRINUSE'
+      ? `${where} is taken by another program; choose another --port.`
+      : `${where} cannot be opened: ${error.message}`;
+  return new UserError('listen.failed', what, { cause: error });
+}

@@ -1,0 +1,238 @@
+/** `/v1/images/*` and `/v1/models` as OpenAI's clients know them (the DALL-E and gpt-image endpoints). */
+
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { DarkroomError, UserError } from '#core/errors';
+import type { GenerateInput } from '#pipelines/request';
+import { parseInfotext } from '#prompt/infotext';
+import type { GalleryImage } from '#studio/gallery/image';
+import { decodeImage, encodeImage, imageMediaTypes } from '#studio/images/codec';
+import type { LibraryModel } from '#studio/library/model';
+import type { Job } from '#studio/queue/job';
+import type { Studio } from '#studio/studio';
+import { pictureMaxBody } from '../http/body.ts';
+import type { Call } from '../http/call.ts';
+import { FieldError } from '../http/check.ts';
+import { failureOf, MissingFeatureError } from '../http/errors.ts';
+import { type Route, route } from '../http/route.ts';
+import { idParams } from '../native/job-schemas.ts';
+import { errorObject } from './dialect.ts';
+import { editPictures } from './pictures.ts';
+import {
+  type CommonRequest,
+  commonInput,
+  editSchema,
+  formFields,
+  generationSchema,
+  type OutputChoice,
+  outputOf,
+  variationSchema,
+} from './request.ts';
+import type { SignedLinks } from './signed-links.ts';
+import { pictureStream } from './stream.ts';
+
+export interface OpenAiParts {
+  readonly studio: Studio;
+  readonly links: SignedLinks;
+}
+
+const tag = 'OpenAI';
+const answer = {
+  description: 'The pictures; a stream of events when stream is true.',
+  schema: z.looseObject({
+    created: z.int(),
+    data: z.array(z.looseObject({ b64_json: z.string().optional(), url: z.string().optional(), seed: z.number() })),
+  }),
+};
+const modelSchema = z.object({
+  id: z.string(),
+  object: z.literal('model'),
+  created: z.int(),
+  owned_by: z.string(),
+});
+
+export function openAiRoutes(parts: OpenAiParts): Route[] {
+  const { studio } = parts;
+  const images = { method: 'post', tag, role: 'user', maxBody: pictureMaxBody, answer } as const;
+  return [
+    route({
+      ...images,
+      path: '/images/generations',
+      operation: 'openaiGenerate',
+      summary: 'Pictures from a prompt.',
+      body: generationSchema,
+      async handle({ body }, call) {
+        const output = outputOf(body);
+        const input = { ...commonInput(body, studio.library), prompt: body.prompt };
+        return await answerPictures(parts, call, { body, output, input, name: 'image_generation' });
+      },
+    }),
+    route({
+      ...images,
+      path: '/images/edits',
+      operation: 'openaiEdit',
+      summary: 'Change a picture, or the transparent part of its mask.',
+      body: editSchema,
+      fromMultipart: formFields(editSchema),
+      async handle({ body }, call) {
+        const output = outputOf(body);
+        if (body.image.length > 1) throw new MissingFeatureError('Editing from several pictures');
+        if (body.markup !== undefined) throw new MissingFeatureError('The markup of an edit');
+        const pictures = await editPictures(body.image[0]!, body.mask);
+        const strength = body.input_fidelity === 'high' ? { denoisingStrength: 0.5 } : {};
+        const input = { ...strength, ...commonInput(body, studio.library), prompt: body.prompt, ...pictures };
+        return await answerPictures(parts, call, { body, output, input, name: 'image_edit' });
+      },
+    }),
+    route({
+      ...images,
+      path: '/images/variations',
+      operation: 'openaiVary',
+      summary: 'Pictures like another one; guided by the prompt inside its file, if it has one.',
+      body: variationSchema,
+      fromMultipart: formFields(variationSchema),
+      async handle({ body }, call) {
+        const output = outputOf(body);
+        const { image, infotext } = await decodeImage(body.image[0]!);
+        const prompt = body.prompt ?? String(infotext === undefined ? '' : parseInfotext(infotext).Prompt);
+        const input = { denoisingStrength: 0.6, ...commonInput(body, studio.library), prompt, init: image };
+        return await answerPictures(parts, call, { body, output, input, name: 'image_edit' });
+      },
+    }),
+    ...modelRoutes(studio),
+    fileRoute(parts),
+  ];
+}
+
+function modelRoutes({ library }: Studio): Route[] {
+  return [
+    route({
+      method: 'get',
+      path: '/models',
+      operation: 'openaiListModels',
+      tag,
+      role: 'viewer',
+      summary: 'Checkpoints, for selectors.',
+      answer: {
+        description: 'All of them.',
+        schema: z.object({ object: z.literal('list'), data: z.array(modelSchema) }),
+      },
+      handle: () => ({ object: 'list', data: library.list({ kind: 'checkpoint' }).map(modelOut) }),
+    }),
+    route({
+      method: 'get',
+      path: '/models/{id}',
+      operation: 'openaiGetModel',
+      tag,
+      role: 'viewer',
+      summary: 'One checkpoint, by name.',
+      params: z.object({ id: z.string().min(1).max(500) }),
+      answer: { description: 'The model.', schema: modelSchema },
+      handle: ({ params }) => modelOut(library.find(params.id, ['checkpoint'])),
+    }),
+  ];
+}
+
+function modelOut({ name, modifiedAt }: LibraryModel): z.input<typeof modelSchema> {
+  return { id: name, object: 'model', created: Math.floor(modifiedAt / 1000), owned_by: 'darkroom' };
+}
+
+/** Open to whoever has the link: its signature is the permission. */
+function fileRoute({ studio, links }: OpenAiParts): Route {
+  return route({
+    method: 'get',
+    path: '/images/files/{id}',
+    operation: 'openaiFile',
+    tag,
+    role: 'viewer',
+    summary: 'A picture by its signed link, for an hour.',
+    params: idParams,
+    query: z.object({ expires: z.string().max(20), signature: z.string().max(100) }),
+    answer: { description: 'The file.', type: 'image/*' },
+    async handle({ params, query }) {
+      if (!links.isValid(params.id, query.expires, query.signature)) {
+        throw new UserError('auth.forbidden', 'The link has expired or is not one of this server’s.');
+      }
+      const { format } = studio.gallery.get(params.id);
+      const type = imageMediaTypes[format as keyof typeof imageMediaTypes];
+      return new Response(await readFile(await studio.gallery.file(params.id)), { headers: { 'content-type': type } });
+    },
+  });
+}
+
+interface Order {
+  readonly body: CommonRequest;
+  readonly output: OutputChoice;
+  readonly input: GenerateInput;
+  /** Of stream events. */
+  readonly name: 'image_generation' | 'image_edit';
+}
+
+async function answerPictures(parts: OpenAiParts, call: Call, order: Order): Promise<unknown> {
+  const { studio } = parts;
+  const { body, output, input } = order;
+  const [job] = await studio.submit({ request: input, user: call.caller.name });
+  const facts = {
+    created_at: Math.floor(job!.createdAt / 1000),
+    background: 'opaque',
+    output_format: output.format,
+    quality: body.quality ?? 'auto',
+    size: body.size ?? 'auto',
+  };
+  const ended = settled(studio, job!.id, call.signal);
+  if (body.stream === true) {
+    return pictureStream({
+      studio,
+      job: job!.id,
+      signal: call.signal,
+      name: order.name,
+      partialImages: body.partial_images ?? 0,
+      output,
+      facts,
+      encode: async (id) => (await encodedFile(studio, id, output)).toString('base64'),
+      ended,
+      onError: (error) => errorObject(failureOf(error), 'server_error'),
+    });
+  }
+  await ended;
+  const { images } = studio.gallery.search({ job: job!.id, order: 'oldest', limit: 500 });
+  const { created_at, ...rest } = facts;
+  const data = await Promise.all(images.map(async (image) => await imageOut(parts, call, image, output)));
+  const size = images[0] ? `${images[0].width}x${images[0].height}` : rest.size;
+  return { created: created_at, data, ...rest, size };
+}
+
+async function imageOut({ studio, links }: OpenAiParts, call: Call, image: GalleryImage, output: OutputChoice) {
+  const facts = { revised_prompt: image.prompt, seed: image.seed };
+  if (output.asUrl) return { ...facts, url: new URL(links.sign(image.id), call.request.url).href };
+  return { ...facts, b64_json: (await encodedFile(studio, image.id, output)).toString('base64') };
+}
+
+/** The file as it lies there when it has the wanted type, else written anew, parameters inside. */
+async function encodedFile({ gallery }: Studio, id: string, { format, quality }: OutputChoice): Promise<Buffer> {
+  const file = await readFile(await gallery.file(id));
+  const image = gallery.get(id);
+  if (image.format === format) return file;
+  const decoded = await decodeImage(file);
+  return Buffer.from(await encodeImage(decoded.image, format, image.infotext, { quality }));
+}
+
+/** Waits for the job; cancels it when the client goes away. @throws what kept it from its end */
+async function settled(studio: Studio, id: string, signal: AbortSignal): Promise<Job> {
+  let job: Job;
+  try {
+    job = await studio.wait(id, signal);
+  } catch (error) {
+    if (signal.aborted) await studio.cancel(id);
+    throw error;
+  }
+  if (job.state === 'done') return job;
+  if (job.state === 'cancelled') throw new UserError('job.cancelled', 'The job was cancelled.');
+  const { code, message } = job.error!;
+  throw isOurFault(code) ? new DarkroomError(code, message) : new FieldError('', message, code);
+}
+
+/** The engine's end is not for the client to mend; everything else is about the request. */
+function isOurFault(code: string): boolean {
+  return /^(internal|disk|store\.|engine\.(crashed|out-of-memory|start-failed|failed|incomplete))/.test(code);
+}
