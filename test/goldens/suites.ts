@@ -1,0 +1,184 @@
+/**
+ * What the goldens runner can check: one row a fixture file, in the layout of `test/goldens/data`. A fixture of an engine
+ * part that does not exist yet is named as skipped; a file that no row knows is too.
+ */
+
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { HostTensor } from '#core/tensor';
+import { f32, i64, toF32 } from '#core/tensor';
+import type { Backend } from '#engine/backend';
+import { bytesSource } from '#formats/byte-source';
+import { readFileTensor } from '#formats/file-dtype';
+import { readSafetensorsHeader } from '#formats/safetensors';
+import { interpret } from '#graph/interpret';
+import type { Graph } from '#graph/value';
+import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
+import type { ModelFiles } from '#models/tensor-file';
+import { type AutogradRow, autogradCase } from './autograd-cases.ts';
+import { checkCheckpointFiles, checkKeys, checkSafetensorsFiles } from './file-rows.ts';
+import { checkNoiseAndGuidance } from './noise-guidance-rows.ts';
+import { pictureChecks } from './picture-rows.ts';
+import { type PipelineCase, pipelineKinds, runPipelineCase } from './pipeline-cases.ts';
+import { checkInfotext, checkPrompts, checkTokenizer } from './prompt-rows.ts';
+import { checkRng } from './rng-rows.ts';
+import { type RowCheck, relativeError } from './row-check.ts';
+import { checkSamplers } from './sampler-rows.ts';
+import { checkSchedules } from './schedule-rows.ts';
+import { trainingSuites } from './training-cases.ts';
+
+export type Outcome = RowCheck | { readonly name: string; readonly skipped: string };
+
+export interface Suite {
+  /** Path of the fixture below the goldens' folder, with `/`. */
+  readonly fixture: string;
+  run(file: string, backend: Backend): AsyncGenerator<Outcome> | Generator<Outcome> | readonly Outcome[];
+}
+
+const json = <T>(file: string): T => JSON.parse(readFileSync(file, 'utf8')) as T;
+
+const later = (fixture: string, part: string): Suite => ({
+  fixture,
+  run: () => [{ name: fixture, skipped: `${part} is later work` }],
+});
+
+const keys = (name: string): Suite => ({ fixture: `models/keys/${name}.single.json`, run: checkKeys });
+
+export const suites: readonly Suite[] = [
+  { fixture: 'numeric/rng.json', run: (file) => checkRng(json(file)) },
+  { fixture: 'numeric/schedules.json', run: (file) => checkSchedules(json(file)) },
+  { fixture: 'numeric/samplers.json', run: (file) => checkSamplers(json(file)) },
+  { fixture: 'numeric/images.json', run: checkImages },
+  { fixture: 'numeric/training.json', run: checkTraining },
+  { fixture: 'numeric/tokenizer.json', run: (file) => checkTokenizer(json(file)) },
+  { fixture: 'numeric/prompts.json', run: (file) => checkPrompts(json(file)) },
+  { fixture: 'numeric/infotext.json', run: (file) => checkInfotext(json(file)) },
+  { fixture: 'models/tiny-sd1/cases.json', run: (file, backend) => checkModel(file, backend, false) },
+  { fixture: 'models/tiny-inpaint/cases.json', run: (file, backend) => checkModel(file, backend, true) },
+  later('models/tiny-sd2/cases.json', 'Stable Diffusion 2'),
+  later('models/tiny-sdxl/cases.json', 'SDXL'),
+  later('models/tiny-controlnet/cases.json', 'ControlNet'),
+  later('models/adapters/cases.json', 'LoRA, embeddings and hypernetworks'),
+  { fixture: 'models/ckpt/manifest.json', run: checkCheckpointFiles },
+  { fixture: 'models/ckpt/safetensors/manifest.json', run: checkSafetensorsFiles },
+  keys('sd15'),
+  keys('sd15-inpaint'),
+  later('models/keys/vae.single.json', 'a VAE by itself (its keys are checked within sd15)'),
+  later('models/keys/sd21-v.single.json', 'Stable Diffusion 2'),
+  later('models/keys/sdxl-base.single.json', 'SDXL'),
+  later('models/keys/controlnet-sd15.single.json', 'ControlNet'),
+];
+
+function* checkImages(file: string): Generator<Outcome> {
+  yield* checkNoiseAndGuidance(json(file));
+  yield* pictureChecks(json(file));
+}
+
+async function* checkTraining(file: string, backend: Backend): AsyncGenerator<Outcome> {
+  const rows = json<{ autograd: AutogradRow[] } & Parameters<(typeof trainingSuites)[number]['rows']>[0]>(file);
+  for (const row of rows.autograd) yield* checkAutograd(row, backend);
+  for (const suite of trainingSuites) {
+    for (const row of suite.rows(rows)) {
+      if (row.skip !== undefined) yield { name: row.name, skipped: row.skip };
+      else yield* await row.run(backend);
+    }
+  }
+}
+
+/** In float64 by the interpreter, in float32 by the backend. */
+async function* checkAutograd(row: AutogradRow, backend: Backend): AsyncGenerator<Outcome> {
+  for (const [dtype, tolerance] of [
+    ['f64', 1e-9],
+    ['f32', 1e-4],
+  ] as const) {
+    const { name, graph, feeds, expected } = autogradCase(row, dtype);
+    const got = dtype === 'f64' ? interpret(graph, feeds) : await runOnce(backend, graph, feeds);
+    for (const [output, want] of Object.entries(expected)) {
+      const values = Array.from(got[output]!.data as ArrayLike<number | bigint>, Number);
+      yield { name: `${name} ${dtype} ${output}`, error: relativeError(values, want.data), tolerance };
+    }
+  }
+}
+
+async function runOnce(
+  backend: Backend,
+  graph: Graph,
+  feeds: Readonly<Record<string, HostTensor>>,
+  model?: LoadedCheckpoint,
+): Promise<Record<string, HostTensor>> {
+  const session = await backend.compile(graph, model ? { weights: model.weights } : {});
+  try {
+    return await session.run(feeds);
+  } finally {
+    await session.dispose();
+  }
+}
+
+const modelFiles: ModelFiles = {
+  exists: async (file) => existsSync(file),
+  readText: async (file) => readFileSync(file, 'utf8'),
+  source: async (file) => bytesSource(file, readFileSync(file)),
+};
+
+/** Components and end-to-end cases, from the folder and from the single file that the fixture names. */
+async function* checkModel(file: string, backend: Backend, partial: boolean): AsyncGenerator<Outcome> {
+  const folder = path.dirname(file);
+  const { model: about, cases } = json<{ model: { single_file?: string }; cases: PipelineCase[] }>(file);
+  const tensors = await readTensors(path.join(folder, 'cases.safetensors'));
+  const layouts = [folder, ...(about.single_file === undefined ? [] : [path.join(folder, about.single_file)])];
+  for (const layout of layouts) {
+    const model = await loadCheckpoint(modelFiles, layout.split(path.sep).join('/'), { partial });
+    for (const testCase of cases) {
+      const given = (role: string): HostTensor | undefined => tensors.get(testCase.inputs[role] ?? '');
+      const name = `${path.basename(layout)} ${testCase.name}`;
+      const got = await answerCase(testCase, model, backend, given);
+      if (!got) yield { name, skipped: `no executor for cases of kind ${testCase.kind}` };
+      else {
+        for (const [role, tensor] of Object.entries(testCase.outputs)) {
+          const error = relativeError(toF32(got[role]!), toF32(tensors.get(tensor)!));
+          yield { name: `${name} ${role}`, error, tolerance: testCase.rtol };
+        }
+      }
+    }
+  }
+}
+
+async function readTensors(file: string): Promise<Map<string, HostTensor>> {
+  const source = bytesSource(file, readFileSync(file));
+  const { tensors } = await readSafetensorsHeader(source);
+  const read = [...tensors].map(async ([name, entry]) => [name, await readFileTensor(source, entry)] as const);
+  return new Map(await Promise.all(read));
+}
+
+async function answerCase(
+  testCase: PipelineCase,
+  model: LoadedCheckpoint,
+  backend: Backend,
+  given: (role: string) => HostTensor | undefined,
+): Promise<Record<string, HostTensor> | undefined> {
+  const { textEncoders, denoiser, autoencoder } = model.parts;
+  const run = (graph: Graph, feeds: Record<string, HostTensor>): Promise<Record<string, HostTensor>> =>
+    runOnce(backend, graph, feeds, model);
+  switch (testCase.kind) {
+    case 'text_encoder': {
+      const ids = given('ids')!;
+      const feeds = { ids: i64(ids.shape, Array.from(ids.data, Number)) };
+      const context = async (clipSkip: number): Promise<HostTensor> =>
+        (await run(textEncoders[0]!.graph({ clipSkip }), feeds)).context!;
+      return { last_hidden_state: await context(1), clip_skip_2: await context(2) };
+    }
+    case 'unet': {
+      const t = given('timestep')!;
+      const timestep = f32(t.shape, Float32Array.from(t.data, Number));
+      const feeds = { sample: given('sample')!, timestep, context: given('context')! };
+      return { sample: (await run(denoiser.graph(), feeds)).prediction! };
+    }
+    case 'vae_encode':
+      return run(autoencoder.encoderGraph(), { image: given('image')! });
+    case 'vae_decode':
+      return run(autoencoder.decoderGraph(), { latent: given('latent')! });
+    default:
+      if (!(pipelineKinds as readonly string[]).includes(testCase.kind)) return undefined;
+      return runPipelineCase(testCase, model, backend, given);
+  }
+}
