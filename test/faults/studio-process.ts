@@ -1,0 +1,111 @@
+/**
+ * A studio with the fake engine in a process of its own, to be killed: submits jobs, plays the user (cancels, rates,
+ * trashes, restores), and says on standard output, one JSON object a line, what has been promised to whom.
+ */
+
+import { appendFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { createStudio, type Studio } from '#studio/studio';
+import { type Random, seededRandom } from './random.ts';
+
+export type Said =
+  | { readonly ready: true }
+  | { readonly engine: number }
+  | { readonly submitted: readonly string[] }
+  | { readonly image: string }
+  | { readonly cancelled: string }
+  /** Said before it is done, and after. */
+  | { readonly rates: string; readonly rating: number }
+  | { readonly rated: string; readonly rating: number }
+  | { readonly idle: true };
+
+interface Orders {
+  readonly dataDir: string;
+  readonly outputsDir: string;
+  /** Where to say it: a file, since what a killed process wrote to a pipe may be lost. */
+  readonly sayTo: string;
+  readonly seed: number;
+  readonly jobs: number;
+  /** Ends by itself when every job has ended; failed jobs are tried again first. */
+  readonly finish: boolean;
+}
+
+const orders = JSON.parse(process.argv[2]!) as Orders;
+const random = seededRandom(orders.seed);
+
+function say(said: Said): void {
+  appendFileSync(orders.sayTo, `${JSON.stringify(said)}\n`);
+}
+
+const studio = await createStudio({
+  dataDir: orders.dataDir,
+  outputsDir: orders.outputsDir,
+  engineModule: fileURLToPath(new URL('../fixtures/fake-engine.ts', import.meta.url)),
+  modelRoots: [],
+  devices: [{ name: 'cpu', options: { stepMs: 4 } }],
+});
+studio.events.subscribe((event) => {
+  if (event.type === 'image.added') say({ image: event.data.id });
+  if (event.type === 'engine' && event.data.pid !== undefined) say({ engine: event.data.pid });
+});
+say({ ready: true });
+if (orders.finish) await finishAll(studio);
+else await playUser(studio, random);
+
+async function playUser(on: Studio, dice: Random): Promise<void> {
+  for (let i = 0; i < orders.jobs; i++) {
+    const jobs = await on.submit({
+      user: dice.pick(['ann', 'bob', 'local']),
+      priority: dice.pick([0, 0, 1]),
+      request: {
+        prompt: `job ${i} of ${orders.seed}`,
+        steps: 3,
+        batchSize: dice.between(1, 2),
+        batchCount: dice.between(1, 4),
+      },
+    });
+    say({ submitted: jobs.map((job) => job.id) });
+  }
+  while (true) {
+    await new Promise((resolve) => setTimeout(resolve, dice.between(1, 60)));
+    await actOnce(on, dice);
+  }
+}
+
+async function actOnce(on: Studio, dice: Random): Promise<void> {
+  const { images } = on.gallery.search({ limit: 20 });
+  const act = dice.between(0, 9);
+  if (act === 0) {
+    const { jobs } = await on.queue.list({ states: ['queued', 'running'], limit: 5 });
+    if (jobs.length === 0) return;
+    const { id } = dice.pick(jobs);
+    await on.cancel(id);
+    say({ cancelled: id });
+  } else if (act <= 2 && images.length > 0) {
+    const { id } = dice.pick(images);
+    const rating = dice.between(1, 5);
+    say({ rates: id, rating });
+    on.gallery.rate(id, rating);
+    say({ rated: id, rating });
+  } else if (act <= 4 && images.length > 0) {
+    const { id } = dice.pick(images);
+    await on.gallery.trash([id]);
+    if (dice.next() < 0.7) await on.gallery.restore([id]);
+  }
+}
+
+async function finishAll(on: Studio): Promise<void> {
+  await on.queue.resume();
+  for (let tries = 0; tries < 5; tries++) {
+    const { jobs } = await on.queue.list({ states: ['failed'], limit: 1000 });
+    for (const job of jobs) await on.queue.retry(job.id);
+    let open = await on.queue.list({ states: ['queued', 'running'], limit: 1000 });
+    while (open.jobs.length > 0) {
+      await on.wait(open.jobs[0]!.id);
+      open = await on.queue.list({ states: ['queued', 'running'], limit: 1000 });
+    }
+  }
+  await on.close();
+  say({ idle: true });
+  process.exit(0);
+}
