@@ -1,0 +1,13 @@
+/** `npm run bench -- NAME [arguments]`: runs one benchmark. To add one: a file beside this one and a row here. */
+
+const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
+  lowering: () => import('./lowering.ts'),
+};
+
+const [name] = process.argv.splice(2, 1);
+const run = benchmarks[name ?? ''];
+if (run) await run();
+else {
+  console.error(`give the name of a benchmark: ${Object.keys(benchmarks).join(', ')}`);
+  process.exitCode = 2;
+}
