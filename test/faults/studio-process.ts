@@ -53,6 +53,8 @@ if (orders.finish) await finishAll(studio);
 else await playUser(studio, random);
 
 async function playUser(on: Studio, dice: Random): Promise<void> {
+  // Given up after too many deaths: this user insists.
+  for (const job of (await on.queue.list({ states: ['failed'], limit: 1000 })).jobs) await on.queue.retry(job.id);
   for (let i = 0; i < orders.jobs; i++) {
     const jobs = await on.submit({
       user: dice.pick(['ann', 'bob', 'local']),

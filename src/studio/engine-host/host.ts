@@ -7,10 +7,11 @@
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { DarkroomError, InternalError } from '#core/errors';
 import type { GenerateEvent, GenerateOptions, GenerateRequest, PictureEngine } from '#pipelines/request';
 import { EventStream } from '../events/event-stream.ts';
-import { childExecArgv, childMain, crashError, residentMemory } from './process-info.ts';
+import { childEnvironment, childExecArgv, childMain, crashError, residentMemory } from './process-info.ts';
 import { type EngineSettings, type FromEngine, fromWireError, type ToEngine } from './protocol.ts';
 
 export interface EngineHostOptions {
@@ -196,8 +197,10 @@ export class EngineHost implements PictureEngine {
     const child = fork(childMain, [], {
       serialization: 'advanced',
       execArgv: childExecArgv(),
+      env: childEnvironment(),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
+    yieldPriority(child);
     this.#child = child;
     this.#starts++;
     this.#killedFor = undefined;
@@ -320,6 +323,15 @@ function whenGone(child: ChildProcess): Promise<[number | null, NodeJS.Signals |
       setTimeout(settle, 250);
     });
   });
+}
+
+/** An engine takes every core there is; whoever waits for an answer or moves a window comes first. */
+function yieldPriority(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Not everywhere allowed, and nothing depends on it.
+  }
 }
 
 /** A newer step or preview replaces one that nobody has read yet. */

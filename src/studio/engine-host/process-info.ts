@@ -14,6 +14,12 @@ export function childExecArgv(): string[] {
   return ['--import', pathToFileURL(loader).href];
 }
 
+/** The environment without what only the studio needs to know. */
+export function childEnvironment(): NodeJS.ProcessEnv {
+  const isSecret = /token|secret|password|api_?key/i;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSecret.test(name)));
+}
+
 function fromSource(): boolean {
   return import.meta.url.endsWith('.ts');
 }

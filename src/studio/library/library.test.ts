@@ -240,6 +240,15 @@ describe('library', () => {
     put('models/loras/b.safetensors', lora(768));
     await noticed;
     expect(names(library)).toEqual(['lora:a', 'lora:b']);
+    // In a folder that was not there before.
+    put('models/embeddings/c.safetensors', lora(768));
+    await library.refresh();
+    const again = new Promise<void>((resolve) => {
+      bus.subscribe((event) => event.type === 'library.changed' && event.data.added > 0 && resolve());
+    });
+    put('models/embeddings/d.safetensors', lora(768));
+    await again;
+    expect(names(library)).toEqual(['lora:a', 'lora:b', 'lora:c', 'lora:d']);
   });
 
   it('finds by name, title, file, hash and part, and names the nearest', async () => {

@@ -70,7 +70,6 @@ export class Library {
   /** Looks at the folders and goes on watching them. Resolves when every file has been described. */
   async start(): Promise<void> {
     this.#watch = new FolderWatch(this.#options.roots, () => void this.refresh().catch(() => {}));
-    await this.#watch.start();
     await this.refresh();
   }
 
@@ -199,6 +198,7 @@ export class Library {
   }
 
   async #look(): Promise<void> {
+    await this.#watch?.follow();
     const found = await this.#findAll();
     if (this.#closed) return;
     const known = new Map(this.#db.all<ModelRow>('SELECT * FROM models').map((row) => [row.path, row]));

@@ -3,7 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { DarkroomError } from '#core/errors';
-import { childExecArgv } from '../engine-host/process-info.ts';
+import { childEnvironment, childExecArgv } from '../engine-host/process-info.ts';
 import type { ModelDescription } from './describe.ts';
 import type { ModelHashes } from './hash.ts';
 import type { FromReader, ToReader } from './reader-protocol.ts';
@@ -63,7 +63,12 @@ export class ReaderHost {
   #process(): ChildProcess {
     if (this.#child) return this.#child;
     const execArgv = [...childExecArgv(), `--max-old-space-size=${heapMib}`];
-    const child = fork(main, [], { serialization: 'advanced', execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const child = fork(main, [], {
+      serialization: 'advanced',
+      execArgv,
+      env: childEnvironment(),
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
     child.on('message', (message: FromReader) => this.#onMessage(message));
     child.on('error', () => {}); // its exit follows
     child.once('exit', (code, signal) => this.#onExit(child, `${signal ?? `exit code ${code}`}`));

@@ -10,7 +10,7 @@ const lookAgainMs = 5 * 60_000;
 export class FolderWatch {
   readonly #roots: readonly string[];
   readonly #onChange: () => void;
-  readonly #watchers: FSWatcher[] = [];
+  readonly #watchers = new Map<string, FSWatcher>();
   #settle: NodeJS.Timeout | undefined;
   #interval: NodeJS.Timeout | undefined;
   #closed = false;
@@ -20,30 +20,35 @@ export class FolderWatch {
     this.#onChange = onChange;
   }
 
-  async start(): Promise<void> {
-    this.#interval = setInterval(this.#onChange, lookAgainMs);
-    this.#interval.unref();
-    for (const root of this.#roots) {
-      for (const { path } of await modelFoldersOf(root)) if (!this.#closed) this.#watch(path);
-    }
+  /** Watches the folders that are there; called again, those that have come since as well. */
+  async follow(): Promise<void> {
+    if (this.#closed) return;
+    this.#interval ??= setInterval(this.#onChange, lookAgainMs).unref();
+    for (const root of this.#roots) for (const { path } of await modelFoldersOf(root)) this.#watch(path);
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#settle);
     clearInterval(this.#interval);
-    for (const watcher of this.#watchers) watcher.close();
+    for (const watcher of this.#watchers.values()) watcher.close();
   }
 
   /** Where the system refuses (too many folders, a network drive) looking now and then must do. */
   #watch(path: string): void {
+    if (this.#closed || this.#watchers.has(path)) return;
     try {
       const watcher = watch(path, { recursive: true, persistent: false }, () => this.#noticed());
-      watcher.on('error', () => watcher.close());
-      this.#watchers.push(watcher);
+      watcher.on('error', () => this.#forget(path));
+      this.#watchers.set(path, watcher);
     } catch {
       return;
     }
+  }
+
+  #forget(path: string): void {
+    this.#watchers.get(path)?.close();
+    this.#watchers.delete(path);
   }
 
   #noticed(): void {

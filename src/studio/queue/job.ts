@@ -110,6 +110,7 @@ export interface QueueEvents {
  * Fair share: among waiting jobs of the highest priority the user who was served longest ago is next.
  */
 export interface JobQueue {
+  /** All of them or none. @throws UserError `job.duplicate` */
   add(jobs: readonly NewJob[]): Promise<readonly Job[]>;
   get(id: string): Promise<Job | undefined>;
   list(options?: JobListOptions): Promise<JobPage>;

@@ -178,6 +178,12 @@ describe('states', () => {
     expect((await queue.state()).counts).toMatchObject({ queued: 1, done: 0, cancelled: 0 });
   });
 
+  it('takes no two jobs of one id, and then none of those given', async () => {
+    await queue.add([job('ann', { id: 'x' })]);
+    await expect(queue.add([job('ann'), job('ann', { id: 'x' })])).rejects.toMatchObject({ code: 'job.duplicate' });
+    expect((await queue.state()).counts.queued).toBe(1);
+  });
+
   it('collects warnings', async () => {
     const [a] = await queue.add([job('ann')]);
     await queue.warn(a!.id, 'one');

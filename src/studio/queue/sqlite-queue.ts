@@ -207,6 +207,7 @@ export class SqliteJobQueue implements JobQueue {
 
   #insert(job: NewJob, position: number): string {
     const id = job.id ?? newId();
+    if (this.#row(id)) throw new UserError('job.duplicate', `There is a job ${id} already.`);
     this.#db.run(
       `INSERT INTO jobs (id, user, batch, label, state, priority, position, request, inputs, total, created_at)
        VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
