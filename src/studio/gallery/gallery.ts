@@ -216,6 +216,7 @@ export class Gallery {
 
   /** Start-up: removes half-written files of a killed process. */
   async sweep(): Promise<number> {
+    await sweepTemporary(join(this.#thumbnails, temporaryFolder));
     return await sweepTemporary(join(this.#outputs, temporaryFolder));
   }
 

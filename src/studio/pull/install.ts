@@ -61,7 +61,7 @@ export async function install(parts: InstallParts, run: InstallRun): Promise<rea
   for (const [index, file] of plan.files.entries()) {
     placed.push(await place(fetched[index]!, pathInside(folder, file.name), file));
   }
-  await writeCard(plan, plan.folder === undefined ? placed[0]! : folder);
+  await writeCard(plan, plan.folder === undefined ? placed[0]! : folder, staging);
   await rm(staging, { recursive: true, force: true });
   return placed;
 }
@@ -221,10 +221,10 @@ function extensionOf(path: string): string {
 }
 
 /** Source, licence and trigger words, beside the model for whoever looks there. */
-async function writeCard(plan: PullPlan, path: string): Promise<void> {
+async function writeCard(plan: PullPlan, path: string, temporaryFolder: string): Promise<void> {
   if (Object.keys(plan.card).length === 0) return;
   const file = join(dirname(path), `${modelStem(path)}.darkroom.json`);
-  await writeWholeFile(file, Buffer.from(`${JSON.stringify(plan.card, undefined, 2)}\n`), dirname(file));
+  await writeWholeFile(file, Buffer.from(`${JSON.stringify(plan.card, undefined, 2)}\n`), temporaryFolder);
 }
 
 async function existing(folder: string): Promise<string> {
