@@ -1,5 +1,7 @@
 /** `npm run bench -- NAME [arguments]`: runs one benchmark. To add one: a file beside this one and a row here. */
 
+import process from 'node:process';
+
 const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   lowering: () => import('./lowering.ts'),
 };
