@@ -7,7 +7,7 @@
 
 import type { ClipTextConfig } from './clip/config.ts';
 import type { PredictionType, TrainingSchedule } from './family.ts';
-import type { Fields } from './fields.ts';
+import { type CountRange, type Fields, mostLayers } from './fields.ts';
 import type { UNetConfig } from './unet/config.ts';
 import type { VaeConfig } from './vae/config.ts';
 
@@ -35,10 +35,10 @@ const unsupported: readonly (readonly [string, readonly unknown[]])[] = [
 ];
 
 /** One value for every level, from a number or a list. */
-function perLevel(fields: Fields, name: string, levels: number, fallback: number): number[] {
+function perLevel(fields: Fields, name: string, levels: number, fallback: number, range?: CountRange): number[] {
   const value = fields.raw(name) ?? fallback;
-  if (typeof value === 'number') return Array.from({ length: levels }, () => fields.count(name, fallback));
-  const list = fields.counts(name);
+  if (typeof value === 'number') return Array.from({ length: levels }, () => fields.count(name, fallback, range));
+  const list = fields.counts(name, range);
   if (list.length !== levels) throw fields.wrong(name, `a number or ${levels} numbers`, value);
   return list;
 }
@@ -47,7 +47,7 @@ export function unetFromDiffusers(fields: Fields): UNetConfig {
   for (const [name, values] of unsupported) fields.require(name, values);
   const blockChannels = fields.counts('block_out_channels');
   const levels = blockChannels.length;
-  const depths = perLevel(fields, 'transformer_layers_per_block', levels, 1);
+  const depths = perLevel(fields, 'transformer_layers_per_block', levels, 1, { most: mostLayers });
   const down = fields.strings('down_block_types');
   const up = fields.strings('up_block_types');
   const known = down.every((t) => /^(CrossAttn)?DownBlock2D$/.test(t)) && down.length === levels;
@@ -74,7 +74,7 @@ export function unetFromDiffusers(fields: Fields): UNetConfig {
 }
 
 function evenLayers(fields: Fields, levels: number): number {
-  const layers = perLevel(fields, 'layers_per_block', levels, 2);
+  const layers = perLevel(fields, 'layers_per_block', levels, 2, { most: mostLayers });
   if (layers.some((n) => n !== layers[0])) throw fields.wrong('layers_per_block', 'the same at every level', layers);
   return layers[0]!;
 }
@@ -88,7 +88,7 @@ export function vaeFromDiffusers(fields: Fields): VaeConfig {
     imageChannels,
     latentChannels: fields.count('latent_channels', 4),
     blockChannels: fields.counts('block_out_channels'),
-    layersPerBlock: fields.count('layers_per_block', 1),
+    layersPerBlock: fields.count('layers_per_block', 1, { most: mostLayers }),
     normGroups: fields.count('norm_num_groups', 32),
     midAttention: fields.boolean('mid_block_add_attention', true),
     quantConv: fields.boolean('use_quant_conv', true),
@@ -112,7 +112,7 @@ export function clipFromTransformers(fields: Fields): ClipTextConfig {
     vocabSize: fields.count('vocab_size', 49408),
     positions: fields.count('max_position_embeddings', 77),
     width,
-    layers: fields.count('num_hidden_layers', 12),
+    layers: fields.count('num_hidden_layers', 12, { most: mostLayers }),
     heads: fields.count('num_attention_heads', 8),
     mlpWidth: fields.count('intermediate_size', 2048),
     activation: clipActivation(fields, 'hidden_act'),

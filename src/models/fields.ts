@@ -2,6 +2,16 @@
 
 import { ModelFileError } from './model-error.ts';
 
+/** Bounds beyond any network: a config that asks for more is a mistake, and building it would take all memory. */
+const mostCount = 2 ** 20;
+const mostLevels = 16;
+export const mostLayers = 256;
+
+export interface CountRange {
+  readonly least?: number;
+  readonly most?: number;
+}
+
 export class Fields {
   /** Name of the file, then the path inside it; for messages. */
   readonly where: string;
@@ -36,19 +46,19 @@ export class Fields {
     throw this.wrong(name, 'a number', value);
   }
 
-  /** A whole number of at least 1: sizes and counts. */
-  count(name: string, fallback?: number): number {
+  /** A whole number: sizes and counts. */
+  count(name: string, fallback?: number, { least = 1, most = mostCount }: CountRange = {}): number {
     const value = this.number(name, fallback);
-    if (Number.isInteger(value) && value >= 1) return value;
-    throw this.wrong(name, 'a whole number of at least 1', value);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw this.wrong(name, `a whole number from ${least} to ${most}`, value);
   }
 
-  /** Whole numbers of at least `least`. */
-  counts(name: string, least = 1): number[] {
+  /** A list of whole numbers, one for each level of a network. */
+  counts(name: string, { least = 1, most = mostCount }: CountRange = {}): number[] {
     const value = this.raw(name);
-    const good = (v: unknown): v is number => Number.isInteger(v) && (v as number) >= least;
-    if (Array.isArray(value) && value.length > 0 && value.every(good)) return value;
-    throw this.wrong(name, `a list of whole numbers of at least ${least}`, value);
+    const good = (v: unknown): v is number => Number.isInteger(v) && (v as number) >= least && (v as number) <= most;
+    if (Array.isArray(value) && value.length > 0 && value.length <= mostLevels && value.every(good)) return value;
+    throw this.wrong(name, `a list of up to ${mostLevels} whole numbers from ${least} to ${most}`, value);
   }
 
   string(name: string, fallback?: string): string {

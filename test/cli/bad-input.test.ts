@@ -3,6 +3,7 @@
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -148,6 +149,31 @@ describe('model files', () => {
   ])('says what %s is', async (_, path, pattern) => {
     await refuses(pattern, 'x', ...small, '--model', fixture(path));
     expect(existsSync('PWNED')).toBe(false);
+  });
+
+  it.each([
+    [
+      '"layers_per_block": 1',
+      '"layers_per_block": 1000000000',
+      /layers_per_block must be a whole number from 1 to 256, got 1000000000/,
+    ],
+    [
+      '"layers_per_block": 1',
+      '"layers_per_block": -3',
+      /layers_per_block must be a whole number from 1 to 256, got -3/,
+    ],
+    ['"layers_per_block": 1', '"layers_per_block": NaN', /config\.json is not valid JSON/],
+    ['"attention_head_dim": 8', '"attention_head_dim": 7', /width 32 does not split into 7 heads/],
+    ['"norm_num_groups": 32', '"norm_num_groups": 7', /32 channels do not split into 7 groups/],
+    ['"cross_attention_dim": 16', '"cross_attention_dim": 1000000000', /cross_attention_dim must be/],
+  ])('refuses a configuration with %s as %s', async (from, to, pattern) => {
+    const copy = file('config');
+    cpSync(fixture('tiny-sd1'), copy, { recursive: true });
+    const config = readFileSync(join(copy, 'unet', 'config.json'), 'utf8');
+    expect(config).toContain(from);
+    writeFileSync(join(copy, 'unet', 'config.json'), config.replace(from, to));
+    await refuses(pattern, 'x', ...small, '--model', copy);
+    rmSync(copy, { recursive: true });
   });
 
   it('names the nearest models', async () => {

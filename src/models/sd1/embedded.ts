@@ -4,7 +4,7 @@
  */
 
 import type { ClipTextConfig } from '../clip/config.ts';
-import type { Fields } from '../fields.ts';
+import { type CountRange, type Fields, mostLayers } from '../fields.ts';
 import type { UNetConfig } from '../unet/config.ts';
 import type { VaeConfig } from '../vae/config.ts';
 import type { Sd1Config } from './config.ts';
@@ -34,8 +34,8 @@ export function readEmbedded(fields: Fields): Sd1Config {
 
 function readUNet(fields: Fields): UNetConfig {
   const blockChannels = fields.counts('blockChannels');
-  const perLevel = (name: string, least: number): number[] => {
-    const values = fields.counts(name, least);
+  const perLevel = (name: string, range: CountRange): number[] => {
+    const values = fields.counts(name, range);
     if (values.length !== blockChannels.length) throw fields.wrong(name, `${blockChannels.length} numbers`, values);
     return values;
   };
@@ -43,10 +43,10 @@ function readUNet(fields: Fields): UNetConfig {
     inChannels: fields.count('inChannels'),
     outChannels: fields.count('outChannels'),
     blockChannels,
-    layersPerBlock: fields.count('layersPerBlock'),
-    transformerDepth: perLevel('transformerDepth', 0),
-    midTransformerDepth: fields.number('midTransformerDepth'),
-    heads: perLevel('heads', 1),
+    layersPerBlock: fields.count('layersPerBlock', undefined, { most: mostLayers }),
+    transformerDepth: perLevel('transformerDepth', { least: 0, most: mostLayers }),
+    midTransformerDepth: fields.count('midTransformerDepth', undefined, { least: 0, most: mostLayers }),
+    heads: perLevel('heads', {}),
     contextWidth: fields.count('contextWidth'),
     linearProjection: fields.boolean('linearProjection'),
     normGroups: fields.count('normGroups'),
@@ -58,7 +58,7 @@ function readVae(fields: Fields): VaeConfig {
     imageChannels: fields.count('imageChannels'),
     latentChannels: fields.count('latentChannels'),
     blockChannels: fields.counts('blockChannels'),
-    layersPerBlock: fields.count('layersPerBlock'),
+    layersPerBlock: fields.count('layersPerBlock', undefined, { most: mostLayers }),
     normGroups: fields.count('normGroups'),
     midAttention: fields.boolean('midAttention'),
     quantConv: fields.boolean('quantConv'),
@@ -72,7 +72,7 @@ function readText(fields: Fields): ClipTextConfig {
     vocabSize: fields.count('vocabSize'),
     positions: fields.count('positions'),
     width: fields.count('width'),
-    layers: fields.count('layers'),
+    layers: fields.count('layers', undefined, { most: mostLayers }),
     heads: fields.count('heads'),
     mlpWidth: fields.count('mlpWidth'),
     activation: fields.oneOf('activation', ['quickGelu', 'gelu']),
