@@ -108,6 +108,20 @@ function picture(side: number): { width: number; height: number; channels: 3; da
   return { width: side, height: side, channels: 3, data: new Uint8Array(3 * side * side).fill(120) };
 }
 
+describe('training configurations', () => {
+  it.each([
+    ['not there', undefined, /cannot read the training configuration/],
+    ['not JSON', '{', /cannot read the training configuration/],
+    ['of an unknown task', '{"task": "x"}', /is not a training configuration/],
+  ])('refuses one that is %s', async (_, text, pattern) => {
+    if (text !== undefined) writeFileSync(file('train.json'), text);
+    const { code, stderr } = await cli('train', file('train.json'));
+    expect(stderr).toMatch(pattern);
+    expect(stderr).not.toMatch(/\n {4}at /);
+    expect(code).toBe(1);
+  });
+});
+
 describe('model files', () => {
   beforeAll(() => {
     writeFileSync(file('empty.safetensors'), '');

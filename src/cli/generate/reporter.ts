@@ -70,6 +70,16 @@ export function plainReporter(output: Output, now: () => number): Reporter {
   };
 }
 
+const barSettings = {
+  format: '{bar} {value}/{total}  {rate} steps/s  ETA {left}',
+  barCompleteChar: '\u2588',
+  barIncompleteChar: '\u2591',
+  barsize: 30,
+  hideCursor: true,
+  clearOnComplete: true,
+  gracefulExit: false,
+} as const;
+
 /** A bar that is redrawn in place. */
 export async function barReporter(output: Output, now: () => number): Promise<Reporter> {
   const { default: progress } = await import('cli-progress');
@@ -88,24 +98,16 @@ export async function barReporter(output: Output, now: () => number): Promise<Re
       above(() => output.note(`loading ${part}${totalBytes === undefined ? '' : ` (${formatBytes(totalBytes)})`}`)),
     step(event) {
       speed.count(event);
-      const total = event.steps * event.batches;
-      if (!bar) {
-        bar = new progress.SingleBar({
-          format: '{bar} {value}/{total}  {rate} steps/s  ETA {left}',
-          barCompleteChar: '\u2588',
-          barIncompleteChar: '\u2591',
-          barsize: 30,
-          hideCursor: true,
-          clearOnComplete: true,
-          gracefulExit: false,
-          stream: process.stderr,
-        });
-        bar.start(total, 0, { rate: '-', left: '-' });
-      }
-      bar.update(event.batch * event.steps + event.step, {
+      const done = event.batch * event.steps + event.step;
+      const shown = {
         rate: formatRate(speed.perSecond),
         left: event.eta === undefined ? '-' : formatDuration(event.eta),
-      });
+      };
+      if (bar) bar.update(done, shown);
+      else {
+        bar = new progress.SingleBar(barSettings);
+        bar.start(event.steps * event.batches, done, shown);
+      }
     },
     warning: (message) => above(() => output.note(`warning: ${message}`)),
     saved: ({ file }) => above(() => output.result(file)),
