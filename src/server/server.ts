@@ -8,6 +8,9 @@ import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import { UserError } from '#core/errors';
 import type { Studio } from '#studio/studio';
+import { a1111Dialects } from './a1111/dialect.ts';
+import { a1111Groups } from './a1111/groups.ts';
+import { OptionStore } from './a1111/options.ts';
 import type { Caller, ServerContext } from './http/call.ts';
 import { AnswerError, type Dialect, failureOf, failureResponse, nativeDialect } from './http/errors.ts';
 import { type MountOptions, mount, type ServerApp } from './http/mount.ts';
@@ -82,7 +85,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     pictures: { gallery: studio.gallery, ...options.urls },
   };
   const gate = gateOf(options);
-  const dialects: readonly Dialect[] = [openAiDialect, nativeDialect];
+  const dialects: readonly Dialect[] = [openAiDialect, ...a1111Dialects, nativeDialect];
   const app: ServerApp = new Hono();
   app.use(async (c, next) => await watch(c, next, parts, gate, dialects));
   app.onError((error, c) => fail(error, c, dialects));
@@ -104,6 +107,7 @@ function routeGroups(parts: ServerParts): RouteGroup[] {
   return [
     { base: '/api/v1', routes: nativeRoutes(parts) },
     { base: '/v1', routes: openAiRoutes({ studio: parts.studio, links: new SignedLinks() }) },
+    ...a1111Groups({ ...parts, options: new OptionStore(parts.studio) }),
   ];
 }
 
@@ -143,7 +147,9 @@ async function watch(
     c.res = fail(error, c, dialects);
   }
   dress(c.res.headers, id, foreign);
-  report(c, parts, (performance.now() - started) / 1000);
+  const seconds = (performance.now() - started) / 1000;
+  if (c.req.path.startsWith('/sdapi/')) c.res.headers.set('x-process-time', seconds.toFixed(4));
+  report(c, parts, seconds);
 }
 
 const nobody: Caller = { name: 'nobody', role: 'viewer' };

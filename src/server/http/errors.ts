@@ -24,6 +24,8 @@ const statuses: Readonly<Record<string, number>> = {
   'job.input-gone': 410,
   'sampler.unknown': 400,
   'scheduler.unknown': 400,
+  'script.not-found': 422,
+  'init-images.unknown': 404,
   'job.state': 409,
   'pull.state': 409,
   'user.exists': 409,

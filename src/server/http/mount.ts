@@ -45,5 +45,6 @@ async function bodyOf(route: Route, request: Request): Promise<unknown> {
   if (route.fromMultipart && isMultipart(request)) return route.fromMultipart(await readMultipart(request, max));
   // No body at all is an empty one: every field then has its default, or is told to be missing.
   const body = await readJson(request, max);
-  return body === undefined ? {} : body;
+  const given = body === undefined ? {} : body;
+  return route.prepare ? route.prepare(given) : given;
 }

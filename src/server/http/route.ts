@@ -44,6 +44,8 @@ interface RouteFacts {
   readonly role: Role;
   /** Largest body in bytes; default 1 MiB. */
   readonly maxBody?: number;
+  /** Completes a JSON body before it is checked. */
+  readonly prepare?: (body: unknown) => unknown;
   readonly answer: Answer;
 }
 

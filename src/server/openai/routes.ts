@@ -2,17 +2,16 @@
 
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { DarkroomError, UserError } from '#core/errors';
+import { UserError } from '#core/errors';
 import type { GenerateInput } from '#pipelines/request';
 import { parseInfotext } from '#prompt/infotext';
 import type { GalleryImage } from '#studio/gallery/image';
 import { decodeImage, encodeImage, imageMediaTypes } from '#studio/images/codec';
 import type { LibraryModel } from '#studio/library/model';
-import type { Job } from '#studio/queue/job';
 import type { Studio } from '#studio/studio';
+import { finishedJob } from '../finished-job.ts';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
-import { FieldError } from '../http/check.ts';
 import { failureOf, MissingFeatureError } from '../http/errors.ts';
 import { type Route, route } from '../http/route.ts';
 import { idParams } from '../native/job-schemas.ts';
@@ -217,22 +216,8 @@ async function encodedFile({ gallery }: Studio, id: string, { format, quality }:
   return Buffer.from(await encodeImage(decoded.image, format, image.infotext, { quality }));
 }
 
-/** Waits for the job; cancels it when the client goes away. @throws what kept it from its end */
-async function settled(studio: Studio, id: string, signal: AbortSignal): Promise<Job> {
-  let job: Job;
-  try {
-    job = await studio.wait(id, signal);
-  } catch (error) {
-    if (signal.aborted) await studio.cancel(id);
-    throw error;
-  }
-  if (job.state === 'done') return job;
+/** @throws what kept the job from its end */
+async function settled(studio: Studio, id: string, signal: AbortSignal): Promise<void> {
+  const job = await finishedJob(studio, id, signal);
   if (job.state === 'cancelled') throw new UserError('job.cancelled', 'The job was cancelled.');
-  const { code, message } = job.error!;
-  throw isOurFault(code) ? new DarkroomError(code, message) : new FieldError('', message, code);
-}
-
-/** The engine's end is not for the client to mend; everything else is about the request. */
-function isOurFault(code: string): boolean {
-  return /^(internal|disk|store\.|engine\.(crashed|out-of-memory|start-failed|failed|incomplete))/.test(code);
 }

@@ -1,0 +1,343 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decodeImage, encodeImage } from '#studio/images/codec';
+import { picture } from '../../../test/fixtures/fake-engine.ts';
+import { startTestServer, type TestServer } from '../../../test/fixtures/test-server.ts';
+import { stretch } from './generation.ts';
+import { missingControlNetRows, missingRows } from './missing-routes.ts';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await startTestServer();
+});
+afterEach(async () => await server.dispose());
+
+const api = '/sdapi/v1';
+const bytesOf = (b64: string) => new Uint8Array(Buffer.from(b64, 'base64'));
+const lastRequest = async () => (await server.studio.queue.list({ limit: 1 })).jobs[0]!.request;
+const pngOf = async (seed: number, width = 64, height = 64) =>
+  Buffer.from(await encodeImage(picture({ width, height }, seed), 'png')).toString('base64');
+
+describe('txt2img', () => {
+  it('answers with pictures, the request with its defaults, and info as a JSON text', async () => {
+    const body = {
+      prompt: 'a fox',
+      negative_prompt: 'blur',
+      steps: 3,
+      seed: 7,
+      batch_size: 2,
+      width: 100,
+      sampler_name: 'Euler a',
+    };
+    const answer = await server.json('POST', `${api}/txt2img`, body);
+    expect(answer.images).toHaveLength(2);
+    const { image, infotext } = await decodeImage(bytesOf(answer.images[1]));
+    expect(image).toEqual(picture({ width: 96 }, 8));
+    expect(answer.parameters).toMatchObject({
+      prompt: 'a fox',
+      cfg_scale: 7,
+      n_iter: 1,
+      width: 100,
+      send_images: true,
+    });
+    const info = JSON.parse(answer.info);
+    expect(info).toMatchObject({
+      prompt: 'a fox',
+      all_prompts: ['a fox', 'a fox'],
+      seed: 7,
+      all_seeds: [7, 8],
+      width: 96,
+      sampler_name: 'Euler a',
+      batch_size: 2,
+      sd_model_hash: '0123456789',
+      denoising_strength: null,
+      index_of_first_image: 0,
+      clip_skip: 1,
+    });
+    expect(info.infotexts[1]).toBe(infotext);
+    expect(info.job_timestamp).toMatch(/^\d{14}$/);
+  });
+
+  it('keeps upstream’s defaults and quirks', async () => {
+    await server.json('POST', `${api}/txt2img`, {});
+    expect(await lastRequest()).toMatchObject({
+      steps: 50,
+      sampler: 'Euler',
+      cfgScale: 7,
+      randomSource: 'gpu',
+      clipSkip: 1,
+    });
+    await server.json('POST', `${api}/txt2img`, { sampler_name: 'DPM++ 2M Karras', steps: 2, styles: [], eta: null });
+    expect(await lastRequest()).toMatchObject({ sampler: 'DPM++ 2M', scheduler: 'Karras' });
+    await server.json('POST', `${api}/txt2img`, { sampler_name: 'No such sampler', steps: 2 });
+    expect((await lastRequest()).sampler).toBe('DPM++ 2M');
+    const silent = await server.json('POST', `${api}/txt2img`, { steps: 2, send_images: false });
+    expect(silent.images).toEqual([]);
+  });
+
+  it('takes settings for one call, and keeps them when told to', async () => {
+    const override_settings = { CLIP_stop_at_last_layers: 2, randn_source: 'CPU', unknown_option: 1 };
+    await server.json('POST', `${api}/txt2img`, { steps: 2, override_settings });
+    expect(await lastRequest()).toMatchObject({ clipSkip: 2, randomSource: 'cpu' });
+    await server.json('POST', `${api}/txt2img`, { steps: 2 });
+    expect(await lastRequest()).toMatchObject({ clipSkip: 1, randomSource: 'gpu' });
+    await server.json('POST', `${api}/txt2img`, {
+      steps: 2,
+      override_settings,
+      override_settings_restore_afterwards: false,
+    });
+    expect(await server.json('GET', `${api}/options`)).toMatchObject({
+      CLIP_stop_at_last_layers: 2,
+      randn_source: 'CPU',
+    });
+  });
+
+  it('fills what is left out from infotext', async () => {
+    const infotext =
+      'an owl\nNegative prompt: night\nSteps: 4, Sampler: Euler a, CFG scale: 5, Seed: 99, Size: 128x64, RNG: CPU, Clip skip: 2';
+    await server.json('POST', `${api}/txt2img`, { infotext, prompt: 'a fox', seed: 1 });
+    expect(await lastRequest()).toMatchObject({
+      prompt: 'a fox',
+      negativePrompt: 'night',
+      steps: 4,
+      sampler: 'Euler a',
+      cfgScale: 5,
+      seed: 1,
+      width: 128,
+      height: 64,
+      clipSkip: 2,
+      randomSource: 'cpu',
+    });
+  });
+
+  it.each([
+    [{ enable_hr: true }, /hires/],
+    [{ restore_faces: true }, /Face restoration/],
+    [{ tiling: true }, /Tiling/],
+    [{ styles: ['film'] }, /styles/],
+    [{ refiner_checkpoint: 'xl-refiner' }, /refiner/],
+    [{ seed_resize_from_h: 64, seed_resize_from_w: 64 }, /Seed resizing/],
+    [{ s_churn: 3 }, /churn/],
+    [{ script_name: 'X/Y/Z plot' }, /X\/Y\/Z plot/],
+    [{ alwayson_scripts: { ControlNet: { args: [{ enabled: true, module: 'canny' }] } } }, /ControlNet/],
+    [{ alwayson_scripts: { controlnet: { args: [{ model: 'canny', image: '' }] } } }, /ControlNet/],
+    [{ override_settings: { sd_hypernetwork: 'style' } }, /Hypernetworks/],
+  ])('answers 501 that names the missing part of %j', async (fields, names) => {
+    const response = await server.call('POST', `${api}/txt2img`, { steps: 1, ...fields });
+    expect(response.status).toBe(501);
+    expect((await response.json()) as object).toMatchObject({ detail: expect.stringMatching(names) });
+    expect((await server.studio.queue.list()).jobs).toEqual([]);
+  });
+
+  it.each([
+    [{ steps: 0 }, 'steps'],
+    [{ cfg_scale: 'high' }, 'cfg_scale'],
+    [{ prompt: 4 }, 'prompt'],
+    [{ script_name: 'no such script' }, 'script_name'],
+    [{ alwayson_scripts: { 'no such script': { args: [] } } }, 'alwayson_scripts'],
+    [{ override_settings: { CLIP_stop_at_last_layers: 'x' } }, 'CLIP_stop_at_last_layers'],
+  ])('answers 422 that names the field of %j', async (fields, name) => {
+    const response = await server.call('POST', `${api}/txt2img`, fields);
+    expect(response.status).toBe(422);
+    const { detail } = (await response.json()) as { detail: { loc: string[] }[] };
+    expect(detail[0]!.loc).toEqual(['body', name]);
+  });
+
+  it('lets scripts be sent that are switched off', async () => {
+    const alwayson_scripts = { controlnet: { args: [{ enabled: false, model: 'None' }] }, Seed: { args: [-1, false] } };
+    expect(
+      (await server.json('POST', `${api}/txt2img`, { steps: 1, alwayson_scripts, script_name: null })).images,
+    ).toHaveLength(1);
+  });
+});
+
+describe('img2img', () => {
+  it('starts from the picture, with upstream’s names for masks', async () => {
+    const body = {
+      init_images: [`data:image/png;base64,${await pngOf(3, 64, 128)}`],
+      mask: await pngOf(4),
+      denoising_strength: 0.4,
+      mask_blur: 2,
+      inpainting_fill: 2,
+      inpainting_mask_invert: 1,
+      width: 64,
+      height: 64,
+      steps: 2,
+    };
+    const answer = await server.json('POST', `${api}/img2img`, body);
+    expect(answer.parameters).toMatchObject({ init_images: null, mask: null, denoising_strength: 0.4 });
+    expect(JSON.parse(answer.info)).toMatchObject({ denoising_strength: 0.4 });
+    expect(await lastRequest()).toMatchObject({
+      denoisingStrength: 0.4,
+      maskBlur: 2,
+      maskedContent: 'noise',
+      maskInvert: true,
+    });
+    const { id } = (await server.studio.queue.list({ limit: 1 })).jobs[0]!;
+    const init = (await decodeImage((await server.studio.input(id, 'init'))!)).image;
+    expect(init).toEqual(stretch(picture({ width: 64, height: 128 }, 3), 64, 64));
+    const echoed = await server.json('POST', `${api}/img2img`, { ...body, include_init_images: true });
+    expect(echoed.parameters.init_images).toEqual(body.init_images);
+  });
+
+  it.each([
+    [{}, 404, 'Init image not found'],
+    [{ init_images: [] }, 404, 'Init image not found'],
+    [{ init_images: ['!'] }, 422, 'base64'],
+    [{ init_images: ['http://10.0.0.1/a.png'] }, 422, 'local network'],
+  ])('refuses %j', async (fields, status, message) => {
+    const response = await server.call('POST', `${api}/img2img`, { steps: 1, ...fields });
+    expect(response.status).toBe(status);
+    expect(await response.text()).toContain(message);
+  });
+
+  it.each([
+    { resize_mode: 2 },
+    { resize_mode: 3 },
+    { inpaint_full_res: true },
+    { latent_mask: 'x' },
+    { mask_round: false },
+  ])('answers 501 to %j', async (fields) => {
+    const image = await pngOf(1);
+    const body = { init_images: [image], mask: image, steps: 1, ...fields };
+    expect((await server.call('POST', `${api}/img2img`, body)).status).toBe(501);
+  });
+});
+
+describe('progress and interrupting', () => {
+  it('tells how far it is, shows the preview, and answers an interrupted request with what is finished', async () => {
+    server.studio.settings.update({ previewEvery: 1 });
+    expect(await server.json('GET', `${api}/progress`)).toMatchObject({ progress: 0, state: { job_count: 0 } });
+    const body = { steps: 40, n_iter: 1000, force_task_id: 'task(1)' };
+    const going = server.json('POST', `${api}/txt2img`, body);
+    let progress = await server.json('GET', `${api}/progress`);
+    while (progress.current_image === null) {
+      // Lets the engine's messages in between.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      progress = await server.json('GET', `${api}/progress`);
+    }
+    expect(progress.state).toMatchObject({ job_count: 1000, sampling_steps: 40 });
+    expect(progress.progress).toBeGreaterThanOrEqual(0.01);
+    expect((await decodeImage(bytesOf(progress.current_image))).format).toBe('jpeg');
+    const task = await server.json('POST', '/internal/progress', { id_task: 'task(1)' });
+    expect(task).toMatchObject({ active: true, queued: false, completed: false });
+    expect(task.live_preview).toMatch(/^data:image\/jpeg;base64,/);
+    expect((await server.json('GET', `${api}/progress?skip_current_image=true`)).current_image).toBeNull();
+    await server.json('POST', `${api}/interrupt`);
+    const answer = await going;
+    expect(answer.images.length).toBeLessThan(1000);
+    expect(await server.json('POST', '/internal/progress', { id_task: 'task(1)' })).toMatchObject({
+      active: false,
+      completed: true,
+    });
+  });
+
+  it('reports the engine’s failures', async () => {
+    expect((await server.call('POST', `${api}/txt2img`, { prompt: 'fake:error', steps: 2 })).status).toBe(500);
+    const mistake = await server.call('POST', `${api}/txt2img`, { prompt: 'fake:mistake', steps: 2 });
+    expect(mistake.status).toBe(422);
+    expect(await mistake.text()).toContain('There is no sampler of that name.');
+  });
+});
+
+describe('lists and options', () => {
+  it('fills the selectors of clients', async () => {
+    const names = async (path: string, key: string) =>
+      (await server.json('GET', `${api}/${path}`)).map((row: Record<string, unknown>) => row[key]) as unknown[];
+    expect(await names('samplers', 'name')).toEqual(expect.arrayContaining(['Euler', 'Euler a', 'DPM++ 2M', 'DDIM']));
+    expect(await names('schedulers', 'label')).toEqual(expect.arrayContaining(['Automatic', 'Karras', 'Exponential']));
+    expect((await server.json('GET', `${api}/schedulers`))[2]).toEqual({
+      name: 'karras',
+      label: 'Karras',
+      aliases: null,
+      default_rho: 7,
+      need_inner_model: false,
+    });
+    expect(await names('upscalers', 'name')).toEqual(['None']);
+    for (const path of [
+      'sd-models',
+      'sd-vae',
+      'hypernetworks',
+      'loras',
+      'face-restorers',
+      'prompt-styles',
+      'extensions',
+    ]) {
+      expect(await server.json('GET', `${api}/${path}`), path).toEqual([]);
+    }
+    expect(await server.json('GET', `${api}/embeddings`)).toEqual({ loaded: {}, skipped: {} });
+    expect(await server.json('GET', `${api}/memory`)).toMatchObject({ ram: { total: expect.any(Number) } });
+    for (const path of ['refresh-checkpoints', 'refresh-vae', 'refresh-loras']) {
+      expect(await server.json('POST', `${api}/${path}`)).toBeNull();
+    }
+    expect((await server.call('GET', `${api}/samplers`)).headers.get('x-process-time')).toMatch(/^\d+\.\d{4}$/);
+  });
+
+  it('switches models by title and refuses those it does not have', async () => {
+    const folder = join(server.root, 'models', 'Stable-diffusion');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'tiny.safetensors'), safetensorsOf({ 'model.diffusion_model.out.2.bias': [4] }));
+    await server.json('POST', `${api}/refresh-checkpoints`);
+    const [model] = await server.json('GET', `${api}/sd-models`);
+    expect(model).toMatchObject({ title: 'tiny.safetensors', model_name: 'tiny', config: null });
+    await server.json('POST', `${api}/options`, { sd_model_checkpoint: model.title, samples_format: 'jpg' });
+    expect(await server.json('GET', `${api}/options`)).toMatchObject({
+      sd_model_checkpoint: 'tiny.safetensors',
+      samples_format: 'jpg',
+    });
+    expect(server.studio.settings.get()).toMatchObject({ defaultModel: 'tiny', outputFormat: 'jpeg' });
+    expect((await server.call('POST', `${api}/options`, { sd_model_checkpoint: 'none' })).status).toBe(404);
+  });
+
+  it('changes no folder and no part that is not there', async () => {
+    expect((await server.call('POST', `${api}/options`, { outdir_samples: '/etc' })).status).toBe(422);
+    expect((await server.call('POST', `${api}/options`, { eta_noise_seed_delta: 31337 })).status).toBe(501);
+    expect((await server.call('POST', `${api}/options`, { CLIP_stop_at_last_layers: 'two' })).status).toBe(422);
+    expect(await server.json('POST', `${api}/options`, { eta_noise_seed_delta: 0, made_up: 1 })).toBeNull();
+    expect(await server.json('GET', `${api}/options`)).not.toHaveProperty('made_up');
+  });
+
+  it('reads parameters out of pictures', async () => {
+    const text = 'a fox\nNegative prompt: blur\nSteps: 3, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64';
+    const image = Buffer.from(await encodeImage(picture({}, 1), 'png', text)).toString('base64');
+    const answer = await server.json('POST', `${api}/png-info`, { image });
+    expect(answer).toMatchObject({ info: text, items: {}, parameters: { Prompt: 'a fox', Seed: '5', 'Size-1': '64' } });
+    expect(await server.json('POST', `${api}/png-info`, { image: await pngOf(1) })).toEqual({
+      info: '',
+      items: {},
+      parameters: {},
+    });
+  });
+
+  it('says of every missing route that it is missing, and 404 of those that never were', async () => {
+    const rows = [
+      ...missingRows.map(([method, path]) => [method, api + path] as const),
+      ...missingControlNetRows.map(([method, path]) => [method, `/controlnet${path}`] as const),
+    ];
+    for (const [method, path] of rows) {
+      const response = await server.call(method.toUpperCase(), path, method === 'get' ? undefined : {});
+      expect(response.status, path).toBe(501);
+      expect((await response.json()) as object).toMatchObject({
+        detail: expect.stringContaining('not part of this version'),
+      });
+    }
+    expect((await server.call('GET', `${api}/nothing`)).status).toBe(404);
+    expect(await server.json('GET', '/internal/ping')).toEqual({});
+    expect(await server.json('GET', '/internal/pending-tasks')).toEqual({ size: 0, tasks: [] });
+  });
+});
+
+/** A file with the given tensors, all zero, as f32. */
+function safetensorsOf(shapes: Record<string, readonly number[]>): Buffer {
+  let end = 0;
+  const entries = Object.entries(shapes).map(([name, shape]) => {
+    const start = end;
+    end += 4 * shape.reduce((a, b) => a * b, 1);
+    return [name, { dtype: 'F32', shape, data_offsets: [start, end] }];
+  });
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, Buffer.alloc(end)]);
+}

@@ -1,0 +1,191 @@
+/** What A1111's clients fill their selectors from, and what they change: options, models, samplers, memory. */
+
+import { freemem, totalmem } from 'node:os';
+import { z } from 'zod';
+import { samplers } from '#diffusion/samplers/index';
+import { schedulers } from '#diffusion/schedules';
+import { parseInfotext } from '#prompt/infotext';
+import { readImageHeader, readInfotext } from '#studio/images/codec';
+import type { ModelKind } from '#studio/library/layout';
+import type { LibraryModel } from '#studio/library/model';
+import { pictureMaxBody } from '../http/body.ts';
+import type { Caller } from '../http/call.ts';
+import { type Route, route } from '../http/route.ts';
+import { pictureBytes } from '../pictures.ts';
+import type { A1111Parts } from './parts.ts';
+
+const list = { description: 'A list.', schema: z.array(z.looseObject({})) };
+const anything = { description: 'A dictionary.', schema: z.looseObject({}) };
+const nothing = { description: 'Nothing.', schema: z.null() };
+const tag = 'A1111';
+
+/** Schedules by the facts upstream tells about them; -1: no rho. */
+const rhos: Readonly<Record<string, number>> = { Karras: 7, Polyexponential: 1 };
+const needInnerModel: readonly string[] = ['SGM Uniform', 'Simple', 'Normal', 'DDIM', 'Beta'];
+
+export function listRoutes(parts: A1111Parts): Route[] {
+  return [...modelLists(parts), ...fixedLists(), ...optionRoutes(parts), ...actionRoutes(parts), pngInfoRoute(parts)];
+}
+
+function get(path: string, summary: string, answer: Route['answer'], read: (caller: Caller) => unknown): Route {
+  const operation = `a1111${path.replaceAll(/(?:^|[/-])(\w)/g, (_, letter: string) => letter.toUpperCase())}`;
+  return route({
+    method: 'get',
+    path,
+    operation,
+    tag,
+    role: 'viewer',
+    summary,
+    answer,
+    handle: (_input, call) => read(call.caller),
+  });
+}
+
+function modelLists({ studio }: A1111Parts): Route[] {
+  const { library } = studio;
+  const kind = (each: ModelKind) => library.list({ kind: each });
+  // Where files lie is for admins to know.
+  const path = (model: LibraryModel, caller: Caller) => (caller.role === 'admin' ? model.path : model.name);
+  return [
+    get('/sd-models', 'Checkpoints.', list, (caller) =>
+      kind('checkpoint').map((model) => ({
+        title: model.title,
+        model_name: model.name.replaceAll('/', '_'),
+        hash: model.shortHash ?? null,
+        sha256: model.sha256 ?? null,
+        filename: path(model, caller),
+        config: null,
+      })),
+    ),
+    get('/sd-vae', 'VAEs.', list, (caller) =>
+      kind('vae').map((model) => ({ model_name: model.name, filename: path(model, caller) })),
+    ),
+    get('/hypernetworks', 'Hypernetworks.', list, (caller) =>
+      kind('hypernetwork').map((model) => ({ name: model.name, path: path(model, caller) })),
+    ),
+    get('/loras', 'LoRAs.', list, (caller) =>
+      kind('lora').map((model) => ({
+        name: model.name.split('/').at(-1),
+        alias: model.description.metadata.ss_output_name ?? model.name.split('/').at(-1),
+        path: path(model, caller),
+        metadata: model.description.metadata,
+      })),
+    ),
+    get('/embeddings', 'Textual inversion embeddings; none is loaded before a prompt names it.', anything, () => ({
+      loaded: {},
+      skipped: Object.fromEntries(
+        kind('embedding').map((model) => [
+          model.name.split('/').at(-1),
+          { step: null, sd_checkpoint: null, sd_checkpoint_name: null, shape: null, vectors: null },
+        ]),
+      ),
+    })),
+  ];
+}
+
+function fixedLists(): Route[] {
+  return [
+    get('/samplers', 'Samplers.', list, () => samplers.map(({ name, aliases }) => ({ name, aliases, options: {} }))),
+    get('/schedulers', 'Noise schedules.', list, () =>
+      schedulers.map(({ name, aliases }) => ({
+        name: aliases[0] ?? name.toLowerCase(),
+        label: name,
+        aliases: aliases.length > 1 ? aliases.slice(1) : null,
+        default_rho: rhos[name] ?? -1,
+        need_inner_model: needInnerModel.includes(name),
+      })),
+    ),
+    get('/upscalers', 'Upscalers.', list, () => [
+      { name: 'None', model_name: null, model_path: null, model_url: null, scale: 4 },
+    ]),
+    get('/latent-upscale-modes', 'Ways of enlarging latents; none yet.', list, () => []),
+    get('/face-restorers', 'Face restorers; none yet.', list, () => []),
+    get('/realesrgan-models', 'RealESRGAN models; none yet.', list, () => []),
+    get('/prompt-styles', 'Prompt styles; none yet.', list, () => []),
+    get('/script-info', 'Scripts; none yet.', list, () => []),
+    get('/extensions', 'Extensions; none.', list, () => []),
+    get('/scripts', 'Scripts by tab; none yet.', anything, () => ({ txt2img: [], img2img: [] })),
+    get('/cmd-flags', 'Flags that clients look at.', anything, () => ({ api: true, nowebui: false, api_log: false })),
+  ];
+}
+
+function optionRoutes({ options }: A1111Parts): Route[] {
+  return [
+    get('/options', 'All options.', anything, () => options.get()),
+    route({
+      method: 'post',
+      path: '/options',
+      operation: 'a1111SetOptions',
+      tag,
+      role: 'admin',
+      summary: 'Change options; sd_model_checkpoint switches the default model.',
+      body: z.record(z.string(), z.unknown()),
+      answer: nothing,
+      handle({ body }) {
+        options.set(body);
+        return null;
+      },
+    }),
+  ];
+}
+
+function actionRoutes({ studio }: A1111Parts): Route[] {
+  const post = (
+    path: string,
+    summary: string,
+    answer: Route['answer'],
+    act: () => Promise<void>,
+    value: unknown,
+  ): Route =>
+    route({
+      method: 'post',
+      path,
+      operation: `a1111${path.replaceAll(/[/-](\w)/g, (_, letter: string) => letter.toUpperCase())}`,
+      tag,
+      role: path.startsWith('/refresh') ? 'user' : 'admin',
+      summary,
+      answer,
+      async handle() {
+        await act();
+        return value;
+      },
+    });
+  const refresh = async () => await studio.library.refresh();
+  return [
+    ...['checkpoints', 'vae', 'loras', 'embeddings'].map((what) =>
+      post(`/refresh-${what}`, 'Look at the model folders.', nothing, refresh, null),
+    ),
+    post('/unload-checkpoint', 'Give the engine’s memory back.', anything, async () => await studio.unload(), {}),
+    post('/reload-checkpoint', 'Start the engine ahead of a job.', anything, async () => await studio.warm(), {}),
+    get('/memory', 'Memory of the machine and the engines, in bytes.', anything, () => ({
+      ram: { free: freemem(), used: totalmem() - freemem(), total: totalmem() },
+      cuda: { error: 'CUDA memory is not watched.' },
+      engines: studio.engines().map(({ device, rss }) => ({ device, rss })),
+    })),
+  ];
+}
+
+function pngInfoRoute({ pictures }: A1111Parts): Route {
+  return route({
+    method: 'post',
+    path: '/png-info',
+    operation: 'a1111PngInfo',
+    tag,
+    role: 'viewer',
+    summary: 'Parameters inside a picture file.',
+    body: z.looseObject({ image: z.string().min(1) }),
+    maxBody: pictureMaxBody,
+    answer: {
+      description: 'The text and what it says.',
+      schema: z.object({ info: z.string(), items: z.looseObject({}), parameters: z.looseObject({}) }),
+    },
+    async handle({ body }, call) {
+      const bytes = await pictureBytes(body.image, call.caller, pictures, call.signal);
+      await readImageHeader(bytes);
+      const info = readInfotext(bytes);
+      return info === undefined
+        ? { info: '', items: {}, parameters: {} }
+        : { info, items: {}, parameters: parseInfotext(info) };
+    },
+  });
+}
