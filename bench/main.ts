@@ -4,6 +4,7 @@ import process from 'node:process';
 
 const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   lowering: () => import('./lowering.ts'),
+  training: () => import('./training.ts'),
 };
 
 const [name] = process.argv.splice(2, 1);
