@@ -1,0 +1,146 @@
+/** `darkroom serve`: the studio over HTTP, for the page, programs, and clients of A1111's and OpenAI's APIs. */
+
+import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Command, Option } from 'commander';
+import { pino } from 'pino';
+import { UserError } from '#core/errors';
+import { listen } from '#server/listen';
+import { createServer } from '#server/server';
+import { createStudio, type Studio } from '#studio/studio';
+import { type CommandContext, gather } from '../command.ts';
+import { watchInterrupt } from '../interrupt.ts';
+import { defaultModel, modelRoots, ownModels } from '../models.ts';
+import { version } from '../version.ts';
+
+interface ServeOptions {
+  readonly host: string;
+  readonly port: string;
+  readonly device?: string[];
+  readonly threads?: string;
+  readonly modelsDir?: string[];
+  readonly outputs: string;
+  readonly data: string;
+  readonly token?: string;
+  readonly allowHost?: string[];
+  readonly allowOrigin?: string[];
+  readonly logLevel: string;
+}
+
+const pageFolder = fileURLToPath(new URL('../../server/public', import.meta.url));
+const engineModule = fileURLToPath(new URL('../engine.ts', import.meta.url));
+const logLevels = ['silent', 'error', 'warn', 'info', 'debug'];
+
+export function define(command: Command, context: CommandContext): void {
+  command
+    .option('--host <address>', 'Address to listen on; beyond this machine a token or account is needed.', '127.0.0.1')
+    .option('--port <n>', 'Port to listen on; 0 takes a free one.', '7860')
+    .option('--device <device>', 'What to compute on; may be repeated (default: cpu).', gather)
+    .option('--threads <n>', 'CPU threads of an engine (default: one for each core).')
+    .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
+    .option('--outputs <folder>', 'Where pictures go.', 'outputs')
+    .option('--data <folder>', 'Where the queue, the index and settings are kept.', path.join('outputs', '.darkroom'))
+    .option('--token <token>', 'Token that opens the server (default beyond this machine: a new one).')
+    .option('--allow-host <name>', 'A name under which this server is called; may be repeated.', gather)
+    .option('--allow-origin <origin>', 'A web page that may use the API; may be repeated.', gather)
+    .addOption(new Option('--log-level <level>', 'What to log, as JSON lines.').choices(logLevels).default('warn'))
+    .action((options: ServeOptions) => serve(options, context));
+}
+
+async function serve(options: ServeOptions, context: CommandContext): Promise<void> {
+  const port = wholeNumber('--port', options.port, 0, 65_535);
+  const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: false }));
+  const studio = await createStudio({
+    dataDir: path.resolve(options.data),
+    outputsDir: path.resolve(options.outputs),
+    engineModule,
+    modelRoots: modelRoots(options.modelsDir),
+    embeddedModel: path.join(ownModels, `${defaultModel}.safetensors`),
+    devices: devicesOf(options),
+    log: (level, message, fields) => log[level](fields ?? {}, message),
+  });
+  try {
+    await run(studio, port, options, log, context);
+  } finally {
+    await studio.close();
+  }
+}
+
+async function run(
+  studio: Studio,
+  port: number,
+  options: ServeOptions,
+  log: pino.Logger,
+  context: CommandContext,
+): Promise<void> {
+  const { host } = options;
+  const token = tokenOf(options, studio);
+  const required = token !== undefined || !isLoopback(host);
+  const server = await createServer({
+    studio,
+    log,
+    version: version(),
+    access: { required, ...(token === undefined ? {} : { token }) },
+    origins: {
+      allowedHosts: [...(options.allowHost ?? []), ...(isIP(host) === 0 ? [host] : [])],
+      allowedOrigins: options.allowOrigin ?? [],
+    },
+    pageFolder,
+  });
+  const listener = await listen(server.app, { host, port });
+  try {
+    announce(listener.url, required, token, context);
+    await untilInterrupted(context);
+    server.close();
+  } finally {
+    await listener.close();
+  }
+}
+
+function announce(url: string, required: boolean, token: string | undefined, { output }: CommandContext): void {
+  const shown = url.replace(/\/\/(0\.0\.0\.0|\[::\]):/, '//localhost:');
+  output.result(`Darkroom is ready: ${shown}/${token === undefined ? '' : `#token=${token}`}`);
+  output.note(`API: ${shown}/api   A1111: ${shown}/sdapi/v1   OpenAI: ${shown}/v1`);
+  if (!required) return;
+  const how = token === undefined ? 'with name and password' : 'with the token above, or name and password';
+  output.note(`Others can reach this server; everybody signs in ${how}.`);
+}
+
+async function untilInterrupted(context: CommandContext): Promise<void> {
+  await new Promise<void>((resolve) => {
+    watchInterrupt(() => {
+      context.output.note('Stopping; the job at work waits for the next start. Once more ends at once.');
+      resolve();
+    });
+  });
+}
+
+/** The given one; beyond this machine a new one where there is no account to sign in with. */
+function tokenOf({ token, host }: ServeOptions, studio: Studio): string | undefined {
+  if (token !== undefined) {
+    if (token.length >= 8) return token;
+    throw new UserError('serve.token', `--token must have at least 8 characters; got ${token.length}.`);
+  }
+  const hasAccounts = studio.users.list().some((user) => user.hasPassword);
+  return isLoopback(host) || hasAccounts ? undefined : randomBytes(18).toString('base64url');
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function devicesOf({ device, threads }: ServeOptions) {
+  const options = threads === undefined ? {} : { threads: wholeNumber('--threads', threads, 1, 1024) };
+  return (device ?? ['cpu']).map((name) => ({ name, options }));
+}
+
+function wholeNumber(flag: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new UserError(
+    'serve.number',
+    `${flag} must be a whole number from ${least} to ${most}; got ${JSON.stringify(text)}.`,
+  );
+}
