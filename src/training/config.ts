@@ -131,7 +131,15 @@ const textToImageSchema = commonSchema.extend({
   minSnrGamma: z.number().positive().optional(),
   noise: noiseSchema.optional(),
   captionDropout: z.number().min(0).max(1).default(0.1),
-  startFrom: z.string().optional(),
+  /** Runs or model files whose weights this run starts from; where several have a tensor, the last one's counts. */
+  startFrom: z.union([z.string(), z.array(z.string())]).optional(),
+  /** Off: the text encoder stays as `startFrom` gives it. */
+  trainTextEncoder: z.boolean().default(true),
+});
+
+const textEncoderTaskSchema = commonSchema.extend({
+  task: z.literal('text-encoder'),
+  textEncoder: textEncoderSchema,
 });
 
 const evaluatorSchema = commonSchema.extend({
@@ -143,6 +151,7 @@ const evaluatorSchema = commonSchema.extend({
 
 export const trainingConfigSchema = z.discriminatedUnion('task', [
   autoencoderSchema,
+  textEncoderTaskSchema,
   textToImageSchema,
   evaluatorSchema,
 ]);
@@ -150,6 +159,7 @@ export const trainingConfigSchema = z.discriminatedUnion('task', [
 export type TrainingConfig = z.output<typeof trainingConfigSchema>;
 export type AutoencoderConfig = z.output<typeof autoencoderSchema>;
 export type TextToImageConfig = z.output<typeof textToImageSchema>;
+export type TextEncoderConfig = z.output<typeof textEncoderTaskSchema>;
 export type EvaluatorConfig = z.output<typeof evaluatorSchema>;
 
 /** The run's optimiser. Throws UserError for an unknown name (with the nearest) or a wrong option. */

@@ -15,6 +15,7 @@ import type { RunFiles } from '#training/run-directory';
 import { prepareAutoencoder } from './autoencoder-run.ts';
 import { prepareEvaluator } from './evaluator-run.ts';
 import { nodeRunFiles } from './run-files.ts';
+import { prepareTextEncoder } from './text-encoder-run.ts';
 import { prepareTextToImage } from './text-to-image-run.ts';
 
 export interface TrainingHost {
@@ -79,6 +80,8 @@ function prepare(config: TrainingConfig, context: RunContext): Promise<TrainingT
   switch (config.task) {
     case 'autoencoder':
       return prepareAutoencoder(config, context);
+    case 'text-encoder':
+      return Promise.resolve(prepareTextEncoder(config, context));
     case 'text-to-image':
       return prepareTextToImage(config, context);
     case 'evaluator':

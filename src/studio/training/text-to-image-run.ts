@@ -8,14 +8,14 @@ import { textEncoderScope } from '#models/clip/network';
 import { type Sd1Config, sd1Schedule } from '#models/sd1/config';
 import type { VaeConfig } from '#models/vae/config';
 import { vaeScope } from '#models/vae/network';
-import { createClipTokenizer, padWindow, type Tokenizer } from '#prompt/tokenizer';
 import { captionOf } from '#scenes/caption';
-import { drawScene, type Scene } from '#scenes/scene';
+import type { Scene } from '#scenes/scene';
 import { configuredWeighting, type TextToImageConfig, trainingConfigSchema } from '#training/config';
 import type { TrainingTask, Weights } from '#training/loop';
-import { TrainingRandom } from '#training/random';
-import { type LatentSource, textToImageTask, widenVocabulary } from '#training/tasks/text-to-image';
+import { type LatentSource, textToImageTask } from '#training/tasks/text-to-image';
+import { compactTable, widenTable } from '#training/vocabulary';
 import { startingFrom } from './autoencoder-run.ts';
+import { captionWindows } from './caption-windows.ts';
 import { exportSingleFile } from './export-model.ts';
 import { type LatentCache, latentCache } from './latent-cache.ts';
 import { publishedModel, publishedWeights } from './published.ts';
@@ -40,8 +40,7 @@ export async function prepareTextToImage(config: TextToImageConfig, context: Run
     seed: config.seed,
     log,
   });
-  const tokenizer = createClipTokenizer();
-  const windowOf = windowCache(tokenizer, config.textEncoder.positions);
+  const { windowOf, vocabulary } = captionWindows(config.textEncoder.positions);
   const cells = Math.sqrt(cache.latents.length / (cache.scenes.length * config.unet.inChannels));
   const sd1: Sd1Config = {
     unet: config.unet,
@@ -51,7 +50,7 @@ export async function prepareTextToImage(config: TextToImageConfig, context: Run
     schedule: sd1Schedule,
     sampleSize: cells,
   };
-  const vocabulary = usedVocabulary(windowOf);
+  const start = await readStarts(config, root, vocabulary);
   const complete = (weights: Weights): Map<string, HostTensor> => completeWeights(weights, cache, vocabulary, sd1);
   const task = textToImageTask(
     {
@@ -66,6 +65,7 @@ export async function prepareTextToImage(config: TextToImageConfig, context: Run
       captionDropout: config.captionDropout,
       emptyIds: windowOf(''),
       vocabulary,
+      frozenTextEncoder: config.trainTextEncoder ? undefined : frozenTextEncoder(start),
     },
     {
       sample: (weights) =>
@@ -79,8 +79,30 @@ export async function prepareTextToImage(config: TextToImageConfig, context: Run
         }),
     },
   );
-  if (config.startFrom === undefined) return task;
-  return startingFrom(task, compactVocabulary(await readStart(root, config.startFrom), vocabulary, config.textEncoder));
+  return startingFrom(task, start);
+}
+
+/** Weights of every start, later ones over earlier ones, with the compact token table. */
+async function readStarts(
+  { startFrom = [], textEncoder }: TextToImageConfig,
+  root: string,
+  vocabulary: Int32Array,
+): Promise<Map<string, HostTensor>> {
+  const weights = new Map<string, HostTensor>();
+  for (const from of [startFrom].flat()) {
+    const found = compactVocabulary(await readStart(root, from), vocabulary, textEncoder);
+    for (const [name, tensor] of found) weights.set(name, tensor);
+  }
+  return weights;
+}
+
+function frozenTextEncoder(start: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> {
+  const weights = new Map([...start].filter(([name]) => name.startsWith(`${textEncoderScope}.`)));
+  if (weights.size > 0) return weights;
+  throw new UserError(
+    'training.text-encoder',
+    'trainTextEncoder is false, but nothing in startFrom holds a text encoder; name the run of one (configs/mini-text-encoder.json)',
+  );
 }
 
 /** An autoencoder's configuration and weights, from the folder of its run or from a whole model's file. */
@@ -98,26 +120,6 @@ export async function readAutoencoder(from: string): Promise<{ config: VaeConfig
     );
   }
   return { config: config.vae, weights: await readTensorFile(path.join(from, publishedWeights)) };
-}
-
-/** Ids of a caption's window; captions repeat, so they are kept. */
-function windowCache(tokenizer: Tokenizer, positions: number): (caption: string) => Int32Array {
-  const known = new Map<string, Int32Array>();
-  return (caption) => {
-    const found =
-      known.get(caption) ??
-      Int32Array.from(padWindow(tokenizer.encode(caption), tokenizer, tokenizer.endId, positions));
-    if (known.size < 200_000) known.set(caption, found);
-    return found;
-  };
-}
-
-/** Every id that captions use, from a sample large enough to meet every phrase many times. */
-function usedVocabulary(windowOf: (caption: string) => Int32Array): Int32Array {
-  const random = new TrainingRandom(0);
-  const ids = new Set<number>(windowOf(''));
-  for (let i = 0; i < 60_000; i++) for (const id of windowOf(captionOf(drawScene(random), random))) ids.add(id);
-  return Int32Array.from([...ids].sort((a, b) => a - b));
 }
 
 function sceneLatents(
@@ -150,11 +152,7 @@ function compactVocabulary(
 ): Map<string, HostTensor> {
   const table = weights.get(tokenTable)?.data as Float32Array | undefined;
   if (table?.length !== vocabSize * width) return weights;
-  const rows = new Float32Array(vocabulary.length * width);
-  vocabulary.forEach((id, row) => {
-    rows.set(table.subarray(id * width, (id + 1) * width), row * width);
-  });
-  return new Map(weights).set(tokenTable, f32([vocabulary.length, width], rows));
+  return new Map(weights).set(tokenTable, f32([vocabulary.length, width], compactTable(table, vocabulary, width)));
 }
 
 /** All three components with the full vocabulary. */
@@ -164,6 +162,8 @@ function completeWeights(
   vocabulary: Int32Array,
   { textEncoder }: Sd1Config,
 ): Map<string, HostTensor> {
-  const table = f32([textEncoder.vocabSize, textEncoder.width], widenVocabulary(weights, vocabulary, textEncoder));
+  const { vocabSize, width } = textEncoder;
+  const rows = weights.get(tokenTable)!.data as Float32Array;
+  const table = f32([vocabSize, width], widenTable(rows, vocabulary, vocabSize, width));
   return new Map([...cache.vae, ...weights, [tokenTable, table]]);
 }

@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { f32 } from '#core/tensor';
 import type { Feeds } from '#engine/backend';
-import { textEncoderScope } from '#models/clip/network';
 import { emptyId, tinyTextToImage, vocabulary } from '../../../test/fixtures/training-tasks.ts';
 import { lossWeight } from '../diffusion-objective.ts';
 import { TrainingRandom } from '../random.ts';
-import { type TextToImageOptions, textToImageTask, widenVocabulary } from './text-to-image.ts';
+import { type TextToImageOptions, textToImageTask } from './text-to-image.ts';
 
 const seed = 21;
 
@@ -76,16 +74,4 @@ describe('a text-to-image batch', () => {
     const product = noise.reduce((sum, v, i) => (i % 4 === 3 ? sum : sum + v * noise[i + 1]!), 0);
     expect(product / neighbours).toBeGreaterThan(0.15);
   });
-});
-
-it('widens the trained vocabulary with the mean of its rows', () => {
-  const { textEncoder } = tinyTextToImage();
-  const { width, vocabSize } = textEncoder;
-  const table = new TrainingRandom(2).fillNormal(new Float32Array(vocabulary.length * width));
-  const name = `${textEncoderScope}.text_model.embeddings.token_embedding.weight`;
-  const wide = widenVocabulary(new Map([[name, f32([vocabulary.length, width], table)]]), vocabulary, textEncoder);
-  expect(wide).toHaveLength(vocabSize * width);
-  expect(wide.subarray(41 * width, 42 * width)).toEqual(table.subarray(3 * width, 4 * width));
-  const mean = vocabulary.reduce((sum, _, row) => sum + table[row * width]! / vocabulary.length, 0);
-  expect(wide[50 * width]).toBeCloseTo(mean, 6);
 });

@@ -1,11 +1,11 @@
 /**
- * Training a text encoder and a U-Net together, from scratch, on cached latents and captions.
+ * Training a U-Net on cached latents and captions, with its text encoder or beside one that is already trained.
  *
- * The vocabulary may be compact: only the token ids that occur in captions get a row while training, and the exported
- * table is widened to CLIP's (rows that were never seen hold the mean row), so optimiser state stays small.
+ * A text encoder that starts from nothing learns slowly here: until attention finds the words, the gradient that
+ * reaches it is mostly noise. Stable Diffusion's own was trained before and frozen.
  */
 
-import { f32, i64 } from '#core/tensor';
+import { f32, type HostTensor, i64 } from '#core/tensor';
 import type { Feeds } from '#engine/backend';
 import { input, mean } from '#graph/build';
 import type { ClipTextConfig } from '#models/clip/config';
@@ -15,11 +15,12 @@ import { Scope } from '#models/nn/scope';
 import type { UNetConfig } from '#models/unet/config';
 import { unet, unetScope } from '#models/unet/network';
 import { diffuse, type LossWeighting, lossWeight, type Prediction } from '../diffusion-objective.ts';
-import type { TrainingTask, Weights } from '../loop.ts';
+import type { TrainingTask } from '../loop.ts';
 import { weightedMse } from '../losses.ts';
 import { drawPyramidNoise, offsetNoise, perturbNoise } from '../noise.ts';
 import type { RandomSource } from '../random.ts';
 import type { Objective } from '../step.ts';
+import { compactIds } from '../vocabulary.ts';
 
 /** Latents in U-Net scale with the token ids of their captions. */
 export interface LatentSource {
@@ -55,6 +56,8 @@ export interface TextToImageOptions {
   readonly emptyIds: Int32Array;
   /** Token ids that occur, ascending; rows of the training table. */
   readonly vocabulary: Int32Array;
+  /** The text encoder's weights, by canonical name with the compact table, where it does not learn. */
+  readonly frozenTextEncoder?: ReadonlyMap<string, HostTensor> | undefined;
 }
 
 export function textToImageTask(
@@ -63,6 +66,7 @@ export function textToImageTask(
 ): TrainingTask {
   const scopes = { text: new Scope(textEncoderScope), unet: new Scope(unetScope) };
   const objective = textToImageObjective(scopes, options);
+  const frozen = options.frozenTextEncoder;
   const declared = [...scopes.text.declared(), ...scopes.unet.declared()];
   const initializers = new Map(declared.map((p) => [p.name, p.initializer]));
   return {
@@ -70,6 +74,7 @@ export function textToImageTask(
     objective: () => objective,
     initialise: (name, shape, random) => initialValue(shape, initializers.get(name)!, random).data as Float32Array,
     batch: (random) => Promise.resolve(drawBatch(options, random)),
+    ...(frozen && { frozen, trains: (name: string) => !frozen.has(name) }),
     ...hooks,
   };
 }
@@ -129,23 +134,4 @@ function drawNoise(
 /** One uniform timestep from each of `count` equal strata, in random order of items: less variance, same mean. */
 function stratifiedTimesteps(count: number, total: number, random: RandomSource): number[] {
   return Array.from({ length: count }, (_, i) => Math.floor(((i + random.uniform()) * total) / count));
-}
-
-function compactIds(ids: Int32Array, vocabulary: Int32Array): Int32Array {
-  const rows = new Map([...vocabulary].map((id, row) => [id, row]));
-  return ids.map((id) => rows.get(id) ?? 0);
-}
-
-/** The trained table widened to the full vocabulary: unseen ids get the mean of the seen rows. */
-export function widenVocabulary(weights: Weights, vocabulary: Int32Array, config: ClipTextConfig): Float32Array {
-  const table = weights.get(`${textEncoderScope}.text_model.embeddings.token_embedding.weight`)!.data as Float32Array;
-  const { width, vocabSize } = config;
-  const average = new Float32Array(width);
-  for (let r = 0; r < vocabulary.length; r++) {
-    for (let i = 0; i < width; i++) average[i]! += table[r * width + i]! / vocabulary.length;
-  }
-  const full = new Float32Array(vocabSize * width);
-  for (let id = 0; id < vocabSize; id++) full.set(average, id * width);
-  for (const [row, id] of vocabulary.entries()) full.set(table.subarray(row * width, (row + 1) * width), id * width);
-  return full;
 }
