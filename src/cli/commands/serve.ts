@@ -29,7 +29,7 @@ interface ServeOptions {
   readonly logLevel: string;
 }
 
-const pageFolder = fileURLToPath(new URL('../../server/public', import.meta.url));
+const pageFolder = fileURLToPath(new URL('../../../dist/web', import.meta.url));
 const engineModule = fileURLToPath(new URL('../engine.ts', import.meta.url));
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug'];
 

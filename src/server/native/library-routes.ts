@@ -15,7 +15,7 @@ import type { Caller } from '../http/call.ts';
 import { type Route, route } from '../http/route.ts';
 import { idParams, jobErrorSchema } from './job-schemas.ts';
 
-const modelSchema = z.object({
+export const modelSchema = z.object({
   id: z.string(),
   kind: z.enum(modelKinds),
   name: z.string().describe('What requests call it.'),
@@ -37,7 +37,7 @@ const modelSchema = z.object({
   card: modelCardSchema,
 });
 
-const limitsSchema = z.object({
+export const limitsSchema = z.object({
   defaultSize: z.object({ width: z.int(), height: z.int() }),
   sizeMultiple: z.int().describe('Sides must be multiples of this.'),
   gridMultiple: z.int().describe('Sides that are multiples of this are quickest.'),

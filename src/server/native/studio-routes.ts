@@ -19,6 +19,28 @@ export interface StudioRouteParts {
   readonly version: string;
 }
 
+export const statusSchema = z.object({
+  version: z.string(),
+  user: z.object({ name: z.string(), role: z.string() }),
+  lastEvent: z.number().describe('Id of the latest event.'),
+  engines: z.array(z.looseObject({ device: z.string(), state: z.string(), rss: z.number() })),
+  running: z.array(progressSchema),
+});
+
+export const controlsSchema = z.object({
+  families: z.array(z.object({ id: z.string(), title: z.string() })),
+  maxSide: z.int(),
+  samplers: z.array(
+    z.object({
+      name: z.string(),
+      aliases: z.array(z.string()),
+      scheduler: z.string().describe('What Automatic stands for.'),
+    }),
+  ),
+  schedulers: z.array(z.object({ name: z.string(), aliases: z.array(z.string()) })),
+  request: z.looseObject({}).describe('JSON Schema of a request.'),
+});
+
 export function studioRoutes({ studio, metrics, version }: StudioRouteParts): Route[] {
   return [
     route({
@@ -59,13 +81,7 @@ export function studioRoutes({ studio, metrics, version }: StudioRouteParts): Ro
       summary: 'Version, engines, and how far running jobs are.',
       answer: {
         description: 'The studio.',
-        schema: z.object({
-          version: z.string(),
-          user: z.object({ name: z.string(), role: z.string() }),
-          lastEvent: z.number().describe('Id of the latest event.'),
-          engines: z.array(z.looseObject({ device: z.string(), state: z.string(), rss: z.number() })),
-          running: z.array(progressSchema),
-        }),
+        schema: statusSchema,
       },
       handle: (_input, call) => ({
         version,
@@ -102,19 +118,7 @@ function choiceRoutes(): Route[] {
       summary: 'Model families that can be run, and the controls of a request: fields, bounds, defaults, choices.',
       answer: {
         description: 'Families and controls.',
-        schema: z.object({
-          families: z.array(z.object({ id: z.string(), title: z.string() })),
-          maxSide: z.int(),
-          samplers: z.array(
-            z.object({
-              name: z.string(),
-              aliases: z.array(z.string()),
-              scheduler: z.string().describe('What Automatic stands for.'),
-            }),
-          ),
-          schedulers: z.array(z.object({ name: z.string(), aliases: z.array(z.string()) })),
-          request: z.looseObject({}).describe('JSON Schema of a request.'),
-        }),
+        schema: controlsSchema,
       },
       handle: () => ({
         families: families.map(({ id, title }) => ({ id, title })),

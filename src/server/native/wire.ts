@@ -1,0 +1,38 @@
+/** The native API's answers as types, from the schemas that check them: for clients in TypeScript, such as the page. */
+
+import type { z } from 'zod';
+import type { Settings } from '#studio/settings/settings';
+import type { imagePageSchema, imageSchema } from './image-schemas.ts';
+import type { jobInputSchema, jobPageSchema, jobSchema, progressSchema, queueStateSchema } from './job-schemas.ts';
+import type { limitsSchema, modelSchema } from './library-routes.ts';
+import type { controlsSchema, statusSchema } from './studio-routes.ts';
+
+export type WireJob = z.output<typeof jobSchema>;
+export type WireJobPage = z.output<typeof jobPageSchema>;
+export type WireJobInput = z.input<typeof jobInputSchema>;
+export type WireProgress = z.output<typeof progressSchema>;
+export type WireQueue = z.output<typeof queueStateSchema>;
+export type WireImage = z.output<typeof imageSchema>;
+export type WireImagePage = z.output<typeof imagePageSchema>;
+export type WireModel = z.output<typeof modelSchema>;
+export type WireLimits = z.output<typeof limitsSchema>;
+export type WireControls = z.output<typeof controlsSchema>;
+export type WireStatus = z.output<typeof statusSchema>;
+export type WireSettings = ReturnType<Settings['get']>;
+
+/** Data of server-sent events by type: those that change what a client shows. Others are sent as well. */
+export interface WireEvents {
+  readonly 'job.added': WireJob;
+  readonly 'job.changed': WireJob;
+  readonly 'job.removed': { readonly id: string };
+  readonly 'job.progress': WireProgress;
+  readonly 'job.preview': { readonly id: string; readonly batch: number; readonly preview: number };
+  readonly 'image.added': WireImage;
+  readonly 'image.changed': WireImage;
+  readonly 'image.removed': { readonly id: string };
+  readonly queue: WireQueue;
+  readonly engine: WireStatus['engines'][number];
+  readonly 'settings.changed': WireSettings;
+  readonly 'library.changed': { readonly added: number; readonly removed: number; readonly changed: number };
+  readonly reset: { readonly reason: string };
+}
