@@ -62,6 +62,8 @@ function Workplace(props: { readonly studio: Studio }) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || shown() !== undefined) return;
     event.preventDefault();
+    // What is being typed counts, although its field was not left yet.
+    document.activeElement?.dispatchEvent(new Event('change'));
     void generate();
   };
   onMount(() => document.addEventListener('keydown', onKeyDown));

@@ -8,7 +8,11 @@ import { NumberInput } from './fields.tsx';
 import { Icon } from './icons.tsx';
 
 export function SizeFields(props: { readonly studio: Studio }) {
-  return <Show when={props.studio.state.limits}>{(limits) => <Sizes studio={props.studio} limits={limits()} />}</Show>;
+  return (
+    <Show when={props.studio.state.limits} fallback={<div class="size-awaited" aria-busy="true" />}>
+      {(limits) => <Sizes studio={props.studio} limits={limits()} />}
+    </Show>
+  );
 }
 
 function Sizes(props: { readonly studio: Studio; readonly limits: WireLimits }) {

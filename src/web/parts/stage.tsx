@@ -99,7 +99,13 @@ function Waiting(props: { readonly studio: Studio; readonly job: WireJob }) {
 function Latest(props: { readonly studio: Studio; readonly image: WireImage; readonly onShow: () => void }) {
   return (
     <div class="easel">
-      <button type="button" class="paper" aria-label="Open the latest picture" onClick={() => props.onShow()}>
+      <button
+        type="button"
+        class="paper"
+        aria-label="Open the latest picture"
+        style={{ 'aspect-ratio': `${props.image.width} / ${props.image.height}` }}
+        onClick={() => props.onShow()}
+      >
         <img src={props.image.url} alt={props.image.prompt} width={props.image.width} height={props.image.height} />
       </button>
       <div class="caption">
