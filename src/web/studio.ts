@@ -251,10 +251,7 @@ export function createStudio(api: Api) {
   }
 
   async function cancel(id: string): Promise<void> {
-    await attempt(async () => {
-      const job = await api.cancel(id);
-      setState('jobs', (jobs) => putAnswer(jobs, job));
-    });
+    await attempt(() => api.cancel(id));
   }
 
   return {

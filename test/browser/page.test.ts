@@ -68,7 +68,8 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
 
   async function open(url: string): Promise<Page> {
     const page = await (await browser.newContext()).newPage();
-    page.setDefaultTimeout(patience);
+    // Shorter than the test's, so that a failure names its step.
+    page.setDefaultTimeout(60_000);
     faults.length = 0;
     page.on('pageerror', (error) => faults.push(error.message));
     page.on('console', (line) => {

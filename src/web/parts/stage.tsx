@@ -29,7 +29,7 @@ export function Stage(props: StageProps) {
           {(image) => <Latest studio={studio} image={image()} onShow={() => props.onShow(image().id)} />}
         </Match>
       </Switch>
-      <Queue studio={studio} jobs={open().filter((job) => job.id !== running()?.id)} />
+      <Queue studio={studio} jobs={open().filter((job) => job.id !== (running() ?? open()[0])?.id)} />
       <Failed studio={studio} />
     </section>
   );

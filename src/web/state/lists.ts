@@ -6,11 +6,9 @@ export function putJob(jobs: readonly WireJob[], job: WireJob): WireJob[] {
   return jobs.some(({ id }) => id === job.id) ? jobs.map((each) => (each.id === job.id ? job : each)) : [...jobs, job];
 }
 
-/** From an answer, which events may have overtaken: a job that has ended by then stays ended. */
+/** From an answer, which events may have overtaken: what they said of the job already is newer. */
 export function putAnswer(jobs: readonly WireJob[], job: WireJob): WireJob[] {
-  const known = jobs.find(({ id }) => id === job.id);
-  const ended = known && (known.state === 'done' || known.state === 'failed' || known.state === 'cancelled');
-  return ended ? [...jobs] : putJob(jobs, job);
+  return jobs.some(({ id }) => id === job.id) ? [...jobs] : [...jobs, job];
 }
 
 export function without<T extends { readonly id: string }>(list: readonly T[], id: string): T[] {

@@ -139,10 +139,11 @@ describe('lists under events', () => {
     expect(ids(failedJobs(jobs))).toBe('gf');
   });
 
-  it('lets no late answer wake an ended job, but an event may', () => {
-    const ended = [job('a', 'done')];
-    expect(putAnswer(ended, job('a', 'queued'))[0]!.state).toBe('done');
-    expect(putJob(ended, job('a', 'queued'))[0]!.state).toBe('queued');
+  it('lets no late answer undo what events said, but an event may', () => {
+    for (const state of ['running', 'done'] as const) {
+      expect(putAnswer([job('a', state)], job('a', 'queued'))[0]!.state).toBe(state);
+      expect(putJob([job('a', state)], job('a', 'queued'))[0]!.state).toBe('queued');
+    }
     expect(putAnswer([], job('b', 'queued'))).toHaveLength(1);
   });
 
