@@ -1,7 +1,7 @@
 /** What the form holds: from the server's defaults, from what was there last time, from a picture; to a request. */
 
 import type { WireControls, WireImage, WireJobInput } from '#server/native/wire';
-import { clamp, type NumberField, numberControl, textDefault } from './controls.ts';
+import { type NumberField, numberControl, textDefault } from './controls.ts';
 
 export interface Draft {
   readonly prompt: string;
@@ -106,14 +106,6 @@ export function jobInput(draft: Draft): WireJobInput {
     ...(width === 0 ? {} : { width }),
     ...(height === 0 ? {} : { height }),
   };
-}
-
-/** A typed number within its bounds; what is no number gives the default. */
-export function readNumber(text: string, controls: WireControls, field: NumberField): number {
-  const { min, max, fallback } = numberControl(controls, field);
-  const value = text.trim() === '' ? Number.NaN : Number(text.replace(',', '.'));
-  if (!Number.isFinite(value)) return fallback;
-  return clamp(field === 'cfgScale' ? value : Math.round(value), min, max);
 }
 
 function namesOf(rows: readonly { readonly name: string }[]): string[] {

@@ -3,7 +3,7 @@ import type { WireControls, WireImage, WireJob, WireLimits, WireModel, WireProgr
 import { numberControl, sizePresets, sliderEnd, snapSide } from './controls.ts';
 import { defaultDraft, draftFromImage, jobInput, randomSeed, restoreDraft } from './draft.ts';
 import { addPage, failedJobs, neighbour, openJobs, putAnswer, putImage, putJob, takeImage } from './lists.ts';
-import { putNotice } from './notices.ts';
+import { type Notice, putNotice } from './notices.ts';
 import { takeToken } from './token.ts';
 import { megabytes, modelFacts, remaining, seconds, spokenProgress, stage } from './words.ts';
 
@@ -183,7 +183,7 @@ describe('words', () => {
   });
 
   it('says the same error once', () => {
-    const error = (id: number, text: string) => ({ id, kind: 'error', text }) as const;
+    const error = (id: number, text: string): Notice => ({ id, kind: 'error', text });
     const list = [1, 2, 3].reduce((all, id) => putNotice(all, error(id, 'full')), [error(0, 'other')]);
     expect(list.map(({ id }) => id)).toEqual([0, 3]);
     expect([1, 2, 3, 4, 5, 6].reduce((all, id) => putNotice(all, error(id, `${id}`)), list)).toHaveLength(4);
