@@ -23,6 +23,13 @@ describe('the operators of a lowered graph', () => {
     expect(nodesOf(y, { target: 'gpu' })).toEqual(['Reshape', 'Gemm', 'Reshape']);
   });
 
+  it('scales [.., 1, 1] as an array without the trailing ones, which the runtime broadcasts fast', () => {
+    const w = b.parameter('w', [4, 8, 1, 1]);
+    expect(nodesOf(b.mul(w, b.input('rate', 'f32', [])))).toEqual(['Reshape', 'Reshape', 'Mul', 'Reshape']);
+    expect(nodesOf(b.mul(w, w))).toEqual(['Mul']);
+    expect(nodesOf(b.mul(b.parameter('w3', [4, 8, 3, 3]), 2))).toEqual(['Mul']);
+  });
+
   it('fuses attention with its mask', () => {
     const mask = b.input('mask', 'f32', [5, 5]);
     expect(nodesOf(b.attention(tokens, tokens, tokens, { heads: 2 }))).toEqual(['MultiHeadAttention']);
@@ -54,7 +61,8 @@ describe('the operators of a lowered graph', () => {
       return grad(b.sum(b.conv2d(x, w, undefined, { padding: 1 })), [w])[0]!;
     };
     const products = (channels: number): number => nodesOf(gradientOf(channels)).filter((n) => n === 'Gemm').length;
-    expect(products(4)).toBe(9);
+    // Nine taps, and the product with the identity that brings the taps last.
+    expect(products(4)).toBe(10);
     expect(products(80)).toBe(1);
   });
 

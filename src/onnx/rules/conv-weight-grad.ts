@@ -1,12 +1,14 @@
 /**
  * Gradient of a convolution with respect to its weight: for every kernel tap one strided slice of the padded input and
- * one matrix product that contracts pictures and pixels at once. Where there are fewer positions than channels, the
+ * one matrix product that contracts pictures and pixels at once. Where there are no more positions than channels, the
  * weights outweigh the slices: then the slices are stacked (im2col) so that one product gives the weight's own layout.
  *
  * dW[k, c, i, j] = sum over n, y, x of g[n, k, y, x] * xp[n, c, y*stride + i*dilation, x*stride + j*dilation], with xp
  * the padded input.
  */
 
+import type { DType } from '#core/dtype';
+import { f32 } from '#core/tensor';
 import { addDims, type Dim, mulDims, productOf } from '#graph/dim';
 import type { Value } from '#graph/value';
 import type { ModelBuilder } from '../builder.ts';
@@ -23,7 +25,7 @@ export function lowerConvWeightGrad(b: ModelBuilder, v: Value<'conv2dWeightGrad'
   const gradient = b.reshape(g, rows(k));
   const taps = tapSlices(b, v, x, oh, ow);
   const shape = [k, c / groups, kernel[0], kernel[1]];
-  if (groups === 1 && typeof positions === 'number' && positions < k) {
+  if (groups === 1 && typeof positions === 'number' && positions <= k) {
     const stacked = b.node(
       'Concat',
       taps.map((t) => b.reshape(t, [c, 1, positions])),
@@ -43,8 +45,25 @@ export function lowerConvWeightGrad(b: ModelBuilder, v: Value<'conv2dWeightGrad'
     products.map((p) => b.reshape(p, [1, size])),
     { axis: 0 },
   );
-  return b.reshape(b.node('Transpose', [stacked], { perm: [1, 0] }), shape);
+  return b.reshape(tapsLast(b, stacked, taps.length, v.dtype), shape);
 }
+
+/**
+ * [taps, rest] -> [rest, taps]. A product with the identity, which is exact, beats the runtime's transposition, which
+ * walks element by element: the whole weight gradient costs 1.05 to 1.5 times as much with that one.
+ */
+function tapsLast(b: ModelBuilder, stacked: string, taps: number, dtype: DType): string {
+  if (b.target !== 'cpu' || dtype !== 'f32' || taps > MOST_MULTIPLIED_TAPS) {
+    return b.node('Transpose', [stacked], { perm: [1, 0] });
+  }
+  const identity = f32(
+    [taps, taps],
+    Array.from({ length: taps * taps }, (_, i) => (i % (taps + 1) === 0 ? 1 : 0)),
+  );
+  return b.node('Gemm', [stacked, b.constant(identity)], { transA: 1 });
+}
+
+const MOST_MULTIPLIED_TAPS = 25;
 
 /** The part of the padded input that each kernel tap sees, row-major over taps; x is [c, n, h, w]. */
 function tapSlices(b: ModelBuilder, v: Value<'conv2dWeightGrad'>, x: string, oh: Dim, ow: Dim): string[] {
