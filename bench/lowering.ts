@@ -68,6 +68,17 @@ function weightGradient(n: number, c: number, k: number, side: number): Group {
     chosen: ({ x, g }) => b.conv2dWeightGrad(x!, g!, { ...ungrouped, kernel: [3, 3] }),
     others: [
       {
+        name: 'one Gemm a tap, taps brought last by Transpose',
+        emit: (m, { x, g }) => {
+          const rows = m.reshape(channelsFirst(m, g!), [k, positions]);
+          const products = taps(m, channelsFirst(m, x!), side).map((t) =>
+            m.reshape(m.node('Gemm', [rows, m.reshape(t, [c, positions])], { transB: 1 }), [1, k * c]),
+          );
+          const stacked = m.node('Concat', products, { axis: 0 });
+          return m.reshape(m.node('Transpose', [stacked], { perm: [1, 0] }), [k, c, 3, 3]);
+        },
+      },
+      {
         name: 'im2col, one Gemm',
         emit: (m, { x, g }) => {
           const views = taps(m, channelsFirst(m, x!), side).map((t) => m.reshape(t, [c, 1, positions]));
@@ -87,6 +98,15 @@ function weightGradient(n: number, c: number, k: number, side: number): Group {
         },
       },
     ],
+  };
+}
+
+function scaledWeight(channels: number): Group {
+  return {
+    name: `a number times a 1x1 weight, [${channels}, ${channels}, 1, 1]`,
+    inputs: { w: noise(channels, channels, 1, 1), rate: tensor('f32', [], Float32Array.of(0.5)) },
+    chosen: ({ w, rate }) => b.mul(w!, rate!),
+    others: [{ name: 'Mul, trailing ones kept', emit: (m, { w, rate }) => m.node('Mul', [w!, rate!]) }],
   };
 }
 
@@ -306,8 +326,10 @@ const groups: readonly Group[] = [
   inputGradient(2, 16, 96, 16),
   weightGradient(16, 96, 96, 32),
   weightGradient(16, 192, 192, 16),
+  weightGradient(16, 448, 192, 8),
   weightGradient(8, 256, 256, 4),
   tableGradient(),
+  scaledWeight(256),
 ];
 
 const onnxType = { f32: 1, i64: 7 } as Readonly<Record<string, number>>;

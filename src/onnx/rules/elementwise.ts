@@ -23,8 +23,8 @@ const direct =
     b.node(opType, inputs);
 
 /**
- * Two operands. The runtime broadcasts a scalar over [.., 1, 1] element by element, eight times as slow as over an
- * array without the trailing ones: they are taken off (a view) before the node and put back after it.
+ * Two operands. The runtime broadcasts a scalar over [.., 1, 1] element by element (3.6 times the cost for
+ * [256, 256, 1, 1]): the trailing ones are taken off (a view) before the node and put back after it.
  */
 const binary =
   <O extends BinaryOp>(opType: string): LoweringRule<O> =>
