@@ -10,7 +10,8 @@ import { UserError } from '#core/errors';
 import { createPictureEngine } from '#pipelines/engine';
 import type { PictureEngine } from '#pipelines/request';
 import type { EngineSettings } from '#studio/engine-host/protocol';
-import { modelOpener, modelRoots } from './models.ts';
+import { modelRoots } from './model-roots.ts';
+import { modelOpener } from './models.ts';
 import { version } from './version.ts';
 
 export const devices = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const satisfies readonly OrtDevice[];

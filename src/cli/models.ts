@@ -4,30 +4,19 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { UserError } from '#core/errors';
 import { findNamed, type Named } from '#diffusion/named';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { ModelFileError } from '#models/model-error';
 import type { ModelRequest, OpenModel, PipelineModel } from '#pipelines/model';
 import { nodeModelFiles } from '#studio/files/model-files';
+import { defaultModel } from './model-roots.ts';
 import { nonFiniteParameters } from './non-finite.ts';
-
-/** The folder of the models that come with Darkroom. */
-export const ownModels = fileURLToPath(new URL('../../models', import.meta.url));
-
-export const defaultModel = 'darkroom-mini';
 
 export interface ModelEntry extends Named {
   readonly path: string;
   /** Undefined for a folder. */
   readonly bytes: number | undefined;
-}
-
-/** Where models are looked for: those that come with Darkroom, `models` here, and the folders given. */
-export function modelRoots(given: readonly string[] = []): string[] {
-  const roots = [...given, path.resolve('models'), ownModels].map((folder) => path.resolve(folder));
-  return [...new Set(roots)];
 }
 
 const modelFile = /\.(safetensors|ckpt|pt|pth|bin)$/i;

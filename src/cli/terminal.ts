@@ -62,3 +62,31 @@ export function formatDuration(seconds: number): string {
     ? `${Math.floor(s / 60)}m ${two(s % 60)}s`
     : `${Math.floor(s / 3600)}h ${two(Math.floor((s % 3600) / 60))}m`;
 }
+
+/** Milliseconds since 1970 as local `2026-11-23 14:05`. */
+export function formatTime(ms: number): string {
+  const date = new Date(ms);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** Rows as lines whose columns begin below each other. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** The beginning of a text on one line, for lists. */
+export function oneLine(text: string, length = 60): string {
+  const line = text.replaceAll(/\s+/g, ' ').trim();
+  return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
+}

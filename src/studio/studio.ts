@@ -29,6 +29,7 @@ import { newId } from './store/id.ts';
 import { type FolderLock, lockFolder } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
 import { migrations } from './store/migrations.ts';
+import { watchOutsideChanges } from './store/outside-changes.ts';
 import { Users } from './users/users.ts';
 import { checkRequest } from './work/check-request.ts';
 import { InputFiles } from './work/inputs.ts';
@@ -124,6 +125,7 @@ export class Studio {
   readonly #workers: readonly Worker[];
   readonly #log: Log;
   #trashTimer: NodeJS.Timeout | undefined;
+  #offOutside: () => void = () => {};
   /** Resolves when the model folders have been looked at for the first time. */
   #listed: Promise<void> = Promise.resolve();
 
@@ -185,6 +187,7 @@ export class Studio {
     for (const worker of this.#workers) worker.start();
     this.#trashTimer = setInterval(() => void this.emptyOldTrash(), 3_600_000);
     this.#trashTimer.unref();
+    this.#offOutside = watchOutsideChanges(this.#db, () => void this.#changedOutside());
   }
 
   /**
@@ -312,6 +315,7 @@ export class Studio {
   /** Stops engines and workers; the job at work waits again. */
   async close(): Promise<void> {
     clearInterval(this.#trashTimer);
+    this.#offOutside();
     const stopped = Promise.all(this.#workers.map((worker) => worker.stop()));
     // A step may take long: what is not over in a moment is ended with its process.
     const force = setTimeout(() => void this.#disposeHosts(), 1000);
@@ -326,6 +330,19 @@ export class Studio {
 
   async #disposeHosts(): Promise<void> {
     await Promise.all(this.#hosts.map((host) => host.dispose()));
+  }
+
+  /** A command in another process changed the queue, the gallery or an account. */
+  async #changedOutside(): Promise<void> {
+    try {
+      const { jobs } = await this.queue.list({ states: ['running'], limit: 1000 });
+      const ended = jobs.filter((job) => job.cancelRequested);
+      for (const { id } of ended) for (const worker of this.#workers) worker.cancel(id);
+      this.queue.changedOutside();
+      this.events.emit('reset', { reason: 'A command changed the studio; fetch the state anew.' });
+    } catch (error) {
+      this.#log('error', 'A change by another process could not be read.', { error: String(error) });
+    }
   }
 
   #lookAtModels(): void {

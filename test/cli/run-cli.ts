@@ -25,11 +25,11 @@ export async function cli(...argv: readonly string[]): Promise<CliResult> {
   return { code, stdout: lines.stdout.join('\n'), stderr: lines.stderr.join('\n') };
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+export const repository = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Starts `darkroom` as a user would, in `cwd`. */
 export function startCli(cwd: string, ...argv: readonly string[]): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, [`${root}bin/darkroom.mjs`, ...argv], { cwd });
+  return spawn(process.execPath, [`${repository}bin/darkroom.mjs`, ...argv], { cwd });
 }
 
 export async function finished(child: ChildProcessWithoutNullStreams): Promise<CliResult> {

@@ -4,7 +4,8 @@ import type { Command } from 'commander';
 import { DarkroomError } from '#core/errors';
 import { type CommandContext, gather } from '../command.ts';
 import { describeSource } from '../describe.ts';
-import { defaultModel, listModels, type ModelEntry, modelRoots } from '../models.ts';
+import { defaultModel, modelRoots } from '../model-roots.ts';
+import { listModels, type ModelEntry } from '../models.ts';
 import { formatBytes, type Output } from '../terminal.ts';
 
 interface ModelsOptions {

@@ -12,17 +12,17 @@ import { createServer } from '#server/server';
 import { createStudio, type Studio } from '#studio/studio';
 import { type CommandContext, gather } from '../command.ts';
 import { watchInterrupt } from '../interrupt.ts';
-import { defaultModel, modelRoots, ownModels } from '../models.ts';
+import { defaultModel, modelRoots, ownModels } from '../model-roots.ts';
+import { addFolderOptions, type FolderOptions, studioFolders } from '../studio-folder.ts';
 import { version } from '../version.ts';
+import { wholeNumber } from '../whole-number.ts';
 
-interface ServeOptions {
+interface ServeOptions extends FolderOptions {
   readonly host: string;
   readonly port: string;
   readonly device?: string[];
   readonly threads?: string;
   readonly modelsDir?: string[];
-  readonly outputs: string;
-  readonly data: string;
   readonly token?: string;
   readonly allowHost?: string[];
   readonly allowOrigin?: string[];
@@ -34,14 +34,12 @@ const engineModule = fileURLToPath(new URL('../engine.ts', import.meta.url));
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug'];
 
 export function define(command: Command, context: CommandContext): void {
-  command
+  addFolderOptions(command)
     .option('--host <address>', 'Address to listen on; beyond this machine a token or account is needed.', '127.0.0.1')
     .option('--port <n>', 'Port to listen on; 0 takes a free one.', '7860')
     .option('--device <device>', 'What to compute on; may be repeated (default: cpu).', gather)
     .option('--threads <n>', 'CPU threads of an engine (default: one for each core).')
     .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
-    .option('--outputs <folder>', 'Where pictures go.', 'outputs')
-    .option('--data <folder>', 'Where the queue, the index and settings are kept.', path.join('outputs', '.darkroom'))
     .option('--token <token>', 'Token that opens the server (default beyond this machine: a new one).')
     .option('--allow-host <name>', 'A name under which this server is called; may be repeated.', gather)
     .option('--allow-origin <origin>', 'A web page that may use the API; may be repeated.', gather)
@@ -52,9 +50,10 @@ export function define(command: Command, context: CommandContext): void {
 async function serve(options: ServeOptions, context: CommandContext): Promise<void> {
   const port = wholeNumber('--port', options.port, 0, 65_535);
   const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: false }));
+  const { dataDir, outputsDir } = studioFolders(options);
   const studio = await createStudio({
-    dataDir: path.resolve(options.data),
-    outputsDir: path.resolve(options.outputs),
+    dataDir,
+    outputsDir,
     engineModule,
     modelRoots: modelRoots(options.modelsDir),
     embeddedModel: path.join(ownModels, `${defaultModel}.safetensors`),
@@ -91,8 +90,10 @@ async function run(
   });
   const listener = await listen(server.app, { host, port });
   try {
+    // Before the address is told: whoever waits for it may stop the server at once.
+    const interrupted = untilInterrupted(context);
     announce(listener.url, required, token, context);
-    await untilInterrupted(context);
+    await interrupted;
     server.close();
   } finally {
     await listener.close();
@@ -134,13 +135,4 @@ function isLoopback(host: string): boolean {
 function devicesOf({ device, threads }: ServeOptions) {
   const options = threads === undefined ? {} : { threads: wholeNumber('--threads', threads, 1, 1024) };
   return (device ?? ['cpu']).map((name) => ({ name, options }));
-}
-
-function wholeNumber(flag: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new UserError(
-    'serve.number',
-    `${flag} must be a whole number from ${least} to ${most}; got ${JSON.stringify(text)}.`,
-  );
 }

@@ -11,7 +11,6 @@ import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import { type Route, route } from '../http/route.ts';
 import { readPicture } from '../pictures.ts';
-import { fillFromInfotext, img2imgInput, txt2imgInput } from './generation.ts';
 import type { A1111Parts } from './parts.ts';
 import { type CommonFields, type Img2imgFields, img2imgSchema, txt2imgSchema } from './schemas.ts';
 
@@ -26,7 +25,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
     tag: 'A1111',
     role: 'user',
     maxBody: pictureMaxBody,
-    prepare: fillFromInfotext,
+    prepare: async (body: unknown) => (await import('./generation.ts')).fillFromInfotext(body),
     answer,
   } as const;
   return [
@@ -37,6 +36,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
       summary: 'Pictures from a prompt.',
       body: txt2imgSchema,
       async handle({ body }, call) {
+        const { txt2imgInput } = await import('./generation.ts');
         const input = txt2imgInput(body, parts.options.get());
         return await generate(parts, call, body, input, body);
       },
@@ -49,6 +49,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
       body: img2imgSchema,
       async handle({ body }, call) {
         const pictures = await readPictures(parts, call, body);
+        const { img2imgInput } = await import('./generation.ts');
         const input = img2imgInput(body, pictures, parts.options.get());
         return await generate(parts, call, body, input, echoed(body));
       },

@@ -2,8 +2,6 @@
 
 import { freemem, totalmem } from 'node:os';
 import { z } from 'zod';
-import { samplers } from '#diffusion/samplers/index';
-import { schedulers } from '#diffusion/schedules';
 import { parseInfotext } from '#prompt/infotext';
 import { readImageHeader, readInfotext } from '#studio/images/codec';
 import type { ModelKind } from '#studio/library/layout';
@@ -85,16 +83,20 @@ function modelLists({ studio }: A1111Parts): Route[] {
 
 function fixedLists(): Route[] {
   return [
-    get('/samplers', 'Samplers.', list, () => samplers.map(({ name, aliases }) => ({ name, aliases, options: {} }))),
-    get('/schedulers', 'Noise schedules.', list, () =>
-      schedulers.map(({ name, aliases }) => ({
+    get('/samplers', 'Samplers.', list, async () => {
+      const { samplers } = await import('#diffusion/samplers/index');
+      return samplers.map(({ name, aliases }) => ({ name, aliases, options: {} }));
+    }),
+    get('/schedulers', 'Noise schedules.', list, async () => {
+      const { schedulers } = await import('#diffusion/schedules');
+      return schedulers.map(({ name, aliases }) => ({
         name: aliases[0] ?? name.toLowerCase(),
         label: name,
         aliases: aliases.length > 1 ? aliases.slice(1) : null,
         default_rho: rhos[name] ?? -1,
         need_inner_model: needInnerModel.includes(name),
-      })),
-    ),
+      }));
+    }),
     get('/upscalers', 'Upscalers.', list, () => [
       { name: 'None', model_name: null, model_path: null, model_url: null, scale: 4 },
     ]),

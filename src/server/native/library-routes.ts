@@ -2,7 +2,6 @@
 
 import { z } from 'zod';
 import { UserError } from '#core/errors';
-import { loadCheckpoint } from '#models/load';
 import { nodeModelFiles } from '#studio/files/model-files';
 import { sniffImage } from '#studio/images/codec';
 import { modelCardSchema } from '#studio/library/card';
@@ -113,6 +112,7 @@ export function libraryRoutes(studio: Studio): Route[] {
       summary: 'Sizes and settings that a checkpoint takes, from its header.',
       answer: { description: 'Limits.', schema: limitsSchema },
       async handle({ params }) {
+        const { loadCheckpoint } = await import('#models/load');
         const { parts } = await loadCheckpoint(nodeModelFiles, library.get(params.id).path);
         return { ...parts.limits, prediction: parts.prediction };
       },

@@ -1,9 +1,6 @@
 /** `/api/v1` besides jobs and pictures: events, models, families and what can be chosen, settings, engines, accounts. */
 
 import { z } from 'zod';
-import { samplers } from '#diffusion/samplers/index';
-import { schedulers } from '#diffusion/schedules';
-import { families } from '#models/families';
 import { generateSchema, maxSide } from '#pipelines/request';
 import { settingsSchema } from '#studio/settings/settings';
 import type { Studio } from '#studio/studio';
@@ -120,19 +117,28 @@ function choiceRoutes(): Route[] {
         description: 'Families and controls.',
         schema: controlsSchema,
       },
-      handle: () => ({
-        families: families.map(({ id, title }) => ({ id, title })),
-        maxSide,
-        samplers: samplers.map((row) => ({
-          name: row.name,
-          aliases: [...(row.aliases ?? [])],
-          scheduler: row.scheduler ?? 'Uniform',
-        })),
-        schedulers: schedulers.map((row) => ({ name: row.name, aliases: [...(row.aliases ?? [])] })),
-        request: z.toJSONSchema(generateSchema, { io: 'input' }),
-      }),
+      handle: readControls,
     }),
   ];
+}
+
+async function readControls(): Promise<z.input<typeof controlsSchema>> {
+  const [{ samplers }, { schedulers }, { families }] = await Promise.all([
+    import('#diffusion/samplers/index'),
+    import('#diffusion/schedules'),
+    import('#models/families'),
+  ]);
+  return {
+    families: families.map(({ id, title }) => ({ id, title })),
+    maxSide,
+    samplers: samplers.map((row) => ({
+      name: row.name,
+      aliases: [...(row.aliases ?? [])],
+      scheduler: row.scheduler ?? 'Uniform',
+    })),
+    schedulers: schedulers.map((row) => ({ name: row.name, aliases: [...(row.aliases ?? [])] })),
+    request: z.toJSONSchema(generateSchema, { io: 'input' }),
+  };
 }
 
 function settingsRoutes(studio: Studio): Route[] {

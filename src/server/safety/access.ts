@@ -25,14 +25,22 @@ export const localCaller: Caller = { name: localUser, role: 'admin' };
 const rememberMs = 300_000;
 const maxRemembered = 1000;
 
+type Accounts = Pick<Users, 'byToken' | 'verify' | 'get' | 'passwordMark'>;
+
+interface Remembered {
+  readonly name: string;
+  readonly mark: string | undefined;
+  readonly until: number;
+}
+
 export class Access {
   readonly #rules: AccessRules;
-  readonly #users: Pick<Users, 'byToken' | 'verify' | 'get'>;
-  readonly #remembered = new Map<string, { readonly name: string; readonly until: number }>();
+  readonly #users: Accounts;
+  readonly #remembered = new Map<string, Remembered>();
   /** Wrong tokens and passwords: ten at once, then one each six seconds, by address. */
   readonly #tries = new TokenBuckets({ burst: 10, perMinute: 10 });
 
-  constructor(rules: AccessRules, users: Pick<Users, 'byToken' | 'verify' | 'get'>) {
+  constructor(rules: AccessRules, users: Accounts) {
     this.#rules = rules;
     this.#users = users;
   }
@@ -72,14 +80,16 @@ export class Access {
       .update(JSON.stringify([name, password]))
       .digest('hex');
     const known = this.#remembered.get(key);
-    if (known && known.until > Date.now()) {
+    // A command in another process may have changed the password.
+    if (known && known.until > Date.now() && known.mark === this.#users.passwordMark(known.name)) {
       const user = this.#users.get(known.name);
       return user && { name: user.name, role: user.role };
     }
     const user = await this.#users.verify(name, password);
     if (!user) return undefined;
     if (this.#remembered.size >= maxRemembered) this.#remembered.clear();
-    this.#remembered.set(key, { name: user.name, until: Date.now() + rememberMs });
+    const mark = this.#users.passwordMark(user.name);
+    this.#remembered.set(key, { name: user.name, mark, until: Date.now() + rememberMs });
     return { name: user.name, role: user.role };
   }
 

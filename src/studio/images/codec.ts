@@ -7,11 +7,14 @@
  * Left out: animation (the first frame is taken), HDR gain maps, embedded colour profiles in the result.
  */
 
-import sharp, { type OutputInfo, type Sharp } from 'sharp';
+import type { OutputInfo, Sharp } from 'sharp';
 import { DarkroomError, UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { embedInfotext, readInfotext as readEmbedded } from '#formats/infotext-file';
 import { pngChunks } from '#formats/png-text';
+
+/** libvips takes a while to load, which a server that starts need not wait for. */
+const loadSharp = async () => (await import('sharp')).default;
 
 export const imageFormats = ['png', 'jpeg', 'webp'] as const;
 export type ImageFormat = (typeof imageFormats)[number];
@@ -63,6 +66,7 @@ export async function encodeImage(
     );
   }
   const quality = options.quality ?? 90;
+  const sharp = await loadSharp();
   const raw = sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
   try {
     const file = await encodePixels(raw, format, quality);
@@ -83,6 +87,7 @@ export async function encodeImage(
 export async function decodeImage(bytes: Uint8Array, limits: DecodeLimits = {}): Promise<DecodedImage> {
   const format = await checkImage(bytes, limits);
   const pixels = limits.maxPixels ?? defaultMaxPixels;
+  const sharp = await loadSharp();
   try {
     const { data, info } = await sharp(bytes, { limitInputPixels: pixels, failOn: 'error' })
       .autoOrient()
@@ -107,6 +112,7 @@ export interface ImageHeader {
 /** Type and size from the header alone, within the limits. @throws as decodeImage */
 export async function readImageHeader(bytes: Uint8Array, limits: DecodeLimits = {}): Promise<ImageHeader> {
   const format = await checkImage(bytes, limits);
+  const sharp = await loadSharp();
   const { autoOrient } = await sharp(bytes, { limitInputPixels: false }).metadata();
   return { format, width: autoOrient.width, height: autoOrient.height };
 }
@@ -129,6 +135,7 @@ export function readInfotext(bytes: Uint8Array): string | undefined {
  */
 export async function makeThumbnail(bytes: Uint8Array, side = 320, limits: DecodeLimits = {}): Promise<Uint8Array> {
   await checkImage(bytes, limits);
+  const sharp = await loadSharp();
   try {
     return await sharp(bytes, { limitInputPixels: limits.maxPixels ?? defaultMaxPixels })
       .autoOrient()
@@ -143,6 +150,7 @@ export async function makeThumbnail(bytes: Uint8Array, side = 320, limits: Decod
 /** A preview as a small JPEG, at most `side` pixels wide and high. */
 export async function encodePreview(image: PixelImage, side = 512): Promise<Uint8Array> {
   const { width, height, channels, data } = image;
+  const sharp = await loadSharp();
   return await sharp(data, { raw: { width, height, channels } })
     .flatten({ background: '#ffffff' })
     .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
@@ -175,6 +183,7 @@ async function checkImage(bytes: Uint8Array, limits: DecodeLimits): Promise<stri
     const what = bytes.length === 0 ? 'an empty file' : `something else (${describeStart(bytes)})`;
     throw new UserError('image.unsupported', `Expected a PNG, JPEG, WebP, GIF or AVIF picture, got ${what}.`);
   }
+  const sharp = await loadSharp();
   let size: { width: number; height: number };
   try {
     size = await sharp(bytes, { limitInputPixels: false }).metadata();

@@ -10,7 +10,7 @@ import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
 import type { Database } from '../store/database.ts';
 import { findPreview, type ModelCard, modelCardSchema, readCard } from './card.ts';
-import { type ModelDescription, readMetadata, readThumbnail } from './describe.ts';
+import type { ModelDescription } from './describe.ts';
 import { findModel, nearestNames } from './find.ts';
 import type { ModelHashes } from './hash.ts';
 import type { ModelKind } from './layout.ts';
@@ -148,11 +148,14 @@ export class Library {
     const { path, description } = this.get(id);
     const file = this.#side.get(path)?.preview;
     if (file !== undefined) return await readFile(file);
-    return description.hasThumbnail ? await readThumbnail(path) : undefined;
+    if (!description.hasThumbnail) return undefined;
+    const { readThumbnail } = await import('./describe.ts');
+    return await readThumbnail(path);
   }
 
   /** Everything the file says about itself, long values included. */
   async metadata(id: string): Promise<Readonly<Record<string, string>>> {
+    const { readMetadata } = await import('./describe.ts');
     return await readMetadata(this.get(id).path);
   }
 

@@ -200,6 +200,11 @@ export class SqliteJobQueue implements JobQueue {
     return job;
   }
 
+  /** Another process changed the jobs: tells those who wait for one. */
+  changedOutside(): void {
+    this.#announce();
+  }
+
   onReady(listener: () => void): () => void {
     this.#ready.add(listener);
     return () => this.#ready.delete(listener);

@@ -97,6 +97,12 @@ export class Users {
     return row?.password && fits ? toUser(row) : undefined;
   }
 
+  /** Changes whenever the password does, in whatever process; tells nothing about it. */
+  passwordMark(name: string): string | undefined {
+    const row = this.#row(name);
+    return row?.password ? digest(row.password) : undefined;
+  }
+
   /** A new access token; shown once. */
   issueToken(user: string, label: string, lifetimeMs?: number): string {
     this.#require(user);

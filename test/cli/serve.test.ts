@@ -1,0 +1,123 @@
+/** `darkroom serve` and `npm start` as processes: the address, one studio for a folder, ports, signals. */
+
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { cli, finished, repository, startCli } from './run-cli.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'darkroom-serve-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const started: ChildProcessWithoutNullStreams[] = [];
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    child.kill('SIGKILL');
+    await closed;
+  }
+});
+
+// Starting a process takes a second, and many times that on a machine that is busy.
+const patience = 180_000;
+
+function serve(...argv: readonly string[]): ChildProcessWithoutNullStreams {
+  const child = startCli(folder, 'serve', '--port', '0', ...argv);
+  started.push(child);
+  return child;
+}
+
+/** The address that a server prints once it answers. */
+async function addressOf(child: ChildProcessWithoutNullStreams): Promise<URL> {
+  let seen = '';
+  return await new Promise((resolve, reject) => {
+    child.stdout.on('data', (data: Buffer) => {
+      seen += data.toString();
+      const url = /^Darkroom is ready: (\S+)$/m.exec(seen)?.[1];
+      if (url !== undefined) resolve(new URL(url));
+    });
+    child.on('close', (code) => reject(new Error(`It ended with ${code}.`)));
+  });
+}
+
+describe('serve', () => {
+  it(
+    'prints its address when it answers, refuses a second one on the same folder, and stops on Ctrl-C',
+    async () => {
+      const child = serve();
+      const end = finished(child);
+      const url = await addressOf(child);
+      expect(url.hostname).toBe('127.0.0.1');
+      expect(url.hash).toBe('');
+      const health = await fetch(new URL('/healthz', url));
+      expect(await health.json()).toMatchObject({ status: 'ok' });
+      const second = await finished(serve());
+      expect(second.code).toBe(1);
+      expect(second.stderr).toMatch(
+        /^darkroom: Another Darkroom works on .*\.darkroom \(process \d+, since .*\); stop/,
+      );
+      child.kill('SIGINT');
+      const { code, stderr } = await end;
+      expect(code).toBe(0);
+      expect(stderr).toMatch(/Stopping/);
+      await expect(fetch(new URL('/healthz', url))).rejects.toThrow();
+    },
+    patience,
+  );
+
+  it(
+    'asks everybody for a token beyond this machine',
+    async () => {
+      const child = serve('--host', '0.0.0.0');
+      const url = await addressOf(child);
+      const token = new URLSearchParams(url.hash.slice(1)).get('token')!;
+      expect(token.length).toBeGreaterThan(20);
+      const status = async (headers: Record<string, string>) =>
+        (await fetch(new URL('/api/v1/status', url), { headers })).status;
+      expect(await status({})).toBe(401);
+      expect(await status({ authorization: `Bearer ${token}` })).toBe(200);
+    },
+    patience,
+  );
+
+  it('says that a port is taken', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    const { code, stderr } = await cli('serve', '--port', String(port), '--outputs', join(folder, 'port'));
+    other.close();
+    expect(code).toBe(1);
+    expect(stderr).toBe(`darkroom: 127.0.0.1:${port} is taken by another program; choose another --port.`);
+  });
+
+  it.each([
+    [['--port', '70000'], '--port must be a whole number from 0 to 65535; got "70000".'],
+    [['--token', 'short'], '--token must have at least 8 characters; got 5.'],
+    [['--threads', 'many'], '--threads must be a whole number from 1 to 1024; got "many".'],
+  ])('refuses %j', async (argv, message) => {
+    const outputs = join(folder, 'refused');
+    const { code, stderr } = await cli('serve', '--port', '0', '--outputs', outputs, ...argv);
+    expect(code).toBe(1);
+    expect(stderr).toBe(`darkroom: ${message}`);
+  });
+});
+
+it(
+  'npm start serves',
+  async () => {
+    const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const [program, ...argv] = scripts.start!.split(' ');
+    expect(program).toBe('node');
+    const folders = ['--outputs', join(folder, 'npm-start')];
+    const child = spawn(process.execPath, [...argv, '--port', '0', ...folders], { cwd: repository });
+    started.push(child);
+    expect((await fetch(new URL('/readyz', await addressOf(child)))).status).toBe(200);
+  },
+  patience,
+);
