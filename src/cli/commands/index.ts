@@ -6,6 +6,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'generate', summary: 'Make pictures from a prompt.', load: () => import('./generate.ts') },
   { name: 'serve', summary: 'Serve the page and the APIs.', load: () => import('./serve.ts') },
   { name: 'queue', summary: 'Show and order the jobs of the studio.', load: () => import('./queue.ts') },
+  { name: 'gallery', summary: 'Find, show, rate, tag and throw away pictures.', load: () => import('./gallery.ts') },
   { name: 'inspect', summary: 'Say what a model file or picture is.', load: () => import('./inspect.ts') },
   { name: 'models', summary: 'List the models that are there.', load: () => import('./list-models.ts') },
   { name: 'train', summary: 'Train a model from a configuration file.', load: () => import('./train.ts') },

@@ -1,0 +1,113 @@
+/** `darkroom gallery` on a studio that made pictures and was closed. */
+
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GalleryImage } from '#studio/gallery/image';
+import { createStudio } from '#studio/studio';
+import { cli } from './run-cli.ts';
+
+type Found = GalleryImage & { file: string };
+
+const outputs = mkdtempSync(join(tmpdir(), 'darkroom-gallery-'));
+afterAll(() => rmSync(outputs, { recursive: true }));
+
+let board: string;
+beforeAll(async () => {
+  const studio = await createStudio({
+    dataDir: join(outputs, '.darkroom'),
+    outputsDir: outputs,
+    engineModule: fileURLToPath(new URL('../fixtures/fake-engine.ts', import.meta.url)),
+    modelRoots: [],
+  });
+  const requests = [
+    { prompt: 'a red fox', seed: 1, steps: 2 },
+    { prompt: 'a blue boat', seed: 2, steps: 2, sampler: 'Euler' },
+    { prompt: 'a red boat', seed: 3, steps: 2, sampler: 'Euler' },
+  ];
+  for (const request of requests) {
+    const [job] = await studio.submit({ request });
+    await studio.wait(job!.id);
+  }
+  board = studio.boards.create('local', 'Boats').id;
+  studio.boards.add(
+    board,
+    studio.gallery.search({ text: 'boat' }).images.map(({ id }) => id),
+  );
+  await studio.close();
+});
+
+const gallery = async (...argv: string[]) => await cli('gallery', ...argv, '--outputs', outputs);
+
+async function found(...argv: string[]): Promise<Found[]> {
+  const { code, stdout, stderr } = await gallery(...argv, '--json');
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return stdout === '' ? [] : stdout.split('\n').map((line) => JSON.parse(line) as Found);
+}
+
+const prompts = async (...argv: string[]) => (await found('search', ...argv)).map((image) => image.prompt);
+
+describe('gallery', () => {
+  it('searches by words and facts', async () => {
+    expect(await prompts()).toEqual(['a red boat', 'a blue boat', 'a red fox']);
+    expect(await prompts('red')).toEqual(['a red boat', 'a red fox']);
+    expect(await prompts('red', '--sampler', 'euler')).toEqual(['a red boat']);
+    expect(await prompts('--order', 'oldest', '--limit', '1')).toEqual(['a red fox']);
+    expect(await prompts('--board', 'boats', '--order', 'oldest')).toEqual(['a blue boat', 'a red boat']);
+    const today = new Date();
+    const day = `${today.getFullYear()}-${String(today.getMonth() + 1).padStart(2, '0')}-${String(today.getDate()).padStart(2, '0')}`;
+    expect(await prompts('--to', '2020-01-01')).toEqual([]);
+    expect(await prompts('--from', '2020-01-01', '--to', `${day}T23:59:59.999`)).toHaveLength(3);
+    const { stdout, stderr } = await gallery('search', 'fox');
+    expect(stdout).toMatch(/^\S{16} {2}\d{4}-\d\d-\d\d \d\d:\d\d {2}64x64 .*-0000-1\.png {2}a red fox$/);
+    expect(stderr).toBe('1 of 1 pictures');
+  });
+
+  it('shows where a picture is and how it was made', async () => {
+    const [fox] = await found('search', 'fox');
+    expect(existsSync(fox!.file)).toBe(true);
+    const { stdout } = await gallery('show', fox!.id);
+    expect(stdout).toContain(`file: ${fox!.file}`);
+    expect(stdout).toContain('infotext:\n  a red fox\n  Steps: 2, Sampler:');
+  });
+
+  it('rates and tags', async () => {
+    const [fox] = await found('search', 'fox');
+    expect((await found('rate', fox!.id, '4'))[0]!.rating).toBe(4);
+    expect(await prompts('--min-rating', '4')).toEqual(['a red fox']);
+    expect((await found('tag', fox!.id, 'Animal', 'keep'))[0]!.tags).toEqual(['animal', 'keep']);
+    expect((await found('tag', fox!.id, 'keep', '--remove'))[0]!.tags).toEqual(['animal']);
+    expect(await prompts('--tag', 'Animal')).toEqual(['a red fox']);
+    expect((await gallery('tags')).stdout).toBe('1  animal');
+    expect((await found('tag', fox!.id, '--replace'))[0]!.tags).toEqual([]);
+  });
+
+  it('throws away, brings back, and removes for good', async () => {
+    const [boat] = await found('search', 'blue');
+    const [thrown] = await found('trash', boat!.id);
+    expect(existsSync(boat!.file)).toBe(false);
+    expect(existsSync(thrown!.file)).toBe(true);
+    expect(await prompts('blue')).toEqual([]);
+    expect(await prompts('blue', '--trashed')).toEqual(['a blue boat']);
+    expect((await found('restore', boat!.id))[0]!.file).toBe(boat!.file);
+    expect(existsSync(boat!.file)).toBe(true);
+    await found('trash', boat!.id);
+    expect((await gallery('empty-trash', '--older-than', '1')).stdout).toBe('0 removed');
+    expect((await gallery('empty-trash')).stdout).toBe('1 removed');
+    expect(existsSync(thrown!.file)).toBe(false);
+  });
+
+  it.each([
+    [['show', 'x'], 'There is no picture x.'],
+    [['rate', 'x', '6'], 'A rating must be a whole number from 0 to 5; got "6".'],
+    [['search', '--from', 'monday'], '--from must be a day like 2026-11-23 or a time; got "monday".'],
+    [['search', '--board', 'x'], 'No board is called "x"; give one by its id: Boats (local, '],
+  ])('refuses %j', async (argv, message) => {
+    const { code, stderr } = await gallery(...argv);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`darkroom: ${message}`);
+  });
+});
