@@ -1,0 +1,151 @@
+/**
+ * `darkroom pull`: installs a model from Hugging Face, Civitai, an address or a path. It needs no data folder: what has
+ * been fetched lies beside the models under a name made from its source, so that the same command goes on with it.
+ */
+
+import { createHash } from 'node:crypto';
+import { homedir } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { type Command, Option } from 'commander';
+import { UserError } from '#core/errors';
+import { diskError } from '#studio/files/disk-error';
+import { type ModelKind, modelKinds } from '#studio/library/layout';
+import { install } from '#studio/pull/install';
+import type { PullOptions } from '#studio/pull/pull';
+import { type PullServices, servicesFromEnvironment } from '#studio/pull/services';
+import { parsePullSource } from '#studio/pull/source';
+import { type Starter, starters } from '#studio/pull/starters';
+import { type CommandContext, gather } from '../command.ts';
+import { watchInterrupt } from '../interrupt.ts';
+import { modelRoots } from '../model-roots.ts';
+import { barReporter, jsonReporter, type PullReporter, plainReporter } from '../pull/reporter.ts';
+import { columns, describeError, errorCode, formatBytes, type Output } from '../terminal.ts';
+
+interface Options {
+  readonly kind?: ModelKind;
+  readonly name?: string;
+  readonly sha256?: string;
+  readonly modelsDir?: string[];
+  readonly allowPrivate?: boolean;
+  readonly starters?: boolean;
+  readonly json?: boolean;
+}
+
+const forms = `
+What to pull:
+  owner/name                          a Hugging Face repository (its diffusers folder or its one model file)
+  hf:owner/name[@revision]/path       a file or folder in one; its address in a browser does as well
+  https://civitai.com/models/123      a Civitai page, also with ?modelVersionId=456
+  civitai:123@456, urn:air:...        a Civitai model and version, an AIR
+  0123456789                          a hash that Civitai knows (AutoV2, AutoV3, sha256)
+  https://...                         a file anywhere
+  ./model.safetensors                 a file or diffusers folder on this machine
+  "Stable Diffusion 1.5"              one of --starters
+
+HF_TOKEN and CIVITAI_TOKEN are sent to their own hubs; HF_ENDPOINT and HF_HOME are honoured.`;
+
+const kinds = modelKinds.filter((kind) => kind !== 'unknown');
+
+export function define(command: Command, context: CommandContext): void {
+  command
+    .argument('[what]', 'What to pull; see below.')
+    .addOption(new Option('--kind <kind>', 'What it is, where its header does not tell.').choices(kinds))
+    .option('--name <file>', 'File name to keep a single file under.')
+    .option('--sha256 <hash>', 'What the hash of a single file must be.')
+    .option('--models-dir <folder>', 'Folder with models to put it in (default: models).', gather)
+    .option('--allow-private', 'Let addresses of the local network through.')
+    .option('--starters', 'List models to start with.')
+    .option('--json', 'Print events as JSON lines.')
+    .addHelpText('after', forms)
+    .action(async (what: string | undefined, options: Options) => await pull(what, options, context));
+}
+
+async function pull(what: string | undefined, options: Options, context: CommandContext): Promise<void> {
+  if ((what === undefined) !== (options.starters === true)) {
+    throw new UserError('pull.what', 'Say what to pull, or ask for the list with --starters.');
+  }
+  if (what === undefined) return showStarters(options, context.output);
+  const starter = starters.find(({ name }) => name.toLowerCase() === what.trim().toLowerCase());
+  const source = starter?.source ?? what.trim();
+  const services = servicesOf(options);
+  parsePullSource(source, services.hosts);
+  const reporter = await reporterFor(options, context.output);
+  try {
+    context.exitCode = await fetchModel(source, pullOptions(options, starter), options, services, reporter);
+  } catch (error) {
+    reporter.failed(errorCode(error), describeError(error));
+    throw error;
+  } finally {
+    reporter.close();
+  }
+}
+
+/** Returns what the process is to exit with. */
+async function fetchModel(
+  source: string,
+  pullOptions: PullOptions,
+  options: Options,
+  services: PullServices,
+  reporter: PullReporter,
+): Promise<number> {
+  const { describeModel } = await import('#studio/library/describe');
+  const stop = new AbortController();
+  const interrupt = watchInterrupt(() => stop.abort(new UserError('pull.stopped', 'Stopped.')));
+  const done: number[] = [];
+  try {
+    const paths = await install(
+      { services, roots: modelRoots(options.modelsDir), describe: describeModel },
+      {
+        id: idOf(source),
+        source,
+        options: pullOptions,
+        signal: stop.signal,
+        onPlan: (plan) => reporter.planned(plan),
+        onProgress(file, bytes, total) {
+          done[file] = bytes;
+          reporter.progress(file, bytes, total);
+        },
+      },
+    );
+    reporter.installed(paths);
+    return 0;
+  } catch (error) {
+    if (!interrupt.aborted) throw diskError(error, source);
+    reporter.stopped(done.reduce((sum, bytes) => sum + (bytes ?? 0), 0));
+    return interrupt.exitCode;
+  } finally {
+    interrupt.release();
+  }
+}
+
+function servicesOf({ allowPrivate }: Options): PullServices {
+  return { ...servicesFromEnvironment(process.env, homedir()), allowPrivate: allowPrivate === true };
+}
+
+function pullOptions({ kind, name, sha256 }: Options, starter: Starter | undefined): PullOptions {
+  if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
+    throw new UserError('pull.hash', 'A sha256 has 64 hexadecimal digits.');
+  }
+  const given = {
+    kind: kind ?? starter?.kind,
+    name: name ?? starter?.file,
+    sha256: sha256 ?? starter?.sha256,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** The same for the same source, so that its unfinished files are found again. */
+function idOf(source: string): string {
+  return createHash('sha256').update(source).digest('hex').slice(0, 16);
+}
+
+async function reporterFor({ json }: Options, output: Output): Promise<PullReporter> {
+  const now = (): number => performance.now();
+  if (json) return jsonReporter(output, now);
+  return output.interactive ? await barReporter(output, now) : plainReporter(output, now);
+}
+
+function showStarters({ json }: Options, output: Output): void {
+  const rows = starters.map(({ name, bytes, licence, about }) => [name, formatBytes(bytes), licence, about]);
+  for (const line of json ? starters.map((each) => JSON.stringify(each)) : columns(rows)) output.result(line);
+}
