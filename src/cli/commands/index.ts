@@ -9,6 +9,11 @@ export const commands: readonly CommandEntry[] = [
   { name: 'gallery', summary: 'Find, show, rate, tag and throw away pictures.', load: () => import('./gallery.ts') },
   { name: 'user', summary: 'Manage accounts and their tokens.', load: () => import('./user.ts') },
   { name: 'pull', summary: 'Install a model from a hub, an address or a path.', load: () => import('./pull.ts') },
+  {
+    name: 'library',
+    summary: 'Models with hashes and cards; the gallery’s index anew.',
+    load: () => import('./library.ts'),
+  },
   { name: 'inspect', summary: 'Say what a model file or picture is.', load: () => import('./inspect.ts') },
   { name: 'models', summary: 'List the models that are there.', load: () => import('./list-models.ts') },
   { name: 'train', summary: 'Train a model from a configuration file.', load: () => import('./train.ts') },
