@@ -14,6 +14,11 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Models with hashes and cards; the gallery’s index anew.',
     load: () => import('./library.ts'),
   },
+  {
+    name: 'doctor',
+    summary: 'Say what works here, with a remedy for what does not.',
+    load: () => import('./doctor.ts'),
+  },
   { name: 'inspect', summary: 'Say what a model file or picture is.', load: () => import('./inspect.ts') },
   { name: 'models', summary: 'List the models that are there.', load: () => import('./list-models.ts') },
   { name: 'train', summary: 'Train a model from a configuration file.', load: () => import('./train.ts') },

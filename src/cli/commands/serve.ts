@@ -13,6 +13,7 @@ import { createStudio, type Studio } from '#studio/studio';
 import { type CommandContext, gather } from '../command.ts';
 import { watchInterrupt } from '../interrupt.ts';
 import { defaultModel, modelRoots, ownModels } from '../model-roots.ts';
+import { pageFolder } from '../page-folder.ts';
 import { addFolderOptions, type FolderOptions, studioFolders } from '../studio-folder.ts';
 import { version } from '../version.ts';
 import { wholeNumber } from '../whole-number.ts';
@@ -29,7 +30,6 @@ interface ServeOptions extends FolderOptions {
   readonly logLevel: string;
 }
 
-const pageFolder = fileURLToPath(new URL('../../../dist/web', import.meta.url));
 const engineModule = fileURLToPath(new URL('../engine.ts', import.meta.url));
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug'];
 

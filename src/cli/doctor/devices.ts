@@ -1,0 +1,66 @@
+/** Which devices can compute: each adds two numbers in a process of its own, for a driver may crash. */
+
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { childExecArgv } from '#studio/engine-host/process-info';
+import { type Finding, note, ok, problem } from './finding.ts';
+
+const probe = fileURLToPath(new URL('./device-probe.ts', import.meta.url));
+const patienceMs = 60_000;
+
+/** Those that the runtime has on this system. */
+export function likelyDevices(platform: NodeJS.Platform = process.platform): string[] {
+  const own: Partial<Record<NodeJS.Platform, string[]>> = { darwin: ['coreml'], win32: ['dml'], linux: ['cuda'] };
+  return ['cpu', 'webgpu', ...(own[platform] ?? [])];
+}
+
+export async function checkDevices(devices: readonly string[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  // One after another: a device that is tried while another one computes may time out.
+  for (const device of devices) findings.push(findingOf(device, await tryDevice(device)));
+  return findings;
+}
+
+/** Without the place in the runtime's own source. */
+function withoutSource(message: string): string {
+  return message.replace(/\/\S+\.cc:\d+ .* was false\. /, '');
+}
+
+interface Outcome {
+  readonly works: boolean;
+  readonly text: string;
+}
+
+function findingOf(device: string, { works, text }: Outcome): Finding {
+  if (works) return ok(`device ${device}`, 'computes');
+  if (device === 'cpu') {
+    const remedy = `Run npm ci on this machine; onnxruntime-node supports Linux and Windows on x64 and arm64, macOS on arm64.`;
+    return problem(`device ${device}`, text, remedy);
+  }
+  return note(`device ${device}`, text, remedies[device] ?? 'The CPU works without it.');
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  webgpu: 'Install the graphics driver (on Linux with Vulkan); until then use --device cpu.',
+  cuda: 'Needs an NVIDIA card and the CUDA files of onnxruntime-node; --device webgpu needs neither.',
+};
+
+async function tryDevice(device: string): Promise<Outcome> {
+  const child = spawn(process.execPath, [...childExecArgv(), probe, device], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let said = '';
+  child.stdout.on('data', (data: Buffer) => {
+    said += data.toString();
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+    child.on('error', () => resolve([-1, null]));
+    child.on('close', (...end) => resolve(end));
+  });
+  clearTimeout(timer);
+  const last = said.trim().split('\n').at(-1) ?? '';
+  if (code === 0 && last === 'works') return { works: true, text: 'computes' };
+  if (last.startsWith('fails: ')) return { works: false, text: withoutSource(last.slice('fails: '.length)) };
+  const end =
+    signal === 'SIGKILL' ? `gave no answer in ${patienceMs / 1000} s` : `ended by ${signal ?? `code ${code}`}`;
+  return { works: false, text: `The driver ${end}.` };
+}
