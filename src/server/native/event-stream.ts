@@ -9,6 +9,7 @@ import type { Studio, StudioEvent } from '#studio/studio';
 import { type Caller, maySee } from '../http/call.ts';
 import { imageOut } from './image-schemas.ts';
 import { jobOut } from './job-schemas.ts';
+import { pullOut } from './library-routes.ts';
 
 export interface EventStreamOptions {
   readonly caller: Caller;
@@ -108,6 +109,9 @@ function eventData(event: StudioEvent): unknown {
     case 'image.added':
     case 'image.changed':
       return imageOut(event.data);
+    case 'pull.changed':
+    case 'pull.progress':
+      return pullOut(event.data);
     default:
       return event.data;
   }

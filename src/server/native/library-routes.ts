@@ -44,7 +44,7 @@ export const limitsSchema = z.object({
   prediction: z.string(),
 });
 
-const pullSchema = z.object({
+export const pullSchema = z.object({
   id: z.string(),
   source: z.string(),
   title: z.string(),
@@ -57,6 +57,18 @@ const pullSchema = z.object({
   error: jobErrorSchema.optional(),
   createdAt: z.number(),
   finishedAt: z.number().optional(),
+});
+
+const starterSchema = z.object({
+  name: z.string(),
+  about: z.string(),
+  kind: z.enum(modelKinds),
+  family: z.string().optional(),
+  source: z.string().describe('Give it to a download.'),
+  file: z.string().optional().describe('Name for a download to keep it under.'),
+  bytes: z.number(),
+  sha256: z.string(),
+  licence: z.string(),
 });
 
 const models = 'Models';
@@ -78,11 +90,14 @@ export function libraryRoutes(studio: Studio): Route[] {
         kind: z.enum(modelKinds).optional(),
         family: z.string().max(50).optional(),
         text: z.string().max(200).optional().describe('Words in its name, card or trigger words.'),
+        hash: z.string().max(64).optional().describe('sha256 or its beginning, or AutoV3.'),
       }),
       answer: { description: 'All that fit.', schema: z.object({ models: z.array(modelSchema) }) },
-      handle({ query }, call) {
+      handle({ query: { hash, ...query } }, call) {
         const defined = Object.fromEntries(Object.entries(query).filter(([, v]) => v !== undefined));
-        return { models: library.list(defined).map((each) => modelOut(each, call.caller)) };
+        const hashed = hash === undefined ? undefined : new Set(library.byHash(hash).map(({ id }) => id));
+        const found = library.list(defined).filter(({ id }) => hashed?.has(id) ?? true);
+        return { models: found.map((each) => modelOut(each, call.caller)) };
       },
     }),
     route({
@@ -103,6 +118,16 @@ export function libraryRoutes(studio: Studio): Route[] {
       summary: 'One model.',
       answer: model,
       handle: ({ params }, call) => modelOut(library.get(params.id), call.caller),
+    }),
+    route({
+      ...one,
+      method: 'post',
+      path: '/models/{id}/hash',
+      operation: 'hashModel',
+      role: 'user',
+      summary: 'Its hashes, computed now where they are not known; library.hashing events tell how far it is.',
+      answer: model,
+      handle: async ({ params }, call) => modelOut(await library.hash(params.id), call.caller),
     }),
     route({
       ...one,
@@ -167,7 +192,7 @@ function pullRoutes({ pulls }: Studio): Route[] {
       summary: 'Models to start with; give source to a download.',
       answer: {
         description: 'All of them.',
-        schema: z.object({ starters: z.array(z.looseObject({ name: z.string() })) }),
+        schema: z.object({ starters: z.array(starterSchema) }),
       },
       handle: () => ({ starters }),
     }),
@@ -241,7 +266,8 @@ function modelOut(model: LibraryModel, caller: Caller): z.input<typeof modelSche
   };
 }
 
-function pullOut({ options: _options, files, ...pull }: Pull): z.input<typeof pullSchema> {
+/** Where files lie is not for everybody to know. */
+export function pullOut({ options: _options, files, ...pull }: Pull): z.input<typeof pullSchema> {
   return {
     ...pull,
     files: files.map(({ name, done, total }) => ({ name, done, ...(total === undefined ? {} : { total }) })),

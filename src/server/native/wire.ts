@@ -1,10 +1,11 @@
 /** The native API's answers as types, from the schemas that check them: for clients in TypeScript, such as the page. */
 
 import type { z } from 'zod';
+import type { LibraryEvents } from '#studio/library/model';
 import type { Settings } from '#studio/settings/settings';
 import type { imagePageSchema, imageSchema } from './image-schemas.ts';
 import type { jobInputSchema, jobPageSchema, jobSchema, progressSchema, queueStateSchema } from './job-schemas.ts';
-import type { limitsSchema, modelSchema } from './library-routes.ts';
+import type { limitsSchema, modelSchema, pullSchema } from './library-routes.ts';
 import type { controlsSchema, statusSchema } from './studio-routes.ts';
 
 export type WireJob = z.output<typeof jobSchema>;
@@ -15,6 +16,7 @@ export type WireQueue = z.output<typeof queueStateSchema>;
 export type WireImage = z.output<typeof imageSchema>;
 export type WireImagePage = z.output<typeof imagePageSchema>;
 export type WireModel = z.output<typeof modelSchema>;
+export type WirePull = z.output<typeof pullSchema>;
 export type WireLimits = z.output<typeof limitsSchema>;
 export type WireControls = z.output<typeof controlsSchema>;
 export type WireStatus = z.output<typeof statusSchema>;
@@ -34,5 +36,10 @@ export interface WireEvents {
   readonly engine: WireStatus['engines'][number];
   readonly 'settings.changed': WireSettings;
   readonly 'library.changed': { readonly added: number; readonly removed: number; readonly changed: number };
+  readonly 'library.scanning': LibraryEvents['library.scanning'];
+  readonly 'library.hashing': LibraryEvents['library.hashing'];
+  readonly 'pull.changed': WirePull;
+  readonly 'pull.progress': WirePull;
+  readonly 'pull.removed': { readonly id: string };
   readonly reset: { readonly reason: string };
 }

@@ -201,7 +201,9 @@ export class Pulls {
       this.#settle(id, running, 'done');
       this.#options.onInstalled();
     } catch (error) {
-      const stopped = error instanceof Stopped ? error.state : undefined;
+      // Whatever the stop made fail: a question to a hub ends with an error of its own.
+      const reason: unknown = running.abort.signal.reason;
+      const stopped = reason instanceof Stopped ? reason.state : undefined;
       if (stopped) this.#settle(id, running, stopped);
       else this.#settle(id, running, 'failed', diskError(error, source));
     }

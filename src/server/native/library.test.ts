@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeImage } from '#studio/images/codec';
+import { servicesFromEnvironment } from '#studio/pull/services';
+import type { StudioEvent } from '#studio/studio';
+import { TestHub } from '../../../test/fixtures/test-hub.ts';
+import { startTestServer, type TestServer } from '../../../test/fixtures/test-server.ts';
+import type { WireModel, WirePull } from './wire.ts';
+
+const fixture = (path: string): string =>
+  fileURLToPath(new URL(`../../../test/goldens/data/models/${path}`, import.meta.url));
+const embedding = readFileSync(fixture('adapters/embeddings/goldpt.pt'));
+const sha256 = createHash('sha256').update(embedding).digest('hex');
+
+let server: TestServer;
+let hub: TestHub;
+beforeEach(async () => {
+  hub = await TestHub.start();
+  server = await startTestServer({ pulls: { ...servicesFromEnvironment({}, '/nowhere'), allowPrivate: true } });
+});
+afterEach(async () => {
+  await server.dispose();
+  await hub.stop();
+});
+
+const modelsFolder = (): string => join(server.root, 'models');
+
+async function putModels(): Promise<void> {
+  const folder = join(modelsFolder(), 'embeddings');
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(fixture('adapters/embeddings/goldpt.pt'), join(folder, 'gold.pt'));
+  copyFileSync(fixture('adapters/embeddings/goldxl.safetensors'), join(folder, 'goldxl.safetensors'));
+  writeFileSync(join(folder, 'gold.json'), JSON.stringify({ 'activation text': 'gold, shiny' }));
+  const image = { width: 8, height: 8, channels: 3, data: new Uint8Array(192) } as const;
+  writeFileSync(join(folder, 'gold.png'), await encodeImage(image, 'png'));
+  await server.json('POST', '/api/v1/models/refresh');
+}
+
+const list = async (query = ''): Promise<WireModel[]> => (await server.json('GET', `/api/v1/models${query}`)).models;
+
+describe('models over HTTP', () => {
+  it('are listed with what their headers and cards say, and filtered', async () => {
+    await putModels();
+    const [gold] = await list('?text=shiny');
+    expect(gold).toMatchObject({ kind: 'embedding', name: 'gold', hasPreview: true, embedded: false });
+    expect(gold!.card.triggerWords).toEqual(['gold', 'shiny']);
+    expect(gold!.path).toBe(join(modelsFolder(), 'embeddings/gold.pt'));
+    expect((await list('?family=sdxl')).map(({ name }) => name)).toEqual(['goldxl']);
+    expect(await list('?kind=vae')).toEqual([]);
+    expect((await server.call('GET', '/api/v1/models?kind=nonsense')).status).toBe(400);
+  });
+
+  it('show previews and metadata, and take cards', async () => {
+    await putModels();
+    const [gold] = await list('?text=shiny');
+    const preview = await server.call('GET', `/api/v1/models/${gold!.id}/preview`);
+    expect(preview.headers.get('content-type')).toBe('image/png');
+    const card = { description: 'Mine.', tags: ['metal'] };
+    await server.json('PATCH', `/api/v1/models/${gold!.id}/card`, card);
+    expect((await list('?text=metal'))[0]!.card).toMatchObject({
+      description: 'Mine.',
+      triggerWords: ['gold', 'shiny'],
+    });
+    const [xl] = await list('?family=sdxl');
+    expect((await server.call('GET', `/api/v1/models/${xl!.id}/preview`)).status).toBe(404);
+    expect(await server.json('GET', `/api/v1/models/${xl!.id}/metadata`)).toBeTypeOf('object');
+  });
+
+  it('are hashed on demand, told while it goes, and found by hash', async () => {
+    await putModels();
+    const events: StudioEvent[] = [];
+    server.studio.events.subscribe((event) => events.push(event));
+    const [gold] = await list('?text=shiny');
+    const hashed = await server.json<WireModel>('POST', `/api/v1/models/${gold!.id}/hash`);
+    expect(hashed).toMatchObject({ sha256, shortHash: sha256.slice(0, 10) });
+    expect(events.find(({ type }) => type === 'library.hashing')!.data).toMatchObject({ id: gold!.id });
+    expect((await list(`?hash=${sha256.slice(0, 10)}`)).map(({ name }) => name)).toEqual(['gold']);
+    expect(await list('?hash=00000000')).toEqual([]);
+  });
+});
+
+describe('downloads over HTTP', () => {
+  const pulls = async (): Promise<WirePull[]> => (await server.json('GET', '/api/v1/pulls')).pulls;
+
+  it('install a model, which is then listed; watchers learn of it without paths', async () => {
+    hub.serve('/gold.pt', { body: embedding });
+    const response = await server.call('GET', '/api/v1/events?type=pull.changed&type=library.changed');
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const added = await server.json<WirePull>('POST', '/api/v1/pulls', { source: `${hub.url}/gold.pt`, sha256 });
+    let seen = '';
+    while (!/"state":"done"/.test(seen) || !/library\.changed/.test(seen)) seen += (await reader.read()).value;
+    await reader.cancel();
+    expect(seen).not.toContain(server.root);
+    expect(seen).toContain(`"done":${embedding.length}`);
+    expect(await pulls()).toMatchObject([{ id: added.id, state: 'done', total: embedding.length }]);
+    expect((await list()).map(({ name, kind }) => [name, kind])).toEqual([['gold', 'embedding']]);
+    await server.json('DELETE', `/api/v1/pulls/${added.id}`);
+    expect(await pulls()).toEqual([]);
+  });
+
+  it('are held, go on and end when told to', async () => {
+    hub.serve('/gold.pt', { body: embedding, stallAfter: 1000 });
+    const { id } = await server.json<WirePull>('POST', '/api/v1/pulls', { source: `${hub.url}/gold.pt` });
+    while ((await pulls())[0]!.done === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await server.json('POST', `/api/v1/pulls/${id}/pause`)).toMatchObject({ state: 'paused' });
+    expect((await server.call('DELETE', `/api/v1/pulls/${id}`)).status).toBe(409);
+    await server.json('POST', `/api/v1/pulls/${id}/resume`);
+    expect(await server.studio.pulls.wait(id)).toMatchObject({ state: 'done' });
+    hub.serve('/other.pt', { body: embedding, stallAfter: 1000 });
+    const other = await server.json<WirePull>('POST', '/api/v1/pulls', { source: `${hub.url}/other.pt` });
+    expect(await server.json('POST', `/api/v1/pulls/${other.id}/cancel`)).toMatchObject({ state: 'cancelled' });
+    expect((await server.call('POST', '/api/v1/pulls/none/pause')).status).toBe(404);
+  });
+
+  it('fail with a reason', async () => {
+    const { id } = await server.json<WirePull>('POST', '/api/v1/pulls', { source: `${hub.url}/none.pt` });
+    await server.studio.pulls.wait(id);
+    expect((await pulls())[0]).toMatchObject({ state: 'failed', error: { code: 'pull.not-found' } });
+    for (const body of [{}, { source: 'x', root: '/etc' }, { source: `${hub.url}/a.pt`, sha256: '1' }]) {
+      expect((await server.call('POST', '/api/v1/pulls', body)).status).toBe(400);
+    }
+  });
+
+  it('are for admins, and the starters for all', async () => {
+    const { starters } = await server.json('GET', '/api/v1/pulls/starters');
+    expect(starters[0]).toMatchObject({
+      source: expect.stringMatching(/^hf:/),
+      sha256: expect.stringMatching(/^\w{64}$/),
+    });
+    const document = await server.json('GET', '/api/openapi.json');
+    for (const path of ['/pulls', '/pulls/{id}/pause', '/models/{id}/hash', '/models/{id}/card']) {
+      expect(document.paths).toHaveProperty([`/api/v1${path}`]);
+    }
+  });
+});
