@@ -17,6 +17,7 @@ import { type MountOptions, mount, type ServerApp } from './http/mount.ts';
 import type { Route } from './http/route.ts';
 import { mountPage, pagePolicy } from './http/static.ts';
 import { accountRoutes } from './native/account-routes.ts';
+import { generateRoute } from './native/generate-route.ts';
 import { imageRoutes } from './native/image-routes.ts';
 import { jobRoutes } from './native/job-routes.ts';
 import { libraryRoutes } from './native/library-routes.ts';
@@ -114,6 +115,7 @@ function routeGroups(parts: ServerParts): RouteGroup[] {
 function nativeRoutes({ studio, pictures, metrics, version, access }: ServerParts): Route[] {
   return [
     ...jobRoutes({ studio, pictures }),
+    generateRoute({ studio, pictures }),
     ...imageRoutes(studio),
     ...libraryRoutes(studio),
     ...studioRoutes({ studio, metrics, version }),

@@ -327,7 +327,8 @@ function filterOf(
   };
 }
 
-async function submission(input: JobInput, call: Call, sources: PictureSources): Promise<SubmitInput> {
+/** What the studio is to queue. @throws UserError of a picture that cannot be read, or of a priority not allowed */
+export async function submission(input: JobInput, call: Call, sources: PictureSources): Promise<SubmitInput> {
   const { init, mask, priority, label, ...request } = input;
   if (priority > 0) requireRole(call.caller, 'admin');
   const read = async (text: string) => await readPicture(text, call.caller, sources, call.signal);
@@ -351,7 +352,7 @@ function definedOnly<T extends object>(value: T): Defined<T> {
 }
 
 /** `request` may hold all fields as JSON; single fields go before it; files are pictures. */
-function jobInputOfForm({ fields, files }: MultipartBody): unknown {
+export function jobInputOfForm({ fields, files }: MultipartBody): unknown {
   const { request, ...texts } = Object.fromEntries(fields) as Record<string, readonly string[]>;
   const json = request === undefined ? {} : parseJson(Buffer.from(request.at(-1)!));
   const whole = check(z.record(z.string(), z.unknown()), json, 'request');
