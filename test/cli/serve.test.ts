@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { cli, finished, repository, startCli } from './run-cli.ts';
 
@@ -84,15 +84,19 @@ describe('serve', () => {
     patience,
   );
 
-  it('says that a port is taken', async () => {
-    const other = createServer();
-    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-    const { port } = other.address() as AddressInfo;
-    const { code, stderr } = await cli('serve', '--port', String(port), '--outputs', join(folder, 'port'));
-    other.close();
-    expect(code).toBe(1);
-    expect(stderr).toBe(`darkroom: 127.0.0.1:${port} is taken by another program; choose another --port.`);
-  });
+  it(
+    'says that a port is taken',
+    async () => {
+      const other = createServer();
+      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+      const { port } = other.address() as AddressInfo;
+      const { code, stderr } = await cli('serve', '--port', String(port), '--outputs', join(folder, 'port'));
+      other.close();
+      expect(code).toBe(1);
+      expect(stderr).toBe(`darkroom: 127.0.0.1:${port} is taken by another program; choose another --port.`);
+    },
+    patience,
+  );
 
   it.each([
     [['--port', '70000'], '--port must be a whole number from 0 to 65535; got "70000".'],
@@ -104,6 +108,29 @@ describe('serve', () => {
     expect(code).toBe(1);
     expect(stderr).toBe(`darkroom: ${message}`);
   });
+});
+
+/** Source files and packages that a file loads with its static imports, itself included. */
+function loaded(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  if (!file.endsWith('.ts')) return seen;
+  const source = readFileSync(file, 'utf8');
+  for (const [, names, target] of source.matchAll(/^(?:import|export) ([^;]*?)from '([^']+)';/gms)) {
+    if (names!.startsWith('type ')) continue;
+    if (target!.startsWith('.')) loaded(resolve(dirname(file), target!), seen);
+    else if (target!.startsWith('#')) loaded(join(repository, 'src', `${target!.slice(1)}.ts`), seen);
+    else loaded(target!, seen);
+  }
+  return seen;
+}
+
+it('starts without what only a picture or a question needs', () => {
+  const files = [...loaded(join(repository, 'src/cli/commands/serve.ts'))];
+  expect(files.length).toBeGreaterThan(100);
+  expect(files.some((file) => file.endsWith('studio/queue/sqlite-queue.ts'))).toBe(true);
+  const late = /^(sharp|onnxruntime-node)$|src\/(backends|onnx|training|scenes)\/|diffusion\/samplers|models\/load\.ts/;
+  expect(files.filter((file) => late.test(file))).toEqual([]);
 });
 
 it(

@@ -65,6 +65,16 @@ describe('beyond loopback', () => {
     for (const path of ['/healthz', '/readyz']) expect(await status({}, 'GET', path)).toBe(200);
   });
 
+  it('forgets a password that fitted as soon as a command has changed it', async () => {
+    await start({ access: { required: true } });
+    const { users } = server.studio;
+    await users.create('ann', 'admin', 'the first password');
+    expect(await status(basic('ann:the first password'))).toBe(200);
+    await users.setPassword('ann', 'the second password');
+    expect(await status(basic('ann:the first password'))).toBe(401);
+    expect(await status(basic('ann:the second password'))).toBe(200);
+  });
+
   it('keeps users apart, lets viewers look and admins do all', async () => {
     await start({ access: { required: true } });
     const { users } = server.studio;
