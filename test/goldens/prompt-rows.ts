@@ -5,12 +5,14 @@ import { parseAttention } from '#prompt/attention';
 import { stripComments } from '#prompt/comments';
 import { splitComposition } from '#prompt/composition';
 import { planPrompt } from '#prompt/encode-plan';
-import { extractExtraNetworks } from '#prompt/extra-networks';
+import { extractBatchNetworks, extractExtraNetworks } from '#prompt/extra-networks';
 import { parseInfotext, readPairs } from '#prompt/infotext';
 import { quoteValue, unquoteValue } from '#prompt/infotext-values';
+import { writeInfotext } from '#prompt/infotext-writer';
 import { schedulePrompt } from '#prompt/schedule';
 import { applyStyles, extractStyle } from '#prompt/styles';
 import { createClipTokenizer, padWindow } from '#prompt/tokenizer';
+import { fieldsOf, type WriteGolden } from './infotext-fields.ts';
 import { absoluteError, type RowCheck } from './row-check.ts';
 
 const exact = (name: string, got: unknown, want: unknown): RowCheck => ({
@@ -46,6 +48,7 @@ interface PromptsFile {
   readonly scheduling_hires: readonly ScheduleRow[];
   readonly composable: readonly { text: string; result: [string, number][] }[];
   readonly extra_networks: readonly { text: string; cleaned: string; networks: unknown }[];
+  readonly extra_networks_batch: { prompts: string[]; cleaned: string[]; networks_used: unknown };
   readonly styles: readonly { prompt: string; styles: string[]; result: string }[];
   readonly style_extraction: readonly { style: string; prompt: string; matched: boolean; result: string }[];
   readonly comments: readonly { text: string; result: string }[];
@@ -75,6 +78,10 @@ export function* checkPrompts(file: PromptsFile): Generator<RowCheck> {
       networks: c.networks,
     });
   }
+  const { prompts, cleaned, networks_used } = file.extra_networks_batch;
+  const batch = extractBatchNetworks(prompts);
+  const networks = batch.networks.map(({ kind, args }) => ({ kind, args: [...args] }));
+  yield exact('extra_networks_batch', [batch.prompts, networks], [cleaned, networks_used]);
   for (const c of file.styles) yield exact(title('styles', c.prompt), applyStyles(c.prompt, c.styles), c.result);
   for (const c of file.style_extraction) {
     yield exact(title('style_extraction', c.prompt), extractStyle(c.prompt, c.style), c.matched ? c.result : undefined);
@@ -125,6 +132,7 @@ function* checkChunks({ chunking }: PromptsFile): Generator<RowCheck> {
 
 interface InfotextFile {
   readonly parse: readonly { text: string; raw_pairs_in_last_line: [string, string][]; result: unknown }[];
+  readonly write: readonly WriteGolden[];
   readonly quoting: readonly { value: string; quoted: string; unquoted: string }[];
 }
 
@@ -132,6 +140,11 @@ export function* checkInfotext(file: InfotextFile): Generator<RowCheck> {
   for (const c of file.parse) {
     yield exact(title('pairs', c.text), plain(readPairs(c.text.trim().split('\n').at(-1)!)), c.raw_pairs_in_last_line);
     yield exact(title('parse', c.text), plain(parseInfotext(c.text)), c.result);
+  }
+  for (const c of file.write) {
+    const text = writeInfotext(fieldsOf(c));
+    yield exact(title('write', c.text), text, c.text);
+    yield exact(title('reparsed', c.text), plain(parseInfotext(text)), c.reparsed);
   }
   for (const c of file.quoting) {
     yield exact(title('quoting', c.value), [quoteValue(c.value), unquoteValue(c.quoted)], [c.quoted, c.unquoted]);
