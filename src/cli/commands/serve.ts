@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
@@ -44,6 +45,7 @@ export function define(command: Command, context: CommandContext): void {
     .option('--allow-host <name>', 'A name under which this server is called; may be repeated.', gather)
     .option('--allow-origin <origin>', 'A web page that may use the API; may be repeated.', gather)
     .addOption(new Option('--log-level <level>', 'What to log, as JSON lines.').choices(logLevels).default('warn'))
+    .addHelpText('after', '\nCtrl-C stops it and exits with 0; a second one ends at once with 130.')
     .action((options: ServeOptions) => serve(options, context));
 }
 
@@ -101,12 +103,25 @@ async function run(
 }
 
 function announce(url: string, required: boolean, token: string | undefined, { output }: CommandContext): void {
-  const shown = url.replace(/\/\/(0\.0\.0\.0|\[::\]):/, '//localhost:');
-  output.result(`Darkroom is ready: ${shown}/${token === undefined ? '' : `#token=${token}`}`);
+  const everywhere = /\/\/(0\.0\.0\.0|\[::\]):/;
+  const shown = url.replace(everywhere, '//localhost:');
+  const signIn = token === undefined ? '' : `#token=${token}`;
+  output.result(`Darkroom is ready: ${shown}/${signIn}`);
   output.note(`API: ${shown}/api   A1111: ${shown}/sdapi/v1   OpenAI: ${shown}/v1`);
+  if (everywhere.test(url)) {
+    for (const address of ownAddresses()) {
+      output.note(`From other machines: ${url.replace(everywhere, `//${address}:`)}/${signIn}`);
+    }
+  }
   if (!required) return;
   const how = token === undefined ? 'with name and password' : 'with the token above, or name and password';
   output.note(`Others can reach this server; everybody signs in ${how}.`);
+}
+
+/** Under which this machine is reached in its network. */
+function ownAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return all.filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address);
 }
 
 async function untilInterrupted(context: CommandContext): Promise<void> {
