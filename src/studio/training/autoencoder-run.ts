@@ -1,9 +1,10 @@
 /** An autoencoder run: crops of rendered scenes, a grid of reconstructions, published weights. */
 
+import { UserError } from '#core/errors';
 import type { HostTensor } from '#core/tensor';
 import type { AutoencoderConfig } from '#training/config';
 import type { TrainingTask } from '#training/loop';
-import { autoencoderTask, pixelsToPlanes, tile } from '#training/tasks/autoencoder';
+import { autoencoderTask, isEncoderWeight, pixelsToPlanes, tile } from '#training/tasks/autoencoder';
 import { publishedWeights } from './published.ts';
 import type { RunContext } from './runner.ts';
 import { gatherPixels, renderScenePool } from './scene-pool.ts';
@@ -33,7 +34,7 @@ export async function prepareAutoencoder(config: AutoencoderConfig, context: Run
       crop: config.crop,
       klWeight: config.klWeight,
       gradientWeight: config.gradientWeight,
-      decoderOnly: config.decoderOnly,
+      frozenEncoder: config.decoderOnly ? encoderOf(start) : undefined,
     },
     {
       async sample(weights) {
@@ -48,6 +49,13 @@ export async function prepareAutoencoder(config: AutoencoderConfig, context: Run
     },
   );
   return start ? startingFrom(task, start) : task;
+}
+
+function encoderOf(start: ReadonlyMap<string, HostTensor> | undefined): ReadonlyMap<string, HostTensor> {
+  if (!start) {
+    throw new UserError('training.start', 'decoderOnly keeps a trained encoder: name its run or model in startFrom');
+  }
+  return new Map([...start].filter(([name]) => isEncoderWeight(name)));
 }
 
 /** The task with first values taken from other weights where they have them. */

@@ -1,13 +1,13 @@
 /**
  * Training an AutoencoderKL from scratch on pictures.
  *
- * Loss: L1 and squared error on pixels, L1 on image gradients and on two coarser scales (a cheap stand-in for a perceptual loss, which would
- * need a network trained elsewhere), plus the KL term of Kingma and Welling 2014 (arXiv:1312.6114). Left out: LPIPS and
- * the patch discriminator of latent diffusion.
+ * Loss: L1 and squared error on pixels, L1 on image gradients and on two coarser scales (a cheap stand-in for a
+ * perceptual loss, which would need a network trained elsewhere), plus the KL term of Kingma and Welling 2014
+ * (arXiv:1312.6114). Left out: LPIPS and the patch discriminator of latent diffusion.
  */
 
 import type { PixelImage } from '#core/image';
-import { f32 } from '#core/tensor';
+import { f32, type HostTensor } from '#core/tensor';
 import type { Feeds } from '#engine/backend';
 import { abs, add, avgPool2d, input, mean, mul, sliceAxis, sub } from '#graph/build';
 import { gaussianKl, l1, mse } from '#graph/compose';
@@ -35,15 +35,15 @@ export interface AutoencoderOptions {
   readonly crop: number;
   readonly klWeight: number;
   readonly gradientWeight: number;
-  /** Learn the decoder alone, on latents of the frozen encoder. */
-  readonly decoderOnly?: boolean;
+  /** Values of an encoder that stays as it is: the decoder alone learns, on its latents. */
+  readonly frozenEncoder?: ReadonlyMap<string, HostTensor> | undefined;
 }
 
 export function autoencoderTask(
   options: AutoencoderOptions,
   hooks: Pick<TrainingTask, 'sample' | 'publish'> = {},
 ): TrainingTask {
-  const { config, source, batchSize, crop } = options;
+  const { config, source, batchSize, crop, frozenEncoder } = options;
   const scope = new Scope(vaeScope);
   const objective = autoencoderObjective(scope, options);
   const initializers = new Map(scope.declared().map((p) => [p.name, p.initializer]));
@@ -59,13 +59,14 @@ export function autoencoderTask(
       const noise = random.fillNormal(new Float32Array(latent.reduce((a, b) => a * b, 1)));
       return { image, noise: f32(latent, noise) };
     },
-    ...(options.decoderOnly ? { trains: isDecoder } : {}),
+    ...(frozenEncoder && { frozen: frozenEncoder, trains: (name: string) => !frozenEncoder.has(name) }),
     ...hooks,
   };
 }
 
-const isDecoder = (name: string): boolean =>
-  name.startsWith(`${vaeScope}.decoder.`) || name.startsWith(`${vaeScope}.post_quant_conv.`);
+/** Whether a parameter of the autoencoder belongs to its encoder. */
+export const isEncoderWeight = (name: string): boolean =>
+  name.startsWith(`${vaeScope}.encoder.`) || name.startsWith(`${vaeScope}.quant_conv.`);
 
 function autoencoderObjective(scope: Scope, options: AutoencoderOptions): Objective {
   const { config, batchSize, crop, klWeight, gradientWeight } = options;
