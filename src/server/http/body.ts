@@ -31,13 +31,23 @@ export async function readBytes(request: Request, maxBytes: number): Promise<Uin
   return Buffer.concat(chunks, bytes);
 }
 
-/** The value, or undefined for an empty body. @throws UserError `body.json` and those of `readBytes` */
+/** Levels of arrays and objects; what walks a value by recursion is safe below. */
+const deepestJson = 100;
+
+/** The value, or undefined for an empty body. @throws UserError `body.json`, `body.too-deep` and those of `readBytes` */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
   return parseJson(await readBytes(request, maxBytes));
 }
 
 export function parseJson(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return undefined;
+  const value = parsed(bytes);
+  if (isDeeperThan(deepestJson, value))
+    throw new UserError('body.too-deep', `The body may nest ${deepestJson} levels of arrays and objects.`);
+  return value;
+}
+
+function parsed(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
   } catch (cause) {
@@ -45,6 +55,17 @@ export function parseJson(bytes: Uint8Array): unknown {
     throw new UserError('body.json', `The body is no JSON: ${reason}`, { cause });
   }
 }
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  let level = [value].filter(isContainer);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === levels) return true;
+    level = level.flatMap((container) => Object.values(container).filter(isContainer));
+  }
+  return false;
+}
+
+const isContainer = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 export function isMultipart(request: Request): boolean {
   return /^multipart\/form-data\b/i.test(request.headers.get('content-type') ?? '');

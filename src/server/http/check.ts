@@ -44,7 +44,8 @@ export function coerceFields(
 ): Record<string, unknown> {
   const values: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   for (const [name, list] of texts) {
-    const field = schema.shape[name] as z.ZodType | undefined;
+    // A name such as "constructor" must not find what every object inherits.
+    const field = Object.hasOwn(schema.shape, name) ? (schema.shape[name] as z.ZodType) : undefined;
     const asList = field?.safeParse([]).success === true;
     values[name] = asList && !list[0]?.startsWith('[') ? [...list] : coerce(field, list.at(-1)!);
   }

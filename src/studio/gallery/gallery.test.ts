@@ -158,6 +158,8 @@ describe('search', () => {
     expect(prompts({ text: 'red -fox' })).toEqual(['snow on a (red:1.2) house']);
     expect(prompts({ text: '狐' })).toEqual(['赤い狐の絵']);
     expect(prompts({ text: 'RED' })).toHaveLength(3);
+    expect(prompts({ text: 'sn\0ow fox' })).toEqual([]);
+    expect(prompts({ text: 'fox\0snow' })).toEqual(['a red fox in snow']);
   });
 
   it.each(['"', '*', 'a" OR "b', ') (', 'NEAR(a b)', 'prompt:', '-', '%_\\', '!!!', "'; DROP TABLE images"])(

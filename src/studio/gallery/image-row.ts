@@ -101,7 +101,11 @@ export function whereImages(query: ImageQuery): Condition {
 const unspaced = /[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/;
 
 function* textTerms(text: string): Generator<Condition> {
-  for (const match of text.slice(0, 1000).matchAll(/(-?)(?:"([^"]*)"|(\S+))/g)) {
+  // SQLite takes NUL for the end of the query.
+  for (const match of text
+    .slice(0, 1000)
+    .replaceAll('\0', ' ')
+    .matchAll(/(-?)(?:"([^"]*)"|(\S+))/g)) {
     const words = match[2] ?? match[3]!;
     const not = match[1] === '-' ? 'NOT ' : '';
     if (unspaced.test(words)) {
