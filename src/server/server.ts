@@ -16,6 +16,7 @@ import { AnswerError, type Dialect, failureOf, failureResponse, nativeDialect } 
 import { type MountOptions, mount, type ServerApp } from './http/mount.ts';
 import type { Route } from './http/route.ts';
 import { mountPage, pagePolicy } from './http/static.ts';
+import { Turns } from './http/turns.ts';
 import { accountRoutes } from './native/account-routes.ts';
 import { generateRoute } from './native/generate-route.ts';
 import { imageRoutes } from './native/image-routes.ts';
@@ -138,6 +139,7 @@ async function watch(
   c.set('log', parts.log.child({ request: id }));
   c.set('caller', nobody);
   let foreign: string | undefined;
+  await gate.turns.next();
   try {
     foreign = checkOrigin(c.req.raw, gate.origins);
     if (c.req.method === 'OPTIONS' && foreign !== undefined) c.res = new Response(null, { status: 204 });
@@ -159,6 +161,7 @@ const nobody: Caller = { name: 'nobody', role: 'viewer' };
 interface Gate {
   readonly origins: OriginRules;
   readonly buckets: TokenBuckets | undefined;
+  readonly turns: Turns;
   closing: boolean;
 }
 
@@ -167,6 +170,7 @@ function gateOf({ origins, access, rateLimit }: ServerOptions): Gate {
   return {
     origins: origins ?? { allowedHosts: [], allowedOrigins: [] },
     buckets: limit === false ? undefined : new TokenBuckets(limit),
+    turns: new Turns(),
     closing: false,
   };
 }
@@ -212,7 +216,8 @@ function report(c: ServerContext, { metrics }: ServerParts, seconds: number): vo
   const { status } = c.res;
   const route = status === 404 && routePath(c).includes('*') ? 'unknown' : routePath(c);
   metrics.request(method, route, status, seconds);
-  const level = status >= 500 ? 'error' : quietPaths.includes(path) ? 'debug' : 'info';
+  // 501 names a part that is not there yet: nothing has failed.
+  const level = status >= 500 && status !== 501 ? 'error' : quietPaths.includes(path) ? 'debug' : 'info';
   c.get('log')[level]({ method, path, status, ms: Math.round(seconds * 1000), user: c.get('caller').name }, 'request');
 }
 
