@@ -42,7 +42,11 @@ interface ModelRow {
   autov3: string | null;
   legacy_hash: string | null;
   hash_error: string | null;
+  /** What the user wrote about it, as JSON. */
+  card: string | null;
 }
+
+const selectModels = 'SELECT models.*, card FROM models LEFT JOIN model_cards ON model_cards.model = models.id';
 
 /** What is read from side files at each look; small, so it is kept in memory. */
 interface SideFacts {
@@ -87,9 +91,7 @@ export class Library {
   }
 
   list(query: ModelQuery = {}): LibraryModel[] {
-    const models = this.#db
-      .all<ModelRow>('SELECT * FROM models WHERE missing_at IS NULL')
-      .map((row) => this.#model(row));
+    const models = this.#db.all<ModelRow>(`${selectModels} WHERE missing_at IS NULL`).map((row) => this.#model(row));
     const words = (query.text ?? '').toLowerCase().split(/\s+/).filter(Boolean);
     return models
       .filter((model) => query.kind === undefined || model.kind === query.kind)
@@ -100,13 +102,18 @@ export class Library {
 
   /** @throws UserError `model.unknown` */
   get(id: string): LibraryModel {
-    const row = this.#db.get<ModelRow>('SELECT * FROM models WHERE id = ? AND missing_at IS NULL', [id]);
+    const row = this.#db.get<ModelRow>(`${selectModels} WHERE id = ? AND missing_at IS NULL`, [id]);
     if (!row) throw new UserError('model.unknown', `There is no model ${id}.`);
     return this.#model(row);
   }
 
   /** By id, name, title, file name or hash. @throws UserError `model.unknown` that lists the nearest names */
   find(wanted: string, kinds: readonly ModelKind[]): LibraryModel {
+    const named = this.#db
+      .all<ModelRow>(`${selectModels} WHERE (name = ?1 OR id = ?1 OR path = ?1) AND missing_at IS NULL`, [wanted])
+      .filter((row) => kinds.includes(row.kind));
+    // Every job asks; only a name that is not plain needs all models read.
+    if (named.length === 1) return this.#model(named[0]!);
     const models = this.list().filter((model) => kinds.includes(model.kind));
     const found = findModel(models, wanted);
     if (found) return found;
@@ -204,7 +211,7 @@ export class Library {
     await this.#watch?.follow();
     const found = await this.#findAll();
     if (this.#closed) return;
-    const known = new Map(this.#db.all<ModelRow>('SELECT * FROM models').map((row) => [row.path, row]));
+    const known = new Map(this.#db.all<ModelRow>(selectModels).map((row) => [row.path, row]));
     const seen = new Set(found.map((model) => model.path));
     const gone = this.#forget([...known.values()].filter((row) => !seen.has(row.path)));
     let added = 0;
@@ -293,7 +300,7 @@ export class Library {
     try {
       while (!this.#closed) {
         const rows = this.#db.all<ModelRow>(
-          `SELECT * FROM models WHERE sha256 IS NULL AND hash_error IS NULL AND missing_at IS NULL ORDER BY bytes`,
+          `${selectModels} WHERE sha256 IS NULL AND hash_error IS NULL AND missing_at IS NULL ORDER BY bytes`,
         );
         if (rows.length === 0) break;
         // One that changed meanwhile is noted anew by the next look, which comes back here.
@@ -340,7 +347,6 @@ export class Library {
   #model(row: ModelRow): LibraryModel {
     const description = JSON.parse(row.description) as ModelDescription;
     const side = this.#side.get(row.path);
-    const own = this.#db.get<{ card: string }>('SELECT card FROM model_cards WHERE model = ?', [row.id]);
     const hash = row.sha256 === null ? '' : ` [${row.sha256.slice(0, 10)}]`;
     const folder = row.name.includes('/') ? `${row.name.slice(0, row.name.lastIndexOf('/'))}/` : '';
     return {
@@ -353,7 +359,7 @@ export class Library {
       bytes: row.bytes,
       modifiedAt: row.modified_at,
       description,
-      card: { ...side?.card, ...(own ? (JSON.parse(own.card) as ModelCard) : {}) },
+      card: { ...side?.card, ...(row.card === null ? {} : (JSON.parse(row.card) as ModelCard)) },
       hasPreview: side?.preview !== undefined || description.hasThumbnail,
       ...(row.sha256 === null ? {} : { sha256: row.sha256, shortHash: row.sha256.slice(0, 10) }),
       ...(row.autov3 === null ? {} : { autoV3: row.autov3 }),
