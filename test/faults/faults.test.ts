@@ -1,16 +1,41 @@
 import { expect, it } from 'vitest';
+import { eventsRun } from './events-run.ts';
+import { fuzzRun } from './fuzz-run.ts';
 import { killRun } from './kill-run.ts';
 import { loadRun } from './load-run.ts';
+import { soakRun } from './soak-run.ts';
+
+const seed = 20_261_123;
 
 it('keeps queue, gallery and files consistent over kills of studio and engine', async () => {
-  const report = await killRun(5, 20_261_123);
+  const report = await killRun(5, seed);
   expect(report.problems).toEqual([]);
   expect(report.studioKills).toBe(5);
   expect(report.pictures).toBeGreaterThan(0);
 }, 180_000);
 
 it('serves many clients without losing, doubling or favouring', async () => {
-  const report = await loadRun({ jobs: 60, clients: 12 });
+  const report = await loadRun({ jobs: 60, clients: 12, real: true });
   expect(report.problems).toEqual([]);
   expect(report).toMatchObject({ jobs: 60, pictures: 60 });
+}, 180_000);
+
+it('refuses malformed requests and stays', async () => {
+  const report = await fuzzRun({ count: 400, seed });
+  expect(report.problems).toEqual([]);
+  expect(report.requests).toBe(400);
+  expect(report.statuses[422]! + report.statuses[400]!).toBeGreaterThan(50);
+}, 180_000);
+
+it('delivers every event in order to readers who stay and to those who come back', async () => {
+  const report = await eventsRun({ clients: 30, seconds: 4, seed });
+  expect(report.problems).toEqual([]);
+  expect(report.cuts).toBeGreaterThan(0);
+  expect(report.delivered).toBeGreaterThan(report.events);
+}, 180_000);
+
+it('works through a mixed day', async () => {
+  const report = await soakRun({ seconds: 10, seed });
+  expect(report.problems).toEqual([]);
+  expect(report.pictures).toBeGreaterThan(0);
 }, 180_000);

@@ -50,15 +50,24 @@ export interface Folders {
   readonly outputsDir: string;
 }
 
-/** @param finished everything must have ended, so that nothing may be half done */
-export async function verifyStudio(folders: Folders, promised: Promised, finished: boolean): Promise<string[]> {
+export interface VerifyOptions {
+  /** Everything must have ended, so that nothing may be half done. */
+  readonly finished: boolean;
+  /** The pictures are the fake engine's: pixels follow from the seed. */
+  readonly fake: boolean;
+  /** Jobs that had ended were cleared away, so pictures may outlive theirs. Default no. */
+  readonly cleared?: boolean;
+}
+
+export async function verifyStudio(folders: Folders, promised: Promised, options: VerifyOptions): Promise<string[]> {
+  const { finished } = options;
   const problems: string[] = [];
   const { jobs, images, integrity } = readTables(folders.dataDir);
   if (integrity !== 'ok') problems.push(`the database is damaged: ${integrity}`);
   const files = pictureFiles(folders.outputsDir);
   problems.push(...checkPromises(promised, jobs, images));
   problems.push(...checkRows(jobs, images, files, finished));
-  problems.push(...(await checkFiles(folders.outputsDir, files, jobs, images, finished)));
+  problems.push(...(await checkFiles(folders.outputsDir, files, jobs, images, options)));
   if (finished) problems.push(...leftovers(folders, jobs));
   return problems;
 }
@@ -143,7 +152,7 @@ async function checkFiles(
   files: readonly PictureFile[],
   jobs: ReadonlyMap<string, JobRow>,
   images: readonly ImageRow[],
-  finished: boolean,
+  { finished, fake, cleared = false }: VerifyOptions,
 ): Promise<string[]> {
   const problems: string[] = [];
   const noted = new Map(images.map((row) => [row.path, row]));
@@ -156,20 +165,27 @@ async function checkFiles(
     const row = noted.get(path);
     if (finished && !row) problems.push(`${path} is not in the index`);
     const job = jobs.get(name.job ?? '');
-    const problem = await checkPicture(join(outputsDir, trashed ? '.trash' : '', path), name.seed!, row);
+    const problem = await checkPicture(join(outputsDir, trashed ? '.trash' : '', path), name.seed!, row, fake);
     if (problem !== undefined) problems.push(`${path}: ${problem}`);
     const first = job && (JSON.parse(job.request) as { seed: number }).seed;
-    if (first === undefined) problems.push(`${path} is of no known job`);
-    else if (name.seed !== first + name.index!)
+    if (first === undefined) {
+      if (!cleared) problems.push(`${path} is of no known job`);
+    } else if (name.seed !== first + name.index!)
       problems.push(`${path} has seed ${name.seed}, expected ${first + name.index!}`);
   }
   return problems;
 }
 
-async function checkPicture(file: string, seed: number, row: ImageRow | undefined): Promise<string | undefined> {
+async function checkPicture(
+  file: string,
+  seed: number,
+  row: ImageRow | undefined,
+  fake: boolean,
+): Promise<string | undefined> {
   try {
     const { image, infotext } = await decodeImage(readFileSync(file));
-    if (Buffer.compare(image.data, picture(image, seed).data) !== 0) return 'its pixels are not those of its seed';
+    if (fake && Buffer.compare(image.data, picture(image, seed).data) !== 0)
+      return 'its pixels are not those of its seed';
     if (infotextFields(infotext ?? '').seed !== seed) return 'its infotext has another seed';
     if (row && (row.seed !== seed || row.infotext !== infotext)) return 'the index says something else of it';
     return undefined;

@@ -1,0 +1,174 @@
+/**
+ * Malformed requests by the thousand to every route that the server describes. It may refuse them as it likes, but must
+ * not fail (5xx other than 501, which names a part that is not there), must not fall silent, and must not keep memory.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Answered, ask } from './http-client.ts';
+import { malformed, type Operation, operationsOf } from './malformed.ts';
+import { type Random, seededRandom } from './random.ts';
+import { anyRawRequest, sendRaw } from './raw-requests.ts';
+import { type ServerChild, startServer } from './server-child.ts';
+import type { ServerFigures } from './server-process.ts';
+
+export interface FuzzOptions {
+  readonly count: number;
+  readonly seed: number;
+  readonly tell?: (line: string) => void;
+}
+
+export interface FuzzReport {
+  readonly requests: number;
+  readonly operations: number;
+  /** Answers by status; 0 is a socket that was closed without one, as HTTP itself demands for some. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Once half of the requests were answered, and after all, each after a garbage collection. */
+  readonly before: ServerFigures;
+  readonly after: ServerFigures;
+  readonly problems: readonly string[];
+}
+
+const atOnce = 8;
+/** Of requests; the others are bytes that are no HTTP. */
+const shareOfHttp = 0.93;
+/** What is not a leak: caches that fill, and pages that the allocator keeps. */
+const allowedHeapGrowth = 24 * 2 ** 20;
+const maxProblems = 20;
+/** Answers when it has something to say, not when it is done. */
+const isStream = (path: string) => /^\/api\/v1\/(events|ws)(\?|$)/.test(path);
+
+/** Nothing that a request names is asked for outside of this machine. */
+const environment = {
+  HF_ENDPOINT: 'http://127.0.0.1:9',
+  CIVITAI_ENDPOINT: 'http://127.0.0.1:9',
+};
+
+export async function fuzzRun({ count, seed, tell = () => {} }: FuzzOptions): Promise<FuzzReport> {
+  const root = mkdtempSync(join(tmpdir(), 'darkroom-fuzz-'));
+  const server = await startServer({ root, engineOptions: { stepMs: 0 } }, environment);
+  try {
+    const document = (await ask(server.url, { method: 'GET', path: '/api/openapi.json' })).json;
+    const operations = operationsOf(document as Record<string, unknown>);
+    const run = new FuzzRun(server, operations, seededRandom(seed));
+    await run.send(Math.floor(count / 2), tell);
+    const before = await run.settle();
+    await run.send(count - Math.floor(count / 2), tell);
+    const after = await run.settle();
+    return run.report(before, after);
+  } finally {
+    await server.stop();
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+class FuzzRun {
+  readonly #server: ServerChild;
+  readonly #operations: readonly Operation[];
+  readonly #random: Random;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: atOnce });
+  readonly #statuses: Record<string, number> = {};
+  readonly #problems: string[] = [];
+  #sent = 0;
+
+  constructor(server: ServerChild, operations: readonly Operation[], random: Random) {
+    this.#server = server;
+    this.#operations = operations;
+    this.#random = random;
+  }
+
+  async send(count: number, tell: (line: string) => void): Promise<void> {
+    const end = this.#sent + count;
+    const sender = async () => {
+      while (this.#sent < end && this.#problems.length < maxProblems && this.#server.crash() === undefined) {
+        const n = ++this.#sent;
+        if (n % 1000 === 0) tell(`${n} requests`);
+        if (this.#random.next() < shareOfHttp) await this.#sendHttp();
+        else await this.#sendRaw();
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, sender));
+    const crash = this.#server.crash();
+    if (crash !== undefined) this.#problems.push(crash);
+  }
+
+  /** Empties the queue, so that what is left is what the server keeps. */
+  async settle(): Promise<ServerFigures> {
+    await ask(this.#server.url, { method: 'POST', path: '/api/v1/queue/resume' });
+    await ask(this.#server.url, { method: 'POST', path: '/api/v1/queue/cancel' });
+    await ask(this.#server.url, { method: 'POST', path: '/api/v1/queue/clear' });
+    await delay(2000);
+    await this.#server.figures();
+    await delay(200);
+    return await this.#server.figures();
+  }
+
+  report(before: ServerFigures, after: ServerFigures): FuzzReport {
+    const grown = after.heap + after.external - before.heap - before.external;
+    if (grown > allowedHeapGrowth)
+      this.#problems.push(`${Math.round(grown / 2 ** 20)} MiB more are in use after the second half of the requests`);
+    const { length: operations } = this.#operations;
+    const statuses = Object.fromEntries(Object.entries(this.#statuses).toSorted());
+    return { requests: this.#sent, operations, statuses, before, after, problems: this.#problems };
+  }
+
+  async #sendHttp(): Promise<void> {
+    const question = malformed(this.#operation(), this.#random);
+    const what = `${question.fault}: ${question.method} ${question.path.slice(0, 200)}`;
+    try {
+      const timeoutMs = isStream(question.path) ? 300 : 30_000;
+      const answer = await ask(this.#server.url, { ...question, agent: this.#agent, timeoutMs });
+      this.#count(answer.status);
+      const problem = judge(answer, question.method);
+      if (problem !== undefined) this.#problems.push(`${what}: ${problem} ${bodyOf(question.body)}`);
+    } catch (error) {
+      this.#count(0);
+      const message = (error as Error).message;
+      const refused = /ECONNRESET|EPIPE|socket hang up|Invalid character|Invalid value/.test(message);
+      if (!refused && !isStream(question.path)) this.#problems.push(`${what}: ${message} ${bodyOf(question.body)}`);
+    }
+  }
+
+  /** Mostly one that takes something. */
+  #operation(): Operation {
+    const one = this.#random.pick(this.#operations);
+    if (one.body || one.parameters.length > 0 || this.#random.next() < 0.3) return one;
+    return this.#operation();
+  }
+
+  async #sendRaw(): Promise<void> {
+    const name = anyRawRequest(this.#random);
+    const status = await sendRaw(this.#server.url, name);
+    this.#count(status);
+    // 505: a version of HTTP that is not spoken, 501 and the like are no failures of ours.
+    if (status >= 500 && status !== 501 && status !== 505) this.#problems.push(`${name}: ${status}`);
+  }
+
+  #count(status: number): void {
+    this.#statuses[status] = (this.#statuses[status] ?? 0) + 1;
+  }
+}
+
+function judge({ status, headers, text, json }: Answered, method: string): string | undefined {
+  const namesPart = text.includes('not part of this version') || method === 'HEAD';
+  if (status >= 500 && !(status === 501 && namesPart)) return `${status} ${text.slice(0, 300)}`;
+  const ours = headers['x-request-id'] !== undefined;
+  if (status >= 400 && ours && text !== '' && (typeof json !== 'object' || json === null))
+    return `${status} is not told as JSON: ${text.slice(0, 200)}`;
+  if (/node_modules|\/src\/|\n {4}at /.test(status >= 400 ? text : ''))
+    return `${status} shows the inside: ${text.slice(0, 300)}`;
+  return undefined;
+}
+
+function bodyOf(body: unknown): string {
+  const text =
+    typeof body === 'string'
+      ? body
+      : body instanceof Uint8Array
+        ? Buffer.from(body).toString('hex')
+        : JSON.stringify(body);
+  return text === undefined ? '' : `<- ${text.slice(0, 200)}`;
+}

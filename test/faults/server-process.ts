@@ -1,0 +1,95 @@
+/**
+ * The whole server in a process of its own, to be put under load: a studio, the APIs and a socket. Told by its parent
+ * (see server-child.ts), it says its figures after a garbage collection, so that they are about what is kept.
+ */
+
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { pino } from 'pino';
+import { listen } from '#server/listen';
+import { createServer } from '#server/server';
+import { createStudio } from '#studio/studio';
+import { adminToken } from './server-child.ts';
+
+export interface ServerOrders {
+  /** Folder of data and outputs. */
+  readonly root: string;
+  readonly engineModule: string;
+  readonly engineOptions: Readonly<Record<string, unknown>>;
+  readonly modelRoots: readonly string[];
+  /** Checkpoint of requests that name none; the engine's own when left out. */
+  readonly defaultModel?: string;
+  /** Accounts, each with the role user; with any, everybody has to sign in. */
+  readonly users: readonly string[];
+}
+
+export interface ServerFigures {
+  /** Bytes. */
+  readonly rss: number;
+  /** Bytes in use after a garbage collection: the heap, and what buffers hold outside of it. */
+  readonly heap: number;
+  readonly external: number;
+  /** Milliseconds by which the event loop was late since the figures were last asked for. */
+  readonly loop: { readonly median: number; readonly p99: number; readonly worst: number };
+  readonly eventClients: number;
+}
+
+export type FromServer =
+  | { readonly type: 'ready'; readonly url: string; readonly tokens: Readonly<Record<string, string>> }
+  | { readonly type: 'figures'; readonly figures: ServerFigures };
+export type ToServer = 'figures' | 'reset' | 'stop';
+
+const orders = JSON.parse(process.argv[2]!) as ServerOrders;
+const studio = await createStudio({
+  dataDir: join(orders.root, 'data'),
+  outputsDir: join(orders.root, 'outputs'),
+  engineModule: orders.engineModule,
+  modelRoots: orders.modelRoots,
+  hashInBackground: false,
+  devices: [{ name: 'cpu', options: orders.engineOptions }],
+});
+if (orders.defaultModel !== undefined) studio.settings.update({ defaultModel: orders.defaultModel });
+const tokens: Record<string, string> = {};
+for (const name of orders.users) {
+  if (!studio.users.get(name)) await studio.users.create(name, 'user');
+  tokens[name] = studio.users.issueToken(name, 'faults');
+}
+const required = orders.users.length > 0;
+const server = await createServer({
+  studio,
+  log: pino({ level: 'error' }, pino.destination({ dest: 2, sync: true })),
+  version: 'faults',
+  access: required ? { required, token: adminToken } : { required },
+  rateLimit: false,
+});
+await studio.warm();
+const listener = await listen(server.app, { port: 0 });
+const loop = monitorEventLoopDelay({ resolution: 1 });
+loop.enable();
+process.on('message', (message: ToServer) => void obey(message));
+process.on('disconnect', () => process.exit(0));
+say({ type: 'ready', url: listener.url, tokens });
+
+async function obey(message: ToServer): Promise<void> {
+  if (message === 'reset') loop.reset();
+  if (message === 'figures') say({ type: 'figures', figures: figures() });
+  if (message !== 'stop') return;
+  server.close();
+  await listener.close();
+  await studio.close();
+  process.exit(0);
+}
+
+function figures(): ServerFigures {
+  // The histogram counts from one timer to the next: the millisecond between them is no delay.
+  const late = (ns: number) => Math.max(0, ns / 1e6 - 1);
+  const delays = { median: late(loop.percentile(50)), p99: late(loop.percentile(99)), worst: late(loop.max) };
+  globalThis.gc?.();
+  loop.reset();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rss, heap: heapUsed, external, loop: delays, eventClients: studio.events.listenerCount };
+}
+
+function say(message: FromServer): void {
+  process.send?.(message);
+}
