@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { encode } from 'uqr';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { cli, finished, repository, startCli } from './run-cli.ts';
 
@@ -65,6 +66,26 @@ describe('serve', () => {
       expect(code).toBe(0);
       expect(stderr).toMatch(/Stopping/);
       await expect(fetch(new URL('/healthz', url))).rejects.toThrow();
+    },
+    patience,
+  );
+
+  it(
+    'draws its address as a QR code when told to, with the token that signs in',
+    async () => {
+      const child = serve('--qr', '--token', 'a-token-of-ours');
+      const end = finished(child);
+      const url = await addressOf(child);
+      child.kill('SIGINT');
+      const { stderr } = await end;
+      const drawn = stderr.split('\n').filter((line) => /^[█▀▄ ]+$/.test(line) && line.trim() !== '');
+      const { data, size } = encode(url.href, { border: 2 });
+      expect(drawn).toHaveLength(Math.ceil(size / 2));
+      drawn.forEach((line, row) => {
+        const light = [...line].map((c) => ['█▀'.includes(c), '█▄'.includes(c)]);
+        const wanted = data[2 * row]!.map((dark, x) => [!dark, !(data[2 * row + 1]?.[x] ?? true)]);
+        expect(light, `row ${row}`).toEqual(wanted);
+      });
     },
     patience,
   );

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import { pino } from 'pino';
+import { renderUnicodeCompact } from 'uqr';
 import { UserError } from '#core/errors';
 import { listen } from '#server/listen';
 import { createServer } from '#server/server';
@@ -29,6 +30,8 @@ interface ServeOptions extends FolderOptions {
   readonly allowHost?: string[];
   readonly allowOrigin?: string[];
   readonly logLevel: string;
+  /** Undefined: where it helps. */
+  readonly qr?: boolean;
 }
 
 const engineModule = fileURLToPath(new URL('../engine.ts', import.meta.url));
@@ -44,6 +47,11 @@ export function define(command: Command, context: CommandContext): void {
     .option('--token <token>', 'Token that opens the server (default beyond this machine: a new one).')
     .option('--allow-host <name>', 'A name under which this server is called; may be repeated.', gather)
     .option('--allow-origin <origin>', 'A web page that may use the API; may be repeated.', gather)
+    .option(
+      '--qr',
+      'Print the address as a QR code too (default: on a terminal, for addresses that a phone can reach).',
+    )
+    .option('--no-qr', 'Print no QR code.')
     .addOption(new Option('--log-level <level>', 'What to log, as JSON lines.').choices(logLevels).default('warn'))
     .addHelpText('after', '\nCtrl-C stops it and exits with 0; a second one ends at once with 130.')
     .action((options: ServeOptions) => serve(options, context));
@@ -94,7 +102,7 @@ async function run(
   try {
     // Before the address is told: whoever waits for it may stop the server at once.
     const interrupted = untilInterrupted(context);
-    announce(listener.url, required, token, context);
+    announce(listener.url, { required, token, qr: options.qr }, context);
     await interrupted;
     server.close();
   } finally {
@@ -102,20 +110,32 @@ async function run(
   }
 }
 
-function announce(url: string, required: boolean, token: string | undefined, { output }: CommandContext): void {
+interface Announced {
+  readonly required: boolean;
+  readonly token: string | undefined;
+  readonly qr: boolean | undefined;
+}
+
+function announce(url: string, { required, token, qr }: Announced, { output }: CommandContext): void {
   const everywhere = /\/\/(0\.0\.0\.0|\[::\]):/;
   const shown = url.replace(everywhere, '//localhost:');
   const signIn = token === undefined ? '' : `#token=${token}`;
   output.result(`Darkroom is ready: ${shown}/${signIn}`);
   output.note(`API: ${shown}/api   A1111: ${shown}/sdapi/v1   OpenAI: ${shown}/v1`);
-  if (everywhere.test(url)) {
-    for (const address of ownAddresses()) {
-      output.note(`From other machines: ${url.replace(everywhere, `//${address}:`)}/${signIn}`);
-    }
-  }
+  const others = everywhere.test(url)
+    ? ownAddresses().map((address) => `${url.replace(everywhere, `//${address}:`)}/${signIn}`)
+    : [];
+  for (const address of others) output.note(`From other machines: ${address}`);
+  const scanned = others[0] ?? `${shown}/${signIn}`;
+  if (qr ?? (output.interactive && !isLoopback(new URL(scanned).hostname))) output.note(qrCode(scanned));
   if (!required) return;
   const how = token === undefined ? 'with name and password' : 'with the token above, or name and password';
   output.note(`Others can reach this server; everybody signs in ${how}.`);
+}
+
+/** Light modules are drawn, with a margin of two, so that cameras find it on dark terminals and on light ones. */
+function qrCode(address: string): string {
+  return renderUnicodeCompact(address, { border: 2 });
 }
 
 /** Under which this machine is reached in its network. */
