@@ -2,7 +2,8 @@
 
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { serve } from '@hono/node-server';
+import { serve, type WebSocketServerLike } from '@hono/node-server';
+import { WebSocketServer } from 'ws';
 import { UserError } from '#core/errors';
 import type { ServerApp } from './http/mount.ts';
 
@@ -28,13 +29,19 @@ const limits = {
 } as const;
 const maxConnections = 4096;
 const closeMs = 2000;
+/** Clients have nothing to say on a socket. */
+const maxSocketMessage = 4096;
+/** RFC 6455 7.4.1: going away. */
+const goingAway = 1001;
 
 /** @throws UserError `listen.failed` when the port is taken or not allowed */
 export async function listen(app: ServerApp, { host = '127.0.0.1', port }: ListenOptions): Promise<Listener> {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxSocketMessage });
+  // Its types leave noServer open, which is what is asked for.
+  const websocket = { server: sockets as WebSocketServerLike };
   const server = await new Promise<HttpServer>((resolve, reject) => {
-    const opened = serve({ fetch: app.fetch, hostname: host, port, serverOptions: limits }, () =>
-      resolve(opened as HttpServer),
-    );
+    const options = { fetch: app.fetch, hostname: host, port, serverOptions: limits, websocket };
+    const opened = serve(options, () => resolve(opened as HttpServer));
     const opening = opened as HttpServer;
     opening.maxConnections = maxConnections;
     opening.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
@@ -45,8 +52,12 @@ export async function listen(app: ServerApp, { host = '127.0.0.1', port }: Liste
     url: `http://${name}:${address.port}`,
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      const cut = setTimeout(() => server.closeAllConnections(), closeMs);
+      const cut = setTimeout(() => {
+        server.closeAllConnections();
+        for (const socket of sockets.clients) socket.terminate();
+      }, closeMs);
       server.closeIdleConnections();
+      for (const socket of sockets.clients) socket.close(goingAway);
       await closed;
       clearTimeout(cut);
     },

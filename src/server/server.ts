@@ -18,6 +18,7 @@ import type { Route } from './http/route.ts';
 import { mountPage, pagePolicy } from './http/static.ts';
 import { Turns } from './http/turns.ts';
 import { accountRoutes } from './native/account-routes.ts';
+import { mountEventSocket } from './native/event-socket.ts';
 import { generateRoute } from './native/generate-route.ts';
 import { imageRoutes } from './native/image-routes.ts';
 import { jobRoutes } from './native/job-routes.ts';
@@ -93,6 +94,12 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   app.onError((error, c) => fail(error, c, dialects));
   app.notFound((c) => fail(unknownRoute(c), c, dialects));
   mountProbes(app, parts, gate);
+  const { eventClients } = parts.metrics;
+  mountEventSocket(app, '/api/v1/ws', {
+    studio,
+    onOpen: () => eventClients.inc(),
+    onClose: () => eventClients.dec(),
+  });
   const groups = routeGroups(parts);
   for (const { base, routes } of groups) mount(app, base, routes, options);
   mountDescription(app, groups, version);

@@ -34,6 +34,7 @@ const statuses: Readonly<Record<string, number>> = {
   'body.too-large': 413,
   'image.too-large': 413,
   'net.too-large': 413,
+  'events.upgrade': 426,
   'queue.full': 429,
   'rate.limited': 429,
   'feature.missing': 501,

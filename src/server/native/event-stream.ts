@@ -6,20 +6,13 @@
  */
 
 import type { Studio, StudioEvent } from '#studio/studio';
-import { type Caller, maySee } from '../http/call.ts';
-import { imageOut } from './image-schemas.ts';
-import { jobOut } from './job-schemas.ts';
-import { pullOut } from './library-routes.ts';
+import type { Caller } from '../http/call.ts';
+import { type EventQuery, eventData, followEvents } from './event-feed.ts';
 
 export interface EventStreamOptions {
   readonly caller: Caller;
   readonly signal: AbortSignal;
-  /** Deliver what came after this event first. */
-  readonly after?: number;
-  /** Only these types; all when left out. */
-  readonly types?: readonly string[];
-  /** Only events of this job. */
-  readonly job?: string;
+  readonly query: EventQuery;
   readonly onOpen?: () => void;
   readonly onClose?: () => void;
 }
@@ -51,7 +44,7 @@ export function eventStream(studio: Pick<Studio, 'events'>, options: EventStream
 
 function listen(
   studio: Pick<Studio, 'events'>,
-  { caller, signal, after, types, job, onOpen, onClose }: EventStreamOptions,
+  { caller, signal, query, onOpen, onClose }: EventStreamOptions,
   controller: ReadableStreamDefaultController<Uint8Array>,
 ): () => void {
   let open = true;
@@ -79,12 +72,7 @@ function listen(
   onOpen?.();
   signal.addEventListener('abort', close);
   send(encoder.encode('retry: 1000\n\n'));
-  off = studio.events.subscribe((event) => {
-    if (!maySee(caller, event.user)) return;
-    if (types && event.type !== 'reset' && !types.includes(event.type)) return;
-    if (job !== undefined && jobIdOf(event) !== job) return;
-    send(frameOf(event));
-  }, after);
+  off = followEvents(studio, caller, query, (event) => send(frameOf(event)));
   if (!open) off();
   return close;
 }
@@ -99,25 +87,4 @@ function frameOf(event: StudioEvent): Uint8Array {
   const frame = encoder.encode(`id: ${event.id}\nevent: ${event.type}\ndata: ${data}\n\n`);
   frames.set(event, frame);
   return frame;
-}
-
-function eventData(event: StudioEvent): unknown {
-  switch (event.type) {
-    case 'job.added':
-    case 'job.changed':
-      return jobOut(event.data);
-    case 'image.added':
-    case 'image.changed':
-      return imageOut(event.data);
-    case 'pull.changed':
-    case 'pull.progress':
-      return pullOut(event.data);
-    default:
-      return event.data;
-  }
-}
-
-function jobIdOf(event: StudioEvent): string | undefined {
-  const data = event.data as { readonly id?: string; readonly job?: string };
-  return event.type.startsWith('image.') ? data.job : event.type.startsWith('job.') ? data.id : undefined;
 }

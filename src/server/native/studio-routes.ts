@@ -5,8 +5,10 @@ import { generateSchema, maxSide } from '#pipelines/request';
 import { settingsSchema } from '#studio/settings/settings';
 import type { Studio } from '#studio/studio';
 import { requireRole } from '../http/call.ts';
+import { AnswerError } from '../http/errors.ts';
 import { type Route, route } from '../http/route.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { eventQuerySchema } from './event-feed.ts';
 import { eventStream } from './event-stream.ts';
 import { progressSchema } from './job-schemas.ts';
 
@@ -47,11 +49,7 @@ export function studioRoutes({ studio, metrics, version }: StudioRouteParts): Ro
       tag: 'Events',
       role: 'viewer',
       summary: 'What happens, as server-sent events; resumes by Last-Event-ID.',
-      query: z.object({
-        after: z.int().min(0).optional().describe('Resume after this event, as Last-Event-ID does.'),
-        type: z.array(z.string().max(50)).max(50).optional().describe('Only these types; may be repeated.'),
-        job: z.string().max(64).optional().describe('Only this job’s.'),
-      }),
+      query: eventQuerySchema,
       answer: { description: 'A stream of events.', type: 'text/event-stream' },
       handle({ query }, call) {
         const header = call.request.headers.get('last-event-id');
@@ -59,12 +57,24 @@ export function studioRoutes({ studio, metrics, version }: StudioRouteParts): Ro
         return eventStream(studio, {
           caller: call.caller,
           signal: call.signal,
-          ...(after === undefined ? {} : { after }),
-          ...(query.type === undefined ? {} : { types: query.type }),
-          ...(query.job === undefined ? {} : { job: query.job }),
+          query: { ...query, after },
           onOpen: () => metrics.eventClients.inc(),
           onClose: () => metrics.eventClients.dec(),
         });
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/ws',
+      operation: 'eventSocket',
+      tag: 'Events',
+      role: 'viewer',
+      summary: 'The same events over a WebSocket, one JSON text a message: id, type, at, data.',
+      query: eventQuerySchema,
+      answer: { description: 'Never: a request that upgrades to a WebSocket gets 101, any other 426.' },
+      handle() {
+        const headers = { upgrade: 'websocket', connection: 'upgrade' };
+        throw new AnswerError('events.upgrade', 'This is a WebSocket; ask /events for server-sent events.', headers);
       },
     }),
     ...choiceRoutes(),

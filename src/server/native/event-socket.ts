@@ -1,0 +1,81 @@
+/**
+ * Studio events over a WebSocket (RFC 6455): the same events as the stream of server-sent ones, one JSON text a message.
+ *
+ * A client that reads too slowly is let go rather than buffered for without bound, one that answers no ping is gone; both
+ * come back and resume with `after`. What clients send is ignored.
+ */
+
+import { upgradeWebSocket } from '@hono/node-server';
+import type { WSContext } from 'hono/ws';
+import type { WebSocket } from 'ws';
+import type { Studio, StudioEvent } from '#studio/studio';
+import type { Caller, ServerContext } from '../http/call.ts';
+import { requireRole } from '../http/call.ts';
+import { check, coerceFields } from '../http/check.ts';
+import type { ServerApp } from '../http/mount.ts';
+import { type EventQuery, eventData, eventQuerySchema, followEvents } from './event-feed.ts';
+
+const pingMs = 15_000;
+const maxBufferedBytes = 4 * 2 ** 20;
+/** RFC 6455 7.4.1: try again later. */
+const tooSlow = 1013;
+
+export interface EventSocketParts {
+  readonly studio: Pick<Studio, 'events'>;
+  readonly onOpen: () => void;
+  readonly onClose: () => void;
+}
+
+/** Takes upgrades at `path`; what is no upgrade goes on to the next route there. */
+export function mountEventSocket(app: ServerApp, path: string, parts: EventSocketParts): void {
+  app.get(
+    path,
+    upgradeWebSocket((c) => {
+      const caller = (c as ServerContext).get('caller');
+      requireRole(caller, 'viewer');
+      const query = check(eventQuerySchema, coerceFields(eventQuerySchema, Object.entries(c.req.queries())), 'query');
+      let end = () => {};
+      return {
+        onOpen: (_event, socket) => {
+          end = follow(parts, caller, query, (socket as WSContext<WebSocket>).raw!);
+        },
+        onClose: () => end(),
+      };
+    }),
+  );
+}
+
+function follow(parts: EventSocketParts, caller: Caller, query: EventQuery, socket: WebSocket): () => void {
+  let answered = true;
+  const pings = setInterval(() => {
+    if (!answered) return socket.terminate();
+    answered = false;
+    socket.ping();
+  }, pingMs);
+  pings.unref();
+  socket.on('pong', () => {
+    answered = true;
+  });
+  const off = followEvents(parts.studio, caller, query, (event) => {
+    if (socket.readyState !== socket.OPEN) return;
+    socket.send(messageOf(event));
+    if (socket.bufferedAmount > maxBufferedBytes) socket.close(tooSlow, 'too slow');
+  });
+  parts.onOpen();
+  return () => {
+    clearInterval(pings);
+    off();
+    parts.onClose();
+  };
+}
+
+/** Written once however many clients listen. */
+const messages = new WeakMap<StudioEvent, string>();
+
+function messageOf(event: StudioEvent): string {
+  const known = messages.get(event);
+  if (known !== undefined) return known;
+  const message = JSON.stringify({ id: event.id, type: event.type, at: event.at, data: eventData(event) });
+  messages.set(event, message);
+  return message;
+}
