@@ -65,6 +65,18 @@ describe('library of models', () => {
   });
 });
 
+it('moves a model to the trash and brings it back', async () => {
+  expect((await withModels('remove', 'darkroom-mini')).stderr).toContain('comes with Darkroom');
+  expect((await withModels('remove', 'gold')).stdout).toContain('gold.pt');
+  expect((await withModels('list', 'shiny')).stdout).toBe('');
+  expect((await withModels('trash')).stdout).toContain('gold.pt');
+  expect((await withModels('restore', 'gold')).code).toBe(0);
+  expect((await withModels('list', 'shiny')).stdout).toMatch(/^gold /);
+  const { code, stderr } = await withModels('purge', 'gold');
+  expect(code).toBe(1);
+  expect(stderr).toBe('darkroom: There is no model "gold" in the trash.');
+});
+
 describe('library rebuild', () => {
   it('makes the index from the picture files, also without a database', async () => {
     const day = join(outputs, '2026-01-02');

@@ -9,6 +9,7 @@ import { rebuildGallery } from '#studio/gallery/rebuild';
 import { type ModelKind, modelKinds } from '#studio/library/layout';
 import { Library } from '#studio/library/library';
 import type { LibraryEvents, LibraryModel, ModelQuery } from '#studio/library/model';
+import { ModelTrash, type TrashedModel } from '#studio/library/trash';
 import { type CommandContext, gather } from '../command.ts';
 import { watchInterrupt } from '../interrupt.ts';
 import { defaultModel, modelRoots, ownModels } from '../model-roots.ts';
@@ -41,6 +42,37 @@ export function define(command: Command, context: CommandContext): void {
   models('hash [models...]', 'Compute the hashes of models, or of all that have none yet.').action(
     async (names: string[], options: CommonOptions) => await hash(names, options, context),
   );
+  models('remove <models...>', 'Move models to the trash of their folder.').action(
+    async (names: string[], options: CommonOptions) =>
+      await move(
+        names,
+        options,
+        output,
+        async (library, trash, name) => await trash.remove(modelNamed(library, name).id),
+      ),
+  );
+  models('restore <models...>', 'Bring models back from the trash (name, or id there).').action(
+    async (names: string[], options: CommonOptions) =>
+      await move(
+        names,
+        options,
+        output,
+        async (_library, trash, name) => await trash.restore(await trashed(trash, name)),
+      ),
+  );
+  models('purge <models...>', 'Remove models in the trash for good (name, or id there).').action(
+    async (names: string[], options: CommonOptions) =>
+      await move(
+        names,
+        options,
+        output,
+        async (_library, trash, name) => await trash.purge(await trashed(trash, name)),
+      ),
+  );
+  models('trash', 'Models in the trash.').action(async (options: CommonOptions) => {
+    const found = await withLibrary(options, async (library) => await new ModelTrash(library).list());
+    printTrashed(found, options, output);
+  });
   sub('rebuild', 'Make the gallery’s index from the picture files in the outputs.').action(
     async (options: CommonOptions) => await rebuild(options, output),
   );
@@ -176,6 +208,36 @@ function progressNotes(output: Output): Emit<LibraryEvents> {
     if (total > 1e9 && tenth !== last && tenth > 0 && tenth < 10) output.note(`${name}: ${tenth * 10}%`);
     last = tenth;
   };
+}
+
+async function move(
+  names: readonly string[],
+  options: CommonOptions,
+  output: Output,
+  one: (library: Library, trash: ModelTrash, name: string) => Promise<TrashedModel>,
+): Promise<void> {
+  await withLibrary(options, async (library) => {
+    const trash = new ModelTrash(library);
+    for (const name of names) printTrashed([await one(library, trash, name)], options, output);
+  });
+}
+
+function printTrashed(models: readonly TrashedModel[], { json }: CommonOptions, output: Output): void {
+  const rowOfTrash = ({ id, title, bytes, removedAt }: TrashedModel): string[] => [
+    id,
+    formatBytes(bytes).padStart(7),
+    formatTime(removedAt),
+    oneLine(title, 100),
+  ];
+  for (const line of json ? models.map((each) => JSON.stringify(each)) : columns(models.map(rowOfTrash))) {
+    output.result(line);
+  }
+}
+
+/** Id of what lies in the trash under an id or a name; of several of one name the last removed. */
+async function trashed(trash: ModelTrash, wanted: string): Promise<string> {
+  const models = await trash.list();
+  return models.find(({ id, name }) => id === wanted || name === wanted)?.id ?? wanted;
 }
 
 async function rebuild(options: CommonOptions, output: Output): Promise<void> {

@@ -27,6 +27,8 @@ const statuses: Readonly<Record<string, number>> = {
   'script.not-found': 422,
   'init-images.unknown': 404,
   'job.state': 409,
+  'model.exists': 409,
+  'model.fixed': 409,
   'job.cancelled': 409,
   'pull.state': 409,
   'user.exists': 409,

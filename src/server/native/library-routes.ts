@@ -7,6 +7,7 @@ import { sniffImage } from '#studio/images/codec';
 import { modelCardSchema } from '#studio/library/card';
 import { modelKinds } from '#studio/library/layout';
 import type { LibraryModel } from '#studio/library/model';
+import { ModelTrash, trashedModelSchema } from '#studio/library/trash';
 import { type Pull, pullStates } from '#studio/pull/pull';
 import { starters } from '#studio/pull/starters';
 import type { Studio } from '#studio/studio';
@@ -110,6 +111,7 @@ export function libraryRoutes(studio: Studio): Route[] {
       answer: { status: 204, description: 'Done.' },
       handle: async () => await library.refresh(),
     }),
+    ...trashRoutes(studio),
     route({
       ...one,
       method: 'get',
@@ -177,6 +179,52 @@ export function libraryRoutes(studio: Studio): Route[] {
       handle: ({ params, body }, call) => modelOut(library.setCard(params.id, body), call.caller),
     }),
     ...pullRoutes(studio),
+  ];
+}
+
+/** Before `/models/{id}`, which would take `trash` for an id. */
+function trashRoutes({ library }: Studio): Route[] {
+  const trash = new ModelTrash(library);
+  const one = { tag: models, role: 'admin', params: idParams } as const;
+  const answer = { description: 'What was moved.', schema: trashedModelSchema };
+  return [
+    route({
+      method: 'get',
+      path: '/models/trash',
+      operation: 'listTrashedModels',
+      tag: models,
+      role: 'admin',
+      summary: 'Models in the trash, newest first.',
+      answer: { description: 'All of them.', schema: z.object({ models: z.array(trashedModelSchema) }) },
+      handle: async () => ({ models: await trash.list() }),
+    }),
+    route({
+      ...one,
+      method: 'post',
+      path: '/models/trash/{id}/restore',
+      operation: 'restoreModel',
+      summary: 'Bring a model back to where it lay; id is the one in the trash.',
+      answer,
+      handle: async ({ params }) => await trash.restore(params.id),
+    }),
+    route({
+      ...one,
+      method: 'delete',
+      path: '/models/trash/{id}',
+      operation: 'purgeModel',
+      summary: 'Remove a model in the trash for good.',
+      answer: { status: 204, description: 'Done.' },
+      handle: async ({ params }) => void (await trash.purge(params.id)),
+    }),
+    route({
+      ...one,
+      method: 'delete',
+      path: '/models/{id}',
+      operation: 'removeModel',
+      summary: 'Move a model to the trash of its folder; the answer’s id brings it back.',
+      answer,
+      handle: async ({ params }) => await trash.remove(params.id),
+    }),
   ];
 }
 

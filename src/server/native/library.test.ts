@@ -136,3 +136,18 @@ describe('downloads over HTTP', () => {
     }
   });
 });
+
+it('moves models to the trash and back', async () => {
+  await putModels();
+  const [gold] = await list('?text=shiny');
+  const removed = await server.json('DELETE', `/api/v1/models/${gold!.id}`);
+  expect(removed).toMatchObject({ name: 'gold', kind: 'embedding' });
+  expect((await server.call('GET', `/api/v1/models/${gold!.id}`)).status).toBe(404);
+  expect((await server.json('GET', '/api/v1/models/trash')).models).toEqual([removed]);
+  await server.json('POST', `/api/v1/models/trash/${removed.id}/restore`);
+  expect((await server.json('GET', `/api/v1/models/${gold!.id}`)).name).toBe('gold');
+  expect((await server.call('DELETE', `/api/v1/models/trash/${removed.id}`)).status).toBe(404);
+  const again = await server.json('DELETE', `/api/v1/models/${gold!.id}`);
+  expect((await server.call('DELETE', `/api/v1/models/trash/${again.id}`)).status).toBe(204);
+  expect((await server.json('GET', '/api/v1/models/trash')).models).toEqual([]);
+});

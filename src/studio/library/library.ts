@@ -71,6 +71,10 @@ export class Library {
     this.#db = options.db;
   }
 
+  get roots(): readonly string[] {
+    return this.#options.roots;
+  }
+
   /** Looks at the folders and goes on watching them. Resolves when every file has been described. */
   async start(): Promise<void> {
     this.#watch = new FolderWatch(this.#options.roots, () => void this.refresh().catch(() => {}));
