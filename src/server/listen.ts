@@ -1,6 +1,6 @@
 /** Opens the socket. Limits against slow and greedy clients are Node's own, set here. */
 
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, ServerOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { serve, type WebSocketServerLike } from '@hono/node-server';
 import { WebSocketServer } from 'ws';
@@ -12,6 +12,8 @@ export interface ListenOptions {
   readonly host?: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Milliseconds; tests wait less long. */
+  readonly limits?: Partial<typeof limits> & { readonly connectionsCheckingInterval?: number };
 }
 
 export interface Listener {
@@ -26,7 +28,7 @@ const limits = {
   requestTimeout: 300_000,
   keepAliveTimeout: 5000,
   maxHeaderSize: 16_384,
-} as const;
+} satisfies ServerOptions;
 const maxConnections = 4096;
 const closeMs = 2000;
 /** Clients have nothing to say on a socket. */
@@ -35,12 +37,14 @@ const maxSocketMessage = 4096;
 const goingAway = 1001;
 
 /** @throws UserError `listen.failed` when the port is taken or not allowed */
-export async function listen(app: ServerApp, { host = '127.0.0.1', port }: ListenOptions): Promise<Listener> {
+export async function listen(app: ServerApp, listening: ListenOptions): Promise<Listener> {
+  const { host = '127.0.0.1', port } = listening;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxSocketMessage });
   // Its types leave noServer open, which is what is asked for.
   const websocket = { server: sockets as WebSocketServerLike };
   const server = await new Promise<HttpServer>((resolve, reject) => {
-    const options = { fetch: app.fetch, hostname: host, port, serverOptions: limits, websocket };
+    const serverOptions = { ...limits, ...listening.limits };
+    const options = { fetch: app.fetch, hostname: host, port, serverOptions, websocket };
     const opened = serve(options, () => resolve(opened as HttpServer));
     const opening = opened as HttpServer;
     opening.maxConnections = maxConnections;

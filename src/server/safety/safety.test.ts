@@ -105,6 +105,7 @@ describe('beyond loopback', () => {
     );
     expect((await server.call('POST', '/api/v1/jobs', { prompt: 'x' }, as.eve)).status).toBe(403);
     expect((await server.call('POST', '/api/v1/jobs', { prompt: 'x', priority: 1 }, as.ann)).status).toBe(403);
+    expect((await server.call('DELETE', '/api/v1/models/any', undefined, as.ann)).status).toBe(403);
     for (const path of ['/api/v1/queue/pause', '/api/v1/engines/unload', '/api/v1/pulls']) {
       expect((await server.call('POST', path, {}, as.ann)).status, path).toBe(403);
     }

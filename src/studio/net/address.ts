@@ -22,7 +22,7 @@ const ranges4: readonly (readonly [string, number])[] = [
   ['224.0.0.0', 3],
 ];
 const ranges6: readonly (readonly [string, number])[] = [
-  ['::', 127],
+  ['::', 96],
   ['64:ff9b::', 96],
   ['64:ff9b:1::', 48],
   ['100::', 64],

@@ -259,6 +259,8 @@ describe('addresses', () => {
     'fd00::1',
     '::ffff:127.0.0.1',
     '::ffff:7f00:1',
+    '::127.0.0.1',
+    '2002:7f00:1::',
     '64:ff9b::7f00:1',
     'nonsense',
   ])('%s is private', (address) => {
