@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeImage, encodeImage } from '#studio/images/codec';
 import { picture } from '../../../test/fixtures/fake-engine.ts';
@@ -37,12 +39,14 @@ describe('jobs over HTTP', () => {
     const second = await server.json('POST', jobs, fromGallery);
     expect(second.job.inputs).toEqual(['init', 'mask']);
     const form = new FormData();
-    form.set('init', new Blob([png]), 'init.png');
+    form.set('init', new Blob([png]), '../../../escaped.png');
     form.set('prompt', '123');
     form.set('steps', '2');
     form.set('maskInvert', 'true');
     const third = await server.json('POST', jobs, form);
     expect(third.job).toMatchObject({ inputs: ['init'], request: { prompt: '123', steps: 2, maskInvert: true } });
+    const written = readdirSync(server.root, { recursive: true }).concat(readdirSync(dirname(server.root)));
+    expect(written.filter((name) => String(name).includes('escaped'))).toEqual([]);
     const input = await server.call('GET', `${jobs}/${third.job.id}/inputs/init`);
     expect((await decodeImage(new Uint8Array(await input.arrayBuffer()))).image).toEqual(source);
   });
