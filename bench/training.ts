@@ -20,9 +20,10 @@ import { initialValue } from '#models/nn/init';
 import { Scope } from '#models/nn/scope';
 import type { UNetConfig } from '#models/unet/config';
 import { unet, unetScope } from '#models/unet/network';
+import { fusedUpdate } from '#training/fused-update';
 import { adamW } from '#training/optimizers/adamw';
 import { TrainingRandom } from '#training/random';
-import { buildTrainingStep, scalarFeed } from '#training/step';
+import { buildTrainingStep, type StepOptions, scalarFeed } from '#training/step';
 
 const config: UNetConfig = {
   inChannels: 4,
@@ -88,37 +89,38 @@ function network(random: TrainingRandom) {
   const { betas, weightDecay, clipNorm } = training;
   const optimizer = adamW({ betas, weightDecay });
   const objective = { loss: mse(prediction, leaf('target')) };
-  const step = buildTrainingStep('bench', objective, { optimizer, clipNorm, ema: true, accumulate: 1 });
+  const options: StepOptions = { optimizer, clipNorm, ema: true, accumulate: 1, updatesApart: true };
+  const step = buildTrainingStep('bench', objective, options);
   const weights: Tensors = {};
   for (const { name, shape, initializer } of scope.declared()) {
     const init = initializer.kind === 'zeros' ? ({ kind: 'uniform', bound: 0.02 } as const) : initializer;
     weights[name] = initialValue(shape, init, random);
   }
-  return { step, optimizer, weights };
+  return { step, options, weights };
 }
 
 async function darkroom(
-  { step, optimizer, weights }: ReturnType<typeof network>,
+  { step, options, weights }: ReturnType<typeof network>,
   data: Tensors,
   threads: number,
 ): Promise<Runner> {
   const backend = createOrtNodeBackend({ device: 'cpu', threads });
   const session: Session = await backend.compile(step.apply);
-  const first = (name: string, parameter: string, slot: string): HostTensor =>
-    slot === 'parameter' || slot === 'ema'
-      ? copy(weights[parameter]!)
-      : zeros('f32', session.graph.outputs[name]!.shape as number[]);
-  let current: Tensors = Object.fromEntries(step.state.map((s) => [s.name, first(s.name, s.parameter, s.slot)]));
-  let spare: Tensors = Object.fromEntries(Object.entries(current).map(([k, t]) => [k, copy(t)]));
+  const update = fusedUpdate(options, backend)!;
+  const first = (parameter: string, slot: string): HostTensor =>
+    slot === 'parameter' || slot === 'ema' ? copy(weights[parameter]!) : zeros('f32', weights[parameter]!.shape);
+  let current = new Map(step.state.map((s) => [s.name, first(s.parameter, s.slot)]));
+  let spare = new Map([...current].map(([k, t]) => [k, copy(t)]));
   let done = 0;
   return {
     name: 'Darkroom',
     async step() {
       const [wall, cpu] = [performance.now(), process.cpuUsage()];
       done += 1;
-      const scalars = { ...optimizer.scalars(done, training.learningRate), emaKeep: training.emaDecay };
+      const scalars = { ...options.optimizer.scalars(done, training.learningRate), emaKeep: training.emaDecay };
       const fed = Object.entries(scalars).map(([name, value]) => [scalarFeed(name), f32([], [value])]);
-      const results = await session.run({ ...current, ...data, ...Object.fromEntries(fed) }, { into: spare });
+      const results = await session.run({ ...Object.fromEntries(current), ...data });
+      update(step.state, current, { ...results, ...Object.fromEntries(fed) }, spare);
       [current, spare] = [spare, current];
       const used = process.cpuUsage(cpu);
       return {

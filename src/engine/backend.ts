@@ -65,9 +65,23 @@ export interface Session {
   dispose(): Promise<void>;
 }
 
+/** Elementwise operations as one pass over arrays of one length, in float32. */
+export interface FusedKernel {
+  /**
+   * Reads the graph's leaves by name (scalars as tensors of one element) and writes every output. Outputs may be the
+   * same memory as inputs. Throws an EngineError for a missing or unfit tensor.
+   */
+  run(feeds: Feeds, into: Feeds): void;
+}
+
 export interface Backend {
   /** Stable name: `cpu`, `webgpu`, `cuda`, `reference`. */
   readonly name: string;
   compile(graph: Graph, options?: CompileOptions): Promise<Session>;
+  /**
+   * Compiles an elementwise graph over vectors and scalars, whose shapes stand for any length. Undefined for a graph
+   * that does not fit; absent where the backend's arrays do not lie in host memory.
+   */
+  fuse?(graph: Graph): FusedKernel | undefined;
   dispose(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import type { PixelImage } from '#core/image';
 import { f32, type HostTensor, sizeOf } from '#core/tensor';
 import type { Backend, CompileOptions, Feeds, Session } from '#engine/backend';
 import { type EmaOptions, emaDecay } from './ema.ts';
+import { type FusedUpdate, fusedUpdate } from './fused-update.ts';
 import { type LearningRateOptions, learningRateAt } from './learning-rate.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { RandomSource } from './random.ts';
@@ -26,6 +27,7 @@ import {
   buildTrainingStep,
   type Objective,
   type StateTensor,
+  type StepOptions,
   scalarFeed,
   type TrainingStep,
   zeroGradients,
@@ -110,6 +112,8 @@ interface Run {
   readonly step: TrainingStep;
   readonly apply: Session;
   readonly gather: Session | undefined;
+  /** Undefined where `apply` returns new state itself. */
+  readonly update: FusedUpdate | undefined;
   current: State;
   spare: State;
   done: number;
@@ -133,14 +137,16 @@ export async function train(task: TrainingTask, options: LoopOptions, host: Loop
 }
 
 async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): Promise<Run> {
-  const step = buildTrainingStep(task.name, task.objective(), {
+  const stepOptions: StepOptions = {
     optimizer: options.optimizer,
     ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
     ema: options.ema !== undefined,
     accumulate: options.accumulate ?? 1,
     ...(task.trains ? { trains: task.trains } : {}),
     ...(options.decays ? { decays: options.decays } : {}),
-  });
+  };
+  const update = fusedUpdate(stepOptions, host.backend);
+  const step = buildTrainingStep(task.name, task.objective(), { ...stepOptions, updatesApart: update !== undefined });
   const saved = await readLatestCheckpoint(host.files);
   await trimMetrics(host.files, saved?.position.step ?? 0);
   const current: State = new Map();
@@ -157,6 +163,7 @@ async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): 
     options,
     host,
     step,
+    update,
     apply: await host.backend.compile(step.apply, compileOptions),
     gather: step.gather && (await host.backend.compile(step.gather, compileOptions)),
     current,
@@ -199,12 +206,13 @@ async function oneStep(run: Run): Promise<void> {
   const state = { ...Object.fromEntries(run.current), ...Object.fromEntries(task.frozen ?? []) };
   const totals: Record<string, number> = {};
   let sums: Feeds = parts > 1 ? zeroGradients(run.step) : {};
+  let results: Feeds = {};
   for (let part = 0; part < parts; part++) {
     const data = await task.batch(host.random, run.done);
     const last = part === parts - 1;
     const session = last ? run.apply : run.gather!;
     const wanted = neededFeeds(session, { ...state, ...sums, ...feeds, ...data });
-    const results = await session.run(wanted, last ? { into: Object.fromEntries(run.spare) } : {});
+    results = await session.run(wanted, last && !run.update ? { into: Object.fromEntries(run.spare) } : {});
     addMetrics(totals, results, parts);
     if (!last) sums = Object.fromEntries(Object.entries(results).filter(([k]) => k.startsWith('gradient:')));
   }
@@ -213,6 +221,7 @@ async function oneStep(run: Run): Promise<void> {
     const got = Object.entries(totals).map(([name, value]) => `${name} ${value}`);
     throw new DivergenceError(run.done + 1, got.join(', '), run.done);
   }
+  run.update?.(run.step.state, run.current, { ...results, ...feeds }, run.spare);
   [run.current, run.spare] = [run.spare, run.current];
   run.done += 1;
   const report: StepReport = { step: run.done, steps: options.steps, learningRate, metrics: totals };

@@ -36,6 +36,8 @@ export interface Optimizer {
   slots(shape: Shape): Readonly<Record<string, Slot>>;
   /** Scalar state kept once for all parameters: name -> first value. */
   readonly shared: Readonly<Record<string, number>>;
+  /** Every element is updated by itself, whatever the shape: the rule may run fused, in one pass (Backend.fuse). */
+  readonly elementwise?: true;
   /**
    * Numbers fed at 1-based step `step`. They are computed in double precision on the host: bias corrections lose their
    * leading digits in float32.

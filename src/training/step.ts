@@ -33,6 +33,8 @@ export interface StepOptions {
   readonly trains?: (name: string) => boolean;
   /** Which parameters weight decay acts on. Default all. */
   readonly decays?: DecayRule;
+  /** `apply` returns gradients and their clip factor instead of new state, for `fusedUpdate`. Default false. */
+  readonly updatesApart?: boolean;
 }
 
 export interface TrainingStep {
@@ -59,9 +61,13 @@ export interface StateTensor {
   readonly initial: number | 'parameter' | 'task';
 }
 
-const gradientSum = (name: string): string => `gradient:${name}`;
+export const gradientSum = (name: string): string => `gradient:${name}`;
 const sharedState = (name: string): string => `shared:${name}`;
 export const scalarFeed = (name: string): string => `scalar:${name}`;
+export const clipScalar = 'clip';
+
+/** Name of a state tensor in `updateGraph`, which knows one parameter. */
+export const slotName = (slot: string, name = 'parameter'): string => (slot === 'parameter' ? name : `${slot}:${name}`);
 
 export function buildTrainingStep(name: string, objective: Objective, options: StepOptions): TrainingStep {
   const all = closeGraph(name, { loss: objective.loss }).parameters;
@@ -69,10 +75,14 @@ export function buildTrainingStep(name: string, objective: Objective, options: S
   const gradients = grad(objective.loss, trained);
   const averaged = options.accumulate > 1 ? gradients.map((g, i) => addPart(g, trained[i]!, options)) : gradients;
   const metrics = prefixed('metric:', { loss: objective.loss, ...objective.metrics });
-  const { outputs, state } = updates(trained, averaged, options);
   const sums = Object.fromEntries(trained.map((p, i) => [gradientSum(p.attrs.name), averaged[i]!]));
+  const norm = globalNorm(averaged);
+  const factor = options.clipNorm === undefined ? undefined : clipFactor(norm, options.clipNorm);
+  const clipped = averaged.map((g) => (factor ? mul(g, factor) : g));
+  const { outputs, state } = updates(trained, clipped, options);
+  const results = options.updatesApart ? { ...sums, ...(factor && { [scalarFeed(clipScalar)]: factor }) } : outputs;
   return {
-    apply: simplify(closeGraph(`${name}-apply`, { ...outputs, ...metrics })),
+    apply: simplify(closeGraph(`${name}-apply`, { ...results, 'metric:gradientNorm': norm, ...metrics })),
     gather: options.accumulate > 1 ? simplify(closeGraph(`${name}-gather`, { ...sums, ...metrics })) : undefined,
     state,
     frozen: all.filter((p) => !trained.includes(p)),
@@ -99,12 +109,10 @@ export function clipFactor(norm: Value, maxNorm: number): Value {
 
 function updates(
   trained: readonly Value<'parameter'>[],
-  gradients: readonly Value[],
-  { optimizer, clipNorm, ema, decays = decaysAll }: StepOptions,
+  clipped: readonly Value[],
+  { optimizer, ema, decays = decaysAll }: StepOptions,
 ): { outputs: Record<string, Value>; state: StateTensor[] } {
-  const norm = globalNorm(gradients);
-  const factor = clipNorm === undefined ? undefined : clipFactor(norm, clipNorm);
-  const { dtype } = norm;
+  const { dtype } = clipped[0]!;
   const scalar = (name: string): Value => input(scalarFeed(name), dtype, []);
   const scalars = Object.fromEntries(Object.keys(optimizer.scalars(1, 1)).map((s) => [s, scalar(s)]));
   const shared = Object.fromEntries(
@@ -118,14 +126,14 @@ function updates(
     ]);
     return {
       parameter: p,
-      gradient: factor ? mul(gradients[i]!, factor) : gradients[i]!,
+      gradient: clipped[i]!,
       slots: Object.fromEntries(slots),
       decays: decays(p.attrs.name, shapes[i]!),
     };
   });
   const next = optimizer.update(operands, scalars, shared);
   const keep = scalar('emaKeep');
-  const outputs: Record<string, Value> = { 'metric:gradientNorm': norm };
+  const outputs: Record<string, Value> = {};
   const state: StateTensor[] = [];
   trained.forEach((p, i) => {
     const { name } = p.attrs;
@@ -148,6 +156,13 @@ function updates(
     state.push({ name: sharedState(slot), parameter: '', slot, shape: [], initial });
   }
   return { outputs, state };
+}
+
+/** The update of one parameter by an elementwise optimiser, clip and EMA included; its vectors stand for any length. */
+export function updateGraph(options: StepOptions, decays: boolean): Graph {
+  const [one, gradient] = [parameter('parameter', [1]), input('gradient', 'f32', [1])];
+  const clipped = options.clipNorm === undefined ? gradient : mul(gradient, input(scalarFeed(clipScalar), 'f32', []));
+  return closeGraph('update', updates([one], [clipped], { ...options, decays: () => decays }).outputs);
 }
 
 /** Zeroed gradient sums, to start an accumulated step. */

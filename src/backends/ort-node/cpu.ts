@@ -12,6 +12,7 @@ import { EngineError, toEngineError } from '#engine/errors';
 import { encodeModel } from '#formats/onnx-proto';
 import type { Graph } from '#graph/value';
 import { type LoweredGraph, lowerGraph } from '#onnx/lower';
+import { compileFused } from './fused.ts';
 import { createOrtSession } from './session.ts';
 import { isFeedable } from './tensors.ts';
 
@@ -60,7 +61,7 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): Backe
     await Promise.all([...sessions].map((s) => s.dispose()));
   }
 
-  return { name: device, compile, dispose };
+  return { name: device, compile, dispose, ...(device === 'cpu' && { fuse: compileFused }) };
 }
 
 async function loadRuntime(device: OrtDevice): Promise<typeof Ort> {

@@ -19,6 +19,7 @@ export function adam(options: z.input<typeof adamOptions> = {}): Optimizer {
   const given = adamOptions.parse(options);
   return {
     name: 'adam',
+    elementwise: true,
     slots: momentSlots,
     scalars: (step, learningRate) => adamScalars(given.betas, step, learningRate),
     ...separately(({ parameter, gradient, slots, decays }, scalars) => {

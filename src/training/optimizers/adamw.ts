@@ -19,6 +19,7 @@ export function adamW(options: z.input<typeof adamWOptions> = {}): Optimizer {
   const given = adamWOptions.parse(options);
   return {
     name: 'adamw',
+    elementwise: true,
     slots: momentSlots,
     scalars: (step, learningRate) => ({
       decay: 1 - learningRate * given.weightDecay,

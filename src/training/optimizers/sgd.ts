@@ -20,6 +20,7 @@ export function sgd(options: z.input<typeof sgdOptions> = {}): Optimizer {
   const { momentum, nesterov, weightDecay: decay } = sgdOptions.parse(options);
   return {
     name: 'sgd',
+    elementwise: true,
     slots: (shape) => (momentum > 0 ? { m: { shape, initial: 0 } } : {}),
     scalars: (_step, learningRate) => ({ rate: learningRate }),
     ...separately(({ parameter, gradient, slots, decays }, { rate }) => {

@@ -1,0 +1,45 @@
+/**
+ * The optimiser's update as one pass over each parameter and its state, beside the session that makes the gradients:
+ * one read and one write of every number, where the session would make a pass for each operation and hand copies of
+ * all state back. The rule is the same graph (step.ts), rounded the same way.
+ */
+
+import type { HostTensor } from '#core/tensor';
+import type { Backend, Feeds, FusedKernel } from '#engine/backend';
+import { gradientSum, type StateTensor, type StepOptions, scalarFeed, slotName, updateGraph } from './step.ts';
+import { decaysAll } from './weight-decay.ts';
+
+/**
+ * Writes the state after a step into `into`. `results` holds what `apply` returned (gradients, clip factor) and the
+ * scalars of the step.
+ */
+export type FusedUpdate = (
+  state: readonly StateTensor[],
+  current: ReadonlyMap<string, HostTensor>,
+  results: Feeds,
+  into: ReadonlyMap<string, HostTensor>,
+) => void;
+
+/** Undefined where the optimiser is not elementwise or the backend has no fused kernels. */
+export function fusedUpdate(options: StepOptions, backend: Backend): FusedUpdate | undefined {
+  if (!options.optimizer.elementwise) return undefined;
+  const decaying = backend.fuse?.(updateGraph(options, true));
+  const still = backend.fuse?.(updateGraph(options, false));
+  if (!decaying || !still) return undefined;
+  const decays = options.decays ?? decaysAll;
+  return (state, current, results, into) => {
+    const scalars = Object.fromEntries(Object.entries(results).filter(([name]) => name.startsWith(scalarFeed(''))));
+    for (const [parameter, slots] of slotsByParameter(state)) {
+      const kernel: FusedKernel = decays(parameter, into.get(parameter)!.shape) ? decaying : still;
+      const part = (tensors: ReadonlyMap<string, HostTensor>): Feeds =>
+        Object.fromEntries(slots.map((slot) => [slotName(slot), tensors.get(slotName(slot, parameter))!]));
+      kernel.run({ ...scalars, ...part(current), gradient: results[gradientSum(parameter)]! }, part(into));
+    }
+  };
+}
+
+function slotsByParameter(state: readonly StateTensor[]): ReadonlyMap<string, string[]> {
+  const slots = new Map<string, string[]>();
+  for (const s of state) slots.set(s.parameter, [...(slots.get(s.parameter) ?? []), s.slot]);
+  return slots;
+}
