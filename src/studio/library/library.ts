@@ -1,6 +1,7 @@
 /**
  * The model library: what lies in the model folders, described from headers, hashed in the background, with cards and
- * previews. Files are never moved or changed; what is known about them is kept by path, size and time of change.
+ * previews. Files are never changed, and moved only to the trash (`trash.ts`); what is known about them is kept by
+ * path, size and time of change.
  */
 
 import { createHash } from 'node:crypto';
