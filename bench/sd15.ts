@@ -131,7 +131,7 @@ async function main(): Promise<void> {
     if (python === undefined)
       console.log('no peer: set DARKROOM_BENCH_PYTHON to a python that has torch and diffusers');
     else peer = await startPeer(python, checkpoint, threads);
-    for (const budget of budgets.length > 0 ? budgets : [0, 4096]) {
+    for (const budget of budgets.length > 0 ? budgets : [0, 1024]) {
       // Into the page cache, as after the first start.
       readFileSync(checkpoint, { flag: 'r' });
       const ours = startOurs(checkpoint, budget * 2 ** 20, steps, threads, folder);
