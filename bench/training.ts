@@ -109,8 +109,7 @@ async function darkroom(
   const update = fusedUpdate(options, backend)!;
   const first = (parameter: string, slot: string): HostTensor =>
     slot === 'parameter' || slot === 'ema' ? copy(weights[parameter]!) : zeros('f32', weights[parameter]!.shape);
-  let current = new Map(step.state.map((s) => [s.name, first(s.parameter, s.slot)]));
-  let spare = new Map([...current].map(([k, t]) => [k, copy(t)]));
+  const current = new Map(step.state.map((s) => [s.name, first(s.parameter, s.slot)]));
   let done = 0;
   return {
     name: 'Darkroom',
@@ -120,8 +119,7 @@ async function darkroom(
       const scalars = { ...options.optimizer.scalars(done, training.learningRate), emaKeep: training.emaDecay };
       const fed = Object.entries(scalars).map(([name, value]) => [scalarFeed(name), f32([], [value])]);
       const results = await session.run({ ...Object.fromEntries(current), ...data });
-      update(step.state, current, { ...results, ...Object.fromEntries(fed) }, spare);
-      [current, spare] = [spare, current];
+      update(step.state, current, { ...results, ...Object.fromEntries(fed) });
       const used = process.cpuUsage(cpu);
       return {
         loss: Number(results['metric:loss']!.data[0]),

@@ -151,6 +151,20 @@ describe('simplify', () => {
     `);
   });
 
+  it('joins pieces that zeros widen next to each other, and no others', () => {
+    const [p, q] = [b.input('p', 'f32', [2, 3]), b.input('q', 'f32', [2, 2])];
+    const [left, right] = [b.pad(p, [0, 0], [0, 2]), b.pad(q, [0, 3], [0, 0])];
+    const fed = { p: f32([2, 3], [1, 2, 3, 4, 5, 6]), q: f32([2, 2], [7, 8, 9, 10]) };
+    for (const y of [b.add(left, right), b.add(right, left)]) {
+      const simple = simplify(closeGraph('g', { y }));
+      expect(simple.outputs.y!.op).toBe('concat');
+      expect(interpret(simple, fed).y!.data).toEqual(Float32Array.of(1, 2, 3, 7, 8, 4, 5, 6, 9, 10));
+    }
+    for (const other of [b.pad(q, [0, 2], [0, 1]), b.pad(q, [0, 3], [0, 0], 'constant', 1)]) {
+      expect(simplify(closeGraph('g', { y: b.add(left, other) })).outputs.y!.op).toBe('add');
+    }
+  });
+
   it('computes constants ahead, rounded to their dtype', () => {
     const third = b.div(b.full(1), 3);
     const y = b.add(x, third);

@@ -6,7 +6,7 @@
 
 import { type DType, isFloat } from '#core/dtype';
 import * as b from './build.ts';
-import { addDims, sameDim, sameShape } from './dim.ts';
+import { addDims, type Dim, sameDim, sameShape } from './dim.ts';
 import type { BinaryOp, CompareOp, LogicalOp, Op } from './ops.ts';
 import { broadcastShapes } from './shapes.ts';
 import { make, scalarOf, type Value } from './value.ts';
@@ -45,6 +45,23 @@ function dropExpand(v: Value<BroadcastOp>): Value | undefined {
   return undefined;
 }
 
+/** Two pieces that zeros widen to one axis, next to each other: what slices of one value leave as their gradients. */
+function joinPads(x: Value, y: Value): Value | undefined {
+  if (x.op !== 'pad' || y.op !== 'pad' || !isZeroPad(x) || !isZeroPad(y)) return undefined;
+  const axis = x.attrs.after.findIndex((n) => n > 0);
+  const [first, second] = [x.inputs[0]!, y.inputs[0]!];
+  const alone = (at: number, n: Dim): Dim[] => x.shape.map((_, i) => (i === axis ? n : at));
+  const adjoins =
+    axis >= 0 &&
+    sameShape(x.attrs.before, alone(0, 0)) &&
+    sameShape(y.attrs.after, alone(0, 0)) &&
+    sameShape(x.attrs.after, alone(0, second.shape[axis]!)) &&
+    sameShape(y.attrs.before, alone(0, first.shape[axis]!));
+  return adjoins ? b.concat([first, second], axis) : undefined;
+}
+
+const isZeroPad = (v: Value<'pad'>): boolean => v.attrs.mode === 'constant' && v.attrs.value === 0;
+
 function add(v: Value<'add'>): Value | undefined {
   const [x, y] = v.inputs as [Value, Value];
   if (uniform(y) === 0) return sameAs(v, x);
@@ -52,6 +69,8 @@ function add(v: Value<'add'>): Value | undefined {
   if (y.op === 'neg') return b.sub(x, y.inputs[0]!);
   if (x.op === 'neg') return b.sub(y, x.inputs[0]!);
   if (x === y) return b.mul(x, 2);
+  const joined = joinPads(x, y) ?? joinPads(y, x);
+  if (joined) return joined;
   return dropExpand(v);
 }
 

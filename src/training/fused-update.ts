@@ -10,14 +10,13 @@ import { gradientSum, type StateTensor, type StepOptions, scalarFeed, slotName, 
 import { decaysAll } from './weight-decay.ts';
 
 /**
- * Writes the state after a step into `into`. `results` holds what `apply` returned (gradients, clip factor) and the
+ * Turns `current` into the state after a step, in place. `results` holds what `apply` returned (gradients, clip factor) and the
  * scalars of the step.
  */
 export type FusedUpdate = (
   state: readonly StateTensor[],
   current: ReadonlyMap<string, HostTensor>,
   results: Feeds,
-  into: ReadonlyMap<string, HostTensor>,
 ) => void;
 
 /** Undefined where the optimiser is not elementwise or the backend has no fused kernels. */
@@ -27,13 +26,12 @@ export function fusedUpdate(options: StepOptions, backend: Backend): FusedUpdate
   const still = backend.fuse?.(updateGraph(options, false));
   if (!decaying || !still) return undefined;
   const decays = options.decays ?? decaysAll;
-  return (state, current, results, into) => {
+  return (state, current, results) => {
     const scalars = Object.fromEntries(Object.entries(results).filter(([name]) => name.startsWith(scalarFeed(''))));
     for (const [parameter, slots] of slotsByParameter(state)) {
-      const kernel: FusedKernel = decays(parameter, into.get(parameter)!.shape) ? decaying : still;
-      const part = (tensors: ReadonlyMap<string, HostTensor>): Feeds =>
-        Object.fromEntries(slots.map((slot) => [slotName(slot), tensors.get(slotName(slot, parameter))!]));
-      kernel.run({ ...scalars, ...part(current), gradient: results[gradientSum(parameter)]! }, part(into));
+      const kernel: FusedKernel = decays(parameter, current.get(parameter)!.shape) ? decaying : still;
+      const own = Object.fromEntries(slots.map((slot) => [slotName(slot), current.get(slotName(slot, parameter))!]));
+      kernel.run({ ...scalars, ...own, gradient: results[gradientSum(parameter)]! }, own);
     }
   };
 }

@@ -1,8 +1,9 @@
 /**
  * The training loop: draws batches, runs steps, logs, samples, saves, resumes.
  *
- * State lives twice on the host. A step reads one copy and writes the other; they swap only when loss and gradient
- * norm are finite, so a NaN leaves the last good state where it was, and that is what gets saved.
+ * A step changes the state only when loss and gradient norm are finite, so a NaN leaves the last good state where it
+ * was, and that is what gets saved. Where the session makes the new state, state lives twice on the host: a step reads
+ * one copy and writes the other, and they swap. Where a fused pass makes it (fused-update.ts), that writes in place.
  */
 
 import { allocate } from '#core/dtype';
@@ -115,6 +116,7 @@ interface Run {
   /** Undefined where `apply` returns new state itself. */
   readonly update: FusedUpdate | undefined;
   current: State;
+  /** Where `apply` writes new state; empty with `update`. */
   spare: State;
   done: number;
 }
@@ -156,7 +158,9 @@ async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): 
   } else {
     for (const s of step.state) current.set(s.name, initialTensor(task, s, current, host.random));
   }
-  const spare: State = new Map([...current].map(([k, t]) => [k, { ...t, data: allocate(t.dtype, t.data.length) }]));
+  const spare: State = new Map(
+    (update ? [] : [...current]).map(([k, t]) => [k, { ...t, data: allocate(t.dtype, t.data.length) }]),
+  );
   const compileOptions: CompileOptions = options.threads === undefined ? {} : { threads: options.threads };
   return {
     task,
@@ -221,8 +225,8 @@ async function oneStep(run: Run): Promise<void> {
     const got = Object.entries(totals).map(([name, value]) => `${name} ${value}`);
     throw new DivergenceError(run.done + 1, got.join(', '), run.done);
   }
-  run.update?.(run.step.state, run.current, { ...results, ...feeds }, run.spare);
-  [run.current, run.spare] = [run.spare, run.current];
+  if (run.update) run.update(run.step.state, run.current, { ...results, ...feeds });
+  else [run.current, run.spare] = [run.spare, run.current];
   run.done += 1;
   const report: StepReport = { step: run.done, steps: options.steps, learningRate, metrics: totals };
   await appendMetrics(host.files, { step: run.done, learningRate, ...totals });

@@ -3,7 +3,7 @@
  * accumulation, all but the last part of a step run as a smaller graph that only adds gradients up.
  *
  * Every state tensor is fed and returned, so a caller that keeps two copies and swaps them after a good step never
- * loses the last good state (see loop.ts).
+ * loses the last good state (see loop.ts); with `updatesApart` the gradients are returned instead.
  */
 
 import { type HostTensor, type Shape, zeros } from '#core/tensor';

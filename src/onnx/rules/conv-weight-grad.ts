@@ -39,12 +39,7 @@ export function lowerConvWeightGrad(b: ModelBuilder, v: Value<'conv2dWeightGrad'
     if (groups === 1) return b.node('Gemm', [gradient, columns], { transB: 1 });
     return b.node('MatMul', [gradient, b.node('Transpose', [columns], { perm: [0, 2, 1] })]);
   });
-  const size = k * (c / groups);
-  const stacked = b.node(
-    'Concat',
-    products.map((p) => b.reshape(p, [1, size])),
-    { axis: 0 },
-  );
+  const stacked = b.reshape(b.node('Concat', products, { axis: 0 }), [taps.length, k * (c / groups)]);
   return b.reshape(tapsLast(b, stacked, taps.length, v.dtype), shape);
 }
 
