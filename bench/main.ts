@@ -5,6 +5,7 @@ import process from 'node:process';
 const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   lowering: () => import('./lowering.ts'),
   sd15: () => import('./sd15.ts'),
+  server: () => import('./server.ts'),
   training: () => import('./training.ts'),
 };
 

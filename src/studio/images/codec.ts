@@ -7,6 +7,7 @@
  * Left out: animation (the first frame is taken), HDR gain maps, embedded colour profiles in the result.
  */
 
+import type SharpModule from 'sharp';
 import type { OutputInfo, Sharp } from 'sharp';
 import { DarkroomError, UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
@@ -14,7 +15,12 @@ import { embedInfotext, readInfotext as readEmbedded } from '#formats/infotext-f
 import { pngChunks } from '#formats/png-text';
 
 /** libvips takes a while to load, which a server that starts need not wait for. */
-const loadSharp = async () => (await import('sharp')).default;
+/** Kept: where a loader hook resolves imports, each costs a millisecond. */
+let loading: Promise<typeof SharpModule> | undefined;
+const loadSharp = async () => {
+  loading ??= import('sharp').then((module) => module.default);
+  return await loading;
+};
 
 export const imageFormats = ['png', 'jpeg', 'webp'] as const;
 export type ImageFormat = (typeof imageFormats)[number];
