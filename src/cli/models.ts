@@ -76,6 +76,7 @@ export function modelOpener(roots: readonly string[]): OpenModel {
     const vaeFile = vae === undefined ? undefined : await findModel('vae', vae, roots);
     const loaded = await loadCheckpoint(nodeModelFiles, file, { vae: vaeFile });
     const hash = await shortHash(file);
+    const opened = await stampsOf(filesOf(loaded));
     return {
       reference: { name: stemOf(file), family: loaded.family.id, ...(hash && { hash }) },
       ...(vaeFile !== undefined && { vae: { name: path.basename(vaeFile) } }),
@@ -83,8 +84,21 @@ export function modelOpener(roots: readonly string[]): OpenModel {
       weights: loaded.weights,
       warnings: warningsOf(loaded),
       findNonFinite: (component) => nonFiniteParameters(loaded, component),
+      isCurrent: async () => (await stampsOf(filesOf(loaded))) === opened,
     };
   };
+}
+
+/** Files that hold the weights. */
+function filesOf({ family, config, weights }: LoadedCheckpoint): string[] {
+  const refs = family.parameters(config).map(({ name }) => weights.get(name));
+  return [...new Set(refs.flatMap((ref) => (ref?.kind === 'file' ? [ref.path] : [])))];
+}
+
+/** Changes whenever one of the files is written, replaced or removed. */
+async function stampsOf(files: readonly string[]): Promise<string> {
+  const facts = await Promise.all(files.map((file) => stat(file, { bigint: true }).catch(() => undefined)));
+  return facts.map((f) => (f ? `${f.ino}:${f.size}:${f.mtimeNs}` : 'gone')).join(' ');
 }
 
 function stemOf(file: string): string {

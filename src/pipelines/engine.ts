@@ -1,7 +1,7 @@
 /**
  * The picture engine: a request in, events and pictures out. Puts a model's parts together and names no family.
  *
- * One model stays loaded; asking for another unloads it. One request at a time.
+ * One model stays loaded; asking for another, or for one whose files were replaced, unloads it. One request at a time.
  */
 
 import { DarkroomError, InternalError, UserError } from '#core/errors';
@@ -71,7 +71,9 @@ class LocalPictureEngine implements PictureEngine {
 
   async *#openModel({ model, vae }: GenerateRequest): AsyncGenerator<LoadingEvent, ModelSessions, undefined> {
     const key = JSON.stringify([model, vae]);
-    if (this.#sessions && this.#modelKey === key) return this.#sessions;
+    if (this.#sessions && this.#modelKey === key && (await this.#sessions.model.isCurrent?.()) !== false) {
+      return this.#sessions;
+    }
     yield { type: 'loading', part: 'model' };
     const opened = await this.#options.openModel({ model, vae });
     await this.#sessions?.dispose();

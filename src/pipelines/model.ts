@@ -16,6 +16,8 @@ export interface PipelineModel {
   readonly warnings: readonly string[];
   /** Parameters of a component that hold NaN or infinity; asked only when an output was not finite. */
   findNonFinite?(component: string): Promise<readonly string[]>;
+  /** Whether its files are still those that were opened; asked before each request. Default: they are. */
+  isCurrent?(): Promise<boolean>;
 }
 
 export interface ModelRequest {

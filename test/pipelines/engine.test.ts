@@ -1,6 +1,6 @@
 /** The picture engine on tiny random models: events, seeds and batches, pictures and masks, every sampler. */
 
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -112,6 +112,30 @@ describe('events', () => {
     expect(only(second, 'loading')).toEqual([]);
     expect(opened).toBe(before);
     expect(only(second, 'image')[0]!.image.data).toEqual(made!.image.data);
+  });
+
+  it('opens a model anew when its file was replaced, and says so when it is gone', async () => {
+    const file = join(folder, 'replaced.safetensors');
+    const put = (from: string) => {
+      cpSync(from, `${file}.new`);
+      renameSync(`${file}.new`, file);
+    };
+    cpSync(join(tiny, 'tiny-sd1.yaml'), join(folder, 'replaced.yaml'));
+    put(join(tiny, 'tiny-sd1.safetensors'));
+    const pixels = async () => only(await eventsOf({ model: file }), 'image')[0]!.image.data;
+    const first = await pixels();
+    const before = opened;
+    expect(await pixels()).toEqual(first);
+    expect(opened).toBe(before);
+    const bytes = readFileSync(file);
+    // The last weights of the file, in their signs.
+    for (let at = bytes.length - 40_001; at < bytes.length; at += 2) bytes[at] = bytes[at]! ^ 0x80;
+    writeFileSync(`${file}.other`, bytes);
+    put(`${file}.other`);
+    expect(await pixels()).not.toEqual(first);
+    expect(opened).toBe(before + 1);
+    rmSync(file);
+    await expect(pixels()).rejects.toMatchObject({ code: 'model.not-found' });
   });
 
   it('shows previews between steps', async () => {
