@@ -3,7 +3,6 @@
  * address. Bounds on size are the codec's; private addresses are refused by the fetcher.
  */
 
-import { readFile } from 'node:fs/promises';
 import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import type { Gallery } from '#studio/gallery/gallery';
@@ -12,7 +11,7 @@ import { httpGet, readBody } from '#studio/net/http';
 import { type Caller, maySee } from './http/call.ts';
 
 export interface PictureSources {
-  readonly gallery: Pick<Gallery, 'get' | 'file'>;
+  readonly gallery: Pick<Gallery, 'get' | 'read'>;
   /** Fetching by address; default true. */
   readonly allowUrls?: boolean;
   /** Also from this machine and the local network; default false. */
@@ -72,7 +71,7 @@ function asUserError(error: unknown): never {
 async function galleryPicture(id: string, caller: Caller, { gallery }: PictureSources): Promise<Uint8Array> {
   const image = gallery.get(id);
   if (!maySee(caller, image.user)) throw new UserError('image.unknown', `There is no picture ${id}.`);
-  return await readFile(await gallery.file(id));
+  return await gallery.read(id);
 }
 
 /** @throws UserError `image.base64` */

@@ -1,6 +1,5 @@
 /** `/sdapi/v1/txt2img` and `img2img`: the request blocks until its pictures are there; `info` is a JSON text. */
 
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '#core/errors';
 import type { GenerateInput } from '#pipelines/request';
@@ -87,7 +86,7 @@ async function generate(
 }
 
 async function base64File({ gallery }: A1111Parts['studio'], id: string): Promise<string> {
-  return (await readFile(await gallery.file(id))).toString('base64');
+  return (await gallery.read(id)).toString('base64');
 }
 
 /** Key order and names are upstream's (Processed.js). */

@@ -1,6 +1,5 @@
 /** `/api/v1/generate`: one picture, answered as its file. For curl and scripts that want nothing else. */
 
-import { readFile } from 'node:fs/promises';
 import { UserError } from '#core/errors';
 import { finishedJob } from '../finished-job.ts';
 import { pictureMaxBody } from '../http/body.ts';
@@ -28,7 +27,7 @@ export function generateRoute({ studio, pictures }: JobRouteParts): Route {
       const job = await finishedJob(studio, submitted!.id, call.signal);
       const [image] = studio.gallery.search({ job: job.id }).images;
       if (!image) throw new UserError('job.cancelled', `Job ${job.id} was cancelled before it had a picture.`);
-      return new Response(await readFile(await studio.gallery.file(image.id)), {
+      return new Response(await studio.gallery.read(image.id), {
         headers: { 'content-type': `image/${image.format}`, 'x-darkroom-image': image.id },
       });
     },

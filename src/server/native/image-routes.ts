@@ -1,7 +1,6 @@
 /** `/api/v1/images` and `/api/v1/boards`: the gallery. */
 
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
@@ -79,7 +78,7 @@ export function imageRoutes(studio: Studio): Route[] {
       answer: { description: 'The file.', type: 'image/*' },
       async handle({ params, query }, call) {
         const found = ownImage(studio, params.id, call);
-        return await fileResponse(found, await gallery.file(found.id), query.download);
+        return await fileResponse(found, await gallery.open(found.id), query.download);
       },
     }),
     route({
@@ -277,10 +276,10 @@ function ownBoard(studio: Studio, id: string, call: Call): Board {
 }
 
 /** Pictures never change once written, so they may be kept for good. */
-async function fileResponse(image: GalleryImage, file: string, download: boolean): Promise<Response> {
-  const { size } = await stat(file);
+async function fileResponse(image: GalleryImage, file: FileHandle, download: boolean): Promise<Response> {
+  const { size } = await file.stat();
   const name = basename(image.path).replaceAll(/[^\w.() -]/g, '_');
-  const stream = Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>;
+  const stream = Readable.toWeb(file.createReadStream()) as ReadableStream<Uint8Array>;
   return new Response(stream, {
     headers: {
       'content-type': mediaTypes[image.format] ?? 'application/octet-stream',

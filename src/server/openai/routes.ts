@@ -1,6 +1,5 @@
 /** `/v1/images/*` and `/v1/models` as OpenAI's clients know them (the DALL-E and gpt-image endpoints). */
 
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '#core/errors';
 import type { GenerateInput } from '#pipelines/request';
@@ -154,7 +153,7 @@ function fileRoute({ studio, links }: OpenAiParts): Route {
       }
       const { format } = studio.gallery.get(params.id);
       const type = imageMediaTypes[format as keyof typeof imageMediaTypes];
-      return new Response(await readFile(await studio.gallery.file(params.id)), { headers: { 'content-type': type } });
+      return new Response(await studio.gallery.read(params.id), { headers: { 'content-type': type } });
     },
   });
 }
@@ -209,7 +208,7 @@ async function imageOut({ studio, links }: OpenAiParts, call: Call, image: Galle
 
 /** The file as it lies there when it has the wanted type, else written anew, parameters inside. */
 async function encodedFile({ gallery }: Studio, id: string, { format, quality }: OutputChoice): Promise<Buffer> {
-  const file = await readFile(await gallery.file(id));
+  const file = await gallery.read(id);
   const image = gallery.get(id);
   if (image.format === format) return file;
   const decoded = await decodeImage(file);

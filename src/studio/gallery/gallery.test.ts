@@ -332,6 +332,24 @@ describe('from files to index', () => {
     rmSync(join(outputs, image.path));
     expect(Buffer.from(await gallery.thumbnail(image.id))).toEqual(Buffer.from(small));
     await expect(gallery.file(image.id)).rejects.toMatchObject({ code: 'image.gone' });
+    await expect(gallery.read(image.id)).rejects.toMatchObject({ code: 'image.gone' });
+  });
+
+  it('reads a picture that goes to the trash and back meanwhile, or says that it is gone', async () => {
+    const image = await save('a');
+    const bytes = readFileSync(join(outputs, image.path));
+    let moving = true;
+    const mover = (async () => {
+      for (let n = 0; n < 60; n++) await (n % 2 === 0 ? gallery.trash([image.id]) : gallery.restore([image.id]));
+      moving = false;
+    })();
+    while (moving) {
+      const found = await gallery.read(image.id).catch((error: unknown) => error);
+      if (Buffer.isBuffer(found)) expect(found).toEqual(bytes);
+      else expect(found).toMatchObject({ code: 'image.gone' });
+    }
+    await mover;
+    expect(await gallery.read(image.id)).toEqual(bytes);
   });
 });
 

@@ -3,7 +3,7 @@
  * is whole, says by its infotext how it was made, and the index can be built again from them.
  */
 
-import { readFile, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
@@ -120,7 +120,29 @@ export class Gallery {
       return path;
     } catch (error) {
       if (!isMissing(error)) throw error;
-      throw new UserError('image.gone', `The file of picture ${id} (${row.path}) is gone.`, { cause: error });
+      throw goneError(row, error);
+    }
+  }
+
+  /** A picture's file for reading, also when it is being moved to the trash or back. @throws as `file` does */
+  async open(id: string): Promise<FileHandle> {
+    for (let again = true; ; again = false) {
+      try {
+        return await open(await this.file(id));
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+        if (!again) throw goneError(this.#row(id), error);
+      }
+    }
+  }
+
+  /** @throws as `file` does */
+  async read(id: string): Promise<Buffer<ArrayBuffer>> {
+    const file = await this.open(id);
+    try {
+      return await file.readFile();
+    } finally {
+      await file.close();
     }
   }
 
@@ -133,7 +155,7 @@ export class Gallery {
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
-    const bytes = await makeThumbnail(await readFile(await this.file(id)));
+    const bytes = await makeThumbnail(await this.read(id));
     // Only a convenience: a full disk must not keep the picture from being shown.
     await writeWholeFile(kept, bytes, join(this.#thumbnails, temporaryFolder), this.#calls).catch(() => {});
     return bytes;
@@ -274,4 +296,8 @@ export class Gallery {
     this.#emit('image.changed', image, { user: image.user });
     return image;
   }
+}
+
+function goneError({ id, path }: ImageRow, cause: unknown): UserError {
+  return new UserError('image.gone', `The file of picture ${id} (${path}) is gone.`, { cause });
 }
