@@ -39,10 +39,7 @@ export function define(command: Command, context: CommandContext): void {
     .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
     .addOption(new Option('--device <device>', 'What to compute on.').choices(devices).default('cpu'))
     .option('--threads <n>', 'CPU threads (default: one for each core).')
-    .option(
-      '--memory-budget <megabytes>',
-      'Memory for faster forms of the weights (default: a quarter of what is free).',
-    )
+    .option('--memory-budget <megabytes>', 'Memory for faster forms of the weights (default: 0).')
     .option('--json', 'Print events as JSON lines.')
     .action((words: string[], options: GenerateOptions) => generate(words, options, context));
 }

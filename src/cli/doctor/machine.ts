@@ -27,17 +27,17 @@ function isAtLeast(version: string, least: string): boolean {
 }
 
 const littleMemory = 1.5e9;
-const modestMemory = 6e9;
+const modestMemory = 7e9;
 
 export function checkMemory(free = freemem(), total = memoryLimit()): Finding[] {
   const threads = availableParallelism();
   const processor = ok('processor', `${cpus()[0]?.model.trim() || 'unknown'}, ${threads} threads`);
   const text = `${formatBytes(Math.min(free, total))} of ${formatBytes(total)} free`;
   if (free < littleMemory) {
-    const remedy = 'Close other programs: the embedded model needs about 1 GB, Stable Diffusion 1.5 about 5 GB.';
+    const remedy = 'Close other programs: the embedded model needs about 1 GB, Stable Diffusion 1.5 about 7 GB.';
     return [processor, problem('memory', text, remedy)];
   }
-  const short = 'Enough for the embedded model; for Stable Diffusion 1.5 have 6 GB free or use --memory-budget 0.';
+  const short = 'Enough for the embedded model; for Stable Diffusion 1.5 have 7 GB free.';
   return [processor, free < modestMemory ? note('memory', text, short) : ok('memory', text)];
 }
 
