@@ -136,7 +136,7 @@ interface RequestParts {
 }
 
 async function request<T>(method: string, path: string, { headers, body }: RequestParts): Promise<T> {
-  const json = body === undefined ? {} : { 'content-type': 'application/json' };
+  const json: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
   const init = {
     method,
     headers: { ...headers, ...json },

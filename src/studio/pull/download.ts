@@ -240,7 +240,7 @@ class Part {
   rangeHeaders(): Record<string, string> {
     if (this.bytes === 0) return {};
     // A strong etag makes sure that both halves are of the same file; a weak one may not be used so.
-    const same = this.#etag?.startsWith('"') ? { 'if-range': this.#etag } : {};
+    const same: Record<string, string> = this.#etag?.startsWith('"') ? { 'if-range': this.#etag } : {};
     return { range: `bytes=${this.bytes}-`, ...same };
   }
 

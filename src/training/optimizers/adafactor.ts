@@ -86,7 +86,12 @@ function updateOne(
 }
 
 /** The gradient over the root of its second moment, and the moment's new state. */
-function secondMoment(gradient: Value, slots: Scalars, { keep, renew }: Scalars, eps: number) {
+function secondMoment(
+  gradient: Value,
+  slots: Scalars,
+  { keep, renew }: Scalars,
+  eps: number,
+): { direction: Value; slots: Scalars } {
   const square = add(mul(gradient, gradient), eps);
   const average = (old: Value, now: Value): Value => add(mul(old, keep!), mul(now, renew!));
   if (!isFactored(gradient.shape)) {

@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { add, mul, sub } from '#graph/build';
-import { type Optimizer, separately } from '../optimizer.ts';
+import { type Optimizer, type OptimizerUpdate, type Slot, separately } from '../optimizer.ts';
 import { weightDecay } from './options.ts';
 
 export const sgdOptions = z
@@ -21,9 +21,9 @@ export function sgd(options: z.input<typeof sgdOptions> = {}): Optimizer {
   return {
     name: 'sgd',
     elementwise: true,
-    slots: (shape) => (momentum > 0 ? { m: { shape, initial: 0 } } : {}),
+    slots: (shape): Record<string, Slot> => (momentum > 0 ? { m: { shape, initial: 0 } } : {}),
     scalars: (_step, learningRate) => ({ rate: learningRate }),
-    ...separately(({ parameter, gradient, slots, decays }, { rate }) => {
+    ...separately(({ parameter, gradient, slots, decays }, { rate }): OptimizerUpdate => {
       const g = decays && decay > 0 ? add(gradient, mul(parameter, decay)) : gradient;
       if (momentum === 0) return { parameter: sub(parameter, mul(g, rate!)), slots: {} };
       const m = add(mul(slots.m!, momentum), g);
