@@ -2,97 +2,122 @@
  * A Brownian path per image over the noise level, for the SDE samplers: the same seed gives the same path whatever the
  * number of steps, so that refining a schedule refines the same picture.
  *
- * The path is a virtual Brownian tree (Gaines and Lyons 1997; Li et al. 2020): W is pinned at both ends and at dyadic
- * midpoints, each with normal values from Philox keyed by the seed and counted by the node, so that any point is
- * reached by descending the tree, in any order, with nothing stored. k-diffusion's BrownianTreeNoiseSampler is the
- * model; bit-equality with torchsde's trees is left out.
+ * The path is the virtual tree of torchsde's `BrownianTree` (Li et al. 2020, "Scalable gradients for SDEs"; Kidger et
+ * al. 2021), which k-diffusion and the web UI draw from: the increment over the whole interval is one draw, and each
+ * interval is halved with the normal values of a seed of its own, until an end that was asked for is reached. Levels
+ * are rounded to six decimals. Arithmetic is float32 as there, so that paths agree to the last bit but for the normal
+ * values themselves (see torch-cpu.ts). Left out: Levy areas, which no sampler asks for.
  */
 
-import { boxMullerSine, philox4x32 } from '#core/random/philox';
+import type { NoiseGenerator } from '#core/random/generator';
+import { seedWords } from '#core/random/seed-sequence';
 import type { Seed } from './numbers.ts';
 
-/** Width of the finest cells, inside which W is linear; far below any step between noise levels. */
-const finest = 1e-6;
-/** A node's number must fit a counter word. */
-const deepest = 32;
+const decimals = 6;
+/** Words of entropy behind each node's seed. */
+const poolSize = 24;
+/** Increments remembered, at most: both children along a path from the root to a leaf. */
+const remembered = 48;
+
+export interface BrownianOptions {
+  readonly seed: Seed;
+  /** Shape of one image's noise. */
+  readonly shape: readonly number[];
+  /** Noise levels between which the path runs; what is asked beyond them is cut there. */
+  readonly min: number;
+  readonly max: number;
+  /** The stream that a node's seed begins. */
+  readonly generator: (seed: number) => NoiseGenerator;
+}
+
+/** An interval of the tree: node `key` among the 2^depth of its level. */
+interface Interval {
+  readonly start: number;
+  readonly end: number;
+  readonly depth: number;
+  readonly key: number;
+  readonly increment: Float32Array;
+}
 
 export class BrownianPath {
-  readonly #seed: number;
-  readonly #length: number;
-  readonly #min: number;
-  readonly #max: number;
-  readonly #depth: number;
-  /** The last points asked for; a step starts where the one before ended. */
-  readonly #recent = new Map<number, Float64Array>();
+  readonly #options: BrownianOptions;
+  readonly #root: Interval;
+  readonly #halves = new Map<string, readonly [left: Interval, right: Interval]>();
 
-  /** `length` independent paths over noise levels from `min` to `max`. */
-  constructor(seed: Seed, length: number, min: number, max: number) {
-    this.#seed = seed;
-    this.#length = length;
-    this.#min = min;
-    this.#max = max;
-    this.#depth = Math.min(Math.max(Math.ceil(Math.log2((max - min) / finest)), 1), deepest);
+  constructor(options: BrownianOptions) {
+    const { seed, min, max } = options;
+    this.#options = options;
+    const [word] = seedWords(seed, 1, { poolSize });
+    const increment = scaled(this.#normals(word!), Math.sqrt(max - min));
+    this.#root = { start: rounded(min), end: rounded(max), depth: 0, key: 0, increment };
   }
 
   /** Unit-variance noise of the step between two noise levels: (W(to) - W(from)) / sqrt(|to - from|). */
   increment(from: number, to: number, out: Float32Array | Float64Array): void {
-    const a = this.#at(Math.min(from, to));
-    const b = this.#at(Math.max(from, to));
-    // The sign follows the direction of time, so that a path is the same walked in either.
-    const scale = (to >= from ? 1 : -1) / Math.sqrt(Math.abs(to - from));
-    for (let i = 0; i < out.length; i++) out[i] = (b[i]! - a[i]!) * scale;
+    // The web UI's schedules are float32.
+    const [low, high] = [Math.fround(Math.min(from, to)), Math.fround(Math.max(from, to))];
+    const { start, end } = this.#root;
+    const within = (level: number): number => rounded(Math.min(Math.max(level, start), end));
+    const [a, b] = [within(low), within(high)];
+    if (a === b) return void out.fill(0);
+    const sum = new Float32Array(this.#root.increment.length);
+    this.#add(this.#root, a, b, sum);
+    const sign = to >= from ? 1 : -1;
+    const width = Math.fround(Math.sqrt(Math.fround(high - low)));
+    for (let i = 0; i < out.length; i++) out[i] = Math.fround((sign * sum[i]!) / width);
   }
 
-  #at(level: number): Float64Array {
-    const known = this.#recent.get(level);
+  /** Adds up the widest intervals of the tree that make up [from, to], from the left. */
+  #add(interval: Interval, from: number, to: number, sum: Float32Array): void {
+    if (from === interval.start && to === interval.end) {
+      for (let i = 0; i < sum.length; i++) sum[i]! += interval.increment[i]!;
+      return;
+    }
+    const [left, right] = this.#halvesOf(interval);
+    if (from < left.end) this.#add(left, from, Math.min(to, left.end), sum);
+    if (to > right.start) this.#add(right, Math.max(from, right.start), to, sum);
+  }
+
+  #halvesOf(interval: Interval): readonly [left: Interval, right: Interval] {
+    const name = `${interval.depth}/${interval.key}`;
+    const known = this.#halves.get(name);
     if (known) return known;
-    const value = this.#descend(Math.min(Math.max(level, this.#min), this.#max));
-    if (this.#recent.size >= 3) this.#recent.delete(this.#recent.keys().next().value!);
-    this.#recent.set(level, value);
-    return value;
+    const halves = this.#split(interval);
+    if (this.#halves.size >= remembered / 2) this.#halves.delete(this.#halves.keys().next().value!);
+    this.#halves.set(name, halves);
+    return halves;
   }
 
-  #descend(level: number): Float64Array {
-    let low = this.#min;
-    let high = this.#max;
-    const lowValue = new Float64Array(this.#length);
-    const highValue = this.#normals(0, 0, Math.sqrt(high - low));
-    let node = 1;
-    for (let d = 1; d <= this.#depth && level !== low && level !== high; d++) {
-      const middle = (low + high) / 2;
-      // A bridge's midpoint: mean of the ends, variance a quarter of the span.
-      const middleValue = this.#normals(d, node, Math.sqrt(high - low) / 2);
-      for (let i = 0; i < this.#length; i++) middleValue[i]! += (lowValue[i]! + highValue[i]!) / 2;
-      if (level < middle) {
-        high = middle;
-        highValue.set(middleValue);
-        node *= 2;
-      } else {
-        low = middle;
-        lowValue.set(middleValue);
-        node = node * 2 + 1;
-      }
-    }
-    const weight = high === low ? 0 : (level - low) / (high - low);
-    return lowValue.map((value, i) => value + weight * (highValue[i]! - value));
+  /** A Brownian bridge's midpoint: mean by the lengths of the halves, variance their product over their sum. */
+  #split({ start, end, depth, key, increment }: Interval): readonly [left: Interval, right: Interval] {
+    const middle = rounded((start + end) / 2);
+    const [word] = seedWords(this.#options.seed, 1, { spawnKey: [key, depth], poolSize });
+    const reciprocal = 1 / (end - start);
+    const left = scaled(this.#normals(word!), Math.sqrt((middle - start) * (end - middle) * reciprocal));
+    const [share, whole] = [Math.fround(middle - start), Math.fround(reciprocal)];
+    for (let i = 0; i < left.length; i++) left[i]! += Math.fround(Math.fround(share * increment[i]!) * whole);
+    const right = increment.map((value, i) => value - left[i]!);
+    return [
+      { start, end: middle, depth: depth + 1, key: 2 * key, increment: left },
+      { start: middle, end, depth: depth + 1, key: 2 * key + 1, increment: right },
+    ];
   }
 
-  /** Normal values of one tree node; two elements share a Philox block. */
-  #normals(level: number, node: number, scale: number): Float64Array {
-    const out = new Float64Array(this.#length);
-    const block = new Uint32Array(4);
-    const keyLow = this.#seed % 2 ** 32;
-    const keyHigh = Math.floor(this.#seed / 2 ** 32);
-    for (let i = 0; i < out.length; i += 2) {
-      // Word 3 sets these counters apart from those of `PhiloxGenerator`, which has 0 there.
-      block[0] = node;
-      block[1] = level;
-      block[2] = i;
-      block[3] = 1;
-      philox4x32(block, keyLow, keyHigh);
-      out[i] = scale * boxMullerSine(block[0]!, block[1]!);
-      if (i + 1 < out.length) out[i + 1] = scale * boxMullerSine(block[2]!, block[3]!);
-    }
-    return out;
+  #normals(seed: number): Float32Array {
+    return this.#options.generator(seed).randn(this.#options.shape);
   }
+}
+
+function scaled(values: Float32Array, factor: number): Float32Array {
+  const single = Math.fround(factor);
+  return values.map((value) => value * single);
+}
+
+/** To six decimals, exact ties to even, as Python rounds. */
+function rounded(level: number): number {
+  const near = Number(level.toFixed(decimals));
+  // Only odd multiples of 1/128 lie halfway between two values of six decimals, and `toFixed` takes the upper.
+  const tie = Number.isInteger(level * 128) && (level * 128) % 2 !== 0;
+  const odd = Math.round(near * 10 ** decimals) % 2 !== 0;
+  return tie && odd ? Number((near - 10 ** -decimals).toFixed(decimals)) : near;
 }

@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { checkNoiseAndGuidance, type NoiseGuidanceSections } from '../../test/goldens/noise-guidance-rows.ts';
-import { BrownianPath } from './brownian.ts';
 import { batchSeeds, createNoiseSource, type NoiseKind } from './noise-source.ts';
-import { asSeed } from './numbers.ts';
 
 const golden = new URL('../../test/goldens/data/numeric/images.json', import.meta.url);
 const checks = [...checkNoiseAndGuidance(JSON.parse(readFileSync(golden, 'utf8')) as NoiseGuidanceSections)];
@@ -43,38 +41,5 @@ describe.each(['cpu', 'gpu'] as const)('%s noise of a batch', (kind: NoiseKind) 
       [100, 101, 102],
     ]);
     expect(batchSeeds(2, 7, { seed: 100, strength: 0 }).seeds).toEqual([7, 8]);
-  });
-});
-
-describe('a Brownian path', () => {
-  const length = 1000;
-  const increments = (levels: readonly number[]) => {
-    const path = new BrownianPath(asSeed(11), length, 0, 15);
-    return levels.slice(1).map((level, i) => {
-      const out = new Float64Array(length);
-      path.increment(levels[i]!, level, out);
-      return out;
-    });
-  };
-
-  it('gives the same sum over a step taken whole or in parts', () => {
-    const [whole] = increments([9, 1]);
-    const [a, b, c] = increments([9, 5, 2.5, 1]);
-    for (let i = 0; i < length; i += 19) {
-      const sum = a![i]! * Math.sqrt(4) + b![i]! * Math.sqrt(2.5) + c![i]! * Math.sqrt(1.5);
-      expect(sum).toBeCloseTo(whole![i]! * Math.sqrt(8), 10);
-    }
-  });
-
-  it('has independent increments of mean 0 and variance 1', () => {
-    const parts = increments([14.6, 5, 2.5, 1, 0.1, 0.03]);
-    const dot = (x: Float64Array, y: Float64Array) => x.reduce((sum, v, i) => sum + v * y[i]!, 0) / length;
-    for (const [i, x] of parts.entries()) {
-      // Five standard errors.
-      expect(Math.abs(x.reduce((sum, v) => sum + v, 0) / length)).toBeLessThan(5 / Math.sqrt(length));
-      for (const [j, y] of parts.entries()) {
-        expect(Math.abs(dot(x, y) - (i === j ? 1 : 0))).toBeLessThan((5 * Math.SQRT2) / Math.sqrt(length));
-      }
-    }
   });
 });

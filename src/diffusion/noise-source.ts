@@ -38,7 +38,7 @@ export interface NoiseSource {
   first(): Float32Array;
   /** The next draw of every image's stream, [B, C, H, W]. */
   next(): Float32Array;
-  /** Noise along a Brownian path per image over noise levels `min`..`max`, for SDE samplers. */
+  /** Noise along a Brownian path per image over the noise levels `min`..`max` of a whole schedule, for SDE samplers. */
   brownian(min: number, max: number): StepNoise;
 }
 
@@ -78,7 +78,8 @@ export function createNoiseSource(options: NoiseSourceOptions): NoiseSource {
     },
     next: () => draw((i) => generators[i]!.randn(shape)),
     brownian(min, max) {
-      const paths = seeds.map((seed) => new BrownianPath(seed, size, min, max));
+      const generator = (seed: number): NoiseGenerator => generatorOf(kind, asSeed(seed));
+      const paths = seeds.map((seed) => new BrownianPath({ seed, shape, min, max, generator }));
       return (from, to) => {
         const out = new Float32Array(seeds.length * size);
         for (const [i, path] of paths.entries()) path.increment(from, to, out.subarray(i * size, (i + 1) * size));

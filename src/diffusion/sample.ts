@@ -82,7 +82,8 @@ export interface SamplingPlan {
 export function planSampling(options: SamplingOptions): SamplingPlan {
   const sampler = typeof options.sampler === 'string' ? findSampler(options.sampler) : options.sampler;
   const scheduler = sampler.grid || options.schedule ? undefined : resolveScheduler(sampler, options.scheduler);
-  const { schedule, startSigma } = enterSchedule(options, sampler, scheduler);
+  const whole = options.schedule ?? fullSchedule(options, sampler, scheduler);
+  const { schedule, startSigma } = enterSchedule(options, sampler, whole);
   const settings = { ...sampler.settings, ...options.settings };
   const { table } = options;
   const addNoise = (image: Latent, noise: Latent, sigma: number) => {
@@ -105,7 +106,7 @@ export function planSampling(options: SamplingOptions): SamplingPlan {
       return combine([unitVariance ? Math.sqrt(1 + startSigma ** 2) : startSigma, noise]);
     },
     run({ denoise, x, noise }) {
-      return sampler.run({ denoise, x, schedule, table, noise: stepNoise(noise, sampler, schedule, table), settings });
+      return sampler.run({ denoise, x, schedule, table, noise: stepNoise(noise, sampler, whole), settings });
     },
   };
 }
@@ -116,16 +117,11 @@ function resolveScheduler(sampler: SamplerRow, asked: string | SchedulerRow | un
 }
 
 /** The whole schedule, or the part that is left when a picture enters midway. */
-function enterSchedule(
-  options: SamplingOptions,
-  sampler: SamplerRow,
-  scheduler: SchedulerRow | undefined,
-): PartialGrid {
+function enterSchedule(options: SamplingOptions, sampler: SamplerRow, whole: Schedule): PartialGrid {
   const { steps, table, strength, firstStep } = options;
   if (strength !== undefined && !(strength >= 0 && strength <= 1)) {
     throw new UserError('strength.invalid', `Denoising strength is a number from 0 to 1; got ${strength}.`);
   }
-  const whole = options.schedule ?? fullSchedule(options, sampler, scheduler);
   const count = Math.trunc(Math.min(strength ?? 1, 0.999) * steps);
   if (strength !== undefined && sampler.partialGrid && !options.schedule) {
     return sampler.partialGrid(steps, count, table);
@@ -149,16 +145,12 @@ function fullSchedule(options: SamplingOptions, sampler: SamplerRow, scheduler: 
   return { sigmas: asSigmas(sigmas) };
 }
 
-function stepNoise(
-  noise: NoiseSource | StepNoise,
-  sampler: SamplerRow,
-  schedule: Schedule,
-  table: NoiseTable,
-): StepNoise {
+/** Brownian paths run over the whole schedule, also where a picture enters midway, as in the web UI. */
+function stepNoise(noise: NoiseSource | StepNoise, sampler: SamplerRow, { sigmas }: Schedule): StepNoise {
   if (typeof noise === 'function') return noise;
   if (sampler.noise !== 'brownian') return () => noise.next();
-  // From 0 to the table's end for every schedule of the model, so that a path does not hang on the steps asked for.
-  return noise.brownian(0, Math.max(schedule.sigmas[0]!, table.sigmas[table.sigmas.length - 1]!));
+  const positive = sigmas.filter((sigma) => sigma > 0);
+  return noise.brownian(Math.min(...positive), Math.max(...positive));
 }
 
 /** The first interval that diffusers runs of a picture-to-picture schedule. */
