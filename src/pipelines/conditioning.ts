@@ -11,9 +11,9 @@ import type { Session } from '#engine/backend';
 import type { TextEncoderPart } from '#models/family';
 import type { PromptChunk } from '#prompt/chunks';
 import { splitComposition } from '#prompt/composition';
-import { applyEmphasis, type EmphasisMode } from '#prompt/emphasis';
-import { planPrompt } from '#prompt/encode-plan';
-import { schedulePrompt } from '#prompt/schedule';
+import { applyEmphasis, type EmphasisMode, type TextStates } from '#prompt/emphasis';
+import { evenChunks, planPrompt } from '#prompt/encode-plan';
+import { entryAt, schedulePrompt } from '#prompt/schedule';
 import type { Tokenizer } from '#prompt/tokenizer';
 import { checkFinite } from './non-finite.ts';
 
@@ -46,50 +46,94 @@ export interface EncodeOptions {
   readonly emphasis: EmphasisMode;
 }
 
-/** The conditions of a prompt, split at AND. */
+/** The conditions of a prompt, split at AND; shorter ones repeat their last vector, so that all share a run. */
 export async function encodeComposition(
   prompt: string,
   calls: number,
   options: EncodeOptions,
 ): Promise<WeightedConditioning[]> {
-  const conditions: WeightedConditioning[] = [];
+  const parts: { weight: number; schedule: ScheduledContext[] }[] = [];
   for (const { text, weight } of splitComposition(prompt)) {
-    conditions.push({ weight, conditioning: await encodePrompt(text, calls, options) });
+    parts.push({ weight, schedule: await encodeSchedule(text, calls, options) });
   }
-  return conditions;
+  const tokens = Math.max(...parts.map(({ schedule }) => schedule[0]!.context.tokens));
+  return parts.map(({ weight, schedule }) => {
+    const even = schedule.map(({ until, context }) => ({ until, context: lengthened(context, tokens) }));
+    return { weight, conditioning: conditioningOf(even) };
+  });
 }
 
 /** Encodes every text that a prompt becomes over `calls` denoiser calls. */
 export async function encodePrompt(prompt: string, calls: number, options: EncodeOptions): Promise<Conditioning> {
+  return conditioningOf(await encodeSchedule(prompt, calls, options));
+}
+
+interface ScheduledContext {
+  readonly until: number;
+  readonly context: Context;
+}
+
+function conditioningOf(schedule: readonly ScheduledContext[]): Conditioning {
+  return { at: (call) => entryAt(schedule, call).context };
+}
+
+async function encodeSchedule(prompt: string, calls: number, options: EncodeOptions): Promise<ScheduledContext[]> {
   const entries = schedulePrompt(prompt, { steps: calls });
-  const known = new Map<string, Context>();
-  for (const { text } of entries) if (!known.has(text)) known.set(text, await encodeText(text, options));
-  const contexts = entries.map(({ until, text }) => ({ until, context: known.get(text)! }));
-  return {
-    at(call) {
-      const entry = contexts.find(({ until }) => call < until) ?? contexts.at(-1);
-      if (!entry) throw new InternalError('a prompt has no text');
-      return entry.context;
-    },
-  };
+  const times = new Map<string, number>();
+  for (const { text } of entries) times.set(text, (times.get(text) ?? 0) + 1);
+  const contexts = await encodeTexts(times, options);
+  return entries.map(({ until, text }) => ({ until, context: contexts.get(text)! }));
 }
 
 /** Encodes one text without prompt editing. */
-export async function encodeText(text: string, { encoders, tokenizer, emphasis }: EncodeOptions): Promise<Context> {
-  const contexts: Context[] = [];
-  for (const { part, session } of encoders) {
-    const { chunks } = planPrompt(text, { tokenizer, padId: part.padId, emphasis });
-    contexts.push(await encodeChunks(chunks, part, session, emphasis));
-  }
-  return contexts.length === 1 ? contexts[0]! : joinWidths(contexts);
+export async function encodeText(text: string, options: EncodeOptions): Promise<Context> {
+  return (await encodeTexts(new Map([[text, 1]]), options)).get(text)!;
 }
 
+/** Encodes the texts of one schedule, each with how often it occurs, to contexts of equal length. */
+async function encodeTexts(texts: ReadonlyMap<string, number>, options: EncodeOptions): Promise<Map<string, Context>> {
+  const byEncoder: Context[][] = [];
+  for (const encoder of options.encoders) byEncoder.push(await encodeWith(encoder, texts, options));
+  return new Map([...texts.keys()].map((text, i) => [text, joinWidths(byEncoder.map((contexts) => contexts[i]!))]));
+}
+
+async function encodeWith(
+  { part, session }: LoadedTextEncoder,
+  texts: ReadonlyMap<string, number>,
+  { tokenizer, emphasis }: EncodeOptions,
+): Promise<Context[]> {
+  const planOptions = { tokenizer, padId: part.padId, emphasis };
+  const planned = evenChunks(
+    [...texts.keys()].map((text) => planPrompt(text, planOptions).chunks),
+    planOptions,
+  );
+  const states: TextStates[][] = [];
+  for (const [i, chunks] of planned.entries()) {
+    const hidden = await encodeChunks(chunks, part, session);
+    const times = [...texts.values()][i];
+    states.push(chunks.map(({ multipliers }, k) => ({ hidden: hidden[k]!, multipliers, times })));
+  }
+  // Chunk by chunk over all texts: the mean that emphasis keeps is taken over what upstream runs as one batch.
+  const weighted = states[0]!.map((_, k) =>
+    applyEmphasis(
+      emphasis,
+      states.map((chunks) => chunks[k]!),
+    ),
+  );
+  return states.map((chunks, i) =>
+    joinTokens(
+      chunks.map((_, k) => weighted[k]![i]!),
+      part,
+    ),
+  );
+}
+
+/** Hidden states of each chunk, [positions, width]. */
 async function encodeChunks(
   chunks: readonly PromptChunk[],
   part: TextEncoderPart,
   session: Session,
-  emphasis: EmphasisMode,
-): Promise<Context> {
+): Promise<Float32Array[]> {
   const ids = i64(
     [chunks.length, part.positions],
     chunks.flatMap((chunk) => chunk.ids),
@@ -98,14 +142,29 @@ async function encodeChunks(
   const hidden = context!.data as Float32Array;
   checkFinite(hidden, part.component, 'encoding the prompt');
   const size = part.positions * part.width;
-  const data = new Float32Array(hidden.length);
-  for (const [i, { multipliers }] of chunks.entries()) {
-    data.set(applyEmphasis(emphasis, hidden.subarray(i * size, (i + 1) * size), multipliers), i * size);
-  }
-  return { tokens: chunks.length * part.positions, data };
+  return chunks.map((_, i) => hidden.slice(i * size, (i + 1) * size));
+}
+
+function joinTokens(chunks: readonly Float32Array[], { positions }: TextEncoderPart): Context {
+  const size = chunks[0]!.length;
+  const data = new Float32Array(chunks.length * size);
+  for (const [i, chunk] of chunks.entries()) data.set(chunk, i * size);
+  return { tokens: chunks.length * positions, data };
+}
+
+/** The context with its last vector repeated up to `tokens`. */
+function lengthened(context: Context, tokens: number): Context {
+  if (context.tokens === tokens) return context;
+  const width = context.data.length / context.tokens;
+  const data = new Float32Array(tokens * width);
+  data.set(context.data);
+  const last = context.data.subarray(context.data.length - width);
+  for (let token = context.tokens; token < tokens; token++) data.set(last, token * width);
+  return { tokens, data };
 }
 
 function joinWidths(contexts: readonly Context[]): Context {
+  if (contexts.length === 1) return contexts[0]!;
   const { tokens } = contexts[0]!;
   if (contexts.some((c) => c.tokens !== tokens)) throw new InternalError('text encoders disagree on the chunks');
   const widths = contexts.map(({ data }) => data.length / tokens);

@@ -100,9 +100,8 @@ async function* encodePrompts(
   for (const part of model.parts.textEncoders) {
     encoders.push({ part, session: yield* sessions.textEncoder(part, clipSkip) });
   }
-  const { cost } = plan;
   // Prompt editing counts denoiser calls, of which second-order samplers make two a step.
-  const calls = request.steps * (cost && cost.evaluations > 1.5 * cost.steps ? 2 : 1);
+  const calls = request.steps * (plan.sampler.secondOrder ? 2 : 1);
   const options = { encoders, tokenizer, emphasis: request.emphasis };
   const { prompt } = extractExtraNetworks(stripComments(request.prompt));
   return {

@@ -17,21 +17,35 @@ export type EmphasisMode = (typeof EMPHASIS_MODES)[number];
 
 export const DEFAULT_EMPHASIS: EmphasisMode = 'Original';
 
+/** What an encoder made of one text's chunk. */
+export interface TextStates {
+  /** [tokens, width] */
+  readonly hidden: Float32Array;
+  /** [tokens] */
+  readonly multipliers: readonly number[];
+  /** How often the text stands in the batch. Default 1. */
+  readonly times?: number | undefined;
+}
+
 /**
- * Weights hidden states.
+ * Weights hidden states of texts that were encoded as one batch, and therefore share the mean: those that a prompt with
+ * editing goes through.
  *
- * @param hidden [tokens, width]; chunks that were encoded as one batch may follow each other, and then share the mean
- * @param multipliers [tokens]
- * @returns a new array of the same shape, or `hidden` itself where nothing changes
+ * @returns arrays of the same shapes, or the given ones where nothing changes
  */
-export function applyEmphasis(mode: EmphasisMode, hidden: Float32Array, multipliers: readonly number[]): Float32Array {
-  assert(
-    multipliers.length > 0 && hidden.length % multipliers.length === 0,
-    `emphasis: ${hidden.length} values for ${multipliers.length} tokens`,
-  );
-  if (mode === 'None' || mode === 'Ignore' || multipliers.every((weight) => weight === 1)) return hidden;
-  const weighted = scaleRows(hidden, multipliers);
-  return mode === 'Original' ? restoreMean(weighted, mean(hidden)) : weighted;
+export function applyEmphasis(mode: EmphasisMode, batch: readonly TextStates[]): Float32Array[] {
+  for (const { hidden, multipliers } of batch) {
+    assert(
+      multipliers.length > 0 && hidden.length % multipliers.length === 0,
+      `emphasis: ${hidden.length} values for ${multipliers.length} tokens`,
+    );
+  }
+  const given = batch.map(({ hidden }) => hidden);
+  const plain = batch.every(({ multipliers }) => multipliers.every((weight) => weight === 1));
+  if (mode === 'None' || mode === 'Ignore' || plain) return given;
+  const weighted = batch.map(({ hidden, multipliers }) => scaleRows(hidden, multipliers));
+  const times = batch.map((text) => text.times ?? 1);
+  return mode === 'Original' ? restoreMean(weighted, meanOf(given, times), times) : weighted;
 }
 
 function scaleRows(hidden: Float32Array, multipliers: readonly number[]): Float32Array {
@@ -45,15 +59,22 @@ function scaleRows(hidden: Float32Array, multipliers: readonly number[]): Float3
 }
 
 /** Where all weights are 0 the mean cannot be restored: the values stay 0 (upstream gives NaN). */
-function restoreMean(values: Float32Array, wanted: number): Float32Array {
-  const current = mean(values);
-  if (current === 0) return values;
+function restoreMean(batch: Float32Array[], wanted: number, times: readonly number[]): Float32Array[] {
+  const current = meanOf(batch, times);
+  if (current === 0) return batch;
   const factor = wanted / current;
-  return values.map((value) => value * factor);
+  return batch.map((values) => values.map((value) => value * factor));
 }
 
-function mean(values: Float32Array): number {
+/** The mean over all values, those of a text counting as often as it occurs. */
+function meanOf(batch: readonly Float32Array[], times: readonly number[]): number {
   let sum = 0;
-  for (const value of values) sum += value;
-  return sum / values.length;
+  let count = 0;
+  for (const [i, values] of batch.entries()) {
+    let own = 0;
+    for (const value of values) own += value;
+    sum += times[i]! * own;
+    count += times[i]! * values.length;
+  }
+  return sum / count;
 }

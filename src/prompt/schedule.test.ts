@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { schedulePrompt, textAt } from './schedule.ts';
+import { entryAt, schedulePrompt } from './schedule.ts';
 
 interface ScheduleGolden {
   readonly text: string;
@@ -80,16 +80,29 @@ describe('robustness', () => {
   });
 });
 
-describe('textAt', () => {
-  const schedule = schedulePrompt('[a:b:2]', { steps: 4 });
+describe('entryAt', () => {
+  const seen = (prompt: string, steps: number, calls: number) => {
+    const schedule = schedulePrompt(prompt, { steps });
+    return Array.from({ length: calls }, (_, call) => entryAt(schedule, call).text).join('');
+  };
 
   it.each([
-    [1, 'a'],
-    [2, 'a'],
-    [3, 'b'],
-    [4, 'b'],
-    [9, 'b'],
-  ])('step %i', (step, text) => {
-    expect(textAt(schedule, step)).toBe(text);
+    ['[a:b:2]', 4, 'aaab'],
+    ['[a:b:1]', 2, 'aa'],
+    ['[a:b:0.5]', 4, 'aaab'],
+    ['[a:b:0]', 2, 'bb'],
+    ['[a|b]', 4, 'aaba'],
+    ['[a|b|c]', 6, 'aabcab'],
+    ['a', 3, 'aaa'],
+  ])('%s over %i steps is seen as %s', (prompt, steps, texts) => {
+    expect(seen(prompt, steps, texts.length)).toBe(texts);
+  });
+
+  it('begins again beyond the last step', () => {
+    expect(seen('[a:b:1]', 3, 6)).toBe('aabbaa');
+  });
+
+  it('refuses a schedule without texts', () => {
+    expect(() => entryAt([], 0)).toThrow('no text');
   });
 });

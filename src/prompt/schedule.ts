@@ -4,10 +4,11 @@
  * Source: AUTOMATIC1111 web UI v1.10.1, modules/prompt_parser.py (behaviour), for both passes of hires fix.
  */
 
+import { InternalError } from '#core/errors';
 import { type Alternation, type Edit, parseSchedule, type ScheduleItem, unwrap } from './schedule-syntax.ts';
 
 export interface ScheduleEntry {
-  /** Last step, counted from 1, at which the text is used. */
+  /** Last step, counted from 1, for which the text is meant; see `entryAt` for the calls that see it. */
   readonly until: number;
   readonly text: string;
 }
@@ -44,10 +45,15 @@ export function schedulePrompt(prompt: string, options: ScheduleOptions): Schedu
   }));
 }
 
-/** Text at a step counted from 1; beyond the end, the last one. */
-export function textAt(schedule: readonly ScheduleEntry[], step: number): string {
-  const entry = schedule.find(({ until }) => step <= until) ?? schedule.at(-1);
-  return entry?.text ?? '';
+/**
+ * What a denoiser call sees, counted from 0, of entries in order: the first whose last step is not before it. So the
+ * first text of `[a:b:k]` has k + 1 calls. Calls beyond the last step, of samplers that take more than were announced,
+ * begin again with the first entry. Both as upstream.
+ */
+export function entryAt<E extends Pick<ScheduleEntry, 'until'>>(schedule: readonly E[], call: number): E {
+  const entry = schedule.find(({ until }) => call <= until) ?? schedule[0];
+  if (entry === undefined) throw new InternalError('a prompt schedule has no text');
+  return entry;
 }
 
 function wholeStep(value: number, steps: number): number {

@@ -60,6 +60,8 @@ export interface SamplerRow extends Named {
   readonly settings?: SamplerSettings;
   /** Steps that will be yielded and denoiser calls they take; undefined where only the run can tell. */
   readonly cost: (sigmas: readonly Sigma[]) => SamplerCost | undefined;
+  /** A1111 counts two denoiser calls a step for it: prompt editing is planned over twice the steps. */
+  readonly secondOrder?: boolean;
   /** Whether A1111's eta noise seed delta acts on it. */
   readonly usesSeedDelta?: boolean;
   /** Images of a batch influence each other: give it one at a time. */
@@ -143,6 +145,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'sigma',
     noise: 'brownian',
     scheduler: 'Karras',
+    secondOrder: true,
     cost: twoPerStep,
   },
   {
@@ -172,6 +175,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'independent',
     scheduler: 'Karras',
     usesSeedDelta: true,
+    secondOrder: true,
     cost: twoPerStep,
   },
   {
@@ -195,7 +199,15 @@ export const samplers: readonly SamplerRow[] = [
   },
   { name: 'Euler', aliases: ['k_euler'], run: euler, space: 'sigma', noise: 'none', cost: onePerStep },
   { name: 'LMS', aliases: ['k_lms'], run: lms, space: 'sigma', noise: 'none', cost: onePerStep },
-  { name: 'Heun', aliases: ['k_heun'], run: heun, space: 'sigma', noise: 'none', cost: twoPerStep },
+  {
+    name: 'Heun',
+    aliases: ['k_heun'],
+    run: heun,
+    space: 'sigma',
+    noise: 'none',
+    secondOrder: true,
+    cost: twoPerStep,
+  },
   {
     name: 'DPM2',
     aliases: ['k_dpm_2', 'dpm_2'],
@@ -204,6 +216,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'none',
     scheduler: 'Karras',
     discardPenultimate: true,
+    secondOrder: true,
     cost: twoPerStep,
   },
   {
@@ -215,6 +228,7 @@ export const samplers: readonly SamplerRow[] = [
     scheduler: 'Karras',
     discardPenultimate: true,
     usesSeedDelta: true,
+    secondOrder: true,
     cost: twoPerStep,
   },
   {
@@ -245,6 +259,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'sigma',
     noise: 'independent',
     scheduler: 'Karras',
+    secondOrder: true,
     cost: restartCost,
   },
   {
