@@ -14,8 +14,15 @@ export interface Parts {
   readonly body?: z.ZodObject;
 }
 
+/** What a field says about itself, also where it may be left out, has a default, or is a list. */
 export function metaOf(schema: z.ZodType): FieldMeta {
-  return (schema.meta() ?? {}) as FieldMeta;
+  const inner =
+    schema instanceof z.ZodOptional || schema instanceof z.ZodDefault
+      ? (schema.unwrap() as z.ZodType)
+      : schema instanceof z.ZodArray
+        ? (schema.element as z.ZodType)
+        : undefined;
+  return { ...(inner && metaOf(inner)), ...(schema.meta() as FieldMeta | undefined) };
 }
 
 export function partOf({ method, path }: Pick<Operation, 'method' | 'path'>, name: string, field: z.ZodType): Part {

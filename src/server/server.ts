@@ -14,16 +14,10 @@ import { OptionStore } from './a1111/options.ts';
 import type { Caller, ServerContext } from './http/call.ts';
 import { AnswerError, type Dialect, failureOf, failureResponse, nativeDialect } from './http/errors.ts';
 import { type MountOptions, mount, type ServerApp } from './http/mount.ts';
-import type { Route } from './http/route.ts';
 import { mountPage, pagePolicy } from './http/static.ts';
 import { Turns } from './http/turns.ts';
-import { accountRoutes } from './native/account-routes.ts';
 import { mountEventSocket } from './native/event-socket.ts';
-import { generateRoute } from './native/generate-route.ts';
-import { imageRoutes } from './native/image-routes.ts';
-import { jobRoutes } from './native/job-routes.ts';
-import { libraryRoutes } from './native/library-routes.ts';
-import { studioRoutes } from './native/studio-routes.ts';
+import { nativeRoutes } from './native/routes.ts';
 import { Metrics } from './observe/metrics.ts';
 import { openAiDialect } from './openai/dialect.ts';
 import { openAiRoutes } from './openai/routes.ts';
@@ -117,17 +111,6 @@ function routeGroups(parts: ServerParts): RouteGroup[] {
     { base: '/api/v1', routes: nativeRoutes(parts) },
     { base: '/v1', routes: openAiRoutes({ studio: parts.studio, links: new SignedLinks() }) },
     ...a1111Groups({ ...parts, options: new OptionStore(parts.studio) }),
-  ];
-}
-
-function nativeRoutes({ studio, pictures, metrics, version, access }: ServerParts): Route[] {
-  return [
-    ...jobRoutes({ studio, pictures }),
-    generateRoute({ studio, pictures }),
-    ...imageRoutes(studio),
-    ...libraryRoutes(studio),
-    ...studioRoutes({ studio, metrics, version }),
-    ...accountRoutes(studio, access),
   ];
 }
 

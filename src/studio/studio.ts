@@ -10,39 +10,31 @@ import { UserError } from '#core/errors';
 import type { GenerateInput } from '#pipelines/request';
 import { EngineHost, type EngineStatus } from './engine-host/host.ts';
 import { type BusEvent, EventBus, type ResetEvents } from './events/bus.ts';
-import type { FileSystemCalls } from './files/whole-file.ts';
-import { Boards } from './gallery/boards.ts';
-import { Gallery } from './gallery/gallery.ts';
-import type { GalleryEvents, RebuildReport } from './gallery/image.ts';
 import { localUser } from './gallery/picture-path.ts';
-import { adoptPictures, mendTrash, rebuildGallery } from './gallery/rebuild.ts';
-import { Library } from './library/library.ts';
-import type { LibraryEvents } from './library/model.ts';
+import { adoptPictures, mendTrash } from './gallery/rebuild.ts';
 import type { PullEvents } from './pull/pull.ts';
 import { Pulls } from './pull/pulls.ts';
 import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
-import { endStates, type Job, type JobFilter, type NewJob, type QueueEvents } from './queue/job.ts';
-import { SqliteJobQueue } from './queue/sqlite-queue.ts';
-import { Settings, type SettingsEvents, type SettingsValues } from './settings/settings.ts';
+import { endStates, type Job, type NewJob } from './queue/job.ts';
+import type { SettingsValues } from './settings/settings.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { newId } from './store/id.ts';
 import { type FolderLock, lockFolder } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
 import { migrations } from './store/migrations.ts';
 import { watchOutsideChanges } from './store/outside-changes.ts';
-import { Users } from './users/users.ts';
+import {
+  type CancelOptions,
+  type FolderEvents,
+  StudioFolder,
+  type StudioFolderOptions,
+  unknownJob,
+} from './studio-folder.ts';
 import { checkRequest } from './work/check-request.ts';
-import { InputFiles } from './work/inputs.ts';
 import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
 import { Worker } from './work/worker.ts';
 
-export type StudioEvents = QueueEvents &
-  GalleryEvents &
-  SettingsEvents &
-  ProgressEvents &
-  LibraryEvents &
-  PullEvents &
-  ResetEvents & { engine: EngineStatus };
+export type StudioEvents = FolderEvents & ProgressEvents & PullEvents & ResetEvents & { engine: EngineStatus };
 
 export type StudioEvent = BusEvent<StudioEvents>;
 
@@ -55,26 +47,14 @@ export interface StudioDevice {
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
-export interface StudioOptions {
-  /** Database, inputs, small copies. */
-  readonly dataDir: string;
-  /** Pictures. */
-  readonly outputsDir: string;
+export interface StudioOptions extends StudioFolderOptions {
   /** Absolute path of a module that exports `createEngine` (see engine-host/protocol.ts). */
   readonly engineModule: string;
   /** One engine process each; default one called `cpu`. */
   readonly devices?: readonly StudioDevice[];
-  /** Model folders, in A1111's or ComfyUI's layout or plain; the first one is where new models go. */
-  readonly modelRoots: readonly string[];
-  /** The model that ships with Darkroom, wherever it lies. */
-  readonly embeddedModel?: string;
   /** Hubs, tokens and cache for downloads; default from the environment. */
   readonly pulls?: PullServices;
-  /** Default true. */
-  readonly hashInBackground?: boolean;
   readonly log?: Log;
-  /** How picture files are written; tests let it fail. */
-  readonly calls?: FileSystemCalls;
 }
 
 export interface SubmitInput {
@@ -107,20 +87,12 @@ export async function createStudio(options: StudioOptions): Promise<Studio> {
   }
 }
 
-export class Studio {
-  readonly queue: SqliteJobQueue;
-  readonly gallery: Gallery;
-  readonly boards: Boards;
-  readonly settings: Settings;
-  readonly users: Users;
-  readonly library: Library;
+export class Studio extends StudioFolder {
   readonly pulls: Pulls;
   readonly progress: ProgressBoard;
   readonly events: EventBus<StudioEvents>;
-  readonly #db: Database;
   readonly #options: StudioOptions;
   readonly #locks: readonly FolderLock[];
-  readonly #inputs: InputFiles;
   readonly #hosts: readonly EngineHost[];
   readonly #workers: readonly Worker[];
   readonly #log: Log;
@@ -130,34 +102,18 @@ export class Studio {
   #listed: Promise<void> = Promise.resolve();
 
   constructor(db: Database, options: StudioOptions, locks: readonly FolderLock[]) {
-    this.#db = db;
+    const log: Log = options.log ?? (() => {});
+    const events = new EventBus<StudioEvents>({
+      epoch: nextEpoch(db),
+      onError: (error) => log('error', 'A listener failed.', { error: String(error) }),
+    });
+    const { emit } = events;
+    super(db, options, emit);
     this.#options = options;
     this.#locks = locks;
-    this.#log = options.log ?? (() => {});
-    this.events = new EventBus<StudioEvents>({
-      epoch: nextEpoch(db),
-      onError: (error) => this.#log('error', 'A listener failed.', { error: String(error) }),
-    });
-    const emit = this.events.emit;
-    this.queue = new SqliteJobQueue(db, emit);
-    this.gallery = new Gallery({
-      db,
-      emit,
-      outputs: options.outputsDir,
-      thumbnails: join(options.dataDir, 'thumbnails'),
-      ...(options.calls === undefined ? {} : { calls: options.calls }),
-    });
-    this.boards = new Boards(db, emit);
-    this.settings = new Settings(db, emit);
-    this.users = new Users(db);
+    this.#log = log;
+    this.events = events;
     this.progress = new ProgressBoard(emit);
-    this.library = new Library({
-      db,
-      emit,
-      roots: options.modelRoots,
-      ...(options.embeddedModel === undefined ? {} : { embeddedModel: options.embeddedModel }),
-      hashInBackground: options.hashInBackground ?? true,
-    });
     this.pulls = new Pulls({
       db,
       emit,
@@ -166,7 +122,6 @@ export class Studio {
       describe: (path) => this.library.describe(path),
       onInstalled: () => this.#lookAtModels(),
     });
-    this.#inputs = new InputFiles(join(options.dataDir, 'inputs'));
     this.#hosts = (options.devices ?? [{ name: 'cpu' }]).map((device) => this.#makeHost(device));
     this.#workers = this.#hosts.map((host) => this.#makeWorker(host));
     this.settings.onChange((values) => this.#applyLimits(values));
@@ -175,11 +130,11 @@ export class Studio {
   /** Once, after opening: mends what a kill left, then lets the workers go. */
   async recover(): Promise<void> {
     await this.gallery.sweep();
-    await mendTrash(this.#db, this.#options.outputsDir);
+    await mendTrash(this.db, this.#options.outputsDir);
     const { jobs } = await this.queue.list({ states: ['running'], limit: 1000 });
-    for (const job of jobs) await adoptPictures(this.#db, this.#options.outputsDir, job);
+    for (const job of jobs) await adoptPictures(this.db, this.#options.outputsDir, job);
     this.queue.recover((id) => this.gallery.delivered(id).size);
-    await this.#inputs.sweep((id) => this.#db.get('SELECT 1 FROM jobs WHERE id = ?', [id]) !== undefined);
+    await this.inputs.sweep((id) => this.db.get('SELECT 1 FROM jobs WHERE id = ?', [id]) !== undefined);
     this.#listed = this.library.start().catch((error: unknown) => {
       this.#log('error', 'The model folders could not be read.', { error: String(error) });
     });
@@ -187,7 +142,7 @@ export class Studio {
     for (const worker of this.#workers) worker.start();
     this.#trashTimer = setInterval(() => void this.emptyOldTrash(), 3_600_000);
     this.#trashTimer.unref();
-    this.#offOutside = watchOutsideChanges(this.#db, () => void this.#changedOutside());
+    this.#offOutside = watchOutsideChanges(this.db, () => void this.#changedOutside());
   }
 
   /**
@@ -220,7 +175,7 @@ export class Studio {
         ...(input.label === undefined ? {} : { label: input.label }),
         ...batch,
         request,
-        inputs: await this.#inputs.write(id, input.request),
+        inputs: await this.inputs.write(id, input.request),
         total: request.batchSize * request.batchCount,
       });
     }
@@ -228,31 +183,10 @@ export class Studio {
   }
 
   /** Ends a job. A running one stops after its step, or at once with `hard`. @throws UserError `job.unknown` */
-  async cancel(id: string, options: { readonly hard?: boolean } = {}): Promise<Job> {
-    const job = await this.queue.cancel(id);
+  override async cancel(id: string, options: CancelOptions = {}): Promise<Job> {
+    const job = await super.cancel(id, options);
     if (job.state === 'running') for (const worker of this.#workers) worker.cancel(id, options.hard);
     return job;
-  }
-
-  async cancelAll(filter: JobFilter = {}): Promise<number> {
-    let cancelled = 0;
-    for (const state of ['queued', 'paused', 'running'] as const) {
-      while (true) {
-        const { jobs } = await this.queue.list({ ...filter, states: [state], limit: 1000 });
-        const open = jobs.filter((job) => !job.cancelRequested);
-        for (const job of open) await this.cancel(job.id);
-        cancelled += open.length;
-        if (open.length === 0 || state === 'running') break;
-      }
-    }
-    return cancelled;
-  }
-
-  /** Forgets ended jobs and the pictures they started from; what they made stays. */
-  async clear(filter: JobFilter = {}): Promise<number> {
-    const removed = await this.queue.clear(filter);
-    for (const job of removed) await this.#inputs.remove(job.inputs);
-    return removed.length;
   }
 
   /** The job once it has ended. Rejects with the signal's reason when that comes first. */
@@ -281,12 +215,6 @@ export class Studio {
     });
   }
 
-  /** Bytes of a picture that a job starts from (PNG). */
-  async input(id: string, role: 'init' | 'mask'): Promise<Uint8Array | undefined> {
-    const name = (await this.queue.get(id))?.inputs[role];
-    return name === undefined ? undefined : await this.#inputs.file(name);
-  }
-
   engines(): readonly EngineStatus[] {
     return this.#hosts.map((host) => host.status());
   }
@@ -299,11 +227,6 @@ export class Studio {
   /** Ends engine processes that have nothing to do, which gives their memory back. */
   async unload(): Promise<void> {
     await Promise.all(this.#hosts.map((host) => host.unload()));
-  }
-
-  /** Makes the gallery's index match the picture files. */
-  async rebuild(): Promise<RebuildReport> {
-    return await rebuildGallery(this.#db, this.#options.outputsDir, this.events.emit);
   }
 
   /** Removes for good what has been in the trash for longer than the settings say. */
@@ -324,7 +247,7 @@ export class Studio {
     await this.#disposeHosts();
     await this.pulls.close();
     await this.library.close();
-    this.#db.close();
+    this.db.close();
     for (const lock of this.#locks) lock.release();
   }
 
@@ -335,9 +258,9 @@ export class Studio {
   /** A command in another process changed the queue, the gallery or an account. */
   async #changedOutside(): Promise<void> {
     try {
-      const { jobs } = await this.queue.list({ states: ['running'], limit: 1000 });
-      const ended = jobs.filter((job) => job.cancelRequested);
-      for (const { id } of ended) for (const worker of this.#workers) worker.cancel(id);
+      for (const { id, hard } of this.queue.cancelling()) {
+        for (const worker of this.#workers) worker.cancel(id, hard);
+      }
       this.queue.changedOutside();
       this.events.emit('reset', { reason: 'A command changed the studio; fetch the state anew.' });
     } catch (error) {
@@ -364,7 +287,7 @@ export class Studio {
 
   #makeWorker(host: EngineHost): Worker {
     const { queue, gallery, settings, progress, library } = this;
-    return new Worker({ queue, gallery, settings, progress, library, host, inputs: this.#inputs, log: this.#log });
+    return new Worker({ queue, gallery, settings, progress, library, host, inputs: this.inputs, log: this.#log });
   }
 
   #applyLimits(values: SettingsValues): void {
@@ -378,10 +301,6 @@ function limits(values: SettingsValues): { idleMs: number; memoryLimit: number }
 
 function hasEnded(job: Job): boolean {
   return (endStates as readonly string[]).includes(job.state);
-}
-
-function unknownJob(id: string): UserError {
-  return new UserError('job.unknown', `There is no job ${id}.`);
 }
 
 /** Counts the starts, so that event ids grow over restarts. */

@@ -1,18 +1,10 @@
 /** Studio events as one caller may see them, and as they are told outside. */
 
-import { z } from 'zod';
+import type { z } from 'zod';
+import type { eventQuerySchema } from '#api/operations/system';
+import { type Caller, maySee } from '#api/rights';
+import { toldJob, toldPicture, toldPull } from '#studio/operations/told';
 import type { Studio, StudioEvent } from '#studio/studio';
-import { type Caller, maySee } from '../http/call.ts';
-import { imageOut } from './image-schemas.ts';
-import { jobOut } from './job-schemas.ts';
-import { pullOut } from './library-routes.ts';
-
-/** What readers of events can ask for, over either protocol. */
-export const eventQuerySchema = z.object({
-  after: z.int().min(0).optional().describe('Resume after this event, as Last-Event-ID does.'),
-  type: z.array(z.string().max(50)).max(50).optional().describe('Only these types; may be repeated.'),
-  job: z.string().max(64).optional().describe('Only this job’s.'),
-});
 
 export type EventQuery = z.output<typeof eventQuerySchema>;
 
@@ -35,13 +27,13 @@ export function eventData(event: StudioEvent): unknown {
   switch (event.type) {
     case 'job.added':
     case 'job.changed':
-      return jobOut(event.data);
+      return toldJob(event.data);
     case 'image.added':
     case 'image.changed':
-      return imageOut(event.data);
+      return toldPicture(event.data);
     case 'pull.changed':
     case 'pull.progress':
-      return pullOut(event.data);
+      return toldPull(event.data);
     default:
       return event.data;
   }

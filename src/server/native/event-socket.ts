@@ -8,12 +8,13 @@
 import { upgradeWebSocket } from '@hono/node-server';
 import type { WSContext } from 'hono/ws';
 import type { WebSocket } from 'ws';
+import { check, coerceFields } from '#api/check';
+import { eventQuerySchema } from '#api/operations/system';
 import type { Studio, StudioEvent } from '#studio/studio';
 import type { Caller, ServerContext } from '../http/call.ts';
 import { requireRole } from '../http/call.ts';
-import { check, coerceFields } from '../http/check.ts';
 import type { ServerApp } from '../http/mount.ts';
-import { type EventQuery, eventData, eventQuerySchema, followEvents } from './event-feed.ts';
+import { type EventQuery, eventData, followEvents } from './event-feed.ts';
 
 const pingMs = 15_000;
 const maxBufferedBytes = 4 * 2 ** 20;

@@ -5,11 +5,13 @@
  * A client that reads too slowly is let go rather than buffered for without bound: it comes back and resumes.
  */
 
+import type { Caller } from '#api/rights';
 import type { Studio, StudioEvent } from '#studio/studio';
-import type { Caller } from '../http/call.ts';
+import type { Call } from '../http/call.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import { type EventQuery, eventData, followEvents } from './event-feed.ts';
 
-export interface EventStreamOptions {
+interface EventStreamOptions {
   readonly caller: Caller;
   readonly signal: AbortSignal;
   readonly query: EventQuery;
@@ -21,7 +23,24 @@ const heartbeatMs = 15_000;
 const maxBufferedBytes = 4 * 2 ** 20;
 const encoder = new TextEncoder();
 
-export function eventStream(studio: Pick<Studio, 'events'>, options: EventStreamOptions): Response {
+/** The stream that a request asks for; Last-Event-ID goes before `after`. */
+export function eventResponse(
+  { studio, metrics }: { readonly studio: Pick<Studio, 'events'>; readonly metrics: Pick<Metrics, 'eventClients'> },
+  { request, caller, signal }: Call,
+  query: EventQuery,
+): Response {
+  const header = request.headers.get('last-event-id');
+  const after = header !== null && /^\d{1,15}$/.test(header) ? Number(header) : query.after;
+  return eventStream(studio, {
+    caller,
+    signal,
+    query: { ...query, after },
+    onOpen: () => metrics.eventClients.inc(),
+    onClose: () => metrics.eventClients.dec(),
+  });
+}
+
+function eventStream(studio: Pick<Studio, 'events'>, options: EventStreamOptions): Response {
   let close = () => {};
   const body = new ReadableStream<Uint8Array>(
     {

@@ -1,26 +1,37 @@
 /** The native API's answers as types, from the schemas that check them: for clients in TypeScript, such as the page. */
 
 import type { z } from 'zod';
+import type { jobInputSchema } from '#api/operations/jobs';
+import type { controlsSchema, statusSchema } from '#api/operations/system';
+import type { jobSchema, progressSchema, queueStateSchema } from '#api/records/job';
+import type { limitsSchema, modelSchema } from '#api/records/model';
+import type { pictureSchema } from '#api/records/picture';
+import type { pullSchema } from '#api/records/pull';
+import type { SettingsValues } from '#api/records/settings';
 import type { LibraryEvents } from '#studio/library/model';
-import type { Settings } from '#studio/settings/settings';
-import type { imagePageSchema, imageSchema } from './image-schemas.ts';
-import type { jobInputSchema, jobPageSchema, jobSchema, progressSchema, queueStateSchema } from './job-schemas.ts';
-import type { limitsSchema, modelSchema, pullSchema } from './library-routes.ts';
-import type { controlsSchema, statusSchema } from './studio-routes.ts';
 
 export type WireJob = z.output<typeof jobSchema>;
-export type WireJobPage = z.output<typeof jobPageSchema>;
 export type WireJobInput = z.input<typeof jobInputSchema>;
 export type WireProgress = z.output<typeof progressSchema>;
 export type WireQueue = z.output<typeof queueStateSchema>;
-export type WireImage = z.output<typeof imageSchema>;
-export type WireImagePage = z.output<typeof imagePageSchema>;
+export type WireImage = z.output<typeof pictureSchema>;
 export type WireModel = z.output<typeof modelSchema>;
 export type WirePull = z.output<typeof pullSchema>;
 export type WireLimits = z.output<typeof limitsSchema>;
 export type WireControls = z.output<typeof controlsSchema>;
 export type WireStatus = z.output<typeof statusSchema>;
-export type WireSettings = ReturnType<Settings['get']>;
+export type WireSettings = SettingsValues;
+
+export interface WireJobPage {
+  readonly jobs: WireJob[];
+  readonly cursor?: string;
+}
+
+export interface WireImagePage {
+  readonly images: WireImage[];
+  readonly total: number;
+  readonly cursor?: string;
+}
 
 /** Data of server-sent events by type: those that change what a client shows. Others are sent as well. */
 export interface WireEvents {

@@ -39,6 +39,20 @@ export class Boards {
     return toBoard(row);
   }
 
+  /** By id or name, among those of a user or everybody's. @throws UserError `board.unknown` that lists them */
+  find(wanted: string, user?: string): Board {
+    const all = this.list(user);
+    const name = wanted.trim().toLowerCase();
+    const found = all.filter((board) => board.id === wanted || board.name.toLowerCase() === name);
+    if (found.length === 1) return found[0]!;
+    const known = all.map((board) => `${board.name} (${board.user}, ${board.id})`).join(', ');
+    const what = found.length > 1 ? 'Several boards are' : 'No board is';
+    throw new UserError(
+      'board.unknown',
+      `${what} called ${JSON.stringify(wanted)}; give one by its id: ${known || 'none'}.`,
+    );
+  }
+
   /** @throws UserError `board.name` when the name is empty, too long or taken */
   create(user: string, name: string): Board {
     const id = newId();

@@ -111,6 +111,11 @@ export class Gallery {
     return new Set(rows.map((row) => row.job_index));
   }
 
+  /** Where a picture's file should be, unchecked. */
+  pathOf({ path, trashedAt }: Pick<GalleryImage, 'path' | 'trashedAt'>): string {
+    return join(this.#outputs, trashedAt === undefined ? '' : trashFolder, path);
+  }
+
   /** Absolute path of a picture's file, checked to lie inside the outputs. @throws UserError `image.unknown`, `image.gone` */
   async file(id: string): Promise<string> {
     const row = this.#row(id);

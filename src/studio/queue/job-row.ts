@@ -41,7 +41,7 @@ export function toJob(row: JobRow): Job {
     delivered: row.delivered,
     attempts: row.attempts,
     interruptions: row.interruptions,
-    cancelRequested: row.cancel_requested === 1 && row.state === 'running',
+    cancelRequested: row.cancel_requested > 0 && row.state === 'running',
     warnings: JSON.parse(row.warnings) as string[],
     ...(row.error_code === null ? {} : { error: { code: row.error_code, message: row.error_message ?? '' } }),
     createdAt: row.created_at,

@@ -135,9 +135,11 @@ export class SqliteJobQueue implements JobQueue {
     return job;
   }
 
-  async cancel(id: string): Promise<Job> {
+  async cancel(id: string, hard = false): Promise<Job> {
     const job = this.#require(id);
-    if (job.state === 'running') this.#db.run('UPDATE jobs SET cancel_requested = 1 WHERE id = ?', [id]);
+    const level = hard ? 2 : 1;
+    if (job.state === 'running')
+      this.#db.run('UPDATE jobs SET cancel_requested = max(cancel_requested, ?) WHERE id = ?', [level, id]);
     else if (job.state === 'queued' || job.state === 'paused') this.#end(id, 'cancelled');
     else return job;
     return this.#changed(id);
@@ -198,6 +200,15 @@ export class SqliteJobQueue implements JobQueue {
     const job = this.#changed(id);
     this.#announce();
     return job;
+  }
+
+  /** Running jobs that are to stop, and whether in the middle of their step. */
+  cancelling(): { readonly id: string; readonly hard: boolean }[] {
+    return this.#db
+      .all<{ id: string; level: number }>(
+        "SELECT id, cancel_requested AS level FROM jobs WHERE state = 'running' AND cancel_requested > 0",
+      )
+      .map(({ id, level }) => ({ id, hard: level === 2 }));
   }
 
   /** Another process changed the jobs: tells those who wait for one. */

@@ -1,21 +1,22 @@
-/** Pictures of the gallery on the wire. */
+/** Pictures of the gallery and boards as they are told. */
 
 import { z } from 'zod';
-import type { GalleryImage } from '#studio/gallery/image';
+import { milliseconds } from './id.ts';
 
-export const imageSchema = z.object({
+export const pictureSchema = z.object({
   id: z.string(),
   user: z.string(),
   job: z.string().optional(),
   index: z.int().optional().describe('Place among the job’s pictures, from 0.'),
   path: z.string().describe('Below the outputs folder.'),
+  file: z.string().optional().describe('Where it lies; for admins only.'),
   url: z.string().describe('Where the file is; add ?download=true to save it.'),
   thumbnailUrl: z.string(),
   format: z.string(),
   bytes: z.number(),
   width: z.int(),
   height: z.int(),
-  createdAt: z.number().describe('Milliseconds since 1970.'),
+  createdAt: milliseconds,
   prompt: z.string(),
   negativePrompt: z.string(),
   model: z.string().optional(),
@@ -32,12 +33,6 @@ export const imageSchema = z.object({
   trashedAt: z.number().optional(),
 });
 
-export const imagePageSchema = z.object({
-  images: z.array(imageSchema),
-  total: z.int().describe('Pictures on all pages.'),
-  cursor: z.string().optional(),
-});
-
 export const boardSchema = z.object({
   id: z.string(),
   user: z.string(),
@@ -45,14 +40,3 @@ export const boardSchema = z.object({
   createdAt: z.number(),
   images: z.int(),
 });
-
-export function imageOut(image: GalleryImage): z.input<typeof imageSchema> {
-  const url = `/api/v1/images/${image.id}`;
-  return {
-    ...image,
-    tags: [...image.tags],
-    boards: [...image.boards],
-    url: `${url}/file`,
-    thumbnailUrl: `${url}/thumbnail`,
-  };
-}

@@ -1,0 +1,26 @@
+/** Every operation, by name. A new one is a row here or in its noun's file, and the studio method of its name. */
+
+import { jobs, queue } from './jobs.ts';
+import { models, pulls } from './models.ts';
+import { boards, pictures } from './pictures.ts';
+import { choices, events, settings, studio } from './system.ts';
+import { session, tokens, users } from './users.ts';
+
+export const operations = {
+  ...jobs,
+  ...queue,
+  ...pictures,
+  ...boards,
+  ...models,
+  ...pulls,
+  ...events,
+  ...choices,
+  ...settings,
+  ...studio,
+  ...session,
+  ...users,
+  ...tokens,
+};
+
+export type Operations = typeof operations;
+export type OperationName = keyof Operations;

@@ -1,0 +1,23 @@
+/** What each operation does: one map, total by type, for every face. */
+
+import type { Handlers } from './context.ts';
+import { jobHandlers, queueHandlers } from './jobs.ts';
+import { modelHandlers, pullHandlers } from './models.ts';
+import { boardHandlers, pictureHandlers } from './pictures.ts';
+import { choiceHandlers, settingsHandlers, studioHandlers } from './system.ts';
+import { sessionHandlers, tokenHandlers, userHandlers } from './users.ts';
+
+export const handlers: Handlers = {
+  ...jobHandlers,
+  ...queueHandlers,
+  ...pictureHandlers,
+  ...boardHandlers,
+  ...modelHandlers,
+  ...pullHandlers,
+  ...choiceHandlers,
+  ...settingsHandlers,
+  ...studioHandlers,
+  ...sessionHandlers,
+  ...userHandlers,
+  ...tokenHandlers,
+};

@@ -1,0 +1,152 @@
+/** Handlers of jobs and the queue. */
+
+import type { z } from 'zod';
+import { FieldError } from '#api/check';
+import type { jobInputSchema, jobs, queue } from '#api/operations/jobs';
+import { type Caller, maySee, requireEffect, scopeOf } from '#api/rights';
+import { UserError } from '#core/errors';
+import type { Job, JobFilter, JobState, Place } from '../queue/job.ts';
+import type { SubmitInput } from '../studio.ts';
+import { type StudioFolder, unknownJob } from '../studio-folder.ts';
+import { finishedJob } from '../work/finished-job.ts';
+import type { Context, HandlersOf } from './context.ts';
+import { toldJob, toldPicture } from './told.ts';
+
+export const jobHandlers = {
+  async submitJob({ wait, ...input }, context) {
+    const { studio } = context;
+    const [job] = await studio.submit(await submission(input, context));
+    if (!wait) return { job: toldJob(job!) };
+    const ended = await studio.wait(job!.id, context.signal);
+    return { job: toldJob(ended), images: picturesOf(studio, ended) };
+  },
+  async submitJobs({ jobs: list }, context) {
+    const inputs: SubmitInput[] = [];
+    for (const input of list) inputs.push(await submission(input, context));
+    return { jobs: (await context.studio.submit(inputs)).map(toldJob) };
+  },
+  async generate(input, context) {
+    const many = (['batchSize', 'batchCount'] as const).find((field) => (input[field] ?? 1) > 1);
+    if (many) throw new FieldError(many, `${many}: here it is one picture; POST /api/v1/jobs makes several.`);
+    const { studio } = context;
+    const [submitted] = await studio.submit(await submission(input, context));
+    const job = await finishedJob(studio, submitted!.id, context.signal);
+    const [image] = studio.gallery.search({ job: job.id }).images;
+    if (!image) throw new UserError('job.cancelled', `Job ${job.id} was cancelled before it had a picture.`);
+    return { type: `image/${image.format}`, body: await studio.gallery.read(image.id), picture: image.id };
+  },
+  async listJobs({ order, limit, cursor, ...filter }, { studio, caller }) {
+    const page = await studio.queue.list({ ...filterOf(filter, caller), order, limit, cursor });
+    return { ...page, jobs: page.jobs.map(toldJob) };
+  },
+  async getJob({ id }, { studio, caller }) {
+    const job = await ownJob(studio, id, caller);
+    // Known only where it runs.
+    const progress = 'progress' in studio ? (studio as Context<true>['studio']).progress.get(id) : undefined;
+    return { job: toldJob(job), progress, images: picturesOf(studio, job) };
+  },
+  async getPreview({ id, index }, { studio, caller }) {
+    await ownJob(studio, id, caller);
+    const body = studio.progress.previews(id)[index];
+    if (!body) throw new UserError('preview.unknown', `Job ${id} has no preview now.`);
+    return { type: 'image/jpeg', body };
+  },
+  async getJobInput({ id, role }, { studio, caller }) {
+    await ownJob(studio, id, caller);
+    const body = await studio.input(id, role);
+    if (!body) throw new UserError('input.unknown', `Job ${id} has no ${role} picture.`);
+    return { type: 'image/png', body };
+  },
+  async cancelJob({ id, hard }, { studio, caller }) {
+    await ownJob(studio, id, caller);
+    return toldJob(await studio.cancel(id, { hard }));
+  },
+  async retryJob({ id }, { studio, caller }) {
+    await ownJob(studio, id, caller);
+    return toldJob(await studio.queue.retry(id));
+  },
+  pauseJob: async ({ id }, context) => await hold(id, context, 'pauseJobs', 'paused'),
+  resumeJob: async ({ id }, context) => await hold(id, context, 'resumeJobs', 'resumed'),
+  async moveJob({ id, to, before, after }, { studio, caller }) {
+    await ownJob(studio, id, caller);
+    const neighbour = before ?? after;
+    if (neighbour !== undefined) await ownJob(studio, neighbour, caller);
+    const place: Place = to ?? (before === undefined ? { after: after! } : { before });
+    return toldJob(await studio.queue.move(id, place));
+  },
+  async setPriority({ id, priority }, { studio, caller }) {
+    await ownJob(studio, id, caller);
+    if (priority > 0) requireEffect(caller, 'queue');
+    return toldJob(await studio.queue.setPriority(id, priority));
+  },
+} satisfies HandlersOf<typeof jobs>;
+
+export const queueHandlers = {
+  getQueue: async (_input, { studio }) => await studio.queue.state(),
+  async getLine({ limit, ...filter }, { studio, caller }) {
+    const line = await studio.line(filterOf(filter, caller), limit);
+    return { ...line, jobs: line.jobs.map(toldJob) };
+  },
+  async pauseQueue({ reason }, { studio }) {
+    await studio.queue.pause(reason);
+    return await studio.queue.state();
+  },
+  async resumeQueue(_input, { studio }) {
+    await studio.queue.resume();
+    return await studio.queue.state();
+  },
+  cancelJobs: async (filter, { studio, caller }) => ({ cancelled: await studio.cancelAll(filterOf(filter, caller)) }),
+  retryJobs: async (filter, { studio, caller }) => ({ retried: await studio.retryAll(filterOf(filter, caller)) }),
+  clearJobs: async (filter, { studio, caller }) => ({ removed: await studio.clear(filterOf(filter, caller)) }),
+} satisfies HandlersOf<typeof queue>;
+
+/** @throws UserError `job.unknown`, also for jobs that are not the caller's business */
+export async function ownJob(studio: StudioFolder, id: string, caller: Caller): Promise<Job> {
+  const job = await studio.queue.get(id);
+  if (!job || !maySee(caller, job.user)) throw unknownJob(id);
+  return job;
+}
+
+/** Holds or lets go one job. A job that is not in a state for that stays as it is. */
+async function hold(id: string, { studio, caller }: Context, verb: 'pauseJobs' | 'resumeJobs', done: string) {
+  const job = await ownJob(studio, id, caller);
+  const from = verb === 'pauseJobs' ? 'queued' : 'paused';
+  if (job.state !== from) {
+    throw new UserError('job.state', `Job ${id} is ${job.state}; only ${from} jobs can be ${done}.`);
+  }
+  const [changed] = await studio.queue[verb]({ id });
+  return toldJob(changed ?? (await ownJob(studio, id, caller)));
+}
+
+function picturesOf({ gallery }: StudioFolder, job: Job) {
+  return gallery.search({ job: job.id, order: 'oldest', limit: 500 }).images.map(toldPicture);
+}
+
+interface FilterFields {
+  readonly state?: JobState[] | undefined;
+  readonly batch?: string | undefined;
+  readonly user?: string | undefined;
+}
+
+function filterOf({ state, batch, user }: FilterFields, caller: Caller): JobFilter {
+  return { states: state, batch, user: scopeOf(caller) ?? user };
+}
+
+/** What the studio is to queue. @throws UserError of a picture that cannot be read, or of a priority not allowed */
+async function submission(
+  input: z.output<typeof jobInputSchema>,
+  { caller, readPicture }: Pick<Context, 'caller' | 'readPicture'>,
+): Promise<SubmitInput> {
+  const { init, mask, priority, label, ...request } = input;
+  if (priority > 0) requireEffect(caller, 'queue');
+  return {
+    request: {
+      ...request,
+      init: init === undefined ? undefined : await readPicture(init),
+      mask: mask === undefined ? undefined : await readPicture(mask),
+    },
+    user: caller.name,
+    priority,
+    label,
+  };
+}

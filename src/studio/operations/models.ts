@@ -1,0 +1,55 @@
+/** Handlers of the model library and of downloads. */
+
+import type { models, pulls } from '#api/operations/models';
+import { UserError } from '#core/errors';
+import { nodeModelFiles } from '../files/model-files.ts';
+import { sniffImage } from '../images/codec.ts';
+import { starters } from '../pull/starters.ts';
+import type { HandlersOf } from './context.ts';
+import { toldModel, toldPull } from './told.ts';
+
+export const modelHandlers = {
+  listModels({ hash, ...query }, { studio: { library }, caller }) {
+    const hashed = hash === undefined ? undefined : new Set(library.byHash(hash).map(({ id }) => id));
+    const found = library.list(query).filter(({ id }) => hashed?.has(id) ?? true);
+    return { models: found.map((model) => toldModel(model, caller)) };
+  },
+  refreshModels: async (_input, { studio }) => await studio.library.refresh(),
+  async hashModels(_input, { studio: { library }, caller, signal }) {
+    const hashed = [];
+    for (const { id, sha256, hashError } of library.list()) {
+      if (signal.aborted) break;
+      if (sha256 === undefined && hashError === undefined) hashed.push(toldModel(await library.hash(id), caller));
+    }
+    return { models: hashed };
+  },
+  listTrashedModels: async (_input, { studio }) => ({ models: await studio.modelTrash.list() }),
+  restoreModel: async ({ id }, { studio }) => await studio.modelTrash.restore(id),
+  purgeModel: async ({ id }, { studio }) => void (await studio.modelTrash.purge(id)),
+  getModel: ({ id }, { studio, caller }) => toldModel(studio.library.get(id), caller),
+  removeModel: async ({ id }, { studio }) => await studio.modelTrash.remove(id),
+  hashModel: async ({ id }, { studio, caller }) => toldModel(await studio.library.hash(id), caller),
+  async getModelLimits({ id }, { studio }) {
+    const { loadCheckpoint } = await import('#models/load');
+    const { parts } = await loadCheckpoint(nodeModelFiles, studio.library.get(id).path);
+    return { ...parts.limits, prediction: parts.prediction };
+  },
+  getModelMetadata: async ({ id }, { studio }) => await studio.library.metadata(id),
+  async getModelPreview({ id }, { studio }) {
+    const body = await studio.library.preview(id);
+    const format = body && sniffImage(body);
+    if (!format) throw new UserError('preview.unknown', `Model ${id} has no preview.`);
+    return { type: `image/${format}`, body };
+  },
+  setModelCard: ({ id, ...card }, { studio, caller }) => toldModel(studio.library.setCard(id, card), caller),
+} satisfies HandlersOf<typeof models>;
+
+export const pullHandlers = {
+  listStarters: () => ({ starters: [...starters] }),
+  listPulls: (_input, { studio }) => ({ pulls: studio.pulls.list().map(toldPull) }),
+  addPull: ({ source, ...options }, { studio }) => toldPull(studio.pulls.add(source, options)),
+  pausePull: async ({ id }, { studio }) => toldPull(await studio.pulls.pause(id)),
+  resumePull: async ({ id }, { studio }) => toldPull(await studio.pulls.resume(id)),
+  cancelPull: async ({ id }, { studio }) => toldPull(await studio.pulls.cancel(id)),
+  removePull: ({ id }, { studio }) => studio.pulls.remove(id),
+} satisfies HandlersOf<typeof pulls>;

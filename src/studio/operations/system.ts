@@ -1,0 +1,49 @@
+/** Handlers of the studio itself: status, what can be chosen, settings, engines. */
+
+import { z } from 'zod';
+import { jobInputSchema } from '#api/operations/jobs';
+import type { choices, settings, studio as studioRows } from '#api/operations/system';
+import { maySee } from '#api/rights';
+import { maxSide } from '#pipelines/request';
+import type { HandlersOf } from './context.ts';
+
+export const choiceHandlers = {
+  async listFamilies() {
+    const { families } = await import('#models/families');
+    return {
+      families: families.map(({ id, title }) => ({ id, title })),
+      maxSide,
+      samplers: await samplerChoices(),
+      schedulers: await schedulerChoices(),
+      request: z.toJSONSchema(jobInputSchema, { io: 'input' }),
+    };
+  },
+  listSamplers: async () => ({ samplers: await samplerChoices() }),
+  listSchedulers: async () => ({ schedulers: await schedulerChoices() }),
+} satisfies HandlersOf<typeof choices>;
+
+export const settingsHandlers = {
+  getSettings: (_input, { studio }) => studio.settings.get(),
+  changeSettings: (patch, { studio }) => studio.settings.update(patch),
+} satisfies HandlersOf<typeof settings>;
+
+export const studioHandlers = {
+  getStatus: (_input, { studio, caller, version }) => ({
+    version,
+    user: caller,
+    lastEvent: studio.events.lastId,
+    engines: studio.engines().map((engine) => ({ ...engine })),
+    running: studio.progress.list().filter(({ user }) => maySee(caller, user)),
+  }),
+  unloadEngines: async (_input, { studio }) => await studio.unload(),
+} satisfies HandlersOf<typeof studioRows>;
+
+async function samplerChoices() {
+  const { samplers } = await import('#diffusion/samplers/index');
+  return samplers.map(({ name, aliases = [], scheduler = 'Uniform' }) => ({ name, aliases: [...aliases], scheduler }));
+}
+
+async function schedulerChoices() {
+  const { schedulers } = await import('#diffusion/schedules');
+  return schedulers.map(({ name, aliases = [] }) => ({ name, aliases: [...aliases] }));
+}

@@ -1,0 +1,57 @@
+/** Records as they are told to a caller: without what is the studio's own business. */
+
+import type { z } from 'zod';
+import type { jobSchema } from '#api/records/job';
+import type { modelSchema } from '#api/records/model';
+import type { pictureSchema } from '#api/records/picture';
+import type { pullSchema } from '#api/records/pull';
+import { type Caller, mayChange } from '#api/rights';
+import type { GalleryImage } from '../gallery/image.ts';
+import type { LibraryModel } from '../library/model.ts';
+import type { Pull } from '../pull/pull.ts';
+import type { Job } from '../queue/job.ts';
+import type { StudioFolder } from '../studio-folder.ts';
+
+export function toldJob({ inputs, ...job }: Job): z.input<typeof jobSchema> {
+  const roles = (['init', 'mask'] as const).filter((role) => inputs[role] !== undefined);
+  return { ...job, warnings: [...job.warnings], inputs: roles };
+}
+
+export function toldPicture(image: GalleryImage): z.input<typeof pictureSchema> {
+  const url = `/api/v1/images/${image.id}`;
+  return {
+    ...image,
+    tags: [...image.tags],
+    boards: [...image.boards],
+    url: `${url}/file`,
+    thumbnailUrl: `${url}/thumbnail`,
+  };
+}
+
+/** Where files lie is for those to know who may move them. */
+export function locatedPicture(
+  image: GalleryImage,
+  studio: Pick<StudioFolder, 'gallery'>,
+  caller: Caller,
+): z.input<typeof pictureSchema> {
+  return { ...toldPicture(image), file: mayChange(caller, 'gallery') ? studio.gallery.pathOf(image) : undefined };
+}
+
+export function toldModel(model: LibraryModel, caller: Caller): z.input<typeof modelSchema> {
+  const { description, root: _root, legacyHash: _legacy, path, ...rest } = model;
+  const { family, variant, title: about, problem, parameters, trainedTags } = description;
+  return {
+    ...rest,
+    about,
+    parameters,
+    trainedTags: trainedTags.map(([tag, count]) => [tag, count]),
+    path: mayChange(caller, 'models') ? path : undefined,
+    family,
+    variant,
+    problem,
+  };
+}
+
+export function toldPull({ options: _options, files, ...pull }: Pull): z.input<typeof pullSchema> {
+  return { ...pull, files: files.map(({ name, done, total }) => ({ name, done, total })) };
+}

@@ -1,0 +1,154 @@
+/**
+ * What a studio keeps in its folders, and what can be done with it whether or not one runs there: jobs, pictures,
+ * boards, settings, accounts and models. The command line works on this beside a running server; SQLite lets several
+ * processes write, and the server sees within a second that another one did.
+ */
+
+import { join } from 'node:path';
+import { UserError } from '#core/errors';
+import type { Emit } from './events/bus.ts';
+import type { FileSystemCalls } from './files/whole-file.ts';
+import { Boards } from './gallery/boards.ts';
+import { Gallery } from './gallery/gallery.ts';
+import type { GalleryEvents, RebuildReport } from './gallery/image.ts';
+import { rebuildGallery } from './gallery/rebuild.ts';
+import { Library } from './library/library.ts';
+import type { LibraryEvents } from './library/model.ts';
+import { ModelTrash } from './library/trash.ts';
+import { endStates, type Job, type JobFilter, type JobState, type QueueEvents, type QueueState } from './queue/job.ts';
+import { SqliteJobQueue } from './queue/sqlite-queue.ts';
+import { Settings, type SettingsEvents } from './settings/settings.ts';
+import type { Database } from './store/database.ts';
+import { Users } from './users/users.ts';
+import { InputFiles } from './work/inputs.ts';
+
+export type FolderEvents = QueueEvents & GalleryEvents & SettingsEvents & LibraryEvents;
+
+export interface StudioFolderOptions {
+  /** Database, inputs, small copies. */
+  readonly dataDir: string;
+  /** Pictures. */
+  readonly outputsDir: string;
+  /** Model folders, in A1111's or ComfyUI's layout or plain; the first one is where new models go. */
+  readonly modelRoots: readonly string[];
+  /** The model that ships with Darkroom, wherever it lies. */
+  readonly embeddedModel?: string;
+  /** Default true. */
+  readonly hashInBackground?: boolean;
+  /** How picture files are written; tests let it fail. */
+  readonly calls?: FileSystemCalls;
+}
+
+export interface CancelOptions {
+  /** In the middle of a step, by ending the engine's process. */
+  readonly hard?: boolean;
+}
+
+/** Jobs as their owner wants to see them: at work, waiting in their order, and the last that ended. */
+export interface Line {
+  readonly jobs: readonly Job[];
+  readonly queue: QueueState;
+  /** Whether further jobs wait. */
+  readonly more: boolean;
+}
+
+/** Most jobs that one call of the queue returns. */
+const pageSize = 1000;
+
+export class StudioFolder {
+  readonly outputsDir: string;
+  readonly queue: SqliteJobQueue;
+  readonly gallery: Gallery;
+  readonly boards: Boards;
+  readonly settings: Settings;
+  readonly users: Users;
+  readonly library: Library;
+  readonly modelTrash: ModelTrash;
+  protected readonly db: Database;
+  protected readonly inputs: InputFiles;
+  readonly #emit: Emit<FolderEvents>;
+
+  constructor(db: Database, options: StudioFolderOptions, emit: Emit<FolderEvents>) {
+    const { dataDir, outputsDir, calls, modelRoots, embeddedModel, hashInBackground } = options;
+    this.db = db;
+    this.outputsDir = outputsDir;
+    this.#emit = emit;
+    this.queue = new SqliteJobQueue(db, emit);
+    this.gallery = new Gallery({ db, emit, outputs: outputsDir, thumbnails: join(dataDir, 'thumbnails'), calls });
+    this.boards = new Boards(db, emit);
+    this.settings = new Settings(db, emit);
+    this.users = new Users(db);
+    this.library = new Library({ db, emit, roots: modelRoots, embeddedModel, hashInBackground });
+    this.modelTrash = new ModelTrash(this.library);
+    this.inputs = new InputFiles(join(dataDir, 'inputs'));
+  }
+
+  /** Ends a job. A running one is stopped by the studio that runs it. @throws UserError `job.unknown` */
+  async cancel(id: string, { hard = false }: CancelOptions = {}): Promise<Job> {
+    return await this.queue.cancel(id, hard);
+  }
+
+  /** Every job that waits or runs. Returns how many. */
+  async cancelAll(filter: JobFilter = {}): Promise<number> {
+    const open = await this.#all({ ...filter, states: ['queued', 'paused', 'running'] });
+    const jobs = open.filter((job) => !job.cancelRequested);
+    for (const job of jobs) await this.cancel(job.id);
+    return jobs.length;
+  }
+
+  /** Lets every failed job wait again. Returns how many. */
+  async retryAll(filter: JobFilter = {}): Promise<number> {
+    const jobs = await this.#all({ ...filter, states: ['failed'] });
+    for (const job of jobs) await this.queue.retry(job.id);
+    return jobs.length;
+  }
+
+  /** Forgets ended jobs and the pictures they started from; what they made stays. */
+  async clear(filter: JobFilter = {}): Promise<number> {
+    const removed = await this.queue.clear(filter);
+    for (const job of removed) await this.inputs.remove(job.inputs);
+    return removed.length;
+  }
+
+  /** @param limit of the ended ones */
+  async line({ states, ...filter }: JobFilter, limit: number): Promise<Line> {
+    const wanted = (of: readonly JobState[]) => ({
+      ...filter,
+      states: of.filter((state) => states === undefined || states.includes(state)),
+    });
+    const running = await this.queue.list({ ...wanted(['running']), limit: pageSize });
+    const waiting = await this.queue.list({ ...wanted(['queued', 'paused']), order: 'next', limit: pageSize });
+    const ended = await this.queue.list({ ...wanted(endStates), limit });
+    return {
+      jobs: [...running.jobs, ...waiting.jobs, ...ended.jobs],
+      queue: await this.queue.state(),
+      more: waiting.cursor !== undefined,
+    };
+  }
+
+  /** Bytes of a picture that a job starts from (PNG). @throws UserError `job.input-gone` */
+  async input(id: string, role: 'init' | 'mask'): Promise<Uint8Array | undefined> {
+    const name = (await this.queue.get(id))?.inputs[role];
+    return name === undefined ? undefined : await this.inputs.file(name);
+  }
+
+  /** Makes the gallery's index match the picture files. */
+  async rebuild(): Promise<RebuildReport> {
+    return await rebuildGallery(this.db, this.outputsDir, this.#emit);
+  }
+
+  async #all(filter: JobFilter): Promise<Job[]> {
+    const jobs: Job[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.queue.list({ ...filter, limit: pageSize, cursor });
+      jobs.push(...page.jobs);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return jobs;
+  }
+}
+
+export function unknownJob(id: string): UserError {
+  return new UserError('job.unknown', `There is no job ${id}; darkroom queue list shows them.`);
+}
