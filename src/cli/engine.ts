@@ -9,6 +9,7 @@ import { UserError } from '#core/errors';
 import { createPictureEngine } from '#pipelines/engine';
 import type { PictureEngine } from '#pipelines/request';
 import type { EngineSettings } from '#studio/engine-host/protocol';
+import { embeddingNames } from './embeddings.ts';
 import { modelRoots } from './model-roots.ts';
 import { modelOpener } from './models.ts';
 import { version } from './version.ts';
@@ -28,6 +29,7 @@ export function createEngine({ device, modelRoots: roots, options }: EngineSetti
   return createPictureEngine({
     backend: createOrtNodeBackend({ device: known, ...(threads !== undefined && { threads }) }),
     openModel: modelOpener(modelRoots(roots)),
+    embeddings: async () => await embeddingNames(modelRoots(roots)),
     now: () => performance.now(),
     version: `Darkroom ${version()}`,
     memoryBudget,

@@ -7,6 +7,7 @@ import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { UserError } from '#core/errors';
 import { type GenerateRequest, generateSchema } from '#pipelines/request';
+import { settingRows } from '#pipelines/settings/index';
 
 /** What the JSON schema of a field says, as far as flags need it. */
 interface FieldFacts {
@@ -17,7 +18,9 @@ interface FieldFacts {
 }
 
 /** Fields that A1111's users know under a shorter name; the longer one is understood as well. */
-const shortNames: Readonly<Record<string, string>> = { denoisingStrength: 'strength' };
+const shortNames: Readonly<Record<string, string>> = Object.fromEntries(
+  settingRows.flatMap(([name, { flag }]) => (flag === undefined ? [] : [[name, flag]])),
+);
 
 const fields: readonly (readonly [name: string, facts: FieldFacts])[] = Object.entries(
   z.toJSONSchema(generateSchema, { io: 'input' }).properties as Record<string, FieldFacts>,

@@ -48,6 +48,8 @@ export interface SamplingOptions {
   readonly schedule?: Schedule;
   readonly settings?: SamplerSettings;
   readonly scheduleSettings?: ScheduleSettings;
+  /** Leaves out the last noise level but one with every sampler (A1111's "always discard next-to-last sigma"). */
+  readonly discardPenultimate?: boolean;
   /** Start noise at sigma (A1111's default) or at sqrt(1 + sigma^2) ("SGM noise multiplier", diffusers' leading Euler). */
   readonly startScale?: 'sigma' | 'unit-variance';
 }
@@ -139,7 +141,8 @@ function fullSchedule(options: SamplingOptions, sampler: SamplerRow, scheduler: 
   const { steps, table, scheduleSettings } = options;
   if (sampler.grid) return sampler.grid(steps, table);
   const row = scheduler ?? findScheduler('Uniform');
-  if (!sampler.discardPenultimate) return { sigmas: scheduleSigmas(row, steps, table, scheduleSettings) };
+  if (!sampler.discardPenultimate && !options.discardPenultimate)
+    return { sigmas: scheduleSigmas(row, steps, table, scheduleSettings) };
   const sigmas = [...scheduleSigmas(row, steps + 1, table, scheduleSettings)];
   sigmas.splice(-2, 1);
   return { sigmas: asSigmas(sigmas) };

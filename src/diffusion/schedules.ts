@@ -32,6 +32,8 @@ export interface ScheduleSettings {
 }
 
 export interface SchedulerRow extends Named {
+  /** Settings that act on it. */
+  readonly reads: readonly Exclude<keyof ScheduleSettings, 'alignYourSteps'>[];
   sigmas(steps: number, table: NoiseTable, settings: ScheduleSettings): number[];
 }
 
@@ -144,34 +146,53 @@ function linearQuadratic(n: number, table: NoiseTable, settings: ScheduleSetting
   return [...Array.from({ length: n }, (_, i) => level(i)), 0];
 }
 
+const bothEnds = ['sigmaMin', 'sigmaMax'] as const;
+
 /** A1111's `Automatic`: the sampler's own schedule, or Uniform; `planSampling` resolves it. */
-export const automaticScheduler: SchedulerRow = { name: 'Automatic', aliases: ['automatic'], sigmas: uniform };
+export const automaticScheduler: SchedulerRow = {
+  name: 'Automatic',
+  aliases: ['automatic'],
+  reads: [],
+  sigmas: uniform,
+};
 
 /** Every schedule, in the order in which they are offered. */
 export const schedulers: readonly SchedulerRow[] = [
   automaticScheduler,
-  { name: 'Uniform', aliases: ['uniform'], sigmas: uniform },
-  { name: 'Karras', aliases: ['karras'], sigmas: karras },
-  { name: 'Exponential', aliases: ['exponential'], sigmas: exponential },
-  { name: 'Polyexponential', aliases: ['polyexponential'], sigmas: polyexponential },
-  { name: 'SGM Uniform', aliases: ['sgm_uniform', 'SGMUniform'], sigmas: sgmUniform },
+  { name: 'Uniform', aliases: ['uniform'], reads: [], sigmas: uniform },
+  { name: 'Karras', aliases: ['karras'], reads: [...bothEnds, 'rho'], sigmas: karras },
+  { name: 'Exponential', aliases: ['exponential'], reads: bothEnds, sigmas: exponential },
+  { name: 'Polyexponential', aliases: ['polyexponential'], reads: [...bothEnds, 'rho'], sigmas: polyexponential },
+  { name: 'SGM Uniform', aliases: ['sgm_uniform', 'SGMUniform'], reads: bothEnds, sigmas: sgmUniform },
   {
     name: 'KL Optimal',
     aliases: ['kl_optimal'],
+    reads: bothEnds,
     sigmas: (n, table, settings) => klOptimalSigmas(n, n + 1, ...ends(table, settings)),
   },
-  { name: 'Align Your Steps', aliases: ['align_your_steps', 'AYS'], sigmas: alignYourSteps },
-  { name: 'Simple', aliases: ['simple'], sigmas: simple },
-  { name: 'Normal', aliases: ['normal'], sigmas: normal },
-  { name: 'DDIM', aliases: ['ddim', 'ddim_uniform'], sigmas: ddim },
-  { name: 'Beta', aliases: ['beta'], sigmas: beta },
+  { name: 'Align Your Steps', aliases: ['align_your_steps', 'AYS'], reads: [], sigmas: alignYourSteps },
+  { name: 'Simple', aliases: ['simple'], reads: [], sigmas: simple },
+  { name: 'Normal', aliases: ['normal'], reads: bothEnds, sigmas: normal },
+  { name: 'DDIM', aliases: ['ddim', 'ddim_uniform'], reads: [], sigmas: ddim },
+  { name: 'Beta', aliases: ['beta'], reads: [...bothEnds, 'betaShape'], sigmas: beta },
   {
     name: 'KL Optimal ComfyUI',
     aliases: ['kl_optimal_comfyui'],
+    reads: bothEnds,
     sigmas: (n, table, settings) => [...klOptimalSigmas(n - 1, n, ...ends(table, settings)), 0],
   },
-  { name: 'Beta ComfyUI', aliases: ['beta_timesteps_comfyui', 'beta_timesteps'], sigmas: betaTimesteps },
-  { name: 'Linear Quadratic', aliases: ['linear_quadratic', 'linear_quadratic_comfyui'], sigmas: linearQuadratic },
+  {
+    name: 'Beta ComfyUI',
+    aliases: ['beta_timesteps_comfyui', 'beta_timesteps'],
+    reads: ['betaShape'],
+    sigmas: betaTimesteps,
+  },
+  {
+    name: 'Linear Quadratic',
+    aliases: ['linear_quadratic', 'linear_quadratic_comfyui'],
+    reads: ['sigmaMax'],
+    sigmas: linearQuadratic,
+  },
 ];
 
 /** @throws UnknownNameError naming the nearest schedules. */

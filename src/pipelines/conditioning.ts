@@ -44,6 +44,7 @@ export interface EncodeOptions {
   readonly encoders: readonly LoadedTextEncoder[];
   readonly tokenizer: Tokenizer;
   readonly emphasis: EmphasisMode;
+  readonly commaBacktrack?: number;
 }
 
 /** The conditions of a prompt, split at AND; shorter ones repeat their last vector, so that all share a run. */
@@ -100,9 +101,9 @@ async function encodeTexts(texts: ReadonlyMap<string, number>, options: EncodeOp
 async function encodeWith(
   { part, session }: LoadedTextEncoder,
   texts: ReadonlyMap<string, number>,
-  { tokenizer, emphasis }: EncodeOptions,
+  { tokenizer, emphasis, commaBacktrack }: EncodeOptions,
 ): Promise<Context[]> {
-  const planOptions = { tokenizer, padId: part.padId, emphasis };
+  const planOptions = { tokenizer, padId: part.padId, emphasis, commaBacktrack };
   const planned = evenChunks(
     [...texts.keys()].map((text) => planPrompt(text, planOptions).chunks),
     planOptions,

@@ -17,6 +17,8 @@ import { type LoadingEvent, ModelSessions } from './sessions.ts';
 export interface PictureEngineOptions {
   readonly backend: Backend;
   readonly openModel: OpenModel;
+  /** Names that stand for textual inversions in prompts; asked at each request. Default none. */
+  readonly embeddings?: () => Promise<readonly string[]>;
   /** Default: CLIP's. */
   readonly tokenizer?: Tokenizer;
   /** Milliseconds of a clock that never goes back. Default Date.now. */
@@ -55,7 +57,8 @@ class LocalPictureEngine implements PictureEngine {
       checkRequest(request);
       const sessions = yield* this.#openModel(request);
       const job = planJob(request, sessions.model, drawSeed);
-      yield* runJob(job, { sessions, tokenizer: this.#tokenizer, now, version, signal, previewEvery });
+      const embeddings = (await this.#options.embeddings?.()) ?? [];
+      yield* runJob(job, { sessions, embeddings, tokenizer: this.#tokenizer, now, version, signal, previewEvery });
     } catch (error) {
       throw error instanceof NonFiniteError ? await this.#explain(error) : error;
     } finally {

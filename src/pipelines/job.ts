@@ -5,11 +5,14 @@ import { batchSeeds } from '#diffusion/noise-source';
 import type { NoiseTable } from '#diffusion/noise-table';
 import { planSampling, type SamplingPlan } from '#diffusion/sample';
 import { findSamplerAndScheduler } from '#diffusion/samplers/index';
+import type { ScheduleSettings } from '#diffusion/schedules';
 import type { ModelLimits, ModelParts } from '#models/family';
+import { extractExtraNetworks } from '#prompt/extra-networks';
 import { noiseTableOf, type PipelineModel } from './model.ts';
 import type { GenerateRequest } from './request.ts';
 import type { PlaneSize } from './resample.ts';
 import type { LatentSize } from './sessions.ts';
+import { samplerSettings } from './settings/index.ts';
 
 export interface GenerationJob {
   readonly request: GenerateRequest;
@@ -22,6 +25,10 @@ export interface GenerationJob {
   /** Of every picture, in order; variation seeds only where a variation is asked for. */
   readonly seeds: readonly number[];
   readonly variationSeeds: readonly number[];
+  /** Layers from the end of the text encoder, within what the model has. */
+  readonly clipSkip: number;
+  /** The prompts as the infotext claims them: without what was left out. */
+  readonly texts: { readonly prompt: string; readonly negativePrompt: string };
   /** How many pictures are sampled at once, batch after batch. */
   readonly batches: readonly { readonly first: number; readonly count: number }[];
 }
@@ -44,8 +51,11 @@ export function planJob(request: GenerateRequest, model: PipelineModel, drawSeed
     scheduler,
     steps: request.steps,
     table,
-    ...(request.init && { strength: request.denoisingStrength }),
-    ...(request.eta !== undefined && { settings: { eta: request.eta } }),
+    strength: request.init && request.denoisingStrength,
+    settings: { ...samplerSettings({ ...request, sTmax: request.sTmax || Number.POSITIVE_INFINITY }, sampler.reads) },
+    scheduleSettings: scheduleSettingsOf(request),
+    discardPenultimate: request.discardPenultimateSigma,
+    startScale: request.sgmNoiseMultiplier ? 'unit-variance' : 'sigma',
   });
   const size = pictureSize(request, parts);
   const { factor } = parts.latent;
@@ -60,9 +70,27 @@ export function planJob(request: GenerateRequest, model: PipelineModel, drawSeed
     latentSize: { height: size.height / factor, width: size.width / factor },
     table,
     plan,
+    clipSkip: Math.min(request.clipSkip, parts.limits.maxClipSkip),
+    texts: textsOf(request),
     ...batchSeeds(pictures, seed, { seed: subseed, strength }),
     batches: batchesOf(pictures, sampler.batchCoupled ? 1 : request.batchSize),
   };
+}
+
+/** 0 stands for the schedule's own. */
+function scheduleSettingsOf({ sigmaMin, sigmaMax, rho, betaAlpha, betaBeta }: GenerateRequest): ScheduleSettings {
+  return {
+    sigmaMin: sigmaMin || undefined,
+    sigmaMax: sigmaMax || undefined,
+    rho: rho || undefined,
+    betaShape: [betaAlpha, betaBeta],
+  };
+}
+
+/** Adapters named in the prompt are left out, and so is their mention. */
+function textsOf({ prompt, negativePrompt }: GenerateRequest): GenerationJob['texts'] {
+  const { prompt: without, networks } = extractExtraNetworks(prompt);
+  return { prompt: networks.length === 0 ? prompt : without.trim(), negativePrompt };
 }
 
 function batchesOf(pictures: number, size: number): { first: number; count: number }[] {

@@ -1,56 +1,19 @@
 /**
- * What can be asked for: the one schema from which the command line, the HTTP API and the page take their fields,
- * defaults, bounds and help texts. Names are A1111's vocabulary in camel case.
+ * What can be asked for, and what comes of it. The settings of a request are one table (`settings/`), from which the
+ * command line, the HTTP APIs, the page and the infotext take names, defaults, bounds and help texts.
  *
  * Sizes left out are the model's own (a family ships its limits as data); pictures arrive decoded, since codecs belong
  * to the faces.
  */
 
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { PixelImage } from '#core/image';
+import { settingsSchema } from './settings/index.ts';
 
-/** Upper bound of one side, in pixels: beyond it a request is a mistake, not a wish. */
-export const maxSide = 4096;
+export { maxSide } from './settings/index.ts';
 
-const side = z
-  .int()
-  .min(64)
-  .max(maxSide)
-  .refine((v) => v % 8 === 0, { error: (issue) => `must be a multiple of 8, got ${String(issue.input)}` });
-
-export const generateSchema = z.object({
-  prompt: z.string().default('').describe('What the picture should show, in A1111 syntax.'),
-  negativePrompt: z.string().default('').describe('What it should not show.'),
-  model: z.string().optional().describe('Checkpoint name or path; the embedded model when left out.'),
-  vae: z.string().optional().describe('VAE name or path; the one inside the checkpoint when left out.'),
-  sampler: z.string().default('DPM++ 2M').describe('Sampling method.'),
-  scheduler: z.string().default('Automatic').describe('Noise schedule; Automatic takes the sampler’s own.'),
-  steps: z.int().min(1).max(1000).default(20).describe('Sampling steps.'),
-  cfgScale: z.number().min(0).max(100).default(7).describe('How strongly to follow the prompt (1 = no guidance).'),
-  seed: z.int().min(-1).max(Number.MAX_SAFE_INTEGER).default(-1).describe('First seed; -1 draws one.'),
-  subseed: z.int().min(-1).max(Number.MAX_SAFE_INTEGER).default(-1).describe('Variation seed; -1 draws one.'),
-  subseedStrength: z.number().min(0).max(1).default(0).describe('How far to move towards the variation seed.'),
-  width: side.optional().describe('Width in pixels, a multiple of 8; the model’s own when left out.'),
-  height: side.optional().describe('Height in pixels, a multiple of 8; the model’s own when left out.'),
-  batchSize: z.int().min(1).max(64).default(1).describe('Pictures made at once.'),
-  batchCount: z.int().min(1).max(1000).default(1).describe('Batches made one after the other.'),
-  clipSkip: z
-    .int()
-    .min(1)
-    .max(12)
-    .default(1)
-    .describe('Stop the text encoder this many layers before its end (1 = none).'),
-  eta: z.number().min(0).max(1).optional().describe('Noise multiplier of ancestral samplers and DDIM.'),
-  randomSource: z.enum(['cpu', 'gpu']).default('cpu').describe('Noise stream: PyTorch’s CPU or CUDA’s Philox.'),
-  emphasis: z.enum(['Original', 'No norm', 'Ignore', 'None']).default('Original').describe('How (weights:1.2) act.'),
-  denoisingStrength: z.number().min(0).max(1).default(0.75).describe('Picture to picture: how much may change.'),
-  maskBlur: z.number().min(0).max(64).default(4).describe('Inpainting: blur of the mask’s edge, in pixels.'),
-  maskedContent: z
-    .enum(['original', 'noise', 'fill', 'nothing'])
-    .default('original')
-    .describe('What is under the mask at the start.'),
-  maskInvert: z.boolean().default(false).describe('Repaint what is not masked.'),
-});
+/** What can be asked for; the rows are in `settings/`. */
+export const generateSchema = settingsSchema;
 
 /** A request as callers write it: everything but the prompt may be left out. */
 export type GenerateInput = z.input<typeof generateSchema> & GeneratePictures;

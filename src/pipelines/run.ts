@@ -22,10 +22,13 @@ import type { CancelSignal, GenerateEvent } from './request.ts';
 import { sampleLatents } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import { needsEncoder, prepareStart, type StartPicture } from './start.ts';
+import { unheeded } from './unheeded.ts';
 
 export interface RunContext {
   readonly sessions: ModelSessions;
   readonly tokenizer: Tokenizer;
+  /** Names that stand for textual inversions in prompts. */
+  readonly embeddings: readonly string[];
   /** Milliseconds. */
   readonly now: () => number;
   /** As written into the infotext. */
@@ -49,7 +52,7 @@ export async function* runJob(job: GenerationJob, context: RunContext): Events {
   const { request } = job;
   // Nothing may change: the picture itself, which an encoded and decoded one would not quite be.
   const untouched = request.init !== undefined && request.denoisingStrength === 0;
-  yield* warnings(job);
+  yield* warnings(job, context.embeddings);
   const prompts = untouched ? undefined : yield* encodePrompts(job, context);
   if (context.signal.aborted) return;
   const encoder = needsEncoder(job) ? yield* context.sessions.encoder(job.latentSize) : undefined;
@@ -67,12 +70,8 @@ export async function* runJob(job: GenerationJob, context: RunContext): Events {
   }
 }
 
-function* warnings({ request, model }: GenerationJob): Generator<GenerateEvent> {
-  for (const message of model.warnings) yield { type: 'warning', message };
-  const { networks } = extractExtraNetworks(stripComments(request.prompt));
-  if (networks.length === 0) return;
-  const names = networks.map(({ kind, args }) => `<${kind}:${args.join(':')}>`).join(' ');
-  yield { type: 'warning', message: `${names} is left out: adapters cannot be applied yet.` };
+function* warnings(job: GenerationJob, embeddings: readonly string[]): Generator<GenerateEvent> {
+  for (const message of [...job.model.warnings, ...unheeded(job, embeddings)]) yield { type: 'warning', message };
 }
 
 function stepsOf({ plan, request }: GenerationJob): number {
@@ -92,17 +91,16 @@ function imageEvent(job: GenerationJob, { version }: RunContext, index: number, 
 }
 
 async function* encodePrompts(
-  { request, model, plan }: GenerationJob,
+  { request, model, plan, clipSkip }: GenerationJob,
   { sessions, tokenizer }: RunContext,
 ): Loading<Prompts> {
   const encoders: LoadedTextEncoder[] = [];
-  const clipSkip = Math.min(request.clipSkip, model.parts.limits.maxClipSkip);
   for (const part of model.parts.textEncoders) {
     encoders.push({ part, session: yield* sessions.textEncoder(part, clipSkip) });
   }
   // Prompt editing counts denoiser calls, of which second-order samplers make two a step.
   const calls = request.steps * (plan.sampler.secondOrder ? 2 : 1);
-  const options = { encoders, tokenizer, emphasis: request.emphasis };
+  const options = { encoders, tokenizer, emphasis: request.emphasis, commaBacktrack: request.commaPaddingBacktrack };
   const { prompt } = extractExtraNetworks(stripComments(request.prompt));
   return {
     cond: await encodeComposition(prompt, calls, options),
@@ -167,7 +165,7 @@ async function* startBatch(
     extra: start.extra && repeat(start.extra, batch.count),
     table,
     plan,
-    start: plan.start(unit, original),
+    start: plan.start(original ? unit.map((v) => v * request.noiseMultiplier) : unit, original),
     noise,
     keep: original && start.mask && { original, mask: start.mask.latent },
   });
@@ -176,11 +174,16 @@ async function* startBatch(
 function noiseOf(job: GenerationJob, { first, count }: Batch): ReturnType<typeof createNoiseSource> {
   const { request, model, latentSize } = job;
   const strength = request.subseedStrength;
+  const { factor } = model.parts.latent;
+  const { seedResizeFromWidth: width, seedResizeFromHeight: height } = request;
   return createNoiseSource({
     kind: request.randomSource,
     seeds: job.seeds.slice(first, first + count),
     shape: [model.parts.latent.channels, latentSize.height, latentSize.width],
-    ...(strength > 0 && { variation: { seeds: job.variationSeeds.slice(first, first + count), strength } }),
+    variation: strength > 0 ? { seeds: job.variationSeeds.slice(first, first + count), strength } : undefined,
+    resizeFrom:
+      width > 0 && height > 0 ? { height: Math.floor(height / factor), width: Math.floor(width / factor) } : undefined,
+    etaNoiseSeedDelta: job.plan.sampler.usesSeedDelta ? request.etaNoiseSeedDelta : 0,
   });
 }
 

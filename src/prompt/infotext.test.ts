@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { fieldsOf, type WriteGolden } from '../../test/goldens/infotext-fields.ts';
+import { partsOf, type WriteGolden } from '../../test/goldens/infotext-fields.ts';
 import { type ParsedInfotext, parseInfotext, readPairs } from './infotext.ts';
 import { pythonFloat, quoteValue, unquoteValue } from './infotext-values.ts';
 import { isOlder } from './infotext-version.ts';
@@ -44,7 +44,7 @@ describe('reading infotext', () => {
 
 describe('writing infotext', () => {
   it.each(titled(goldens.write, (c) => c.text))('%s', (_, c) => {
-    const text = writeInfotext(fieldsOf(c));
+    const text = writeInfotext(partsOf(c));
     expect(text).toBe(c.text);
     expect(parseInfotext(text)).toEqual(c.reparsed);
   });
@@ -61,9 +61,13 @@ describe('writing infotext', () => {
   });
 
   it('takes the value of the image from a list, and none from one too short', () => {
-    const fields = { prompt: 'a', steps: 1, sampler: 'Euler', cfgScale: 7, seed: 1, width: 8, height: 8 };
-    const text = writeInfotext({ ...fields, extra: { Many: ['x', 'y'], One: ['z'] } }, 1);
-    expect(text).toBe('a\nSteps: 1, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 8x8, Many: y');
+    const entries = [
+      ['Many', ['x', 'y']],
+      ['One', ['z']],
+      ['Seed', 1],
+      ['Steps', 2],
+    ] as const;
+    expect(writeInfotext({ prompt: 'a', entries }, 1)).toBe('a\nSteps: 2, Seed: 1, Many: y');
   });
 });
 

@@ -64,6 +64,8 @@ export interface SubmitInput {
   /** Higher goes first; default 0. */
   readonly priority?: number;
   readonly label?: string;
+  /** What whoever made the request of another one could not keep of it. */
+  readonly warnings?: readonly string[];
 }
 
 /** @throws UserError `folder.locked` when another Darkroom has the folders; DarkroomError `store.*` */
@@ -164,10 +166,10 @@ export class Studio extends StudioFolder {
     const checked = list.map((input) => ({
       input,
       id: newId(),
-      request: checkRequest(input.request, library, defaultModel),
+      ...checkRequest(input.request, library, defaultModel),
     }));
     const jobs: NewJob[] = [];
-    for (const { input, id, request } of checked) {
+    for (const { input, id, request, warnings } of checked) {
       jobs.push({
         id,
         user: input.user ?? localUser,
@@ -177,6 +179,7 @@ export class Studio extends StudioFolder {
         request,
         inputs: await this.inputs.write(id, input.request),
         total: request.batchSize * request.batchCount,
+        warnings: [...(input.warnings ?? []), ...warnings],
       });
     }
     return await this.queue.add(jobs);

@@ -1,8 +1,9 @@
-/** Fields of the `write` rows of numeric/infotext.json as the writer takes them. */
+/** Fields of the `write` rows of numeric/infotext.json as the writer takes them, by way of the table of settings. */
 
+import { infotextEntries } from '#pipelines/settings/index';
 import type { ParsedInfotext } from '#prompt/infotext';
 import { pythonFloat } from '#prompt/infotext-values';
-import type { InfotextFields, InfotextNumber } from '#prompt/infotext-writer';
+import type { InfotextEntry, InfotextParts } from '#prompt/infotext-writer';
 
 type GoldenValue = string | number | boolean | null;
 
@@ -16,44 +17,53 @@ export interface WriteGolden {
 }
 
 /** The names that the web UI's processing object has for the fields, and the defaults of its settings. */
-export function fieldsOf({ fields: golden, float_text: floats }: WriteGolden): InfotextFields {
+export function partsOf({ fields: golden, float_text: floats }: WriteGolden): InfotextParts {
   const text = (key: string): string | undefined => (golden[key] as string | null | undefined) ?? undefined;
-  const number = (key: string): InfotextNumber | undefined =>
+  const number = (key: string): number | string | undefined =>
     floats[key] === undefined ? ((golden[key] as number | undefined) ?? undefined) : pythonFloat(golden[key] as number);
-  const resize = { width: golden.seed_resize_from_w as number, height: golden.seed_resize_from_h as number };
-  const extra = Object.entries(golden.extra).map(([key, value]) => [
-    key,
-    floats[`extra.${key}`] === undefined ? value : pythonFloat(value as number),
-  ]);
+  const settings = infotextEntries({
+    sampler: { name: text('sampler_name')!, space: 'sigma', reads: [], usesSeedDelta: true },
+    scheduler: golden.scheduler ? { name: text('scheduler')!, reads: [] } : undefined,
+    size: { width: golden.width as number, height: golden.height as number },
+    seed: number('seed')!,
+    variationSeed: number('subseed'),
+    request: {
+      steps: number('steps'),
+      cfgScale: number('cfg_scale'),
+      subseedStrength: number('subseed_strength'),
+      seedResizeFromWidth: golden.seed_resize_from_w,
+      seedResizeFromHeight: golden.seed_resize_from_h,
+      clipSkip: golden.clip_skip ?? 1,
+      etaNoiseSeedDelta: golden.ensd ?? undefined,
+    },
+  });
+  const { rng } = golden;
+  const rest: InfotextEntry[] = [
+    ['Image CFG scale', number('image_cfg_scale')],
+    ['Face restoration', golden.restore_faces === true ? 'CodeFormer' : undefined],
+    ['Model hash', text('model_hash')],
+    ['Model', text('model_name')],
+    ['VAE hash', text('vae_hash')],
+    ['VAE', text('vae_name')],
+    ['Conditional mask weight', golden.inpainting === true ? '1.0' : undefined],
+    ['Token merging ratio', unlessZero(number('token_merging_ratio'))],
+    ['Token merging ratio hr', golden.enable_hr === true ? unlessZero(number('token_merging_ratio_hr')) : undefined],
+    ['Init image hash', text('init_img_hash')],
+    ['RNG', rng === 'GPU' ? undefined : rng],
+    ['Tiling', golden.tiling === true ? true : undefined],
+  ];
+  const extra = Object.entries(golden.extra).map(
+    ([key, value]): InfotextEntry => [key, floats[`extra.${key}`] === undefined ? value : pythonFloat(value as number)],
+  );
   return {
     prompt: text('prompt')!,
     negativePrompt: text('negative_prompt')!,
-    steps: number('steps')!,
-    sampler: text('sampler_name')!,
-    scheduler: text('scheduler'),
-    cfgScale: number('cfg_scale')!,
-    imageCfgScale: number('image_cfg_scale'),
-    seed: number('seed')!,
-    faceRestoration: golden.restore_faces === true ? 'CodeFormer' : undefined,
-    width: golden.width as number,
-    height: golden.height as number,
-    modelHash: text('model_hash'),
-    model: text('model_name'),
-    vaeHash: text('vae_hash'),
-    vae: text('vae_name'),
-    variationSeed: number('subseed'),
-    variationSeedStrength: number('subseed_strength'),
-    seedResizeFrom: resize.width > 0 && resize.height > 0 ? resize : undefined,
-    conditionalMaskWeight: golden.inpainting === true ? '1.0' : undefined,
-    clipSkip: golden.clip_skip as number | undefined,
-    ensd: golden.ensd as number | undefined,
-    tokenMergingRatio: number('token_merging_ratio'),
-    tokenMergingRatioHires: golden.enable_hr === true ? number('token_merging_ratio_hr') : undefined,
-    initImageHash: text('init_img_hash'),
-    rng: text('rng'),
-    tiling: golden.tiling === true,
-    extra: Object.fromEntries(extra),
+    entries: [...settings.filter(([key]) => key !== 'RNG'), ...rest, ...extra],
     version: 'v1.10.1',
     user: text('user'),
   };
+}
+
+function unlessZero(value: number | string | undefined): number | string | undefined {
+  return Number(value ?? 0) === 0 ? undefined : value;
 }

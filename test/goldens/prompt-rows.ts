@@ -12,7 +12,7 @@ import { writeInfotext } from '#prompt/infotext-writer';
 import { schedulePrompt } from '#prompt/schedule';
 import { applyStyles, extractStyle } from '#prompt/styles';
 import { createClipTokenizer, padWindow } from '#prompt/tokenizer';
-import { fieldsOf, type WriteGolden } from './infotext-fields.ts';
+import { partsOf, type WriteGolden } from './infotext-fields.ts';
 import { absoluteError, type RowCheck } from './row-check.ts';
 
 const exact = (name: string, got: unknown, want: unknown): RowCheck => ({
@@ -142,7 +142,7 @@ export function* checkInfotext(file: InfotextFile): Generator<RowCheck> {
     yield exact(title('parse', c.text), plain(parseInfotext(c.text)), c.result);
   }
   for (const c of file.write) {
-    const text = writeInfotext(fieldsOf(c));
+    const text = writeInfotext(partsOf(c));
     yield exact(title('write', c.text), text, c.text);
     yield exact(title('reparsed', c.text), plain(parseInfotext(text)), c.reparsed);
   }

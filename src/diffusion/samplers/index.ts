@@ -58,6 +58,8 @@ export interface SamplerRow extends Named {
   readonly discardPenultimate?: boolean;
   /** Settings that make the row what it is. */
   readonly settings?: SamplerSettings;
+  /** Settings of a request that act on it, as in A1111; it is given no others. */
+  readonly reads: readonly RequestedSetting[];
   /** Steps that will be yielded and denoiser calls they take; undefined where only the run can tell. */
   readonly cost: (sigmas: readonly Sigma[]) => SamplerCost | undefined;
   /** A1111 counts two denoiser calls a step for it: prompt editing is planned over twice the steps. */
@@ -67,6 +69,8 @@ export interface SamplerRow extends Named {
   /** Images of a batch influence each other: give it one at a time. */
   readonly batchCoupled?: boolean;
 }
+
+type RequestedSetting = 'eta' | 'sChurn' | 'sTmin' | 'sTmax' | 'sNoise' | 'order' | 'variant';
 
 interface SamplerCost {
   readonly steps: number;
@@ -128,6 +132,9 @@ function unipcPartialGrid(steps: number, count: number, table: NoiseTable): Part
   return { schedule: webuiUnipcSchedule(left, table, from), startSigma: table.sigmaAt(raised) };
 }
 
+const churned: readonly RequestedSetting[] = ['sChurn', 'sTmin', 'sTmax', 'sNoise'];
+const renoised: readonly RequestedSetting[] = ['eta', 'sNoise'];
+
 export const samplers: readonly SamplerRow[] = [
   {
     name: 'DPM++ 2M',
@@ -136,6 +143,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'sigma',
     noise: 'none',
     scheduler: 'Karras',
+    reads: [],
     cost: onePerStep,
   },
   {
@@ -146,6 +154,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'brownian',
     scheduler: 'Karras',
     secondOrder: true,
+    reads: renoised,
     cost: twoPerStep,
   },
   {
@@ -155,6 +164,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'sigma',
     noise: 'brownian',
     scheduler: 'Exponential',
+    reads: renoised,
     cost: onePerStep,
   },
   {
@@ -165,6 +175,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'sigma',
     noise: 'brownian',
     scheduler: 'Exponential',
+    reads: renoised,
     cost: onePerStep,
   },
   {
@@ -176,6 +187,7 @@ export const samplers: readonly SamplerRow[] = [
     scheduler: 'Karras',
     usesSeedDelta: true,
     secondOrder: true,
+    reads: renoised,
     cost: twoPerStep,
   },
   {
@@ -186,6 +198,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'brownian',
     scheduler: 'Exponential',
     discardPenultimate: true,
+    reads: renoised,
     cost: onePerStep,
   },
   {
@@ -195,10 +208,11 @@ export const samplers: readonly SamplerRow[] = [
     space: 'sigma',
     noise: 'independent',
     usesSeedDelta: true,
+    reads: ['eta'],
     cost: onePerStep,
   },
-  { name: 'Euler', aliases: ['k_euler'], run: euler, space: 'sigma', noise: 'none', cost: onePerStep },
-  { name: 'LMS', aliases: ['k_lms'], run: lms, space: 'sigma', noise: 'none', cost: onePerStep },
+  { name: 'Euler', aliases: ['k_euler'], run: euler, space: 'sigma', noise: 'none', reads: churned, cost: onePerStep },
+  { name: 'LMS', aliases: ['k_lms'], run: lms, space: 'sigma', noise: 'none', reads: [], cost: onePerStep },
   {
     name: 'Heun',
     aliases: ['k_heun'],
@@ -206,6 +220,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'sigma',
     noise: 'none',
     secondOrder: true,
+    reads: churned,
     cost: twoPerStep,
   },
   {
@@ -217,6 +232,7 @@ export const samplers: readonly SamplerRow[] = [
     scheduler: 'Karras',
     discardPenultimate: true,
     secondOrder: true,
+    reads: churned,
     cost: twoPerStep,
   },
   {
@@ -229,6 +245,7 @@ export const samplers: readonly SamplerRow[] = [
     discardPenultimate: true,
     usesSeedDelta: true,
     secondOrder: true,
+    reads: renoised,
     cost: twoPerStep,
   },
   {
@@ -239,6 +256,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'sigma',
     noise: 'independent',
     usesSeedDelta: true,
+    reads: renoised,
     cost: fastCost,
   },
   {
@@ -250,6 +268,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'independent',
     usesSeedDelta: true,
     batchCoupled: true,
+    reads: ['eta'],
     cost: () => undefined,
   },
   {
@@ -260,6 +279,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'independent',
     scheduler: 'Karras',
     secondOrder: true,
+    reads: [],
     cost: restartCost,
   },
   {
@@ -270,6 +290,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'independent',
     grid: webuiTimestepSchedule,
     partialGrid: webuiPartialGrid,
+    reads: ['eta'],
     cost: onePerStep,
   },
   {
@@ -280,6 +301,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'none',
     grid: webuiTimestepSchedule,
     partialGrid: webuiPartialGrid,
+    reads: [],
     cost: plmsCost,
   },
   {
@@ -291,6 +313,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'none',
     grid: unipcGrid,
     partialGrid: unipcPartialGrid,
+    reads: ['order', 'variant'],
     cost: onePerStep,
   },
   {
@@ -300,6 +323,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'sigma',
     noise: 'independent',
     grid: webuiLcmSchedule,
+    reads: [],
     cost: onePerStep,
   },
   {
@@ -309,6 +333,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'vp',
     noise: 'independent',
     grid: diffusersDdimSchedule,
+    reads: ['eta'],
     cost: onePerStep,
   },
   {
@@ -318,6 +343,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'vp',
     noise: 'none',
     grid: diffusersDdimSchedule,
+    reads: [],
     cost: plmsCost,
   },
   {
@@ -328,6 +354,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'vp',
     noise: 'none',
     grid: (steps, table) => scheduleOfTimesteps(multistepTimesteps(steps, table.sigmas.length), table),
+    reads: [],
     cost: onePerStep,
   },
   {
@@ -337,6 +364,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'vp',
     noise: 'independent',
     grid: (steps, table) => scheduleOfTimesteps(lcmTimesteps(steps, 50, table.sigmas.length), table),
+    reads: [],
     cost: onePerStep,
   },
   {
@@ -346,6 +374,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'vp',
     noise: 'independent',
     grid: (steps, table) => scheduleOfTimesteps(lcmTimesteps(steps, 50, table.sigmas.length), table, 'first'),
+    reads: ['eta'],
     cost: onePerStep,
   },
   {
@@ -355,6 +384,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'vp',
     noise: 'independent',
     grid: (steps, table) => scheduleOfTimesteps(leadingTimesteps(steps, 0, table.sigmas.length), table),
+    reads: [],
     cost: onePerStep,
   },
 ];

@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeImage, encodeImage } from '#studio/images/codec';
 import { picture } from '../../../test/fixtures/fake-engine.ts';
 import { startTestServer, type TestServer } from '../../../test/fixtures/test-server.ts';
-import { stretch } from './generation.ts';
+
 import { missingControlNetRows, missingRows } from './missing-routes.ts';
+import { stretch } from './resize.ts';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -111,14 +112,119 @@ describe('txt2img', () => {
     });
   });
 
+  it('reads its own pictures’ infotext back, each setting that acted', async () => {
+    const infotext =
+      'a (tent:1.4)\nNegative prompt: night\nSteps: 4, Sampler: Heun, Schedule type: Karras, CFG scale: 5.5, Seed: 11, ' +
+      'Size: 64x128, Variation seed: 3, Variation seed strength: 0.2, Seed resize from: 96x80, RNG: CPU, ' +
+      'Sigma churn: 5, Sigma noise: 1.05, Schedule max sigma: 9, Schedule rho: 5, ENSD: 31337, Emphasis: No norm';
+    await server.json('POST', `${api}/txt2img`, { infotext });
+    expect(await lastRequest()).toMatchObject({
+      sampler: 'Heun',
+      scheduler: 'Karras',
+      subseed: 3,
+      subseedStrength: 0.2,
+      seedResizeFromWidth: 96,
+      seedResizeFromHeight: 80,
+      randomSource: 'cpu',
+      sChurn: 5,
+      sNoise: 1.05,
+      sigmaMax: 9,
+      rho: 5,
+      etaNoiseSeedDelta: 31337,
+      emphasis: 'No norm',
+    });
+  });
+
+  it('takes numbers and flags as text, and brings what is outside its bounds inside', async () => {
+    const body = {
+      steps: '2',
+      cfg_scale: '7.0',
+      seed: '-1',
+      width: '64',
+      height: 64.9,
+      restore_faces: 'false',
+      batch_size: 0,
+      override_settings: [],
+      alwayson_scripts: [],
+      s_noise: 0,
+      styles: ['None'],
+      hr_scale: '1.0',
+    };
+    const answer = await server.json('POST', `${api}/txt2img`, body);
+    expect(await lastRequest()).toMatchObject({
+      steps: 2,
+      cfgScale: 7,
+      width: 64,
+      height: 64,
+      batchSize: 1,
+      sNoise: 1,
+    });
+    expect(answer.warnings).toEqual([
+      'batchSize: 0 is not from 1 to 64; 1 was taken.',
+      's_noise: upstream takes the option s_noise instead, and so does Darkroom.',
+    ]);
+    expect(JSON.parse(answer.info).warnings).toEqual(answer.warnings);
+  });
+
+  it('tells what it does not act on', async () => {
+    const warningsOf = async (fields: object) =>
+      (await server.json('POST', `${api}/txt2img`, { steps: 1, ...fields })).warnings as string[];
+    expect(await warningsOf({ sd_model_checkpoint: 'x', samples: 1 })).toEqual([
+      'sd_model_checkpoint is no field of txt2img; it has no effect.',
+      'samples is no field of txt2img; it has no effect.',
+    ]);
+    expect(await warningsOf({ override_settings: { made_up: 1 } })).toEqual([
+      'override_settings.made_up has no effect here.',
+    ]);
+    expect(await warningsOf({ sampler_name: 'Euler a', scheduler: 'Turbo' })).toEqual([
+      'There is no noise schedule Turbo; Automatic was taken.',
+    ]);
+    expect((await lastRequest()).sampler).toBe('Euler a');
+    const infotext = 'a\nSteps: 2, Sampler: Euler, Seed: 1, Randomness: 3, Version: v1.9.0';
+    expect(await warningsOf({ infotext })).toEqual(['"Randomness" in the infotext has no effect here.']);
+  });
+
+  it('answers in the format that one request asks for', async () => {
+    const jpg = await server.json('POST', `${api}/txt2img`, { steps: 1, override_settings: { samples_format: 'jpg' } });
+    expect((await decodeImage(bytesOf(jpg.images[0]))).format).toBe('jpeg');
+    const bare = await server.json('POST', `${api}/txt2img`, {
+      steps: 1,
+      override_settings: { enable_pnginfo: false },
+    });
+    expect((await decodeImage(bytesOf(bare.images[0]))).infotext).toBeUndefined();
+  });
+
+  it('keeps no setting that would break later requests', async () => {
+    for (const [options, status] of [
+      [{ sd_vae: 'bogus.pt' }, 404],
+      [{ CLIP_stop_at_last_layers: 99 }, 422],
+      [{ emphasis: 'loud' }, 422],
+    ] as const) {
+      expect((await server.call('POST', `${api}/options`, options)).status, JSON.stringify(options)).toBe(status);
+    }
+    await server.json('POST', `${api}/options`, { CLIP_stop_at_last_layers: '2' });
+    expect(await server.json('GET', `${api}/options`)).toMatchObject({
+      CLIP_stop_at_last_layers: 2,
+      sd_vae: 'Automatic',
+    });
+    await server.json('POST', `${api}/txt2img`, { steps: 1 });
+    expect((await lastRequest()).clipSkip).toBe(2);
+  });
+
   it.each([
     [{ enable_hr: true }, /hires/],
     [{ restore_faces: true }, /Face restoration/],
     [{ tiling: true }, /Tiling/],
-    [{ styles: ['film'] }, /styles/],
     [{ refiner_checkpoint: 'xl-refiner' }, /refiner/],
-    [{ seed_resize_from_h: 64, seed_resize_from_w: 64 }, /Seed resizing/],
-    [{ s_churn: 3 }, /churn/],
+    [{ s_min_uncond: 2 }, /s_min_uncond/],
+    [{ sampler_name: 'DDIM CFG++' }, /DDIM CFG/],
+    [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Hires upscale: 2' }, /hires/],
+    [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],
+    [{ override_settings: { sd_noise_schedule: 'Zero Terminal SNR' } }, /zero-terminal/],
+    [{ alwayson_scripts: { ControlNet: { args: [{ module: 'reference_only' }] } } }, /ControlNet/],
+    [{ alwayson_scripts: { ControlNet: { args: [false, false, true, 'canny', 'x [1]', 1] } } }, /ControlNet/],
+    [{ alwayson_scripts: { ControlNet: { args: [{ enabled: 'true', module: 'canny' }] } } }, /ControlNet/],
+    [{ alwayson_scripts: { 'Soft Inpainting': { args: [{ 'Soft inpainting': true }] } } }, /Soft inpainting/],
     [{ script_name: 'X/Y/Z plot' }, /X\/Y\/Z plot/],
     [{ alwayson_scripts: { ControlNet: { args: [{ enabled: true, module: 'canny' }] } } }, /ControlNet/],
     [{ alwayson_scripts: { controlnet: { args: [{ model: 'canny', image: '' }] } } }, /ControlNet/],
@@ -131,9 +237,13 @@ describe('txt2img', () => {
   });
 
   it.each([
-    [{ steps: 0 }, 'steps'],
+    [{ steps: '4.5' }, 'steps'],
+    [{ seed: 2 ** 53 }, 'seed'],
+    [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 6687881544318117707' }, 'seed'],
+    [{ restore_faces: 'perhaps' }, 'restore_faces'],
     [{ cfg_scale: 'high' }, 'cfg_scale'],
-    [{ prompt: 4 }, 'prompt'],
+    [{ prompt: [] }, 'prompt'],
+    [{ override_settings: { emphasis: 'loud' } }, 'emphasis'],
     [{ script_name: 'no such script' }, 'script_name'],
     [{ alwayson_scripts: { 'no such script': { args: [] } } }, 'alwayson_scripts'],
     [{ override_settings: { CLIP_stop_at_last_layers: 'x' } }, 'CLIP_stop_at_last_layers'],
@@ -223,7 +333,7 @@ describe('progress and interrupting', () => {
     const task = await server.json('POST', '/internal/progress', { id_task: 'task(1)' });
     expect(task).toMatchObject({ active: true, queued: false, completed: false });
     expect(task.live_preview).toMatch(/^data:image\/jpeg;base64,/);
-    expect((await server.json('GET', `${api}/progress?skip_current_image=true`)).current_image).toBeNull();
+    expect((await server.json('GET', `${api}/progress?skip_current_image=True`)).current_image).toBeNull();
     await server.json('POST', `${api}/interrupt`);
     const answer = await going;
     expect(answer.images.length).toBeLessThan(1000);
@@ -292,7 +402,7 @@ describe('lists and options', () => {
 
   it('changes no folder and no part that is not there', async () => {
     expect((await server.call('POST', `${api}/options`, { outdir_samples: '/etc' })).status).toBe(422);
-    expect((await server.call('POST', `${api}/options`, { eta_noise_seed_delta: 31337 })).status).toBe(501);
+    expect((await server.call('POST', `${api}/options`, { token_merging_ratio: 0.5 })).status).toBe(501);
     expect((await server.call('POST', `${api}/options`, { CLIP_stop_at_last_layers: 'two' })).status).toBe(422);
     expect(await server.json('POST', `${api}/options`, { eta_noise_seed_delta: 0, made_up: 1 })).toBeNull();
     expect(await server.json('GET', `${api}/options`)).not.toHaveProperty('made_up');

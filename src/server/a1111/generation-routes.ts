@@ -2,31 +2,40 @@
 
 import { z } from 'zod';
 import { UserError } from '#core/errors';
-import type { GenerateInput } from '#pipelines/request';
+import { settingRows } from '#pipelines/settings/index';
+import { readPairs } from '#prompt/infotext';
+import { unquoteValue } from '#prompt/infotext-values';
 import type { GalleryImage } from '#studio/gallery/image';
 import type { Job } from '#studio/queue/job';
 import { finishedJob } from '../finished-job.ts';
 import { pictureMaxBody } from '../http/body.ts';
-import type { Call } from '../http/call.ts';
+import { type Call, requireRole } from '../http/call.ts';
 import { type Route, route } from '../http/route.ts';
 import { readPicture } from '../pictures.ts';
+import { outputOf } from './output.ts';
 import type { A1111Parts } from './parts.ts';
-import { type CommonFields, type Img2imgFields, img2imgSchema, txt2imgSchema } from './schemas.ts';
+import {
+  type CommonFields,
+  defaultsOf,
+  type Img2imgFields,
+  img2imgSchema,
+  type Txt2imgFields,
+  txt2imgSchema,
+} from './schemas.ts';
+import type { Translation } from './translate.ts';
 
 const answer = {
-  description: 'The pictures as base64, the request, and all parameters as a JSON text.',
-  schema: z.object({ images: z.array(z.string()), parameters: z.looseObject({}), info: z.string() }),
+  description: 'The pictures as base64, the request, all parameters as a JSON text, and what was not acted on.',
+  schema: z.object({
+    images: z.array(z.string()),
+    parameters: z.looseObject({}),
+    info: z.string(),
+    warnings: z.array(z.string()),
+  }),
 };
 
 export function generationRoutes(parts: A1111Parts): Route[] {
-  const common = {
-    method: 'post',
-    tag: 'A1111',
-    role: 'user',
-    maxBody: pictureMaxBody,
-    prepare: async (body: unknown) => (await import('./generation.ts')).fillFromInfotext(body),
-    answer,
-  } as const;
+  const common = { method: 'post', tag: 'A1111', role: 'user', maxBody: pictureMaxBody, answer } as const;
   return [
     route({
       ...common,
@@ -35,9 +44,10 @@ export function generationRoutes(parts: A1111Parts): Route[] {
       summary: 'Pictures from a prompt.',
       body: txt2imgSchema,
       async handle({ body }, call) {
-        const { txt2imgInput } = await import('./generation.ts');
-        const input = txt2imgInput(body, parts.options.get());
-        return await generate(parts, call, body, input, body);
+        const fields = body as Txt2imgFields;
+        const { txt2imgInput } = await import('./translate.ts');
+        const translation = txt2imgInput(fields, parts.options.get());
+        return await generate(parts, call, fields, translation, body);
       },
     }),
     route({
@@ -47,10 +57,13 @@ export function generationRoutes(parts: A1111Parts): Route[] {
       summary: 'Pictures from a picture, or the masked part of one.',
       body: img2imgSchema,
       async handle({ body }, call) {
-        const pictures = await readPictures(parts, call, body);
-        const { img2imgInput } = await import('./generation.ts');
-        const input = img2imgInput(body, pictures, parts.options.get());
-        return await generate(parts, call, body, input, echoed(body));
+        const fields = body as Img2imgFields;
+        const { img2imgInput } = await import('./translate.ts');
+        const translation = img2imgInput(fields, parts.options.get());
+        const pictures = await readPictures(parts, call, fields);
+        const { resized } = await import('./resize.ts');
+        const input = { ...translation.input, ...resized(pictures, translation.input, fields.resize_mode ?? 0) };
+        return await generate(parts, call, fields, { ...translation, input }, echoed(fields));
       },
     }),
   ];
@@ -60,7 +73,7 @@ async function readPictures({ pictures }: A1111Parts, call: Call, { init_images:
   const [first] = sources ?? [];
   if (first === undefined) throw new UserError('init-images.unknown', 'Init image not found');
   const read = async (source: string) => await readPicture(source, call.caller, pictures, call.signal);
-  return { init: await read(first), mask: mask ? await read(mask) : undefined };
+  return { init: await read(String(first)), mask: mask ? await read(mask) : undefined };
 }
 
 /** Without the pictures, unless they are asked back. */
@@ -72,28 +85,42 @@ async function generate(
   { studio, options }: A1111Parts,
   call: Call,
   fields: CommonFields,
-  input: GenerateInput,
+  { input, warnings }: Translation,
   parameters: object,
 ): Promise<z.input<typeof answer.schema>> {
   const label = fields.force_task_id;
-  const [job] = await studio.submit({ request: input, user: call.caller.name, ...(label ? { label } : {}) });
+  const kept = keptOptions(fields);
+  if (kept) requireRole(call.caller, 'admin');
+  const [job] = await studio.submit({ request: input, user: call.caller.name, label: label ?? undefined, warnings });
+  // Checked before, so that a picture is not lost to a setting that is refused.
+  if (kept) options.set(kept);
   const ended = await finishedJob(studio, job!.id, call.signal);
   // Interrupted: what is finished is the answer, as upstream.
-  const { images } = studio.gallery.search({ job: ended.id, order: 'oldest', limit: 500 });
-  if (!fields.override_settings_restore_afterwards && fields.override_settings) options.set(fields.override_settings);
-  const files = fields.send_images ? await Promise.all(images.map(async ({ id }) => await base64File(studio, id))) : [];
-  return { images: files, parameters: { ...parameters }, info: JSON.stringify(infoOf(ended, images)) };
+  const images = studio.gallery.ofJob(ended.id);
+  const output = outputOf(fields, options.get());
+  const files = fields.send_images === false ? [] : await Promise.all(images.map((image) => output(studio, image)));
+  const info = infoOf(ended, images);
+  return {
+    images: files,
+    parameters: { ...defaultsOf(fields), ...parameters },
+    info: JSON.stringify(info),
+    warnings: [...ended.warnings],
+  };
 }
 
-async function base64File({ gallery }: A1111Parts['studio'], id: string): Promise<string> {
-  return (await gallery.read(id)).toString('base64');
+/** The overrides that are to stay; undefined for none. */
+function keptOptions({ override_settings_restore_afterwards: restored, override_settings: given }: CommonFields) {
+  return restored === false && given && Object.keys(given).length > 0 ? given : undefined;
 }
 
-/** Key order and names are upstream's (Processed.js). */
-function infoOf({ request, createdAt, inputs }: Job, images: readonly GalleryImage[]): Record<string, unknown> {
+/** Key order and names are upstream's (Processed.js); values of settings come from their rows. */
+function infoOf(
+  { request, createdAt, inputs, warnings }: Job,
+  images: readonly GalleryImage[],
+): Record<string, unknown> {
   const first = images[0];
   const each = <T>(value: T) => images.map(() => value);
-  const subseeds = images.map((image) => request.subseed + (image.index ?? 0));
+  const value = fieldValues(request);
   return {
     prompt: request.prompt,
     all_prompts: each(request.prompt),
@@ -102,24 +129,24 @@ function infoOf({ request, createdAt, inputs }: Job, images: readonly GalleryIma
     seed: first?.seed ?? request.seed,
     all_seeds: images.map((image) => image.seed),
     subseed: request.subseed,
-    all_subseeds: subseeds,
-    subseed_strength: request.subseedStrength,
+    all_subseeds: images.map((image) => request.subseed + (image.index ?? 0)),
+    subseed_strength: value.subseed_strength,
     width: first?.width ?? request.width ?? 0,
     height: first?.height ?? request.height ?? 0,
-    sampler_name: request.sampler,
-    cfg_scale: request.cfgScale,
-    steps: request.steps,
-    batch_size: request.batchSize,
+    sampler_name: value.sampler_name,
+    cfg_scale: value.cfg_scale,
+    steps: value.steps,
+    batch_size: value.batch_size,
     restore_faces: false,
     face_restoration_model: null,
     sd_model_name: first?.model ?? request.model ?? null,
     sd_model_hash: first?.modelHash ?? null,
     sd_vae_name: request.vae ?? null,
     sd_vae_hash: null,
-    seed_resize_from_w: -1,
-    seed_resize_from_h: -1,
-    denoising_strength: inputs.init === undefined ? null : request.denoisingStrength,
-    extra_generation_params: { 'Schedule type': request.scheduler },
+    seed_resize_from_w: value.seed_resize_from_w,
+    seed_resize_from_h: value.seed_resize_from_h,
+    denoising_strength: inputs.init === undefined ? null : value.denoising_strength,
+    extra_generation_params: extraParameters(first),
     index_of_first_image: 0,
     infotexts: images.map((image) => image.infotext),
     styles: [],
@@ -127,8 +154,48 @@ function infoOf({ request, createdAt, inputs }: Job, images: readonly GalleryIma
     clip_skip: request.clipSkip,
     is_using_inpainting_conditioning: false,
     version: 'Darkroom',
+    warnings: [...warnings],
   };
 }
+
+/** A request in their names and values, by field. */
+function fieldValues(request: Job['request']): Record<string, unknown> {
+  const values: Readonly<Record<string, unknown>> = { ...request };
+  return Object.fromEntries(
+    settingRows.flatMap(([name, { a1111 }]) => {
+      const value = values[name] ?? null;
+      return a1111?.field === undefined ? [] : [[a1111.field, a1111.write ? a1111.write(value as never) : value]];
+    }),
+  );
+}
+
+/** Infotext keys beyond those that have a key of their own in `info`. */
+function extraParameters(image: GalleryImage | undefined): Record<string, unknown> {
+  const lines = image?.infotext.trim().split('\n') ?? [];
+  return Object.fromEntries(
+    readPairs(lines.at(-1) ?? '')
+      .filter(([key]) => !plainKeys.includes(key))
+      .map(([key, value]) => [key, unquoteValue(value)]),
+  );
+}
+
+const plainKeys: readonly string[] = [
+  'Steps',
+  'Sampler',
+  'CFG scale',
+  'Seed',
+  'Size',
+  'Model hash',
+  'Model',
+  'VAE hash',
+  'VAE',
+  'Variation seed',
+  'Variation seed strength',
+  'Seed resize from',
+  'Denoising strength',
+  'Clip skip',
+  'Version',
+];
 
 /** Local time as `20240131235959`. */
 export function timestamp(milliseconds: number): string {

@@ -9,6 +9,7 @@ import type { LibraryModel } from '#studio/library/model';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Caller } from '../http/call.ts';
 import { type Route, route } from '../http/route.ts';
+import { warningHeader } from '../http/warnings.ts';
 import { pictureBytes } from '../pictures.ts';
 import type { A1111Parts } from './parts.ts';
 
@@ -124,8 +125,9 @@ function optionRoutes({ options }: A1111Parts): Route[] {
       body: z.record(z.string(), z.unknown()),
       answer: nothing,
       handle({ body }) {
-        options.set(body);
-        return null;
+        const warnings = options.set(body);
+        const headers = { 'content-type': 'application/json', ...warningHeader(warnings) };
+        return new Response('null', { headers });
       },
     }),
   ];

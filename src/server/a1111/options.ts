@@ -1,78 +1,102 @@
 /**
- * A1111's options: a flat dictionary that clients read and change. Those that mean something here act; further ones
- * that clients like to read are kept and given back; where files go cannot be changed by a request.
+ * A1111's options: a flat dictionary that clients read and change. Those of settings come from the table of settings;
+ * further ones that clients like to read are kept and given back; where files go cannot be changed by a request.
  */
 
 import { UserError } from '#core/errors';
+import { defaultOf, type SettingName, settingRows, valueType } from '#pipelines/settings/index';
+import type { A1111Face, Setting } from '#pipelines/settings/setting';
 import type { LibraryModel } from '#studio/library/model';
 import type { Studio } from '#studio/studio';
+import { vaeKinds } from '#studio/work/check-request';
 import { FieldError } from '../http/check.ts';
+import { MissingFeatureError } from '../http/errors.ts';
+import { missingOptions, quietOptions } from './option-table.ts';
+import { type Kind, kinds } from './pydantic.ts';
+import { kindOf } from './schemas.ts';
 
 export type Options = Readonly<Record<string, unknown>>;
 
 const storeKey = 'a1111.options';
 
-/** Options with their defaults, besides those that are settings of ours. */
-const kept: Readonly<Record<string, string | number | boolean | null>> = {
-  sd_vae: 'Automatic',
-  CLIP_stop_at_last_layers: 1,
-  randn_source: 'GPU',
-  emphasis: 'Original',
-  eta_ddim: 0,
-  eta_ancestral: 1,
-  eta_noise_seed_delta: 0,
-  s_churn: 0,
-  s_tmin: 0,
-  s_tmax: 0,
-  s_noise: 1,
-  sd_hypernetwork: 'None',
-  token_merging_ratio: 0,
-  face_restoration: false,
-  tiling: false,
-  img2img_color_correction: false,
-  img2img_fix_steps: false,
-  initial_noise_multiplier: 1,
-  upcast_attn: false,
-  comma_padding_backtrack: 20,
-  show_progress_every_n_steps: 4,
-  show_progressbar: true,
-  live_previews_enable: true,
-  live_previews_image_format: 'jpeg',
-  samples_save: true,
-  save_images_add_number: true,
-  export_for_4chan: false,
-  grid_save: false,
-  return_grid: false,
-  enable_pnginfo: true,
-  add_model_hash_to_info: true,
-  add_model_name_to_info: true,
-  do_not_add_watermark: true,
-  upscaler_for_img2img: null,
-  face_restoration_model: null,
-  filter_nsfw: false,
-  api_enable_requests: true,
-  api_forbid_local_requests: true,
+/** The two options of the noise share, by the space of the samplers that each is for. */
+export const etaOptions = {
+  sigma: { option: 'eta_ancestral', fallback: 1 },
+  vp: { option: 'eta_ddim', fallback: 0 },
+} as const;
+
+/** Options that are no settings of a request; written to the studio's settings, or looked at by the routes. */
+const studioOptions: Readonly<Record<string, Kind>> = {
+  sd_model_checkpoint: 'text',
+  samples_format: 'text',
+  jpeg_quality: 'int',
+  sd_checkpoint_hash: 'text',
 };
 
-/** Changing these has no engine part behind it yet; their defaults may be sent. */
-const missing: Readonly<Record<string, string>> = {
-  eta_noise_seed_delta: 'The eta noise seed delta',
-  s_churn: 'Sampler churn (s_churn)',
-  s_tmin: 'Sampler churn (s_tmin)',
-  s_tmax: 'Sampler churn (s_tmax)',
-  s_noise: 'The noise multiplier (s_noise)',
-  sd_hypernetwork: 'Hypernetworks',
-  token_merging_ratio: 'Token merging',
-  face_restoration: 'Face restoration',
-  tiling: 'Tiling',
-  img2img_color_correction: 'Colour correction',
-  initial_noise_multiplier: 'The initial noise multiplier',
+type OptionRow = readonly [name: SettingName, row: Setting, face: A1111Face & { readonly option: string }];
+
+const optionRows = new Map<string, OptionRow>(
+  settingRows.flatMap(([name, row]) => {
+    const { a1111 } = row;
+    return a1111?.option === undefined
+      ? []
+      : [[a1111.option, [name, row, { ...a1111, option: a1111.option }] as OptionRow] as const];
+  }),
+);
+
+/** Every option that is kept, with its default. */
+const defaults: Options = {
+  ...Object.fromEntries(
+    [...optionRows].map(([option, [name, , face]]) => [
+      option,
+      'optionDefault' in face ? face.optionDefault : ours(name, face),
+    ]),
+  ),
+  ...Object.fromEntries(Object.values(etaOptions).map(({ option, fallback }) => [option, fallback])),
+  ...Object.fromEntries(Object.entries(missingOptions).map(([name, [fallback]]) => [name, fallback])),
+  ...quietOptions,
 };
+
+function ours(name: SettingName, { write }: A1111Face): unknown {
+  const value = defaultOf(name);
+  return write ? write(value as never) : value;
+}
+
+export interface ReadOption {
+  /** Whether anything is done with it. */
+  readonly known: boolean;
+  readonly value: unknown;
+  /** The part that this value would need. */
+  readonly missing?: string;
+}
+
+/** An option as a request gives it. @throws FieldError for a value of another type, or that is none of its choices */
+export function readOption(name: string, given: unknown): ReadOption {
+  const kind = kindOfOption(name);
+  if (kind === undefined) return { known: false, value: given };
+  const result = kinds[kind].safeParse(given);
+  if (!result.success) throw new FieldError(name, `${name}: ${result.error.issues[0]!.message}.`);
+  const value = result.data ?? defaults[name];
+  return { known: true, value, missing: missingPart(name, value) };
+}
+
+function kindOfOption(name: string): Kind | undefined {
+  const row = optionRows.get(name);
+  if (row) return kindOf(row[0], row[2]);
+  if (Object.hasOwn(studioOptions, name)) return studioOptions[name];
+  if (!Object.hasOwn(defaults, name)) return undefined;
+  const fallback = defaults[name];
+  return typeof fallback === 'number' ? 'float' : typeof fallback === 'boolean' ? 'bool' : 'text';
+}
 
 /** The part that an option would need and that is not there; undefined when it asks for nothing. */
-export function missingPart(name: string, value: unknown): string | undefined {
-  if (!(name in missing) || value === null || value === kept[name]) return undefined;
-  return missing[name];
+function missingPart(name: string, value: unknown): string | undefined {
+  const row = optionRows.get(name)?.[1];
+  if (row?.missing !== undefined) return value === defaults[name] ? undefined : row.missing;
+  const other = Object.hasOwn(missingOptions, name) ? missingOptions[name] : undefined;
+  // An empty name is no name.
+  if (other) return value === other[0] || value === '' ? undefined : other[1];
+  return name === 'uni_pc_variant' && value === 'vary_coeff' ? 'The UniPC variant vary_coeff' : undefined;
 }
 
 export class OptionStore {
@@ -84,11 +108,10 @@ export class OptionStore {
 
   get(): Options {
     const { defaultModel, outputFormat, outputQuality } = this.#studio.settings.get();
-    const stored = (this.#studio.settings.read(storeKey) ?? {}) as Options;
     const model = this.checkpoint(defaultModel);
     return {
-      ...kept,
-      ...stored,
+      ...defaults,
+      ...this.#stored(),
       sd_model_checkpoint: model?.title ?? null,
       sd_checkpoint_hash: model?.sha256 ?? '',
       samples_format: outputFormat === 'jpeg' ? 'jpg' : outputFormat,
@@ -96,26 +119,28 @@ export class OptionStore {
     };
   }
 
-  /** @throws UserError `model.unknown`; FieldError for values of the wrong type and for folders */
-  set(patch: Options): void {
-    const stored = { ...((this.#studio.settings.read(storeKey) ?? {}) as Options) } as Record<string, unknown>;
-    const settings = this.#settingsOf(patch);
-    for (const [name, value] of Object.entries(patch)) {
+  /**
+   * Changes options, all of them or none.
+   * @returns what was not kept, one sentence each
+   * @throws UserError `model.unknown`; FieldError for values of the wrong type and for folders; MissingFeatureError
+   */
+  set(patch: Options): string[] {
+    const warnings: string[] = [];
+    const stored: Record<string, unknown> = { ...this.#stored() };
+    const read: Record<string, unknown> = {};
+    for (const [name, given] of Object.entries(patch)) {
       if (/^(outdir|directories|temp_dir)/.test(name)) {
         throw new FieldError(name, `${name}: where files go cannot be changed by a request.`);
       }
-      if (!Object.hasOwn(kept, name)) continue;
-      const part = missingPart(name, value);
-      if (part !== undefined)
-        throw new FieldError(name, `${name}: ${part} is not part of this version of Darkroom yet.`, 'feature.missing');
-      const fallback = kept[name]!;
-      if (fallback !== null && typeof value !== typeof fallback) {
-        throw new FieldError(name, `${name}: expected a ${typeof fallback}, got ${typeof value}.`);
-      }
-      stored[name] = value;
+      const { known, value, missing } = readOption(name, given);
+      if (missing !== undefined) throw new MissingFeatureError(missing);
+      if (!known) warnings.push(`There is no option ${name} here; it was not kept.`);
+      else read[name] = value;
+      if (known && !Object.hasOwn(studioOptions, name)) stored[name] = this.#checked(name, value);
     }
-    this.#studio.settings.update(settings);
+    this.#studio.settings.update(this.#settingsOf(read));
     this.#studio.settings.write(storeKey, stored);
+    return warnings;
   }
 
   /** The checkpoint that a name, title or hash stands for; the embedded or first one for an empty name. */
@@ -130,8 +155,24 @@ export class OptionStore {
     }
   }
 
-  #settingsOf(patch: Options): Record<string, string | number> {
-    const { sd_model_checkpoint: model, samples_format: format, jpeg_quality: quality } = patch;
+  #stored(): Options {
+    return (this.#studio.settings.read(storeKey) ?? {}) as Options;
+  }
+
+  /** Held to the setting's own schema: what is kept must not break a later request. */
+  #checked(name: string, value: unknown): unknown {
+    const row = optionRows.get(name);
+    if (!row) return value;
+    const [setting, , face] = row;
+    const result = valueType(setting).safeParse(face.read ? face.read(value as never) : value);
+    if (!result.success)
+      throw new FieldError(name, `${name}: ${result.error.issues[0]!.message}, got ${String(value)}.`);
+    if (setting === 'vae' && !isOwnVae(value)) this.#studio.library.find(String(value), vaeKinds);
+    return value;
+  }
+
+  #settingsOf(read: Options): Record<string, string | number> {
+    const { sd_model_checkpoint: model, samples_format: format, jpeg_quality: quality } = read;
     return {
       ...(typeof model === 'string'
         ? { defaultModel: this.#studio.library.find(model, ['checkpoint', 'unet']).name }
@@ -140,4 +181,8 @@ export class OptionStore {
       ...(typeof quality === 'number' ? { outputQuality: quality } : {}),
     };
   }
+}
+
+function isOwnVae(value: unknown): boolean {
+  return /^(automatic|none)?$/i.test(String(value));
 }

@@ -12,6 +12,7 @@ import { MissingFeatureError } from '../http/errors.ts';
 import { type Route, route } from '../http/route.ts';
 import { timestamp } from './generation-routes.ts';
 import type { A1111Parts } from './parts.ts';
+import { bool } from './pydantic.ts';
 
 const empty = z.looseObject({});
 const tag = 'A1111';
@@ -43,7 +44,7 @@ export function progressRoutes({ studio }: A1111Parts): Route[] {
       tag,
       role: 'viewer',
       summary: 'How far the running job is, with its preview.',
-      query: z.object({ skip_current_image: z.boolean().default(false) }),
+      query: z.object({ skip_current_image: bool }),
       answer: { description: 'Progress; 0 when nothing runs.', schema: progressSchema },
       async handle({ query }, call) {
         const job = await runningJob(studio, call.caller);

@@ -1,124 +1,116 @@
 /**
- * Request fields of A1111's txt2img and img2img with its API's defaults (which differ from its page's: 50 steps, Euler,
- * `inpainting_fill` 0). Null means left out, as in its own schema.
+ * Request fields of A1111's txt2img and img2img. Those that are settings of ours come from the table of settings; the
+ * others are here. Bounds are not checked: values outside are brought inside, with a word (translate.ts).
  *
- * Source: AUTOMATIC1111 web UI v1.10.1, modules/api/models.py and the processing classes (names and defaults). One
- * default differs: width and height left out are the model's own size, which for SD 1.x is upstream's 512.
+ * Source: AUTOMATIC1111 web UI v1.10.1, modules/api/models.py and the processing classes (names and defaults).
  */
 
 import { z } from 'zod';
-import { maxSide } from '#pipelines/request';
+import { defaultOf, settingRows, valueType } from '#pipelines/settings/index';
+import type { A1111Face } from '#pipelines/settings/setting';
+import { bool, float, int, type Kind, kinds, list, map, picture, text } from './pydantic.ts';
 
-const text = (fallback: string) =>
-  z
-    .string()
-    .max(100_000)
-    .nullish()
-    .transform((v) => v ?? fallback);
-const int = (fallback: number, min: number, max: number) =>
-  z
-    .int()
-    .min(min)
-    .max(max)
-    .nullish()
-    .transform((v) => v ?? fallback);
-const number = (fallback: number, min: number, max: number) =>
-  z
-    .number()
-    .min(min)
-    .max(max)
-    .nullish()
-    .transform((v) => v ?? fallback);
-const flag = (fallback: boolean) =>
-  z
-    .boolean()
-    .nullish()
-    .transform((v) => v ?? fallback);
-const maybeText = z.string().max(100_000).nullish();
-const maybeNumber = z.number().nullish();
-const seed = int(-1, -1, Number.MAX_SAFE_INTEGER);
-const side = z.int().min(64).max(maxSide).nullish();
+/** What a setting's values are there. */
+export function kindOf(name: (typeof settingRows)[number][0], face: A1111Face): Kind {
+  if (face.kind) return face.kind;
+  const { type } = z.toJSONSchema(valueType(name), { io: 'input' });
+  return type === 'integer' ? 'int' : type === 'number' ? 'float' : type === 'boolean' ? 'bool' : 'text';
+}
+
+/** Fields of settings, by the tab that has them. */
+function settingFields(tab: 'txt2img' | 'img2img'): Record<string, (typeof kinds)[Kind]> {
+  return Object.fromEntries(
+    settingRows.flatMap(([name, { a1111 }]) =>
+      a1111?.field === undefined || (a1111.only ?? tab) !== tab ? [] : [[a1111.field, kinds[kindOf(name, a1111)]]],
+    ),
+  );
+}
 
 const commonShape = {
-  prompt: text(''),
-  negative_prompt: text(''),
-  styles: z.array(z.string()).nullish(),
-  seed,
-  subseed: seed,
-  subseed_strength: number(0, 0, 1),
-  seed_resize_from_h: int(-1, -1, maxSide),
-  seed_resize_from_w: int(-1, -1, maxSide),
-  sampler_name: maybeText,
-  sampler_index: text('Euler'),
-  scheduler: maybeText,
-  batch_size: int(1, 1, 64),
-  n_iter: int(1, 1, 1000),
-  steps: int(50, 1, 1000),
-  cfg_scale: number(7, 0, 100),
-  width: side,
-  height: side,
-  restore_faces: z.boolean().nullish(),
-  tiling: z.boolean().nullish(),
-  do_not_save_samples: flag(false),
-  do_not_save_grid: flag(false),
-  eta: z.number().min(0).max(1).nullish(),
-  denoising_strength: z.number().min(0).max(1).nullish(),
-  s_min_uncond: maybeNumber,
-  s_churn: maybeNumber,
-  s_tmin: maybeNumber,
-  s_tmax: maybeNumber,
-  s_noise: maybeNumber,
-  override_settings: z.record(z.string(), z.unknown()).nullish(),
-  override_settings_restore_afterwards: flag(true),
-  refiner_checkpoint: maybeText,
-  refiner_switch_at: maybeNumber,
-  disable_extra_networks: flag(false),
-  firstpass_image: maybeText,
-  script_name: maybeText,
-  script_args: z.array(z.unknown()).nullish(),
-  alwayson_scripts: z.record(z.string(), z.looseObject({ args: z.unknown().optional() })).nullish(),
-  send_images: flag(true),
-  save_images: flag(false),
-  force_task_id: z.string().max(200).nullish(),
-  infotext: maybeText,
+  styles: list,
+  sampler_index: text,
+  restore_faces: bool,
+  do_not_save_samples: bool,
+  do_not_save_grid: bool,
+  override_settings: map,
+  override_settings_restore_afterwards: bool,
+  refiner_checkpoint: text,
+  refiner_switch_at: float,
+  disable_extra_networks: bool,
+  firstpass_image: picture,
+  comments: map,
+  script_name: text,
+  script_args: list,
+  alwayson_scripts: map,
+  send_images: bool,
+  save_images: bool,
+  force_task_id: text,
+  infotext: text,
 };
 
 export const txt2imgSchema = z.looseObject({
+  ...settingFields('txt2img'),
   ...commonShape,
-  enable_hr: flag(false),
-  firstphase_width: int(0, 0, maxSide),
-  firstphase_height: int(0, 0, maxSide),
-  hr_scale: number(2, 1, 8),
-  hr_upscaler: maybeText,
-  hr_second_pass_steps: int(0, 0, 1000),
-  hr_resize_x: int(0, 0, maxSide),
-  hr_resize_y: int(0, 0, maxSide),
-  hr_checkpoint_name: maybeText,
-  hr_sampler_name: maybeText,
-  hr_scheduler: maybeText,
-  hr_prompt: text(''),
-  hr_negative_prompt: text(''),
+  enable_hr: bool,
+  firstphase_width: int,
+  firstphase_height: int,
+  hr_scale: float,
+  hr_upscaler: text,
+  hr_second_pass_steps: int,
+  hr_resize_x: int,
+  hr_resize_y: int,
+  hr_checkpoint_name: text,
+  hr_sampler_name: text,
+  hr_scheduler: text,
+  hr_prompt: text,
+  hr_negative_prompt: text,
 });
 
 export const img2imgSchema = z.looseObject({
+  ...settingFields('img2img'),
   ...commonShape,
-  init_images: z.array(z.string()).nullish(),
-  include_init_images: flag(false),
-  resize_mode: int(0, 0, 3),
-  mask: z.string().nullish(),
-  mask_blur: z.number().min(0).max(64).nullish(),
-  mask_blur_x: number(4, 0, 64),
-  mask_blur_y: number(4, 0, 64),
-  mask_round: flag(true),
-  inpainting_fill: int(0, 0, 3),
-  inpaint_full_res: z.union([z.boolean(), z.int()]).nullish(),
-  inpaint_full_res_padding: int(0, 0, 4096),
-  inpainting_mask_invert: z.union([z.boolean(), z.int()]).nullish(),
-  initial_noise_multiplier: maybeNumber,
-  image_cfg_scale: maybeNumber,
-  latent_mask: maybeText,
+  init_images: list,
+  include_init_images: bool,
+  resize_mode: int,
+  mask: picture,
+  mask_blur_x: float,
+  mask_blur_y: float,
+  mask_round: bool,
+  inpaint_full_res: bool,
+  inpaint_full_res_padding: int,
+  image_cfg_scale: float,
+  latent_mask: picture,
 });
 
-export type CommonFields = z.output<z.ZodObject<typeof commonShape>>;
-export type Txt2imgFields = z.output<typeof txt2imgSchema>;
-export type Img2imgFields = z.output<typeof img2imgSchema>;
+/** What the answer echoes for fields that the request leaves out: upstream's defaults. */
+export function defaultsOf(fields: CommonFields): Record<string, unknown> {
+  const tab = 'init_images' in fields ? 'img2img' : 'txt2img';
+  const ofSettings = settingRows.flatMap(([name, { a1111 }]) =>
+    a1111?.field === undefined || (a1111.only ?? tab) !== tab
+      ? []
+      : [[a1111.field, a1111.fallback ?? (a1111.option === undefined ? defaultOf(name) : undefined) ?? null]],
+  );
+  return { ...Object.fromEntries(ofSettings), send_images: true, save_images: false } as Record<string, unknown>;
+}
+
+/** Values of settings' fields by name. */
+type SettingFields = Readonly<Record<string, unknown>>;
+type Common = { readonly [K in keyof typeof commonShape]?: z.output<(typeof commonShape)[K]> };
+
+export type CommonFields = SettingFields & Common;
+export type Txt2imgFields = CommonFields & Pick<z.output<typeof txt2imgSchema>, 'enable_hr'>;
+export type Img2imgFields = CommonFields &
+  Pick<
+    z.output<typeof img2imgSchema>,
+    | 'init_images'
+    | 'include_init_images'
+    | 'resize_mode'
+    | 'mask'
+    | 'mask_blur_x'
+    | 'mask_blur_y'
+    | 'mask_round'
+    | 'inpaint_full_res'
+    | 'inpaint_full_res_padding'
+    | 'image_cfg_scale'
+    | 'latent_mask'
+  >;

@@ -2,6 +2,7 @@
 
 import { FieldError } from '../http/check.ts';
 import { MissingFeatureError } from '../http/errors.ts';
+import { bool } from './pydantic.ts';
 import type { CommonFields } from './schemas.ts';
 
 /** Selectable scripts that upstream ships, lower case. */
@@ -16,27 +17,59 @@ const selectable: readonly string[] = [
   'img2img alternative test',
 ];
 
-/** Always-on scripts: whether their arguments ask for anything. */
-const alwaysOn: Readonly<Record<string, { readonly part: string; asks(args: readonly unknown[]): boolean }>> = {
-  controlnet: { part: 'ControlNet', asks: (units) => units.some(isEnabled) },
-  refiner: { part: 'The refiner', asks: (args) => args[0] === true },
-  seed: { part: 'Extra seed options', asks: (args) => args[1] === true },
+interface AlwaysOn {
+  readonly part: string;
+  /** Whether its arguments ask for anything. */
+  asks(args: readonly unknown[]): boolean;
+}
+
+/** Always-on scripts, lower case. */
+const alwaysOn: Readonly<Record<string, AlwaysOn>> = {
+  controlnet: { part: 'ControlNet', asks: asksControlNet },
+  refiner: { part: 'The refiner', asks: (args) => isOn(args[0]) },
+  seed: { part: 'Extra seed options', asks: (args) => isOn(args[1]) },
   sampler: { part: 'Sampler options of a script', asks: () => false },
-  'soft inpainting': { part: 'Soft inpainting', asks: (args) => args[0] === true || isEnabled(args[0]) },
+  comments: { part: 'Comments', asks: () => false },
+  hypertile: { part: 'HyperTile', asks: (args) => isOn(args[0]) },
+  'soft inpainting': { part: 'Soft inpainting', asks: (args) => isOn(args[0]) || asksSoftInpainting(args[0]) },
   'extra options': { part: 'Extra options', asks: () => false },
-  adetailer: { part: 'ADetailer', asks: (args) => args[0] === true || args.some(isNamedDetailer) },
-  'dynamic prompts v2.17.1': { part: 'Dynamic prompts', asks: (args) => args[0] === true },
+  adetailer: { part: 'ADetailer', asks: (args) => isOn(args[0]) || args.some(isNamedDetailer) },
+  'dynamic prompts v2.17.1': { part: 'Dynamic prompts', asks: (args) => isOn(args[0]) },
+  'tiled diffusion': { part: 'Tiled diffusion', asks: (args) => isOn(args[0]) },
+  'tiled vae': { part: 'Tiled VAE', asks: () => false },
+  'regional prompter': { part: 'Regional prompts', asks: (args) => isOn(args[0]) },
+  freeu: { part: 'FreeU', asks: (args) => isOn(args[0]) },
+  reactor: { part: 'ReActor', asks: (args) => isOn(args[1]) },
 };
 
-function isEnabled(unit: unknown): boolean {
-  if (typeof unit !== 'object' || unit === null) return false;
-  const { enabled, ...rest } = unit as { enabled?: unknown };
-  // A unit without the flag but with a model is one of older clients, for whom it is on.
-  return enabled === true || (enabled === undefined && 'model' in rest);
+/** `true`, and what pydantic reads as it; numbers are arguments of other kinds. */
+function isOn(value: unknown): boolean {
+  return (typeof value === 'boolean' || typeof value === 'string') && bool.safeParse(value).data === true;
+}
+
+/** Units as objects are on unless they say otherwise; older clients send all arguments of a unit as one flat list. */
+function asksControlNet(args: readonly unknown[]): boolean {
+  const units = args.filter((each) => typeof each === 'object' && each !== null) as Record<string, unknown>[];
+  if (units.some((unit) => asksUnit(unit))) return true;
+  if (units.length > 0) return false;
+  const end = args.findIndex((each) => typeof each !== 'boolean');
+  const flags = end < 0 ? args : args.slice(0, end);
+  // Led by whether it is img2img, and whether the page asks.
+  return flags.length > 2 ? isOn(flags[2]) : flags.some(isOn);
+}
+
+function asksUnit({ enabled, ...unit }: Record<string, unknown>): boolean {
+  if (enabled !== undefined && enabled !== null) return isOn(enabled) || enabled === 1;
+  return Object.values(unit).some((value) => value !== null && value !== '' && value !== 'None' && value !== 'none');
+}
+
+function asksSoftInpainting(args: unknown): boolean {
+  return typeof args === 'object' && args !== null && Object.values(args).some(isOn);
 }
 
 function isNamedDetailer(args: unknown): boolean {
-  return typeof args === 'object' && args !== null && 'ad_model' in args && args.ad_model !== 'None';
+  if (typeof args !== 'object' || args === null || !('ad_model' in args)) return false;
+  return args.ad_model !== 'None' && args.ad_model !== '';
 }
 
 /** @throws FieldError (422) for unknown names, MissingFeatureError (501) for known ones that ask for something */
@@ -46,12 +79,18 @@ export function checkScripts(fields: CommonFields, tab: 'txt2img' | 'img2img'): 
     if (selectable.includes(script)) throw new MissingFeatureError(`The script ${fields.script_name}`);
     throw new FieldError('script_name', `Script '${fields.script_name}' not found in ${tab}.`, 'script.not-found');
   }
-  for (const [name, { args }] of Object.entries(fields.alwayson_scripts ?? {})) {
+  for (const [name, script] of Object.entries(fields.alwayson_scripts ?? {})) {
     const known = Object.hasOwn(alwaysOn, name.toLowerCase()) ? alwaysOn[name.toLowerCase()] : undefined;
     if (!known) {
       throw new FieldError('alwayson_scripts', `always on script ${name} not found`, 'script.not-found');
     }
-    const list = Array.isArray(args) ? (args as unknown[]) : args === undefined ? [] : Object.values(args as object);
-    if (known.asks(list)) throw new MissingFeatureError(known.part);
+    if (known.asks(argumentsOf(script))) throw new MissingFeatureError(known.part);
   }
+}
+
+/** Those under `args`, a list or a map of them; null is none. */
+function argumentsOf(script: unknown): readonly unknown[] {
+  const args = typeof script === 'object' && script !== null && 'args' in script ? script.args : undefined;
+  if (args === null || args === undefined) return [];
+  return Array.isArray(args) ? (args as unknown[]) : typeof args === 'object' ? Object.values(args) : [args];
 }

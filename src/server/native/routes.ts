@@ -18,6 +18,7 @@ import { parseJson, pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import { AnswerError } from '../http/errors.ts';
 import type { MultipartBody, Route, RouteInput } from '../http/route.ts';
+import { warningHeader } from '../http/warnings.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { type PictureSources, readPicture } from '../pictures.ts';
 import { eventResponse } from './event-stream.ts';
@@ -108,8 +109,8 @@ function inputOfForm(schema: z.ZodObject, { fields, files }: MultipartBody): unk
   return { ...given, ...coerceFields(schema, Object.entries(texts)), ...Object.fromEntries(pictures) };
 }
 
-async function fileResponse({ type, body, immutable, saveAs, picture }: FileAnswer): Promise<Response> {
-  const headers: Record<string, string> = { 'content-type': type };
+async function fileResponse({ type, body, immutable, saveAs, picture, warnings }: FileAnswer): Promise<Response> {
+  const headers: Record<string, string> = { 'content-type': type, ...warningHeader(warnings ?? []) };
   if (immutable) headers['cache-control'] = 'private, max-age=31536000, immutable';
   if (picture !== undefined) headers['x-darkroom-image'] = picture;
   if (saveAs !== undefined) {

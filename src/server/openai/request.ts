@@ -9,25 +9,27 @@
  */
 
 import { z } from 'zod';
-import { type GenerateInput, generateSchema, maxSide } from '#pipelines/request';
+import { type GenerateInput, maxSide } from '#pipelines/request';
+import { type SettingName, settingRows, valueType } from '#pipelines/settings/index';
 import { type ImageFormat, imageFormats } from '#studio/images/codec';
 import type { Library } from '#studio/library/library';
 import { coerceFields, FieldError } from '../http/check.ts';
 import type { MultipartBody } from '../http/route.ts';
 
-const shape = generateSchema.shape;
 const qualities = ['auto', 'standard', 'hd', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
 
-/** Sampling settings beside OpenAI's own fields; names as local servers have them. */
-const extraShape = {
-  seed: shape.seed.optional(),
-  steps: shape.steps.unwrap().optional(),
-  cfg_scale: shape.cfgScale.unwrap().optional(),
-  negative_prompt: shape.negativePrompt.unwrap().optional(),
-  sampler: shape.sampler.unwrap().optional(),
-  scheduler: shape.scheduler.unwrap().optional(),
-  strength: shape.denoisingStrength.unwrap().optional(),
-};
+/** Said by fields of OpenAI's own: prompt, model and n. */
+const ownFields: readonly SettingName[] = ['prompt', 'model', 'batchCount', 'batchSize'];
+
+/** Settings of ours beside OpenAI's fields, under our names and under those that local servers have for them. */
+const extraNames: ReadonlyMap<string, SettingName> = new Map(
+  settingRows
+    .filter(([name]) => !ownFields.includes(name))
+    .flatMap(([name, { openai = name }]) => [[name, name] as const, [openai, name] as const]),
+);
+const extraShape = Object.fromEntries(
+  [...extraNames].map(([field, name]) => [field, valueType(name).nullish()]),
+) as Record<string, z.ZodType>;
 
 const commonShape = {
   model: z
@@ -44,15 +46,15 @@ const commonShape = {
   output_compression: z.int().min(0).max(100).nullish(),
   stream: z.boolean().nullish(),
   partial_images: z.int().min(0).max(3).nullish(),
-  ...extraShape,
-  extra_body: z.object(extraShape).nullish(),
+  extra_body: z.looseObject(extraShape).nullish(),
 };
 
 const prompt = z.string().max(32_000);
 const bytes = z.instanceof(Uint8Array);
 
-export const generationSchema = z.looseObject({ ...commonShape, prompt });
+export const generationSchema = z.looseObject({ ...extraShape, ...commonShape, prompt });
 export const editSchema = z.looseObject({
+  ...extraShape,
   ...commonShape,
   prompt,
   image: z.array(bytes).min(1, 'send a picture as image').describe('A file.'),
@@ -60,12 +62,24 @@ export const editSchema = z.looseObject({
   input_fidelity: z.enum(['high', 'low']).nullish(),
 });
 export const variationSchema = z.looseObject({
+  ...extraShape,
   ...commonShape,
   prompt: prompt.optional(),
   image: z.array(bytes).length(1, 'send one picture as image'),
 });
 
-export type CommonRequest = Pick<z.output<typeof generationSchema>, keyof typeof commonShape>;
+export type CommonRequest = z.output<z.ZodObject<typeof commonShape>>;
+
+/** Of OpenAI's service alone; they say nothing about the picture. */
+const aboutTheCaller: readonly string[] = ['user', 'safety_identifier', 'moderation', 'markup'];
+
+/** Fields that nothing here acts on, one sentence each. */
+export function unheededFields(request: CommonRequest, schema: z.ZodObject): string[] {
+  const known = [...Object.keys(schema.shape), ...aboutTheCaller];
+  const unknown = Object.keys(request).filter((name) => !known.includes(name));
+  const nested = Object.keys(request.extra_body ?? {}).filter((name) => !Object.hasOwn(extraShape, name));
+  return [...unknown, ...nested.map((name) => `extra_body.${name}`)].map((name) => `${name} has no effect here.`);
+}
 
 /** Texts may come after files, numbers and booleans as text; several files are called `image[]`. */
 export function formFields(schema: z.ZodObject): (parts: MultipartBody) => unknown {
@@ -114,21 +128,18 @@ const stepsOfQuality: Readonly<Record<(typeof qualities)[number], number | undef
 
 /** The fields that all three endpoints share. @throws FieldError */
 export function commonInput(request: CommonRequest, library: Pick<Library, 'find'>): GenerateInput {
-  const extra = { ...request.extra_body, ...definedOnly(request) } as z.output<z.ZodObject<typeof extraShape>>;
-  const steps = extra.steps ?? stepsOfQuality[request.quality ?? 'auto'];
-  const model = modelOf(request.model, library);
-  return definedOnly({
-    ...sizeOf(request.size),
-    model,
-    steps,
-    seed: extra.seed,
-    cfgScale: extra.cfg_scale,
-    negativePrompt: extra.negative_prompt,
-    sampler: extra.sampler,
-    scheduler: extra.scheduler,
-    denoisingStrength: extra.strength,
-    batchCount: request.n ?? 1,
+  const given: Readonly<Record<string, unknown>> = { ...request.extra_body, ...definedOnly(request) };
+  const settings = [...extraNames].flatMap(([field, name]) => {
+    const value = given[field];
+    return value === undefined || value === null ? [] : [[name, value]];
   });
+  return {
+    ...sizeOf(request.size),
+    ...definedOnly({ steps: stepsOfQuality[request.quality ?? 'auto'], model: modelOf(request.model, library) }),
+    // Held to their types by the schema.
+    ...(Object.fromEntries(settings) as GenerateInput),
+    batchCount: request.n ?? 1,
+  };
 }
 
 /** Names of OpenAI's own stand for the default. @throws UserError `model.unknown` */

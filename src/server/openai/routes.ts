@@ -24,6 +24,7 @@ import {
   generationSchema,
   type OutputChoice,
   outputOf,
+  unheededFields,
   variationSchema,
 } from './request.ts';
 import type { SignedLinks } from './signed-links.ts';
@@ -62,7 +63,8 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
       async handle({ body }, call) {
         const output = outputOf(body);
         const input = { ...commonInput(body, studio.library), prompt: body.prompt };
-        return await answerPictures(parts, call, { body, output, input, name: 'image_generation' });
+        const warnings = unheededFields(body, generationSchema);
+        return await answerPictures(parts, call, { body, output, input, warnings, name: 'image_generation' });
       },
     }),
     route({
@@ -79,7 +81,8 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
         const pictures = await editPictures(body.image[0]!, body.mask);
         const strength = body.input_fidelity === 'high' ? { denoisingStrength: 0.5 } : {};
         const input = { ...strength, ...commonInput(body, studio.library), prompt: body.prompt, ...pictures };
-        return await answerPictures(parts, call, { body, output, input, name: 'image_edit' });
+        const warnings = unheededFields(body, editSchema);
+        return await answerPictures(parts, call, { body, output, input, warnings, name: 'image_edit' });
       },
     }),
     route({
@@ -94,7 +97,8 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
         const { image, infotext } = await decodeImage(body.image[0]!);
         const prompt = body.prompt ?? String(infotext === undefined ? '' : parseInfotext(infotext).Prompt);
         const input = { denoisingStrength: 0.6, ...commonInput(body, studio.library), prompt, init: image };
-        return await answerPictures(parts, call, { body, output, input, name: 'image_edit' });
+        const warnings = unheededFields(body, variationSchema);
+        return await answerPictures(parts, call, { body, output, input, warnings, name: 'image_edit' });
       },
     }),
     ...modelRoutes(studio),
@@ -162,14 +166,16 @@ interface Order {
   readonly body: CommonRequest;
   readonly output: OutputChoice;
   readonly input: GenerateInput;
+  /** Fields that are not acted on. */
+  readonly warnings: readonly string[];
   /** Of stream events. */
   readonly name: 'image_generation' | 'image_edit';
 }
 
 async function answerPictures(parts: OpenAiParts, call: Call, order: Order): Promise<unknown> {
   const { studio } = parts;
-  const { body, output, input } = order;
-  const [job] = await studio.submit({ request: input, user: call.caller.name });
+  const { body, output, input, warnings } = order;
+  const [job] = await studio.submit({ request: input, user: call.caller.name, warnings });
   const facts = {
     created_at: Math.floor(job!.createdAt / 1000),
     background: 'opaque',
@@ -193,11 +199,12 @@ async function answerPictures(parts: OpenAiParts, call: Call, order: Order): Pro
     });
   }
   await ended;
-  const { images } = studio.gallery.search({ job: job!.id, order: 'oldest', limit: 500 });
+  const images = studio.gallery.ofJob(job!.id);
   const { created_at, ...rest } = facts;
   const data = await Promise.all(images.map(async (image) => await imageOut(parts, call, image, output)));
   const size = images[0] ? `${images[0].width}x${images[0].height}` : rest.size;
-  return { created: created_at, data, ...rest, size };
+  const said = (await studio.queue.get(job!.id))?.warnings ?? [];
+  return { created: created_at, data, ...rest, size, ...(said.length > 0 && { warnings: said }) };
 }
 
 async function imageOut({ studio, links }: OpenAiParts, call: Call, image: GalleryImage, output: OutputChoice) {

@@ -68,7 +68,7 @@ class Sender {
 
   async finish(): Promise<void> {
     const { studio, job } = this.#options;
-    for (const image of studio.gallery.search({ job, order: 'oldest', limit: 500 }).images) this.#complete(image.id);
+    for (const image of studio.gallery.ofJob(job)) this.#complete(image.id);
     await this.#line;
     this.#controller.close();
   }

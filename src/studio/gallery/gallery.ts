@@ -100,6 +100,17 @@ export class Gallery {
     return rows.length > limit ? { images, cursor: cursorOf(query, rows[limit - 1]!) } : { images };
   }
 
+  /** All pictures of a job in the order in which they were made, however many there are. */
+  ofJob(job: string): GalleryImage[] {
+    const images: GalleryImage[] = [];
+    let page: ImagePage | undefined;
+    do {
+      page = this.search({ job, order: 'oldest', limit: 500, cursor: page?.cursor });
+      images.push(...page.images);
+    } while (page.cursor !== undefined);
+    return images;
+  }
+
   count(query: ImageQuery = {}): number {
     const where = whereImages(query);
     return this.#db.get<{ n: number }>(`SELECT count(*) AS n FROM images WHERE ${where.sql}`, where.params)!.n;

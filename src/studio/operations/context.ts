@@ -31,6 +31,8 @@ export interface FileAnswer {
   readonly saveAs?: string;
   /** Id of the picture that it is, where the address does not say. */
   readonly picture?: string;
+  /** What was asked for and not acted on. */
+  readonly warnings?: readonly string[];
 }
 
 type AnswerOf<Op extends Operation> = Op['kind'] extends 'file' ? FileAnswer : z.input<Op['output']>;

@@ -33,7 +33,8 @@ export const jobHandlers = {
     const job = await finishedJob(studio, submitted!.id, context.signal);
     const [image] = studio.gallery.search({ job: job.id }).images;
     if (!image) throw new UserError('job.cancelled', `Job ${job.id} was cancelled before it had a picture.`);
-    return { type: `image/${image.format}`, body: await studio.gallery.read(image.id), picture: image.id };
+    const { id, format } = image;
+    return { type: `image/${format}`, body: await studio.gallery.read(id), picture: id, warnings: job.warnings };
   },
   async listJobs({ order, limit, cursor, ...filter }, { studio, caller }) {
     const page = await studio.queue.list({ ...filterOf(filter, caller), order, limit, cursor });
@@ -119,7 +120,7 @@ async function hold(id: string, { studio, caller }: Context, verb: 'pauseJobs' |
 }
 
 function picturesOf({ gallery }: StudioFolder, job: Job) {
-  return gallery.search({ job: job.id, order: 'oldest', limit: 500 }).images.map(toldPicture);
+  return gallery.ofJob(job.id).map(toldPicture);
 }
 
 interface FilterFields {

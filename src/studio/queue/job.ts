@@ -64,6 +64,8 @@ export interface NewJob {
   readonly request: StoredRequest;
   readonly inputs?: JobInputs;
   readonly total: number;
+  /** Known before it runs. */
+  readonly warnings?: readonly string[];
 }
 
 export interface JobFilter {

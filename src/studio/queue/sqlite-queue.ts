@@ -225,8 +225,9 @@ export class SqliteJobQueue implements JobQueue {
     const id = job.id ?? newId();
     if (this.#row(id)) throw new UserError('job.duplicate', `There is a job ${id} already.`);
     this.#db.run(
-      `INSERT INTO jobs (id, user, batch, label, state, priority, position, request, inputs, total, created_at)
-       VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO jobs (id, user, batch, label, state, priority, position, request, inputs, total, warnings,
+         created_at)
+       VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)`,
       [
         id,
         job.user,
@@ -237,6 +238,7 @@ export class SqliteJobQueue implements JobQueue {
         JSON.stringify(job.request),
         JSON.stringify(job.inputs ?? {}),
         job.total,
+        JSON.stringify(job.warnings ?? []),
         Date.now(),
       ],
     );

@@ -10,12 +10,18 @@ import type { StoredRequest } from '../queue/job.ts';
 export const checkpointKinds = ['checkpoint', 'unet'] as const satisfies readonly ModelKind[];
 export const vaeKinds = ['vae'] as const satisfies readonly ModelKind[];
 
+export interface CheckedRequest {
+  readonly request: StoredRequest;
+  /** What was put in the place of something that cannot be used. */
+  readonly warnings: readonly string[];
+}
+
 /**
  * Fills in defaults, draws seeds, and gives models the names that the library has for them: a request never reaches a
  * file outside it.
  * @throws UserError `request.invalid`, `model.unknown`
  */
-export function checkRequest(input: GenerateInput, library: Library, defaultModel: string): StoredRequest {
+export function checkRequest(input: GenerateInput, library: Library, defaultModel: string): CheckedRequest {
   const { init, mask, ...fields } = input;
   if (mask && !init) {
     throw new UserError('request.invalid', 'mask: a mask needs a picture (init) that it is the mask of.');
@@ -25,15 +31,45 @@ export function checkRequest(input: GenerateInput, library: Library, defaultMode
     const issue = result.error.issues[0]!;
     throw new UserError('request.invalid', `${issue.path.join('.') || 'request'}: ${issue.message}.`);
   }
-  const { model = defaultModel, vae = '', ...request } = result.data;
+  const { model, vae = '', ...request } = result.data;
+  const warnings: string[] = [];
   const ownVae = /^(automatic|none)?$/i.test(vae);
-  return {
+  const checked = {
     ...request,
-    ...(model === '' ? {} : { model: library.find(model, checkpointKinds).name }),
-    ...(ownVae ? {} : { vae: library.find(vae, vaeKinds).name }),
+    model: model === undefined ? defaultName(library, defaultModel, warnings) : nameOf(library, model),
+    vae: ownVae ? undefined : library.find(vae, vaeKinds).name,
     seed: request.seed < 0 ? drawSeed() : request.seed,
     subseed: request.subseed < 0 ? drawSeed() : request.subseed,
   };
+  checkSeeds(checked);
+  return { request: checked, warnings };
+}
+
+function nameOf(library: Library, model: string): string | undefined {
+  return model === '' ? undefined : library.find(model, checkpointKinds).name;
+}
+
+/** A default whose file has gone must not keep every request from being made: the embedded model stands in. */
+function defaultName(library: Library, name: string, warnings: string[]): string | undefined {
+  try {
+    return nameOf(library, name);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    warnings.push(`The default model ${name} cannot be used, the embedded model was taken: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** Picture i has seed + i: all of them must be whole numbers that a file can name. */
+function checkSeeds({ seed, subseed, subseedStrength, batchSize, batchCount }: StoredRequest): void {
+  const last = batchSize * batchCount - 1;
+  const [field, first] = subseedStrength > 0 ? (['subseed', subseed] as const) : (['seed', seed] as const);
+  if (first <= Number.MAX_SAFE_INTEGER - last) return;
+  const most = `for ${last + 1} pictures at most ${Number.MAX_SAFE_INTEGER - last}`;
+  throw new UserError(
+    'request.invalid',
+    `${field}: each picture counts one up, so ${most} can be taken; got ${first}.`,
+  );
 }
 
 /** 32 bits, as A1111 draws. */

@@ -4,7 +4,7 @@
  */
 
 import { DarkroomError } from '#core/errors';
-import type { GenerateEvent, GenerateRequest } from '#pipelines/request';
+import { type GenerateEvent, type GenerateRequest, generateSchema } from '#pipelines/request';
 import type { EngineHost } from '../engine-host/host.ts';
 import type { Gallery } from '../gallery/gallery.ts';
 import { encodePreview } from '../images/codec.ts';
@@ -126,7 +126,9 @@ export class Worker {
     const { gallery, host, inputs, settings } = this.#parts;
     const remainder = remainderOf(job.request, gallery.delivered(job.id));
     const files = this.#modelFiles(job);
-    const request: GenerateRequest = { ...remainder.request, ...files, ...(await inputs.read(job.inputs)) };
+    // A job of an older version lacks the settings that have come since.
+    const complete = generateSchema.parse(remainder.request);
+    const request: GenerateRequest = { ...complete, ...files, ...(await inputs.read(job.inputs)) };
     const previewEvery = settings.get().previewEvery;
     for await (const event of host.generate(request, { signal, previewEvery })) {
       await this.#onEvent(job, remainder, event);

@@ -1,0 +1,110 @@
+/**
+ * Every setting of a request, in the order in which a form shows them. To add one: its row here below, in the file of
+ * its group, and where it acts.
+ */
+
+import { z } from 'zod';
+import type { ParsedInfotext } from '#prompt/infotext';
+import type { InfotextEntry } from '#prompt/infotext-writer';
+import { advancedSettings, inpaintSettings, pictureSettings, startSettings } from './picture.ts';
+import { modelSettings, promptSettings, textSettings } from './prompts.ts';
+import { guidanceSettings, samplingSettings, seedSettings } from './sampling.ts';
+import type { PictureFacts, SamplerOption, Setting } from './setting.ts';
+
+export { maxSide } from './picture.ts';
+
+export const settings = {
+  ...promptSettings,
+  ...modelSettings,
+  ...pictureSettings,
+  ...samplingSettings,
+  ...guidanceSettings,
+  ...seedSettings,
+  ...startSettings,
+  ...inpaintSettings,
+  ...textSettings,
+  ...advancedSettings,
+};
+
+export type SettingName = keyof typeof settings;
+
+type TypeOf<S> = S extends Setting<infer T> ? T : never;
+type SettingsShape = { [K in SettingName]: TypeOf<(typeof settings)[K]> };
+
+/** Rows with their names, without the types of their values. */
+export const settingRows = Object.entries(settings) as readonly (readonly [SettingName, Setting])[];
+
+/** A request without its pictures. Each field's JSON Schema carries what a form needs (`SettingForm`). */
+export const settingsSchema = z.object(
+  Object.fromEntries(
+    settingRows.map(([name, { type, help, form }]) => [name, type.meta({ description: help, ...form })]),
+  ) as SettingsShape,
+);
+
+/** The type of a setting's value where it is given: without its default. */
+export function valueType(name: SettingName): z.ZodType {
+  const type: z.ZodType = settingsSchema.shape[name];
+  return type instanceof z.ZodDefault || type instanceof z.ZodOptional ? (type.unwrap() as z.ZodType) : type;
+}
+
+/** The value that asks for nothing of a setting; undefined for those that are left to the model or the sampler. */
+export function defaultOf(name: SettingName): unknown {
+  return settingsSchema.shape[name].parse(undefined);
+}
+
+/** Why a setting has no effect on a picture; undefined where it acts. */
+export function idleReason(setting: Setting, facts: PictureFacts): string | undefined {
+  const { missing, samplerOption, scheduleOption, form, idle } = setting;
+  const { sampler, scheduler, request } = facts;
+  if (missing !== undefined) return `${missing} is not part of this version of Darkroom yet`;
+  if (samplerOption !== undefined && !sampler.reads.includes(samplerOption)) {
+    return `the sampler ${sampler.name} does not use it`;
+  }
+  if (scheduleOption !== undefined && !scheduler?.reads.includes(scheduleOption)) {
+    return scheduler ? `the scheduler ${scheduler.name} does not use it` : `${sampler.name} has a schedule of its own`;
+  }
+  if (form.when !== undefined && !request[form.when]) return whenReasons[form.when] ?? `${form.when} is off`;
+  return idle?.(facts);
+}
+
+const whenReasons: Readonly<Record<string, string>> = {
+  init: 'there is no picture to start from',
+  mask: 'there is no mask',
+};
+
+/** What to write into the last line of an infotext: the settings that acted. */
+export function infotextEntries(facts: PictureFacts): InfotextEntry[] {
+  return settingRows.flatMap(([name, row]) =>
+    idleReason(row, facts) === undefined ? (row.infotext?.write?.(facts.request[name], facts) ?? []) : [],
+  );
+}
+
+/** The settings that a request gives a value and that do not act on its pictures, one sentence each. */
+export function idleSettings(facts: PictureFacts): string[] {
+  return settingRows.flatMap(([name, row]) => {
+    const value = facts.request[name];
+    if (value === undefined || value === defaultOf(name)) return [];
+    const reason = idleReason(row, facts);
+    return reason === undefined ? [] : [`${row.form.label} (${name}) has no effect: ${reason}.`];
+  });
+}
+
+/** Settings of samplers by the names that samplers have for them. */
+export function samplerSettings(request: Readonly<Record<string, unknown>>, reads: readonly SamplerOption[]): object {
+  const given = settingRows.flatMap(([name, { samplerOption }]) =>
+    samplerOption !== undefined && reads.includes(samplerOption) && request[name] !== undefined
+      ? [[samplerOption, request[name]]]
+      : [],
+  );
+  return Object.fromEntries(given) as object;
+}
+
+/** What an infotext says, by setting; values as they are there, not yet held to the schema. */
+export function settingsOfInfotext(parsed: ParsedInfotext): Partial<Record<SettingName, unknown>> {
+  const found: Partial<Record<SettingName, unknown>> = {};
+  for (const [name, { infotext }] of settingRows) {
+    const value = infotext?.read?.(parsed);
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
+}

@@ -1,0 +1,81 @@
+/**
+ * Keys of infotext that are no settings here: what asks for a part that is not there, what only tells, and the rest.
+ * With the settings' own keys this is every key that the web UI writes.
+ *
+ * Source: AUTOMATIC1111 web UI v1.10.1 (processing.py, the bundled extensions, infotext_utils.py).
+ */
+
+import { type ParsedInfotext, parseInfotext, readPairs } from '#prompt/infotext';
+import { settingRows } from './index.ts';
+
+interface OtherKey {
+  readonly key: RegExp;
+  /** The part it asks for. */
+  readonly part?: string;
+  /** Values that ask for nothing. */
+  readonly unless?: readonly string[];
+}
+
+const otherKeys: readonly OtherKey[] = [
+  { key: /^Hires (?:upscale|resize|steps|upscaler)$|^First pass size$/, part: 'The hires pass', unless: ['0', '0x0'] },
+  { key: /^Hires /, unless: ['', 'Use same sampler', 'Use same scheduler', 'Use same checkpoint'] },
+  { key: /^Face restoration$/, part: 'Face restoration' },
+  { key: /^Refiner$/, part: 'The refiner', unless: ['None'] },
+  { key: /^Refiner /, unless: ['False'] },
+  { key: /^Image CFG scale$/, part: 'Guidance by the picture (InstructPix2Pix)' },
+  { key: /^Conditional mask weight$/, part: 'The conditional mask weight', unless: ['1', '1.0'] },
+  { key: /^Token merging ratio(?: hr)?$/, part: 'Token merging', unless: ['0', '0.0'] },
+  { key: /^Extra noise$/, part: 'Extra noise', unless: ['0', '0.0'] },
+  { key: /^Skip Early CFG$/, part: 'Leaving guidance out early', unless: ['0', '0.0'] },
+  { key: /^VAE (?:Encoder|Decoder)$/, part: 'Another encoder or decoder than the VAE', unless: ['Full'] },
+  { key: /^Soft inpainting/, part: 'Soft inpainting', unless: ['False'] },
+  { key: /^ControlNet(?: \d+)?$/, part: 'ControlNet' },
+  { key: /^ADetailer model/, part: 'ADetailer', unless: ['None'] },
+  { key: /^Mask rounding$/, part: 'A soft latent mask', unless: ['True'] },
+  { key: /^UniPC skip type$/, part: 'The UniPC skip type', unless: ['time_uniform'] },
+  { key: /^UniPC lower order final$/, part: 'UniPC without a lower order at the end', unless: ['True'] },
+  { key: /^FP8 weight$/, part: 'Weights of 8 bits', unless: ['Disable'] },
+];
+
+/** Said for people and for finding files; nothing acts on them. */
+const toldOnly: readonly RegExp[] = [
+  /^(?:Model|Model hash|VAE|VAE hash|Lora hashes|TI hashes|Hashes|Version|User|App|Init image hash|Parser|Pipeline)$/,
+  /^(?:Hypernet|Hypernet strength|Cache FP16 weight for LoRA|Batch size|Batch pos|Denoising strength|Style|Template)$/,
+];
+
+export interface InfotextReport {
+  /** Parts that the text asks for and that are not there. */
+  readonly missing: readonly string[];
+  /** Keys that nothing acts on. */
+  readonly unheeded: readonly string[];
+}
+
+/** What an infotext says that no setting reads. */
+export function reportInfotext(text: string): InfotextReport {
+  const own = new Set(settingRows.flatMap(([, { infotext }]) => infotext?.keys ?? []));
+  const missing = new Set<string>();
+  const unheeded = new Set<string>();
+  for (const [key, value] of statedPairs(text, parseInfotext(text))) {
+    if (own.has(key) || toldOnly.some((pattern) => pattern.test(key))) continue;
+    const row = otherKeys.find(({ key: pattern }) => pattern.test(key));
+    if (row?.unless?.includes(value)) continue;
+    if (row?.part) missing.add(row.part);
+    else unheeded.add(key);
+  }
+  return { missing: [...missing], unheeded: [...unheeded] };
+}
+
+/** What the text itself says, and old behaviour that its version stands for; without the parser's defaults. */
+function statedPairs(text: string, parsed: ParsedInfotext): [string, string][] {
+  if (parsed['Steps'] === undefined) return [];
+  const stated = readPairs(text.trim().split('\n').at(-1)!).map(([key, value]): [string, string] => [
+    key,
+    value.replace(/^"(.*)"$/u, '$1'),
+  ]);
+  const implied = ['Old prompt editing timelines', 'Pad conds v0', 'Downcast alphas_cumprod'] as const;
+  const known = new Set(stated.map(([key]) => key));
+  return [
+    ...stated,
+    ...implied.flatMap((key) => (parsed[key] === true && !known.has(key) ? [[key, 'True'] as [string, string]] : [])),
+  ];
+}

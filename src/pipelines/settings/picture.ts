@@ -1,0 +1,138 @@
+/** How large and how many, and what a picture starts from. */
+
+import { z } from 'zod';
+import { entry, flagEntry, type InfotextFace, numberOf, type Setting } from './setting.ts';
+
+/** Upper bound of one side, in pixels: beyond it a request is a mistake, not a wish. */
+export const maxSide = 4096;
+
+/** What sides are multiples of is the model's to say. */
+const side = z.int().min(64).max(maxSide);
+
+const setting = <T extends z.ZodType>(row: Setting<T>): Setting<T> => row;
+
+export const pictureSettings = {
+  width: setting({
+    type: side.optional(),
+    help: 'Width in pixels, a multiple of 8 for most models; the model’s own when left out.',
+    form: { label: 'Width', group: 'picture', level: 'simple', control: 'size' },
+    infotext: {
+      keys: ['Size'],
+      write: (_value, { size }) => [['Size', `${size.width}x${size.height}`]],
+      read: (parsed) => numberOf(parsed['Size-1']),
+    },
+    a1111: { field: 'width' },
+  }),
+  height: setting({
+    type: side.optional(),
+    help: 'Height in pixels, a multiple of 8 for most models; the model’s own when left out.',
+    form: { label: 'Height', group: 'picture', level: 'simple', control: 'size' },
+    infotext: { keys: ['Size'], read: (parsed) => numberOf(parsed['Size-2']) },
+    a1111: { field: 'height' },
+  }),
+  batchSize: setting({
+    type: z.int().min(1).max(64).default(1),
+    help: 'Pictures made at once.',
+    form: { label: 'Batch size', group: 'picture', level: 'full', control: 'number', step: 1 },
+    a1111: { field: 'batch_size' },
+  }),
+  batchCount: setting({
+    type: z.int().min(1).max(1000).default(1),
+    help: 'Batches made one after the other.',
+    form: { label: 'Pictures', group: 'picture', level: 'simple', control: 'number', step: 1 },
+    a1111: { field: 'n_iter' },
+  }),
+};
+
+export const startSettings = {
+  denoisingStrength: setting({
+    type: z.number().min(0).max(1).default(0.75),
+    help: 'Picture to picture: how much may change.',
+    form: { label: 'Strength', group: 'start', level: 'simple', control: 'slider', step: 0.01, when: 'init' },
+    infotext: entry('Denoising strength'),
+    a1111: { field: 'denoising_strength' },
+    openai: 'strength',
+    flag: 'strength',
+  }),
+  noiseMultiplier: setting({
+    type: z.number().min(0).max(10).default(1),
+    help: 'Picture to picture: factor on the noise that is added to it.',
+    form: {
+      label: 'Noise multiplier',
+      group: 'start',
+      level: 'full',
+      control: 'slider',
+      step: 0.01,
+      usual: [0, 1.5],
+      when: 'init',
+    },
+    infotext: entry('Noise multiplier', { unless: 1 }),
+    a1111: { field: 'initial_noise_multiplier', option: 'initial_noise_multiplier', only: 'img2img' },
+  }),
+};
+
+/** Ours and A1111's names of what may lie under a mask, in the order of its numbers. */
+const maskedContents = [
+  ['fill', 'fill'],
+  ['original', 'original'],
+  ['noise', 'latent noise'],
+  ['nothing', 'latent nothing'],
+] as const;
+
+const contentFace: InfotextFace = {
+  keys: ['Masked content'],
+  write: (value) => [['Masked content', maskedContents.find(([ours]) => ours === value)?.[1]]],
+  read: (parsed) => maskedContents.find(([, theirs]) => theirs === parsed['Masked content'])?.[0],
+};
+
+export const inpaintSettings = {
+  maskBlur: setting({
+    type: z.number().min(0).max(64).default(4),
+    help: 'Inpainting: blur of the mask’s edge, in pixels.',
+    form: { label: 'Mask blur', group: 'inpaint', level: 'simple', control: 'slider', step: 1, when: 'mask' },
+    infotext: entry('Mask blur'),
+    a1111: { field: 'mask_blur', only: 'img2img' },
+  }),
+  maskedContent: setting({
+    type: z.enum(['original', 'noise', 'fill', 'nothing']).default('original'),
+    help: 'What is under the mask at the start.',
+    form: { label: 'Masked content', group: 'inpaint', level: 'full', control: 'choice', when: 'mask' },
+    infotext: contentFace,
+    a1111: {
+      field: 'inpainting_fill',
+      kind: 'int',
+      only: 'img2img',
+      fallback: 0,
+      read: (value: number) => maskedContents[Math.min(Math.max(value, 0), maskedContents.length - 1)]![0],
+      write: (value: string) => maskedContents.findIndex(([ours]) => ours === value),
+    },
+  }),
+  maskInvert: setting({
+    type: z.boolean().default(false),
+    help: 'Repaint what is not masked.',
+    form: { label: 'Repaint the rest', group: 'inpaint', level: 'full', control: 'switch', when: 'mask' },
+    infotext: {
+      keys: ['Mask mode'],
+      write: (value) => (value === true ? [['Mask mode', 'Inpaint not masked']] : []),
+      read: (parsed) => (parsed['Mask mode'] === undefined ? undefined : parsed['Mask mode'] === 'Inpaint not masked'),
+    },
+    a1111: {
+      field: 'inpainting_mask_invert',
+      kind: 'int',
+      only: 'img2img',
+      read: (value: number) => value !== 0,
+      write: Number,
+    },
+  }),
+};
+
+export const advancedSettings = {
+  tiling: setting({
+    type: z.boolean().default(false),
+    help: 'A picture whose edges meet.',
+    form: { label: 'Tiling', group: 'advanced', level: 'full', control: 'switch' },
+    infotext: flagEntry('Tiling'),
+    a1111: { field: 'tiling', option: 'tiling' },
+    missing: 'Tiling',
+  }),
+};

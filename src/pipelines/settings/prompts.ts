@@ -1,0 +1,80 @@
+/** Prompts, how their weights act, and the model that reads them. */
+
+import { z } from 'zod';
+import { entry, type InfotextFace, type Setting, textEntry } from './setting.ts';
+
+/** Prompts lead the infotext; they are no entries of its last line. */
+function promptText(key: 'Prompt' | 'Negative prompt'): InfotextFace {
+  return { keys: [key], read: (parsed) => parsed[key] };
+}
+
+const setting = <T extends z.ZodType>(row: Setting<T>): Setting<T> => row;
+
+export const promptSettings = {
+  prompt: setting({
+    type: z.string().default(''),
+    help: 'What the picture should show, in A1111 syntax.',
+    form: { label: 'Prompt', group: 'prompt', level: 'simple', control: 'prompt' },
+    infotext: promptText('Prompt'),
+    a1111: { field: 'prompt' },
+  }),
+  negativePrompt: setting({
+    type: z.string().default(''),
+    help: 'What it should not show.',
+    form: { label: 'Negative prompt', group: 'prompt', level: 'simple', control: 'prompt' },
+    infotext: promptText('Negative prompt'),
+    a1111: { field: 'negative_prompt' },
+    openai: 'negative_prompt',
+  }),
+};
+
+export const modelSettings = {
+  model: setting({
+    type: z.string().optional(),
+    help: 'Checkpoint name or path; the embedded model when left out.',
+    form: { label: 'Model', group: 'model', level: 'simple', control: 'choice', choices: 'checkpoints' },
+    // Read by whoever opens models: a text names the file of another's library.
+    infotext: { keys: ['Model', 'Model hash'] },
+  }),
+  vae: setting({
+    type: z.string().optional(),
+    help: 'VAE name or path; the one inside the checkpoint when left out.',
+    form: { label: 'VAE', group: 'model', level: 'full', control: 'choice', choices: 'vaes' },
+    infotext: { keys: ['VAE', 'VAE hash'], read: (parsed) => parsed['VAE'] },
+    a1111: { option: 'sd_vae', optionDefault: 'Automatic' },
+  }),
+  clipSkip: setting({
+    type: z.int().min(1).max(48).default(1),
+    help: 'Stop the text encoder this many layers before its end (1 = none).',
+    form: { label: 'Clip skip', group: 'model', level: 'full', control: 'slider', step: 1, usual: [1, 4] },
+    infotext: {
+      ...entry('Clip skip'),
+      write: (value) => (Number(value) > 1 ? [['Clip skip', value as number]] : []),
+    },
+    a1111: { option: 'CLIP_stop_at_last_layers' },
+  }),
+};
+
+const usesBrackets = ({ prompt, negativePrompt }: Readonly<Record<string, unknown>>): boolean =>
+  /[([]/.test(`${String(prompt)}${String(negativePrompt)}`);
+
+export const textSettings = {
+  emphasis: setting({
+    type: z.enum(['Original', 'No norm', 'Ignore', 'None']).default('Original'),
+    help: 'How (weights:1.2) act.',
+    form: { label: 'Emphasis', group: 'text', level: 'full', control: 'choice' },
+    infotext: {
+      ...textEntry('Emphasis'),
+      write: (value, { request }) =>
+        value !== 'Original' && usesBrackets(request) ? [['Emphasis', value as string]] : [],
+    },
+    a1111: { option: 'emphasis' },
+  }),
+  commaPaddingBacktrack: setting({
+    type: z.int().min(0).max(74).default(20),
+    help: 'How many tokens may move to the next chunk of a long prompt, so that it is cut at a comma.',
+    form: { label: 'Comma backtrack', group: 'text', level: 'full', control: 'slider', step: 1 },
+    infotext: entry('Comma padding backtrack', { unless: 20 }),
+    a1111: { option: 'comma_padding_backtrack' },
+  }),
+};

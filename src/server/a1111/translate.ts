@@ -1,0 +1,249 @@
+/**
+ * A1111's generation requests as requests of ours, by way of the table of settings. Where the value of a setting comes
+ * from: the field, else `override_settings`, else the request's infotext, else the stored options, else upstream's
+ * default. What would change the picture and is not there yet is refused by name (501); whatever else is not acted on
+ * is told as a warning, never left out in silence.
+ *
+ * Quirks kept: an unknown sampler becomes the first of the list; old combined names ("DPM++ 2M Karras") are split;
+ * sides are cut to multiples of 8; values outside their bounds are brought inside; infotext fills what the request
+ * leaves out (but the model). Left out: saving without the gallery (`save_images` is always on here), grids.
+ */
+
+import { z } from 'zod';
+import { UserError } from '#core/errors';
+import { findSampler, findSamplerAndScheduler } from '#diffusion/samplers/index';
+import type { GenerateInput } from '#pipelines/request';
+import { type SettingName, settingRows, settingsOfInfotext, valueType } from '#pipelines/settings/index';
+import { reportInfotext } from '#pipelines/settings/infotext-keys';
+import type { A1111Face } from '#pipelines/settings/setting';
+import { type ParsedInfotext, parseInfotext } from '#prompt/infotext';
+import { FieldError } from '../http/check.ts';
+import { MissingFeatureError } from '../http/errors.ts';
+import { etaOptions, type Options, readOption } from './options.ts';
+import type { CommonFields, Img2imgFields, Txt2imgFields } from './schemas.ts';
+import { img2imgSchema, txt2imgSchema } from './schemas.ts';
+import { checkScripts } from './scripts.ts';
+
+export interface Translation {
+  readonly input: GenerateInput;
+  /** What is not acted on, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+type Tab = 'txt2img' | 'img2img';
+
+/** @throws MissingFeatureError, FieldError */
+export function txt2imgInput(fields: Txt2imgFields, stored: Options): Translation {
+  if (fields.enable_hr) throw new MissingFeatureError('The hires pass (enable_hr)');
+  return new Translator(fields, stored, 'txt2img').translate();
+}
+
+/** Everything but the pictures. @throws MissingFeatureError, FieldError */
+export function img2imgInput(fields: Img2imgFields, stored: Options): Translation {
+  refuseImg2imgParts(fields);
+  const { mask_blur_x: x, mask_blur_y: y } = fields;
+  if (fields['mask_blur'] == null && (x ?? 4) !== (y ?? 4)) {
+    throw new MissingFeatureError('A mask blur that differs by axis');
+  }
+  return new Translator({ ...fields, mask_blur: fields['mask_blur'] ?? x }, stored, 'img2img').translate();
+}
+
+function refuseImg2imgParts({ init_images, mask, ...fields }: Img2imgFields): void {
+  if ((init_images?.length ?? 0) > 1) throw new MissingFeatureError('A batch of different init_images');
+  if (fields.resize_mode === 2) throw new MissingFeatureError('resize_mode 2 (fit and fill edges)');
+  if (fields.resize_mode === 3) throw new MissingFeatureError('resize_mode 3 (latent resize)');
+  if (mask && fields.mask_round === false) throw new MissingFeatureError('A soft latent mask (mask_round false)');
+  if (fields.latent_mask) throw new MissingFeatureError('latent_mask');
+  if (mask && fields.inpaint_full_res) throw new MissingFeatureError('"Only masked" inpainting (inpaint_full_res)');
+}
+
+/** Parts of a request besides its settings. */
+function refuseParts(fields: CommonFields): void {
+  const wanted: readonly (readonly [unknown, string])[] = [
+    [fields.restore_faces, 'Face restoration'],
+    [isName(fields.refiner_checkpoint), 'The refiner'],
+    [fields.firstpass_image, 'A hires pass of a given picture (firstpass_image)'],
+  ];
+  const found = wanted.find(([asked]) => Boolean(asked));
+  if (found) throw new MissingFeatureError(found[1]);
+}
+
+function isName(value: string | null | undefined): boolean {
+  return Boolean(value) && value!.toLowerCase() !== 'none';
+}
+
+/** One request on its way; collects what is to be told. */
+class Translator {
+  readonly #fields: CommonFields;
+  readonly #stored: Options;
+  readonly #tab: Tab;
+  readonly #overrides: Readonly<Record<string, unknown>>;
+  readonly #parsed: ParsedInfotext | undefined;
+  readonly #said: Partial<Record<SettingName, unknown>>;
+  readonly #warnings: string[] = [];
+
+  constructor(fields: CommonFields, stored: Options, tab: Tab) {
+    this.#fields = fields;
+    this.#stored = stored;
+    this.#tab = tab;
+    const { infotext } = fields;
+    this.#parsed = infotext ? parseInfotext(infotext) : undefined;
+    this.#said = this.#parsed ? settingsOfInfotext(this.#parsed) : {};
+    this.#overrides = this.#readOverrides();
+  }
+
+  translate(): Translation {
+    refuseParts(this.#fields);
+    checkScripts(this.#fields, this.#tab);
+    this.#reportFields();
+    this.#reportInfotext();
+    const values: Partial<Record<SettingName, unknown>> = {};
+    for (const [name, { a1111, missing }] of settingRows) {
+      if (!a1111 || (a1111.only ?? this.#tab) !== this.#tab) continue;
+      const value = this.#bounded(name, this.#valueOf(name, a1111));
+      if (value !== undefined) values[name] = value;
+      if (missing !== undefined && asksForSomething(name, value)) throw new MissingFeatureError(missing);
+    }
+    const sampler = this.#sampler(values.scheduler as string);
+    const model = this.#overrides.sd_model_checkpoint;
+    const input = {
+      ...values,
+      ...sampler,
+      eta: values.eta ?? this.#eta(sampler.sampler),
+      width: cut(values.width as number | undefined),
+      height: cut(values.height as number | undefined),
+      model: typeof model === 'string' && model !== '' ? model : undefined,
+    };
+    // Held to their types above.
+    return { input: input as GenerateInput, warnings: this.#warnings };
+  }
+
+  #readOverrides(): Readonly<Record<string, unknown>> {
+    const read: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(this.#fields.override_settings ?? {})) {
+      if (value === null || value === undefined) continue;
+      const option = readOption(name, value);
+      if (option.missing !== undefined) throw new MissingFeatureError(option.missing);
+      if (!option.known) this.#warnings.push(`override_settings.${name} has no effect here.`);
+      else read[name] = option.value;
+    }
+    return read;
+  }
+
+  #reportFields(): void {
+    const schema = this.#tab === 'txt2img' ? txt2imgSchema : img2imgSchema;
+    const { script_args, script_name } = this.#fields;
+    for (const name of Object.keys(this.#fields)) {
+      if (!Object.hasOwn(schema.shape, name))
+        this.#warnings.push(`${name} is no field of ${this.#tab}; it has no effect.`);
+    }
+    if ((script_args?.length ?? 0) > 0 && !script_name) {
+      this.#warnings.push('script_args has no effect without a script_name.');
+    }
+  }
+
+  #reportInfotext(): void {
+    const { infotext } = this.#fields;
+    if (!infotext) return;
+    const { missing, unheeded } = reportInfotext(infotext);
+    if (missing.length > 0) throw new MissingFeatureError(missing.join(', '));
+    for (const key of unheeded) this.#warnings.push(`"${key}" in the infotext has no effect here.`);
+  }
+
+  /** In our terms, not yet held to the schema. */
+  #valueOf(name: SettingName, face: A1111Face): unknown {
+    const read = (value: unknown): unknown => (face.read ? face.read(value as never) : value);
+    const field = face.field === undefined ? undefined : (this.#fields[face.field] ?? undefined);
+    const option = face.option === undefined ? undefined : this.#overrides[face.option];
+    const kept = face.option === undefined ? undefined : this.#stored[face.option];
+    if (field !== undefined && !face.optionWins) return read(field);
+    const value = option === undefined ? (this.#said[name] ?? read(kept ?? face.fallback)) : read(option);
+    if (face.optionWins && field !== undefined && read(field) !== value) {
+      this.#warnings.push(`${face.field}: upstream takes the option ${face.option} instead, and so does Darkroom.`);
+    }
+    return value;
+  }
+
+  /** Numbers outside the bounds are brought inside, with a word. @throws FieldError for what is no value at all */
+  #bounded(name: SettingName, value: unknown): unknown {
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === 'number' && name !== 'seed' && name !== 'subseed') {
+      if (value === 0 && (name === 'width' || name === 'height')) return undefined;
+      const { minimum = value, maximum = value } = boundsOf(name);
+      const inside = Math.min(Math.max(value, minimum), maximum);
+      if (inside !== value)
+        this.#warnings.push(`${name}: ${value} is not from ${minimum} to ${maximum}; ${inside} was taken.`);
+      return this.#checked(name, inside);
+    }
+    if (name === 'seed' || name === 'subseed') this.#refuseLargeSeed(name, value);
+    // Any negative seed draws one there.
+    if (typeof value === 'number' && value < 0) return -1;
+    return this.#checked(name, value);
+  }
+
+  #refuseLargeSeed(name: SettingName, value: unknown): void {
+    if (typeof value === 'number' ? Number.isSafeInteger(value) : !/^\d+$/.test(String(value))) return;
+    throw new FieldError(name, `${name}: seeds end at ${Number.MAX_SAFE_INTEGER} here, got ${String(value)}.`);
+  }
+
+  #checked(name: SettingName, value: unknown): unknown {
+    const result = valueType(name).safeParse(value);
+    if (result.success) return result.data;
+    const field = settingRows.find(([each]) => each === name)?.[1].a1111;
+    const shown = field?.field ?? field?.option ?? name;
+    throw new FieldError(shown, `${shown}: ${result.error.issues[0]!.message}, got ${JSON.stringify(value)}.`);
+  }
+
+  #sampler(wanted = 'Automatic'): { sampler: string; scheduler: string } {
+    const { sampler_name, sampler_index } = this.#fields;
+    const name = String(sampler_name || this.#said.sampler || sampler_index || 'Euler');
+    const known = attempt(() => findSamplerAndScheduler(name, wanted));
+    if (known) return { sampler: known.sampler.name, scheduler: known.scheduler.name };
+    // The sampler stays where only the schedule is unknown.
+    const alone = attempt(() => findSamplerAndScheduler(name));
+    if (alone) {
+      this.#warnings.push(`There is no noise schedule ${wanted}; ${alone.scheduler.name} was taken.`);
+      return { sampler: alone.sampler.name, scheduler: alone.scheduler.name };
+    }
+    if (upstreamSamplers.some((each) => name.toLowerCase().startsWith(each))) {
+      throw new MissingFeatureError(`The sampler ${name}`);
+    }
+    const first = findSampler('DPM++ 2M').name;
+    this.#warnings.push(`There is no sampler ${name}; ${first} was taken, as upstream does.`);
+    const scheduler = attempt(() => findSamplerAndScheduler(first, wanted))?.scheduler.name ?? 'Automatic';
+    return { sampler: first, scheduler };
+  }
+
+  /** Upstream has one option for samplers on timesteps and one for the others; only another value than its default. */
+  #eta(sampler: string): number | undefined {
+    const { option, fallback } = etaOptions[findSampler(sampler).space];
+    const value = this.#overrides[option] ?? this.#said.eta ?? this.#stored[option];
+    if (typeof value !== 'number' || value === fallback) return undefined;
+    return this.#bounded('eta', value) as number;
+  }
+}
+
+/** Upstream's samplers that are not here yet, lower case. */
+const upstreamSamplers: readonly string[] = ['ddim cfg++', 'ddim_cfgpp'];
+
+function attempt<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
+function asksForSomething(name: SettingName, value: unknown): boolean {
+  const row = settingRows.find(([each]) => each === name)![1];
+  return value !== undefined && value !== row.type.safeParse(undefined).data;
+}
+
+function boundsOf(name: SettingName): { minimum?: number; maximum?: number } {
+  return z.toJSONSchema(valueType(name), { io: 'input' }) as { minimum?: number; maximum?: number };
+}
+
+function cut(side: number | undefined): number | undefined {
+  return side === undefined ? undefined : side - (side % 8);
+}
