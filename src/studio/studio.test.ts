@@ -105,8 +105,10 @@ describe('studio', () => {
     const job = await submit(studio, 'a', { seed: -1 });
     expect(job.request.seed).toBeGreaterThanOrEqual(0);
     expect(job.request.subseed).toBeGreaterThanOrEqual(0);
-    const bad = studio.submit([{ request: { prompt: 'fine' } }, { request: { prompt: 'a', width: 100 } }]);
+    const bad = studio.submit([{ request: { prompt: 'fine' } }, { request: { prompt: 'a', width: 10 } }]);
     await expect(bad).rejects.toMatchObject({ code: 'request.invalid', message: expect.stringContaining('width') });
+    const last = { seed: Number.MAX_SAFE_INTEGER, batchCount: 2 };
+    await expect(studio.submit({ request: last })).rejects.toMatchObject({ message: expect.stringContaining('seed') });
     const image: PixelImage = picture({}, 1);
     await expect(studio.submit({ request: { prompt: 'a', mask: image } })).rejects.toMatchObject({
       code: 'request.invalid',

@@ -43,7 +43,7 @@ describe('flags', () => {
   it.each([
     ['an unknown sampler', /no sampler "eulr".*"Euler"/, ['--sampler', 'eulr']],
     ['an unknown scheduler', /no scheduler "karas".*"Karras"/, ['--scheduler', 'karas']],
-    ['a width of no 8', /--width must be a multiple of 8; got 513/, ['--width', '513']],
+    ['a width off the model’s grid', /The width must be a multiple of 2 for this model; got 513/, ['--width', '513']],
     ['a width of 0', /--width must be at least 64; got 0/, ['--width', '0']],
     ['a negative width', /--width must be at least 64; got -8/, ['--width', '-8']],
     ['an absurd width', /--width must be at most 4096; got 1e9/, ['--width', '1e9']],
@@ -83,7 +83,7 @@ describe('flags', () => {
 
   it('says every wrong flag at once', async () => {
     await refuses(
-      /^darkroom: --steps must be at least 1; got -4\. --width must be at least 64; got 3\.$/,
+      /^darkroom: --width must be at least 64; got 3\. --steps must be at least 1; got -4\.$/,
       'x',
       ...tiny,
       '--width',

@@ -86,13 +86,6 @@ const contentFace: InfotextFace = {
 };
 
 export const inpaintSettings = {
-  maskBlur: setting({
-    type: z.number().min(0).max(64).default(4),
-    help: 'Inpainting: blur of the mask’s edge, in pixels.',
-    form: { label: 'Mask blur', group: 'inpaint', level: 'simple', control: 'slider', step: 1, when: 'mask' },
-    infotext: entry('Mask blur'),
-    a1111: { field: 'mask_blur', only: 'img2img' },
-  }),
   maskedContent: setting({
     type: z.enum(['original', 'noise', 'fill', 'nothing']).default('original'),
     help: 'What is under the mask at the start.',
@@ -123,6 +116,13 @@ export const inpaintSettings = {
       read: (value: number) => value !== 0,
       write: Number,
     },
+  }),
+  maskBlur: setting({
+    type: z.number().min(0).max(64).default(4),
+    help: 'Inpainting: blur of the mask’s edge, in pixels.',
+    form: { label: 'Mask blur', group: 'inpaint', level: 'simple', control: 'slider', step: 1, when: 'mask' },
+    infotext: entry('Mask blur'),
+    a1111: { field: 'mask_blur', only: 'img2img' },
   }),
 };
 

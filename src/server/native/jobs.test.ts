@@ -53,7 +53,7 @@ describe('jobs over HTTP', () => {
 
   it.each([
     [{ steps: 0 }, 'steps'],
-    [{ width: 100 }, 'width'],
+    [{ width: 10 }, 'width'],
     [{ promt: 'typo' }, 'promt'],
     [{ prompt: 7 }, 'prompt'],
     [{ sampler: 4 }, 'sampler'],
