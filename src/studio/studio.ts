@@ -6,6 +6,7 @@
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { SettingsValues } from '#api/records/settings';
 import { UserError } from '#core/errors';
 import type { GenerateInput } from '#pipelines/request';
 import { EngineHost, type EngineStatus } from './engine-host/host.ts';
@@ -16,7 +17,7 @@ import type { PullEvents } from './pull/pull.ts';
 import { Pulls } from './pull/pulls.ts';
 import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
 import { endStates, type Job, type NewJob } from './queue/job.ts';
-import type { SettingsValues } from './settings/settings.ts';
+
 import { type Database, openDatabase } from './store/database.ts';
 import { newId } from './store/id.ts';
 import { type FolderLock, lockFolder } from './store/lock.ts';
@@ -134,7 +135,10 @@ export class Studio extends StudioFolder {
     await this.gallery.sweep();
     await mendTrash(this.db, this.#options.outputsDir);
     const { jobs } = await this.queue.list({ states: ['running'], limit: 1000 });
-    for (const job of jobs) await adoptPictures(this.db, this.#options.outputsDir, job);
+    for (const job of jobs) {
+      const { problems } = await adoptPictures(this.db, this.#options.outputsDir, job);
+      for (const problem of problems) this.#log('warn', 'A file of an interrupted job is no picture.', { ...problem });
+    }
     this.queue.recover((id) => this.gallery.delivered(id).size);
     await this.inputs.sweep((id) => this.db.get('SELECT 1 FROM jobs WHERE id = ?', [id]) !== undefined);
     this.#listed = this.library.start().catch((error: unknown) => {

@@ -85,12 +85,12 @@ describe('library rebuild', () => {
     writeFileSync(join(day, 'fox.png'), await encodeImage(image, 'png', 'a fox\nSteps: 5, Sampler: Euler, Seed: 1'));
     writeFileSync(join(day, 'bad.png'), 'not a picture');
     const first = await library('rebuild');
-    expect(first.stdout).toBe('1 added, 0 removed, 0 kept');
+    expect(first.stdout).toBe('1 added, 0 kept, 0 away');
     expect(first.stderr).toMatch(/bad\.png: Expected a PNG/);
     const { stdout } = await cli('gallery', 'search', 'fox', '--json', '--outputs', outputs);
     expect(JSON.parse(stdout)).toMatchObject({ sampler: 'Euler', steps: 5, seed: 1, file: join(day, 'fox.png') });
     rmSync(join(day, 'fox.png'));
-    expect(JSON.parse((await library('rebuild', '--json')).stdout)).toMatchObject({ added: 0, removed: 1, kept: 0 });
+    expect(JSON.parse((await library('rebuild', '--json')).stdout)).toMatchObject({ added: 0, away: 1, kept: 0 });
   });
 
   it('leaves a studio alone that is running', async () => {

@@ -29,6 +29,7 @@ export const pictures = {
       user: z.string().optional().describe('Of this account.'),
       job: z.string().optional().describe('Of this job.').meta({ of: 'job' }),
       trashed: z.boolean().optional().describe('The trash instead of the gallery.'),
+      away: z.boolean().optional().describe('Pictures whose files are not where they should be.'),
       order: z.enum(['newest', 'oldest', 'rating']).default('newest').describe('Which first.'),
       limit: z.int().min(1).max(500).default(50).describe('At most so many.'),
       cursor: z.string().max(200).optional(),
@@ -167,8 +168,9 @@ export const pictures = {
     summary: 'Make the gallery’s index match the picture files.',
     output: z.object({
       added: z.int(),
-      removed: z.int(),
       kept: z.int(),
+      away: z.int().describe('Without a file now; all that was said of them is kept.'),
+      back: z.int().describe('Of the kept ones, those that had been away.'),
       problems: z.array(z.object({ path: z.string(), message: z.string() })),
     }),
     // A server that writes pictures meanwhile would see them noted down twice, or taken away.

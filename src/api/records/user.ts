@@ -2,19 +2,23 @@
 
 import { z } from 'zod';
 import { roles } from '../rights.ts';
+import { milliseconds } from './id.ts';
 
 export const userSchema = z.object({
   name: z.string(),
   role: z.enum(roles),
   hasPassword: z.boolean(),
-  createdAt: z.number(),
+  createdAt: milliseconds.int(),
 });
 
 /** Not the token itself. */
 export const tokenSchema = z.object({
-  id: z.string(),
+  id: z.string().describe('Names it for revoking.'),
   user: z.string(),
   label: z.string(),
-  createdAt: z.number(),
-  expiresAt: z.number().optional(),
+  createdAt: milliseconds.int(),
+  expiresAt: milliseconds.int().optional(),
 });
+
+export type User = z.output<typeof userSchema>;
+export type TokenInfo = z.output<typeof tokenSchema>;

@@ -252,7 +252,7 @@ async function rebuild(options: CommonOptions, output: Output): Promise<void> {
     { create: true, alone: true },
   ).catch(explainLocked);
   if (options.json) output.result(JSON.stringify(report));
-  else output.result(`${report.added} added, ${report.removed} removed, ${report.kept} kept`);
+  else output.result(`${report.added} added, ${report.kept} kept, ${report.away} away`);
   for (const { path: file, message } of report.problems) output.note(`${file}: ${message}`);
 }
 

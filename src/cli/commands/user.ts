@@ -1,8 +1,9 @@
 /** `darkroom user`: accounts of a studio that others can reach. A running server knows of changes at once. */
 
 import { type Command, Option } from 'commander';
+import type { User } from '#api/records/user';
+import { type Role, roles } from '#api/rights';
 import { UserError } from '#core/errors';
-import { type Role, roles, type User } from '#studio/users/users';
 import type { CommandContext } from '../command.ts';
 import { readPassword } from '../password.ts';
 import { addFolderOptions, type FolderOptions, type OpenStudioFolder, withStudioFolder } from '../studio-folder.ts';

@@ -4,7 +4,7 @@
  */
 
 import type { z } from 'zod';
-import type { Role } from '#studio/users/users';
+import type { Role } from '#api/rights';
 import type { Call } from './call.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';

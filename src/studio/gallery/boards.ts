@@ -1,42 +1,38 @@
 /** Boards: named collections of pictures, each user's own. A picture may be on several. */
 
+import type { z } from 'zod';
+import { type Board, boardSchema } from '#api/records/picture';
 import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
 import type { Database } from '../store/database.ts';
 import { newId } from '../store/id.ts';
-import type { Board, GalleryEvents } from './image.ts';
+import { equals, Table } from '../store/table.ts';
+import type { GalleryEvents } from './image.ts';
+import { shown } from './search.ts';
 
-interface BoardRow {
-  id: string;
-  user: string;
-  name: string;
-  created_at: number;
-  images: number;
-}
-
-const select = `SELECT boards.*, (SELECT count(*) FROM board_images JOIN images ON images.id = image
-  WHERE board = boards.id AND trashed_at IS NULL) AS images FROM boards`;
+/** Without the number of its pictures, which is counted. */
+const storedSchema = boardSchema.omit({ images: true });
 
 export class Boards {
   readonly #db: Database;
+  readonly #table: Table<typeof storedSchema>;
   readonly #emit: Emit<GalleryEvents>;
 
   constructor(db: Database, emit: Emit<GalleryEvents>) {
     this.#db = db;
+    this.#table = new Table(db, 'boards', storedSchema);
     this.#emit = emit;
   }
 
   list(user?: string): Board[] {
-    return this.#db
-      .all<BoardRow>(`${select} WHERE ?1 IS NULL OR user = ?1 ORDER BY name COLLATE NOCASE`, [user])
-      .map(toBoard);
+    return this.#table.all(equals('user', user), 'name COLLATE NOCASE').map((board) => this.#counted(board));
   }
 
   /** @throws UserError `board.unknown` */
   get(id: string): Board {
-    const row = this.#db.get<BoardRow>(`${select} WHERE id = ?`, [id]);
-    if (!row) throw new UserError('board.unknown', `There is no board ${id}.`);
-    return toBoard(row);
+    const board = this.#table.get(id);
+    if (!board) throw new UserError('board.unknown', `There is no board ${id}.`);
+    return this.#counted(board);
   }
 
   /** By id or name, among those of a user or everybody's. @throws UserError `board.unknown` that lists them */
@@ -56,21 +52,20 @@ export class Boards {
   /** @throws UserError `board.name` when the name is empty, too long or taken */
   create(user: string, name: string): Board {
     const id = newId();
-    const clean = this.#freeName(user, name);
-    this.#db.run('INSERT INTO boards (id, user, name, created_at) VALUES (?, ?, ?, ?)', [id, user, clean, Date.now()]);
+    this.#table.insert({ id, user, name: this.#freeName(user, name), createdAt: Date.now() });
     return this.#changed(id);
   }
 
   rename(id: string, name: string): Board {
     const { user } = this.get(id);
-    this.#db.run('UPDATE boards SET name = ? WHERE id = ?', [this.#freeName(user, name, id), id]);
+    this.#table.update(id, { name: this.#freeName(user, name, id) });
     return this.#changed(id);
   }
 
   /** Removes the board; its pictures stay in the gallery. */
   remove(id: string): void {
     const { user } = this.get(id);
-    this.#db.run('DELETE FROM boards WHERE id = ?', [id]);
+    this.#table.delete(equals('id', id)!);
     this.#emit('boards.changed', { user }, { user });
   }
 
@@ -111,13 +106,17 @@ export class Boards {
     return clean;
   }
 
+  #counted(board: z.output<typeof storedSchema>): Board {
+    const { n } = this.#db.get<{ n: number }>(
+      `SELECT count(*) AS n FROM board_images JOIN images ON images.id = image WHERE board = ? AND ${shown}`,
+      [board.id],
+    )!;
+    return { ...board, images: n };
+  }
+
   #changed(id: string): Board {
     const board = this.get(id);
     this.#emit('boards.changed', { user: board.user }, { user: board.user });
     return board;
   }
-}
-
-function toBoard(row: BoardRow): Board {
-  return { id: row.id, user: row.user, name: row.name, createdAt: row.created_at, images: row.images };
 }

@@ -6,6 +6,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +26,7 @@ import { Boards } from './boards.ts';
 import { Gallery } from './gallery.ts';
 import type { GalleryEvents, GalleryImage, ImageQuery } from './image.ts';
 import { infotextFields } from './infotext-fields.ts';
-import { adoptPictures, mendTrash, rebuildGallery } from './rebuild.ts';
+import { adoptFiles, adoptPictures, mendTrash, rebuildGallery } from './rebuild.ts';
 
 let root: string;
 let outputs: string;
@@ -271,7 +272,7 @@ describe('from files to index', () => {
     db.close();
     reopen();
     const report = await rebuildGallery(db, outputs, bus.emit);
-    expect(report).toEqual({ added: 3, removed: 0, kept: 0, problems: [] });
+    expect(report).toEqual({ added: 3, away: 0, back: 0, kept: 0, problems: [] });
     const after = [...gallery.search().images, ...gallery.search({ trashed: true }).images];
     for (const image of before) {
       const found = after.find((other) => other.path === image.path)!;
@@ -281,7 +282,7 @@ describe('from files to index', () => {
     expect(prompts({ text: 'second' })).toHaveLength(1);
   });
 
-  it('adds what is new, drops what is gone, keeps ratings, and lists what it cannot read', async () => {
+  it('adds what is new, marks what is away, keeps ratings, and lists what it cannot read', async () => {
     const [a, b] = [await save('a'), await save('b')];
     gallery.rate(a.id, 5);
     rmSync(join(outputs, b.path));
@@ -291,10 +292,53 @@ describe('from files to index', () => {
     writeFileSync(join(day, 'notes.txt'), 'ignored');
     symlinkSync(join(outputs, a.path), join(day, 'link.png'));
     const report = await rebuildGallery(db, outputs, bus.emit);
-    expect(report).toMatchObject({ added: 1, removed: 1, kept: 1 });
+    expect(report).toMatchObject({ added: 1, away: 1, back: 0, kept: 1 });
     expect(report.problems.map((problem) => problem.path.split('/')[1])).toEqual(['broken.png']);
     expect(gallery.get(a.id).rating).toBe(5);
     expect(prompts({}).sort()).toEqual(['a', 'a']);
+  });
+
+  it('forgets nothing of pictures whose folder was away, and finds moved ones again', async () => {
+    const image = await save('a fox');
+    const board = boards.create('local', 'best');
+    gallery.rate(image.id, 4);
+    gallery.setTags(image.id, ['fox']);
+    boards.add(board.id, [image.id]);
+    const marked = gallery.get(image.id);
+    renameSync(outputs, `${outputs}-elsewhere`);
+    expect(await rebuildGallery(db, outputs, bus.emit)).toMatchObject({ added: 0, away: 1, kept: 0 });
+    expect(prompts({})).toEqual([]);
+    expect(prompts({ away: true })).toEqual(['a fox']);
+    expect(boards.get(board.id).images).toBe(0);
+    renameSync(`${outputs}-elsewhere`, outputs);
+    expect(await rebuildGallery(db, outputs, bus.emit)).toMatchObject({ added: 0, away: 0, back: 1, kept: 1 });
+    expect(gallery.get(image.id)).toEqual(marked);
+    renameSync(join(outputs, image.path.split('/')[0]!), join(outputs, 'favourites'));
+    expect(await rebuildGallery(db, outputs, bus.emit)).toMatchObject({ added: 0, away: 0, back: 1, kept: 1 });
+    expect(gallery.get(image.id)).toEqual({ ...marked, path: image.path.replace(/^[^/]+/, 'favourites') });
+  });
+
+  it('takes in pictures of others, whatever the fraction of their time', async () => {
+    const image = await save('a');
+    const day = image.path.split('/')[0]!;
+    writeFileSync(join(outputs, day, '00001-5.png'), readFileSync(join(outputs, image.path)));
+    utimesSync(join(outputs, day, '00001-5.png'), 1_700_000_000.1234, 1_700_000_000.1234);
+    const [id] = await adoptFiles(db, outputs, [`${day}/00001-5.png`, image.path, `${day}/gone.png`, `${day}/a.txt`]);
+    expect(id).toMatch(/^[0-9a-z]{16}$/);
+    expect(gallery.get(id!)).toMatchObject({ prompt: 'a', createdAt: 1_700_000_000_123 });
+    expect(gallery.get(id!).job).toBeUndefined();
+    expect(await adoptFiles(db, outputs, [`${day}/00001-5.png`])).toEqual([]);
+    expect(gallery.count()).toBe(2);
+  });
+
+  it('notes a picture once when a rebuild saw its file first', async () => {
+    const image = await save('a', { index: 3 });
+    const { job, index, path } = image;
+    db.run('DELETE FROM images');
+    await rebuildGallery(db, outputs, bus.emit);
+    const again = await save('a', { job: job!, index: index! });
+    expect(again).toMatchObject({ job, index, path });
+    expect(gallery.count()).toBe(1);
   });
 
   it('adopts pictures of a killed job that were written but not noted down', async () => {
@@ -303,9 +347,15 @@ describe('from files to index', () => {
     await save('other');
     db.run('DELETE FROM images WHERE job = ?', [id]);
     const job = (user: string) => ({ id, user, createdAt: Date.now() }) as Job;
-    expect(await adoptPictures(db, outputs, job('local'))).toBe(1);
-    expect(await adoptPictures(db, outputs, job('ann'))).toBe(1);
-    expect(await adoptPictures(db, outputs, job('ann'))).toBe(0);
+    const day = join(outputs, gallery.search().images[0]!.path.split('/')[0]!);
+    writeFileSync(join(day, `${id}-0000-5.txt`), 'a caption that somebody put there');
+    writeFileSync(join(day, `${id}-0009-5.png`), '');
+    expect(await adoptPictures(db, outputs, job('local'))).toEqual({
+      adopted: 1,
+      problems: [{ path: expect.stringMatching(/-0009-5\.png$/), message: expect.any(String) }],
+    });
+    expect((await adoptPictures(db, outputs, job('ann'))).adopted).toBe(1);
+    expect((await adoptPictures(db, outputs, job('ann'))).adopted).toBe(0);
     expect([...gallery.delivered(id)].sort()).toEqual([0, 1]);
     expect(gallery.count()).toBe(3);
   });

@@ -12,10 +12,11 @@ import { pathInside, realPathInside } from '../files/safe-path.ts';
 import { type FileSystemCalls, sweepTemporary, systemCalls, writeWholeFile } from '../files/whole-file.ts';
 import { encodeImage, makeThumbnail } from '../images/codec.ts';
 import type { Database } from '../store/database.ts';
+import { allOf, equals } from '../store/table.ts';
 import type { GalleryEvents, GalleryImage, ImagePage, ImageQuery, NewPicture } from './image.ts';
-import { cursorOf, type ImageRow, pageOf, toImages, whereImages } from './image-row.ts';
-import { type ImageFacts, insertImage } from './insert-image.ts';
+import { type PictureFacts, PictureIndex } from './picture-index.ts';
 import { picturePath, temporaryFolder, trashFolder } from './picture-path.ts';
+import { shown } from './search.ts';
 
 export interface GalleryOptions {
   readonly db: Database;
@@ -29,6 +30,7 @@ export interface GalleryOptions {
 
 export class Gallery {
   readonly #db: Database;
+  readonly #index: PictureIndex;
   readonly #outputs: string;
   readonly #thumbnails: string;
   readonly #emit: Emit<GalleryEvents>;
@@ -36,6 +38,7 @@ export class Gallery {
 
   constructor(options: GalleryOptions) {
     this.#db = options.db;
+    this.#index = new PictureIndex(options.db);
     this.#outputs = options.outputs;
     this.#thumbnails = options.thumbnails;
     this.#emit = options.emit;
@@ -47,37 +50,18 @@ export class Gallery {
    * @throws DarkroomError `disk-full`, `disk.*`, `image.encode`; no file and no entry are left then
    */
   async save(picture: NewPicture): Promise<GalleryImage> {
-    const known = this.#db.get<ImageRow>('SELECT * FROM images WHERE job = ? AND job_index = ?', [
-      picture.job,
-      picture.index,
-    ]);
-    if (known) return this.#image(known);
+    const known = this.#index.at(picture.job, picture.index);
+    if (known) return known;
     const now = new Date();
-    const { image, format, infotext, quality } = picture;
-    const bytes = await encodeImage(image, format, infotext, quality === undefined ? {} : { quality });
+    const { image, format, infotext, quality, request, model, user, job, index, seed } = picture;
+    const bytes = await encodeImage(image, format, infotext, { quality });
     const path = picturePath(picture, format, now);
     await this.#write(path, bytes);
-    const { request, model } = picture;
-    const id = await this.#note(path, {
-      user: picture.user,
-      job: picture.job,
-      index: picture.index,
-      format,
-      bytes: bytes.length,
-      width: image.width,
-      height: image.height,
-      createdAt: now.getTime(),
-      prompt: request.prompt,
-      negativePrompt: request.negativePrompt,
-      model: model.name,
-      modelHash: model.hash,
-      sampler: request.sampler,
-      scheduler: request.scheduler,
-      steps: request.steps,
-      cfgScale: request.cfgScale,
-      seed: picture.seed,
-      infotext,
-    });
+    const { prompt, negativePrompt, sampler, scheduler, steps, cfgScale } = request;
+    const made = { prompt, negativePrompt, sampler, scheduler, steps, cfgScale, seed, infotext };
+    const { width, height } = image;
+    const file = { path, format, bytes: bytes.length, width, height, createdAt: now.getTime() };
+    const id = await this.#note({ user, job, index, ...file, ...made, model: model.name, modelHash: model.hash });
     const saved = this.get(id);
     this.#emit('image.added', saved, { user: saved.user });
     return saved;
@@ -85,41 +69,28 @@ export class Gallery {
 
   /** @throws UserError `image.unknown` */
   get(id: string): GalleryImage {
-    return this.#image(this.#row(id));
+    const image = this.#index.get(id);
+    if (!image) throw new UserError('image.unknown', `There is no picture ${id}.`);
+    return image;
   }
 
+  /** @throws UserError `page.cursor` */
   search(query: ImageQuery = {}): ImagePage {
-    const limit = Math.max(1, Math.min(query.limit ?? 50, 500));
-    const where = whereImages(query);
-    const { order, after } = pageOf(query);
-    const rows = this.#db.all<ImageRow>(
-      `SELECT * FROM images WHERE ${where.sql} AND ${after.sql} ORDER BY ${order} LIMIT ?`,
-      [...where.params, ...after.params, limit + 1],
-    );
-    const images = toImages(this.#db, rows.slice(0, limit));
-    return rows.length > limit ? { images, cursor: cursorOf(query, rows[limit - 1]!) } : { images };
-  }
-
-  /** All pictures of a job in the order in which they were made, however many there are. */
-  ofJob(job: string): GalleryImage[] {
-    const images: GalleryImage[] = [];
-    let page: ImagePage | undefined;
-    do {
-      page = this.search({ job, order: 'oldest', limit: 500, cursor: page?.cursor });
-      images.push(...page.images);
-    } while (page.cursor !== undefined);
-    return images;
+    return this.#index.search(query);
   }
 
   count(query: ImageQuery = {}): number {
-    const where = whereImages(query);
-    return this.#db.get<{ n: number }>(`SELECT count(*) AS n FROM images WHERE ${where.sql}`, where.params)!.n;
+    return this.#index.count(query);
   }
 
-  /** Places of a job's pictures that are there, the trash included. */
+  /** All pictures of a job that are in the gallery, however many, by their place. */
+  ofJob(job: string): GalleryImage[] {
+    return this.#index.ofJob(job);
+  }
+
+  /** Places of a job's pictures that are known, the trash and those away included. */
   delivered(job: string): ReadonlySet<number> {
-    const rows = this.#db.all<{ job_index: number }>('SELECT job_index FROM images WHERE job = ?', [job]);
-    return new Set(rows.map((row) => row.job_index));
+    return this.#index.placesOf(job);
   }
 
   /** Where a picture's file should be, unchecked. */
@@ -129,7 +100,7 @@ export class Gallery {
 
   /** Absolute path of a picture's file, checked to lie inside the outputs. @throws UserError `image.unknown`, `image.gone` */
   async file(id: string): Promise<string> {
-    const row = this.#row(id);
+    const row = this.get(id);
     const path = await realPathInside(this.#folderOf(row), row.path);
     try {
       await stat(path);
@@ -147,7 +118,7 @@ export class Gallery {
         return await open(await this.file(id));
       } catch (error) {
         if (!isMissing(error)) throw error;
-        if (!again) throw goneError(this.#row(id), error);
+        if (!again) throw goneError(this.get(id), error);
       }
     }
   }
@@ -164,8 +135,7 @@ export class Gallery {
 
   /** WebP that fits 320 x 320, kept for the next time. */
   async thumbnail(id: string): Promise<Uint8Array> {
-    const row = this.#row(id);
-    const kept = this.#thumbnailFile(row.id);
+    const kept = this.#thumbnailFile(this.get(id).id);
     try {
       return await readFile(kept);
     } catch (error) {
@@ -181,8 +151,7 @@ export class Gallery {
     if (!Number.isInteger(rating) || rating < 0 || rating > 5) {
       throw new UserError('image.rating', `A rating is a whole number from 0 to 5, got ${rating}.`);
     }
-    this.#row(id);
-    this.#db.run('UPDATE images SET rating = ? WHERE id = ?', [rating, id]);
+    this.#index.update(this.get(id).id, { rating });
     return this.#changed(id);
   }
 
@@ -193,7 +162,7 @@ export class Gallery {
     if (long !== undefined || clean.length > 100) {
       throw new UserError('image.tags', 'A picture has at most 100 tags of at most 100 characters each.');
     }
-    this.#row(id);
+    this.get(id);
     this.#db.transaction(() => {
       this.#db.run('DELETE FROM image_tags WHERE image = ?', [id]);
       for (const tag of clean) this.#db.run('INSERT INTO image_tags (image, tag) VALUES (?, ?)', [id, tag]);
@@ -205,7 +174,7 @@ export class Gallery {
   tags(user?: string): { readonly tag: string; readonly images: number }[] {
     return this.#db.all(
       `SELECT tag, count(*) AS images FROM image_tags JOIN images ON images.id = image
-       WHERE trashed_at IS NULL AND (?1 IS NULL OR user = ?1) GROUP BY tag ORDER BY images DESC, tag`,
+       WHERE ${shown} AND (?1 IS NULL OR user = ?1) GROUP BY tag ORDER BY images DESC, tag`,
       [user],
     );
   }
@@ -216,7 +185,7 @@ export class Gallery {
       this.#db
         .all<{ value: string }>(
           `SELECT DISTINCT ${column} AS value FROM images
-           WHERE ${column} IS NOT NULL AND trashed_at IS NULL AND (?1 IS NULL OR user = ?1) ORDER BY 1`,
+           WHERE ${column} IS NOT NULL AND ${shown} AND (?1 IS NULL OR user = ?1) ORDER BY 1`,
           [user],
         )
         .map((row) => row.value);
@@ -236,20 +205,17 @@ export class Gallery {
   async purge(
     which: { readonly ids: readonly string[] } | { readonly before: number; readonly user?: string },
   ): Promise<number> {
-    const rows =
+    const chosen =
       'ids' in which
-        ? which.ids.map((id) => this.#row(id)).filter((row) => row.trashed_at !== null)
-        : this.#db.all<ImageRow>('SELECT * FROM images WHERE trashed_at < ?1 AND (?2 IS NULL OR user = ?2)', [
-            which.before,
-            which.user,
-          ]);
-    for (const row of rows) {
-      await rm(pathInside(join(this.#outputs, trashFolder), row.path), { force: true });
-      await rm(this.#thumbnailFile(row.id), { force: true });
-      this.#db.run('DELETE FROM images WHERE id = ?', [row.id]);
-      this.#emit('image.removed', { id: row.id }, { user: row.user });
+        ? which.ids.map((id) => this.get(id)).filter(({ trashedAt }) => trashedAt !== undefined)
+        : this.#index.all(allOf([{ sql: 'trashed_at < ?', params: [which.before] }, equals('user', which.user)]));
+    for (const { id, path, user } of chosen) {
+      await rm(pathInside(join(this.#outputs, trashFolder), path), { force: true });
+      await rm(this.#thumbnailFile(id), { force: true });
+      this.#index.remove(id);
+      this.#emit('image.removed', { id }, { user });
     }
-    return rows.length;
+    return chosen.length;
   }
 
   /** Start-up: removes half-written files of a killed process. */
@@ -259,8 +225,8 @@ export class Gallery {
   }
 
   async #moveToOrFromTrash(id: string, trashedAt: number | undefined): Promise<void> {
-    const row = this.#row(id);
-    if ((row.trashed_at === null) === (trashedAt === undefined)) return;
+    const row = this.get(id);
+    if ((row.trashedAt === undefined) === (trashedAt === undefined)) return;
     const trash = join(this.#outputs, trashFolder);
     const [from, to] = trashedAt === undefined ? [trash, this.#outputs] : [this.#outputs, trash];
     const target = pathInside(to, row.path);
@@ -270,16 +236,16 @@ export class Gallery {
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
-    this.#db.run('UPDATE images SET trashed_at = ? WHERE id = ?', [trashedAt, id]);
+    this.#index.update(id, { trashedAt });
     this.#changed(id);
   }
 
   /** A picture that cannot be noted down is removed again: what made it will be told, and may make it anew. */
-  async #note(path: string, facts: Omit<ImageFacts, 'path'>): Promise<string> {
+  async #note(facts: PictureFacts): Promise<string> {
     try {
-      return insertImage(this.#db, { ...facts, path });
+      return this.#index.add(facts);
     } catch (error) {
-      await rm(pathInside(this.#outputs, path), { force: true });
+      await rm(pathInside(this.#outputs, facts.path), { force: true });
       throw error;
     }
   }
@@ -293,18 +259,8 @@ export class Gallery {
     return join(this.#thumbnails, id.slice(-2), `${id}.webp`);
   }
 
-  #folderOf(row: ImageRow): string {
-    return row.trashed_at === null ? this.#outputs : join(this.#outputs, trashFolder);
-  }
-
-  #row(id: string): ImageRow {
-    const row = this.#db.get<ImageRow>('SELECT * FROM images WHERE id = ?', [id]);
-    if (!row) throw new UserError('image.unknown', `There is no picture ${id}.`);
-    return row;
-  }
-
-  #image(row: ImageRow): GalleryImage {
-    return toImages(this.#db, [row])[0]!;
+  #folderOf({ trashedAt }: GalleryImage): string {
+    return trashedAt === undefined ? this.#outputs : join(this.#outputs, trashFolder);
   }
 
   #changed(id: string): GalleryImage {
@@ -314,6 +270,6 @@ export class Gallery {
   }
 }
 
-function goneError({ id, path }: ImageRow, cause: unknown): UserError {
+function goneError({ id, path }: GalleryImage, cause: unknown): UserError {
   return new UserError('image.gone', `The file of picture ${id} (${path}) is gone.`, { cause });
 }

@@ -1,41 +1,12 @@
 /** What the gallery knows about a picture, and what can be asked of it. */
 
+import type { GalleryPicture } from '#api/records/picture';
 import type { PixelImage } from '#core/image';
 import type { ModelReference } from '#pipelines/request';
 import type { ImageFormat } from '../images/codec.ts';
 import type { StoredRequest } from '../queue/job.ts';
 
-export interface GalleryImage {
-  readonly id: string;
-  readonly user: string;
-  /** The job that made it, and its place over all batches; absent for files found by a rebuild. */
-  readonly job?: string;
-  readonly index?: number;
-  /** Below the outputs folder, with forward slashes. */
-  readonly path: string;
-  readonly format: string;
-  readonly bytes: number;
-  readonly width: number;
-  readonly height: number;
-  /** Milliseconds since 1970. */
-  readonly createdAt: number;
-  readonly prompt: string;
-  readonly negativePrompt: string;
-  readonly model?: string;
-  readonly modelHash?: string;
-  readonly sampler?: string;
-  readonly scheduler?: string;
-  readonly steps?: number;
-  readonly cfgScale?: number;
-  readonly seed?: number;
-  readonly infotext: string;
-  /** 0 (none) to 5. */
-  readonly rating: number;
-  readonly tags: readonly string[];
-  /** Ids of the boards it is on. */
-  readonly boards: readonly string[];
-  readonly trashedAt?: number;
-}
+export type GalleryImage = GalleryPicture;
 
 export interface NewPicture {
   readonly job: string;
@@ -68,6 +39,8 @@ export interface ImageQuery {
   readonly job?: string;
   /** Pictures in the trash instead of those in the gallery. */
   readonly trashed?: boolean;
+  /** Pictures whose files are away instead of those that are there. */
+  readonly away?: boolean;
   readonly order?: 'newest' | 'oldest' | 'rating';
   /** At most 500; default 50. */
   readonly limit?: number;
@@ -80,19 +53,13 @@ export interface ImagePage {
   readonly cursor?: string;
 }
 
-export interface Board {
-  readonly id: string;
-  readonly user: string;
-  readonly name: string;
-  readonly createdAt: number;
-  readonly images: number;
-}
-
 export interface RebuildReport {
   /** Files that had no entry. */
   readonly added: number;
-  /** Entries whose file is gone. */
-  readonly removed: number;
+  /** Entries whose file is not there now; what was said of them is kept till it comes back. */
+  readonly away: number;
+  /** Of the kept ones, those that had been away. */
+  readonly back: number;
   readonly kept: number;
   /** Files that could not be read, with the reason. */
   readonly problems: readonly { readonly path: string; readonly message: string }[];

@@ -1,18 +1,9 @@
 /** The fields that the gallery searches by, from a picture's infotext; all else it keeps as text. */
 
+import type { IndexedPicture, pictureSettings } from '#api/records/picture';
 import { parseInfotext } from '#prompt/infotext';
 
-export interface InfotextFields {
-  readonly prompt: string;
-  readonly negativePrompt: string;
-  readonly model?: string;
-  readonly modelHash?: string;
-  readonly sampler?: string;
-  readonly scheduler?: string;
-  readonly steps?: number;
-  readonly cfgScale?: number;
-  readonly seed?: number;
-}
+export type InfotextFields = Pick<IndexedPicture, 'prompt' | 'negativePrompt' | keyof typeof pictureSettings>;
 
 export function infotextFields(infotext: string): InfotextFields {
   const parsed = parseInfotext(infotext);

@@ -8,109 +8,174 @@ import { join } from 'node:path';
 import type { Emit } from '../events/bus.ts';
 import { isMissing } from '../files/disk-error.ts';
 import { readImageHeader, readInfotext } from '../images/codec.ts';
-import type { Job } from '../queue/job.ts';
 import type { Database } from '../store/database.ts';
+import { equals } from '../store/table.ts';
 import type { GalleryEvents, RebuildReport } from './image.ts';
 import { infotextFields } from './infotext-fields.ts';
-import { insertImage } from './insert-image.ts';
+import { PictureIndex } from './picture-index.ts';
 import { dateFolder, localUser, readPicturePath, trashFolder } from './picture-path.ts';
 
-interface Entry {
-  readonly id: string;
+/** A file that could not be taken into the index, and why. */
+export interface FileProblem {
   readonly path: string;
-  readonly trashed_at: number | null;
+  readonly message: string;
 }
 
-/** Makes the index match the files: adds what is not in it, removes what has no file. Ratings and tags of the rest stay. */
+/**
+ * Makes the index match the files: adds what is not in it, and marks what has no file as away. Nothing that was said
+ * of a picture is forgotten, since a folder may only be unmounted or renamed; what comes back is as it was.
+ */
 export async function rebuildGallery(db: Database, outputs: string, emit: Emit<GalleryEvents>): Promise<RebuildReport> {
-  const entries = new Map(db.all<Entry>('SELECT id, path, trashed_at FROM images').map((row) => [row.path, row]));
-  const problems: { path: string; message: string }[] = [];
+  const index = new PictureIndex(db);
+  const missing = new Map(index.all().map((entry) => [entry.path, entry]));
+  const fresh: FoundFile[] = [];
   let seen = 0;
-  let added = 0;
-  for (const [folder, trashed] of [
-    [outputs, false],
-    [join(outputs, trashFolder), true],
-  ] as const) {
-    for await (const path of pictureFiles(folder)) {
-      if (++seen % 100 === 0) emit('gallery.rebuild', { seen, finished: false }, { keep: false });
-      if (entries.delete(path)) continue;
-      try {
-        await register(db, folder, path, trashed);
-        added++;
-      } catch (error) {
-        problems.push({ path, message: error instanceof Error ? error.message : String(error) });
-      }
+  let back = 0;
+  for await (const file of allPictureFiles(outputs)) {
+    if (++seen % 100 === 0) emit('gallery.rebuild', { seen, finished: false }, { keep: false });
+    const known = missing.get(file.path);
+    if (!known) fresh.push(file);
+    else if (known.awayAt !== undefined) {
+      index.update(known.id, { awayAt: undefined });
+      back++;
     }
+    missing.delete(file.path);
   }
-  for (const { id } of entries.values()) db.run('DELETE FROM images WHERE id = ?', [id]);
+  const moved = new Map([...missing.values()].map((entry) => [placeKey(entry), entry]));
+  const problems: FileProblem[] = [];
+  let added = 0;
+  for (const file of fresh) {
+    const key = placeKey(readPicturePath(file.path));
+    const entry = key === undefined ? undefined : moved.get(key);
+    if (entry && missing.delete(entry.path)) {
+      index.update(entry.id, { path: file.path, awayAt: undefined, trashedAt: file.trashed ? Date.now() : undefined });
+      back++;
+    } else if (await tryRegister(index, file, problems)) added++;
+  }
+  const away = [...missing.values()].filter(({ awayAt }) => awayAt === undefined);
+  for (const { id } of away) index.update(id, { awayAt: Date.now() });
   emit('gallery.rebuild', { seen, finished: true });
-  return { added, removed: entries.size, kept: seen - added - problems.length, problems };
+  return { added, away: missing.size, back, kept: seen - added - problems.length, problems };
 }
 
-/** Notes down a job's pictures that are on disk but not in the index. Returns how many. */
-export async function adoptPictures(db: Database, outputs: string, job: Job): Promise<number> {
-  const root = job.user === localUser ? outputs : join(outputs, job.user);
+/** Notes down a job's pictures that are on disk but not in the index; a file that is none is named and left alone. */
+export async function adoptPictures(db: Database, outputs: string, job: Adopter): Promise<Adopted> {
+  const index = new PictureIndex(db);
+  const below = job.user === localUser ? '' : `${job.user}/`;
   // A day earlier: the clock may have been set back, or the time zone changed.
   const first = dateFolder(new Date(job.createdAt - 86_400_000));
-  const known = new Set(db.all<{ path: string }>('SELECT path FROM images WHERE job = ?', [job.id]).map((r) => r.path));
+  const known = new Set(index.all(equals('job', job.id)).map(({ path }) => path));
+  const problems: FileProblem[] = [];
   let adopted = 0;
-  for (const day of await names(root)) {
+  for (const day of await names(join(outputs, below))) {
     if (!/^\d{4}-\d{2}-\d{2}$/.test(day) || day < first) continue;
-    for (const name of await names(join(root, day))) {
-      if (!name.startsWith(`${job.id}-`)) continue;
-      const path = job.user === localUser ? `${day}/${name}` : `${job.user}/${day}/${name}`;
-      if (known.has(path)) continue;
-      await register(db, outputs, path, false);
-      adopted++;
+    for (const name of await names(join(outputs, below, day))) {
+      const path = `${below}${day}/${name}`;
+      if (!name.startsWith(`${job.id}-`) || !isPictureName(name) || known.has(path)) continue;
+      if (await tryRegister(index, { folder: outputs, path, trashed: false }, problems)) adopted++;
     }
   }
-  return adopted;
+  return { adopted, problems };
+}
+
+interface Adopted {
+  readonly adopted: number;
+  readonly problems: readonly FileProblem[];
+}
+
+interface Adopter {
+  readonly id: string;
+  readonly user: string;
+  readonly createdAt: number;
+}
+
+/** Takes pictures that others put below the outputs into the index. @returns the ids of the new ones */
+export async function adoptFiles(db: Database, outputs: string, paths: readonly string[]): Promise<string[]> {
+  const index = new PictureIndex(db);
+  const problems: FileProblem[] = [];
+  const added: string[] = [];
+  for (const path of paths) {
+    // Those of a job are noted by the one who writes them.
+    if (!isPictureName(path) || readPicturePath(path).job !== undefined) continue;
+    const known = index.all(equals('path', path))[0];
+    if (known?.awayAt !== undefined) index.update(known.id, { awayAt: undefined });
+    if (known) continue;
+    const id = await tryRegister(index, { folder: outputs, path, trashed: false }, problems);
+    if (id !== undefined) added.push(id);
+  }
+  return added;
 }
 
 /** Where a picture's file is decides whether it is in the trash: mends moves that a kill interrupted. */
 export async function mendTrash(db: Database, outputs: string): Promise<void> {
+  const index = new PictureIndex(db);
   const trash = join(outputs, trashFolder);
-  for (const row of db.all<Entry>('SELECT id, path, trashed_at FROM images WHERE trashed_at IS NOT NULL')) {
-    if ((await isThere(join(trash, row.path))) || !(await isThere(join(outputs, row.path)))) continue;
-    db.run('UPDATE images SET trashed_at = NULL WHERE id = ?', [row.id]);
+  for (const { id, path } of index.all({ sql: 'trashed_at IS NOT NULL', params: [] })) {
+    if ((await isThere(join(trash, path))) || !(await isThere(join(outputs, path)))) continue;
+    index.update(id, { trashedAt: undefined });
   }
   for await (const path of pictureFiles(trash)) {
     if (await isThere(join(outputs, path))) continue;
-    db.run('UPDATE images SET trashed_at = ? WHERE path = ? AND trashed_at IS NULL', [Date.now(), path]);
+    const [entry] = index.all({ sql: 'path = ? AND trashed_at IS NULL', params: [path] });
+    if (entry) index.update(entry.id, { trashedAt: Date.now() });
   }
 }
 
-async function register(db: Database, folder: string, path: string, trashed: boolean): Promise<void> {
+interface FoundFile {
+  /** The outputs, or the trash in them. */
+  readonly folder: string;
+  readonly path: string;
+  readonly trashed: boolean;
+}
+
+async function* allPictureFiles(outputs: string): AsyncGenerator<FoundFile> {
+  const trash = join(outputs, trashFolder);
+  for await (const path of pictureFiles(outputs)) yield { folder: outputs, path, trashed: false };
+  for await (const path of pictureFiles(trash)) yield { folder: trash, path, trashed: true };
+}
+
+/** A job's picture is the same one wherever its file was moved. */
+function placeKey({ job, index }: { readonly job?: string; readonly index?: number }): string | undefined {
+  return job === undefined || index === undefined ? undefined : `${job} ${index}`;
+}
+
+async function tryRegister(index: PictureIndex, file: FoundFile, problems: FileProblem[]): Promise<string | undefined> {
+  try {
+    return await register(index, file);
+  } catch (error) {
+    problems.push({ path: file.path, message: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  }
+}
+
+async function register(index: PictureIndex, { folder, path, trashed }: FoundFile): Promise<string> {
   const file = join(folder, path);
   const { size, mtimeMs } = await stat(file);
-  const { head, infotext } = await readStart(file);
+  const { head, infotext = '' } = await readStart(file);
   const { format, width, height } = await readImageHeader(head, { maxBytes: Number.POSITIVE_INFINITY });
   const name = readPicturePath(path);
-  const free =
-    name.job !== undefined && !db.get('SELECT 1 FROM images WHERE job = ? AND job_index = ?', [name.job, name.index]);
-  const fields = infotextFields(infotext ?? '');
-  insertImage(db, {
-    model: undefined,
-    modelHash: undefined,
-    sampler: undefined,
-    scheduler: undefined,
-    steps: undefined,
-    cfgScale: undefined,
+  const isFree = name.job !== undefined && index.at(name.job, name.index!) === undefined;
+  const fields = infotextFields(infotext);
+  return index.add({
     ...fields,
-    seed: fields.seed ?? name.seed,
+    // Infotexts of other programs may hold numbers that the strict columns refuse.
+    steps: whole(fields.steps),
+    seed: whole(fields.seed) ?? name.seed,
     user: name.user,
-    job: free ? name.job : undefined,
-    index: free ? name.index : undefined,
+    job: isFree ? name.job : undefined,
+    index: isFree ? name.index : undefined,
     path,
     format,
     bytes: size,
     width,
     height,
-    createdAt: mtimeMs,
-    infotext: infotext ?? '',
-    ...(trashed ? { trashedAt: Date.now() } : {}),
+    createdAt: Math.trunc(mtimeMs),
+    infotext,
+    trashedAt: trashed ? Date.now() : undefined,
   });
 }
+
+const whole = (value: number | undefined): number | undefined => (Number.isSafeInteger(value) ? value : undefined);
 
 const startBytes = 2 ** 18;
 
@@ -142,9 +207,11 @@ async function* pictureFiles(root: string, below = ''): AsyncGenerator<string> {
     if (entry.name.startsWith('.')) continue;
     const path = below === '' ? entry.name : `${below}/${entry.name}`;
     if (entry.isDirectory()) yield* pictureFiles(root, path);
-    else if (entry.isFile() && /\.(png|jpe?g|webp)$/i.test(entry.name)) yield path;
+    else if (entry.isFile() && isPictureName(entry.name)) yield path;
   }
 }
+
+const isPictureName = (name: string): boolean => /\.(png|jpe?g|webp)$/i.test(name);
 
 async function readEntries(folder: string) {
   const entries = await readdir(folder, { withFileTypes: true });

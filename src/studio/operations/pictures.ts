@@ -2,9 +2,10 @@
 
 import { basename } from 'node:path';
 import type { boards, pictures } from '#api/operations/pictures';
+import type { Board } from '#api/records/picture';
 import { type Caller, maySee, scopeOf } from '#api/rights';
 import { UserError } from '#core/errors';
-import type { Board, GalleryImage } from '../gallery/image.ts';
+import type { GalleryImage } from '../gallery/image.ts';
 import type { StudioFolder } from '../studio-folder.ts';
 import type { HandlersOf } from './context.ts';
 import { locatedPicture } from './told.ts';

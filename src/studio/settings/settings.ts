@@ -3,28 +3,12 @@
  * data lie is not among it: a request must never be able to redirect what is written.
  */
 
-import { z } from 'zod';
+import type { z } from 'zod';
+import { type SettingsValues, settingsSchema } from '#api/records/settings';
 import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
-import { imageFormats } from '../images/codec.ts';
 import type { Database } from '../store/database.ts';
 
-export const settingsSchema = z.strictObject({
-  defaultModel: z
-    .string()
-    .max(500)
-    .default('')
-    .describe('Checkpoint for requests that name none; empty: the embedded.'),
-  outputFormat: z.enum(imageFormats).default('png').describe('File type of new pictures.'),
-  outputQuality: z.int().min(1).max(100).default(90).describe('Quality of JPEG and WebP pictures.'),
-  previewEvery: z.int().min(0).max(1000).default(4).describe('A preview every so many steps; 0 for none.'),
-  idleUnloadMinutes: z.number().min(0).max(10_080).default(10).describe('Free the engine’s memory after; 0: never.'),
-  memoryLimitMib: z.int().min(0).max(10_000_000).default(0).describe('Stop the engine above this memory; 0: no limit.'),
-  trashDays: z.number().min(0).max(36_500).default(30).describe('Empty pictures from the trash after; 0: never.'),
-  maxWaitingJobs: z.int().min(1).max(1_000_000).default(10_000).describe('Jobs that may wait at once.'),
-});
-
-export type SettingsValues = z.output<typeof settingsSchema>;
 export type SettingsPatch = z.input<typeof settingsSchema>;
 
 export interface SettingsEvents {

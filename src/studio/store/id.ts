@@ -9,7 +9,7 @@ export const idPattern = '[0-9a-hjkmnp-tv-z]{16}';
 /** 16 characters: 9 of time in milliseconds (45 bits, until the year 3084), 7 random (35 bits). */
 export function newId(now = Date.now()): string {
   let id = '';
-  let time = now;
+  let time = Math.trunc(now);
   for (let i = 0; i < 9; i++) {
     id = alphabet[time % 32]! + id;
     time = Math.floor(time / 32);

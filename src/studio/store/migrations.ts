@@ -184,4 +184,10 @@ export const migrations: readonly Migration[] = [
     // What the source calls it.
     sql: 'ALTER TABLE pulls ADD COLUMN title TEXT',
   },
+  {
+    version: 5,
+    about: 'pictures whose files are away',
+    // Milliseconds since 1970; NULL: its file is there.
+    sql: 'ALTER TABLE images ADD COLUMN away_at INTEGER',
+  },
 ];

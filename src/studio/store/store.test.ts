@@ -87,6 +87,7 @@ const rowsOfVersion: Record<number, (db: Database) => void> = {
       "INSERT INTO pulls (id, source, state, options, created_at, title) VALUES ('q', 'o/n', 'done', '{}', 1, 't')",
     );
   },
+  5: (db) => db.run("UPDATE images SET away_at = 5 WHERE id = 'i'"),
 };
 
 describe('migrations', () => {

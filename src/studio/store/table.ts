@@ -175,8 +175,8 @@ function columnsOf(schema: z.ZodObject, renamed: Readonly<Record<string, string 
   const { properties = {} } = z.toJSONSchema(schema, { unrepresentable: 'any' });
   return new Map(
     Object.entries(properties).map(([field, property]) => {
-      const type = typeof property === 'object' ? property.type : undefined;
-      return [field, { name: renamed[field] ?? snakeCase(field), kind: kinds[type ?? ''] ?? 'json' }];
+      const type = typeof property === 'object' ? String(property.type) : '';
+      return [field, { name: renamed[field] ?? snakeCase(field), kind: kinds[type] ?? 'json' }];
     }),
   );
 }

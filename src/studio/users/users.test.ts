@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
+import { Boards } from '../gallery/boards.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
@@ -57,4 +58,21 @@ it('keeps an admin, unique names and long passwords', async () => {
   await expect(users.create('bob', 'user')).rejects.toMatchObject({ code: 'user.exists' });
   await expect(users.setPassword('bob', 'short')).rejects.toMatchObject({ code: 'user.password' });
   expect(() => users.setRole('zoe', 'user')).toThrow(expect.objectContaining({ code: 'user.unknown' }));
+});
+
+it('gives a later account of the same name nothing of the earlier one', async () => {
+  await users.create('root', 'admin');
+  await users.create('ann', 'user');
+  const boards = new Boards(db, () => {});
+  boards.create('local', 'best');
+  boards.create('ann', 'best');
+  db.run(`INSERT INTO images (id, user, path, format, bytes, width, height, created_at, prompt, negative_prompt, infotext)
+    VALUES ('i', 'ann', 'ann/p', 'png', 1, 8, 8, 1, '', '', '')`);
+  const token = users.issueToken('ann', 'phone');
+  users.remove('ann');
+  await users.create('ann', 'user');
+  expect(users.byToken(token)).toBeUndefined();
+  expect(boards.list('ann')).toEqual([]);
+  expect(boards.list('local')).toHaveLength(2);
+  expect(db.all('SELECT user FROM images')).toEqual([{ user: 'local' }]);
 });

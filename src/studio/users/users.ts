@@ -4,65 +4,47 @@
  */
 
 import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { type TokenInfo, tokenSchema, type User, userSchema } from '#api/records/user';
+import type { Role } from '#api/rights';
 import { UserError } from '#core/errors';
 import { isSafeName } from '../files/safe-path.ts';
 import { localUser } from '../gallery/picture-path.ts';
 import type { Database } from '../store/database.ts';
+import { equals, Table } from '../store/table.ts';
 
-export const roles = ['admin', 'user', 'viewer'] as const;
-export type Role = (typeof roles)[number];
+/** What is kept of an account: the scrypt key of its password, absent where there is no login by password. */
+const storedUserSchema = userSchema.omit({ hasPassword: true }).extend({ password: z.string().optional() });
+type StoredUser = z.output<typeof storedUserSchema>;
 
-export interface User {
-  readonly name: string;
-  readonly role: Role;
-  readonly hasPassword: boolean;
-  /** Milliseconds since 1970. */
-  readonly createdAt: number;
-}
-
-export interface TokenInfo {
-  /** Names the token for `revoke`; not the token itself. */
-  readonly id: string;
-  readonly user: string;
-  readonly label: string;
-  readonly createdAt: number;
-  readonly expiresAt?: number;
-}
-
-interface UserRow {
-  name: string;
-  role: Role;
-  password: string | null;
-  created_at: number;
-}
+const storedTokenSchema = tokenSchema.omit({ id: true }).extend({ digest: z.string() });
 
 export class Users {
   readonly #db: Database;
+  readonly #table: Table<typeof storedUserSchema>;
+  readonly #tokens: Table<typeof storedTokenSchema>;
 
   constructor(db: Database) {
     this.#db = db;
+    this.#table = new Table(db, 'users', storedUserSchema, { key: 'name' });
+    this.#tokens = new Table(db, 'tokens', storedTokenSchema, { key: 'digest' });
   }
 
   list(): User[] {
-    return this.#db.all<UserRow>('SELECT * FROM users ORDER BY name').map(toUser);
+    return this.#table.all().map(toUser);
   }
 
   get(name: string): User | undefined {
-    const row = this.#row(name);
-    return row && toUser(row);
+    const stored = this.#table.get(name);
+    return stored && toUser(stored);
   }
 
   /** @throws UserError `user.name`, `user.exists`, `user.password` */
   async create(name: string, role: Role, password?: string): Promise<User> {
     checkName(name);
-    if (this.#row(name)) throw new UserError('user.exists', `There is a user ${name} already.`);
-    const key = password === undefined ? null : await hashPassword(password);
-    this.#db.run('INSERT INTO users (name, role, password, created_at) VALUES (?, ?, ?, ?)', [
-      name,
-      role,
-      key,
-      Date.now(),
-    ]);
+    if (this.#table.get(name)) throw new UserError('user.exists', `There is a user ${name} already.`);
+    const key = password === undefined ? undefined : await hashPassword(password);
+    this.#table.insert({ name, role, password: key, createdAt: Date.now() });
     return this.#require(name);
   }
 
@@ -70,7 +52,7 @@ export class Users {
   setRole(name: string, role: Role): User {
     const user = this.#require(name);
     if (role !== 'admin') this.#keepAnAdmin(user);
-    this.#db.run('UPDATE users SET role = ? WHERE name = ?', [role, name]);
+    this.#table.update(name, { role });
     return this.#require(name);
   }
 
@@ -79,28 +61,41 @@ export class Users {
     this.#require(name);
     const key = await hashPassword(password);
     this.#db.transaction(() => {
-      this.#db.run('UPDATE users SET password = ? WHERE name = ?', [key, name]);
-      this.#db.run('DELETE FROM tokens WHERE user = ?', [name]);
+      this.#table.update(name, { password: key });
+      this.#tokens.delete(equals('user', name)!);
     });
   }
 
-  /** Removes an account; its pictures stay. @throws UserError `user.unknown`, `user.last-admin` */
+  /**
+   * Removes an account. Its pictures, boards and jobs stay, as the local user's: a later account of the same name is
+   * somebody else. @throws UserError `user.unknown`, `user.last-admin`
+   */
   remove(name: string): void {
     this.#keepAnAdmin(this.#require(name));
-    this.#db.run('DELETE FROM users WHERE name = ?', [name]);
+    this.#db.transaction(() => {
+      for (const table of ['images', 'jobs']) {
+        this.#db.run(`UPDATE ${table} SET user = ? WHERE user = ?`, [localUser, name]);
+      }
+      this.#db.run("UPDATE boards SET user = ?1, name = name || ' (' || user || ' ' || id || ')' WHERE user = ?2", [
+        localUser,
+        name,
+      ]);
+      this.#db.run('DELETE FROM turns WHERE user = ?', [name]);
+      this.#table.delete(equals('name', name)!);
+    });
   }
 
   /** The user when name and password fit. Takes as long for an unknown name as for a wrong password. */
   async verify(name: string, password: string): Promise<User | undefined> {
-    const row = this.#row(name);
-    const fits = await fitsPassword(password, row?.password ?? unknownUserKey);
-    return row?.password && fits ? toUser(row) : undefined;
+    const stored = this.#table.get(name);
+    const fits = await fitsPassword(password, stored?.password ?? unknownUserKey);
+    return stored?.password && fits ? toUser(stored) : undefined;
   }
 
   /** Changes whenever the password does, in whatever process; tells nothing about it. */
   passwordMark(name: string): string | undefined {
-    const row = this.#row(name);
-    return row?.password ? digest(row.password) : undefined;
+    const password = this.#table.get(name)?.password;
+    return password && digest(password);
   }
 
   /** A new access token; shown once. */
@@ -108,38 +103,20 @@ export class Users {
     this.#require(user);
     const token = `dr_${randomBytes(32).toString('base64url')}`;
     const now = Date.now();
-    this.#db.run('INSERT INTO tokens (digest, user, label, created_at, expires_at) VALUES (?, ?, ?, ?, ?)', [
-      digest(token),
-      user,
-      label,
-      now,
-      lifetimeMs === undefined ? undefined : now + lifetimeMs,
-    ]);
+    const expiresAt = lifetimeMs === undefined ? undefined : now + lifetimeMs;
+    this.#tokens.insert({ digest: digest(token), user, label, createdAt: now, expiresAt });
     return token;
   }
 
   /** Whose token it is, while it is valid. */
   byToken(token: string): User | undefined {
-    const row = this.#db.get<UserRow>(
-      `SELECT users.* FROM tokens JOIN users ON users.name = tokens.user
-       WHERE digest = ? AND (expires_at IS NULL OR expires_at > ?)`,
-      [digest(token), Date.now()],
-    );
-    return row && toUser(row);
+    const { user, expiresAt = Number.POSITIVE_INFINITY } = this.#tokens.get(digest(token)) ?? {};
+    return user === undefined || expiresAt <= Date.now() ? undefined : this.get(user);
   }
 
   tokens(user: string): TokenInfo[] {
-    const rows = this.#db.all<{ digest: string; label: string; created_at: number; expires_at: number | null }>(
-      'SELECT * FROM tokens WHERE user = ? ORDER BY created_at',
-      [user],
-    );
-    return rows.map((row) => ({
-      id: row.digest.slice(0, 16),
-      user,
-      label: row.label,
-      createdAt: row.created_at,
-      ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
-    }));
+    const stored = this.#tokens.all(equals('user', user), 'created_at');
+    return stored.map(({ digest: whole, ...token }) => ({ id: whole.slice(0, 16), ...token }));
   }
 
   /** Ends a token by its id or by itself. Returns whether there was one. */
@@ -153,10 +130,6 @@ export class Users {
     if (user.role === 'admin' && admins.length === 1) {
       throw new UserError('user.last-admin', `${user.name} is the only admin; make another one first.`);
     }
-  }
-
-  #row(name: string): UserRow | undefined {
-    return this.#db.get<UserRow>('SELECT * FROM users WHERE name = ?', [name]);
   }
 
   #require(name: string): User {
@@ -177,8 +150,8 @@ function checkName(name: string): void {
   }
 }
 
-function toUser(row: UserRow): User {
-  return { name: row.name, role: row.role, hasPassword: row.password !== null, createdAt: row.created_at };
+function toUser({ password, ...user }: StoredUser): User {
+  return { ...user, hasPassword: password !== undefined };
 }
 
 function digest(token: string): string {

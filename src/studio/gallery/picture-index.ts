@@ -1,0 +1,91 @@
+/** What is known about the picture files, kept in the database; the gallery and its rebuild write it. */
+
+import { type IndexedPicture, indexedPictureSchema } from '#api/records/picture';
+import type { Database } from '../store/database.ts';
+import { newId } from '../store/id.ts';
+import { allOf, type Condition, equals, Table } from '../store/table.ts';
+import type { GalleryImage, ImagePage, ImageQuery } from './image.ts';
+import { orders, whereImages } from './search.ts';
+
+export type PictureFacts = Omit<IndexedPicture, 'id' | 'rating'>;
+
+export class PictureIndex {
+  readonly #db: Database;
+  readonly #table: Table<typeof indexedPictureSchema>;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#table = new Table(db, 'images', indexedPictureSchema, { columns: { index: 'job_index' } });
+  }
+
+  /** @returns the picture's id; a file that is known already (a rebuild came first) keeps its own */
+  add(facts: PictureFacts): string {
+    const known = this.#table.first(equals('path', facts.path)!);
+    if (known) {
+      this.#table.update(known.id, facts);
+      return known.id;
+    }
+    const id = newId(facts.createdAt);
+    this.#table.insert({ ...facts, id, rating: 0 });
+    return id;
+  }
+
+  update(id: string, change: Partial<IndexedPicture>): void {
+    this.#table.update(id, change);
+  }
+
+  remove(id: string): void {
+    this.#table.delete(equals('id', id)!);
+  }
+
+  get(id: string): GalleryImage | undefined {
+    const found = this.#table.get(id);
+    return found && this.#withMarks([found])[0];
+  }
+
+  at(job: string, index: number): GalleryImage | undefined {
+    const found = this.#table.first(allOf([equals('job', job), equals('job_index', index)]));
+    return found && this.#withMarks([found])[0];
+  }
+
+  /** Those of a job that are in the gallery, however many, by their place. */
+  ofJob(job: string): GalleryImage[] {
+    return this.#withMarks(this.#table.all(whereImages({ job }), 'job_index, created_at, id'));
+  }
+
+  /** Places of a job's pictures that are known, the trash and those away included. */
+  placesOf(job: string): ReadonlySet<number> {
+    return new Set(this.#table.all(equals('job', job)).map(({ index }) => index!));
+  }
+
+  all(where?: Condition): IndexedPicture[] {
+    return this.#table.all(where);
+  }
+
+  search(query: ImageQuery): ImagePage {
+    const limit = Math.max(1, Math.min(query.limit ?? 50, 500));
+    const order = orders[query.order ?? 'newest'];
+    const { records, cursor } = this.#table.page({ where: whereImages(query), order, limit, cursor: query.cursor });
+    return { images: this.#withMarks(records), cursor };
+  }
+
+  count(query: ImageQuery): number {
+    return this.#table.count(whereImages(query));
+  }
+
+  /** With the tags and boards that they have. */
+  #withMarks(pictures: readonly IndexedPicture[]): GalleryImage[] {
+    const ids = JSON.stringify(pictures.map(({ id }) => id));
+    const group = (sql: string) => {
+      const groups = new Map<string, string[]>();
+      for (const { image, value } of this.#db.all<{ image: string; value: string }>(sql, [ids])) {
+        groups.set(image, [...(groups.get(image) ?? []), value]);
+      }
+      return groups;
+    };
+    const within = 'WHERE image IN (SELECT value FROM json_each(?))';
+    const tags = group(`SELECT image, tag AS value FROM image_tags ${within} ORDER BY tag`);
+    const boards = group(`SELECT image, board AS value FROM board_images ${within} ORDER BY added_at`);
+    return pictures.map((each) => ({ ...each, tags: tags.get(each.id) ?? [], boards: boards.get(each.id) ?? [] }));
+  }
+}

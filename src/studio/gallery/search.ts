@@ -1,0 +1,58 @@
+/** Searches of the gallery as SQL. */
+
+import type { IndexedPicture } from '#api/records/picture';
+import { allOf, type Condition, equals, type Order } from '../store/table.ts';
+import type { ImageQuery } from './image.ts';
+
+/** Pictures that are in the gallery: neither in the trash nor away. */
+export const shown = 'trashed_at IS NULL AND away_at IS NULL';
+
+/** The WHERE clause of a search, without paging. */
+export function whereImages(query: ImageQuery): Condition {
+  const compare = (sql: string, value: string | number | undefined): Condition | undefined =>
+    value === undefined ? undefined : { sql, params: [value] };
+  return allOf([
+    { sql: `trashed_at IS ${query.trashed ? 'NOT ' : ''}NULL`, params: [] },
+    { sql: `away_at IS ${query.away ? 'NOT ' : ''}NULL`, params: [] },
+    equals('user', query.user),
+    equals('job', query.job),
+    compare('? IN (model, model_hash)', query.model),
+    compare('sampler = ? COLLATE NOCASE', query.sampler),
+    compare('created_at >= ?', query.from),
+    compare('created_at <= ?', query.to),
+    compare('rating >= ?', query.minRating),
+    compare('id IN (SELECT image FROM board_images WHERE board = ?)', query.board),
+    ...(query.tags ?? []).map((tag) => compare('id IN (SELECT image FROM image_tags WHERE tag = ?)', tag)),
+    ...textTerms(query.text ?? ''),
+  ]);
+}
+
+export const orders: Readonly<Record<NonNullable<ImageQuery['order']>, Order<keyof IndexedPicture>>> = {
+  newest: { by: ['createdAt', 'id'], direction: 'DESC' },
+  oldest: { by: ['createdAt', 'id'], direction: 'ASC' },
+  rating: { by: ['rating', 'createdAt', 'id'], direction: 'DESC' },
+};
+
+/** Scripts that are written without spaces have no words to index; they are searched as substrings. */
+const unspaced = /[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/;
+
+function* textTerms(text: string): Generator<Condition> {
+  // SQLite takes NUL for the end of the query.
+  for (const match of text
+    .slice(0, 1000)
+    .replaceAll('\0', ' ')
+    .matchAll(/(-?)(?:"([^"]*)"|(\S+))/g)) {
+    const words = match[2] ?? match[3]!;
+    const not = match[1] === '-' ? 'NOT ' : '';
+    if (unspaced.test(words)) {
+      const pattern = `%${words.replaceAll(/[\\%_]/g, '\\$&')}%`;
+      yield { sql: `prompt ${not}LIKE ? ESCAPE '\\'`, params: [pattern] };
+    } else if (/[\p{L}\p{N}]/u.test(words)) {
+      const phrase = `"${words.replaceAll('"', '')}"${match[2] === undefined ? '*' : ''}`;
+      yield {
+        sql: `rowid ${not}IN (SELECT rowid FROM images_text WHERE images_text MATCH ?)`,
+        params: [`prompt : ${phrase}`],
+      };
+    }
+  }
+}
