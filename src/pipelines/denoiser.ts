@@ -9,6 +9,7 @@ import { f32 } from '#core/tensor';
 import { composable } from '#diffusion/guidance';
 import type { Latent } from '#diffusion/numbers';
 import type { Denoise, Network } from '#diffusion/parameterization';
+import { explodingScale } from '#diffusion/samplers/variance-preserving';
 import type { Session } from '#engine/backend';
 import type { DenoiserPart } from '#models/family';
 import type { Conditioning, Context, WeightedConditioning } from './conditioning.ts';
@@ -108,7 +109,7 @@ function repeatContexts(contexts: readonly Context[], images: number): Float32Ar
 
 /**
  * Inpainting without an inpainting network: what the mask excludes is taken from the original, so that every sampler
- * carries it along at its own noise level. A1111's rule, which blends the denoised latent.
+ * carries it along at its own noise level. A1111's rule for most samplers, which blends the denoised latent.
  */
 export function keepUnmasked(denoise: Denoise, original: Float32Array, mask: Float32Array): Denoise {
   return async (x, sigma) => {
@@ -118,11 +119,27 @@ export function keepUnmasked(denoise: Denoise, original: Float32Array, mask: Flo
   };
 }
 
-/** Writes `original` over `latent` [images, channels, cells] where `mask` [cells] is 0; 1 leaves it. */
-export function blendUnmasked(latent: Latent, original: Float32Array, mask: Float32Array): void {
+/**
+ * The same for samplers on timesteps (`maskBefore` in their row): A1111 shows the network the clean original where
+ * nothing is repainted, and takes from it the noise alone, so that the sampler's own state goes on there.
+ */
+export function showUnmasked(denoise: Denoise, original: Float32Array, mask: Float32Array): Denoise {
+  return async (x, sigma) => {
+    const shown = x.slice();
+    // The original is clean in the variance-preserving latent that those samplers work on.
+    const scale = explodingScale(sigma);
+    blendUnmasked(shown, original, mask, scale);
+    const denoised = await denoise(shown, sigma);
+    for (let i = 0; i < x.length; i++) denoised[i]! += x[i]! - shown[i]!;
+    return denoised;
+  };
+}
+
+/** Writes `scale` times `original` over `latent` [images, channels, cells] where `mask` [cells] is 0; 1 leaves it. */
+export function blendUnmasked(latent: Latent, original: Float32Array, mask: Float32Array, scale = 1): void {
   const cells = mask.length;
   for (let i = 0; i < latent.length; i++) {
     const m = mask[i % cells]!;
-    latent[i] = m * latent[i]! + (1 - m) * original[i]!;
+    latent[i] = m * latent[i]! + (1 - m) * scale * original[i]!;
   }
 }

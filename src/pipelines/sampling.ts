@@ -10,7 +10,7 @@ import { createDenoiser } from '#diffusion/parameterization';
 import type { SamplingPlan } from '#diffusion/sample';
 import type { SamplerStep } from '#diffusion/samplers/sampler';
 import type { ModelParts } from '#models/family';
-import { type GuidedNetworkOptions, guidedNetwork, keepUnmasked } from './denoiser.ts';
+import { type GuidedNetworkOptions, guidedNetwork, keepUnmasked, showUnmasked } from './denoiser.ts';
 import { predictionOf } from './model.ts';
 
 export interface SamplingRun extends GuidedNetworkOptions {
@@ -33,6 +33,7 @@ export function sampleLatents(run: SamplingRun): AsyncGenerator<SamplerStep, voi
     table,
     timestepOf: plan.timestepOf,
   });
-  const denoise = keep ? keepUnmasked(guided, keep.original, keep.mask) : guided;
+  const masked = plan.sampler.maskBefore ? showUnmasked : keepUnmasked;
+  const denoise = keep ? masked(guided, keep.original, keep.mask) : guided;
   return plan.run({ denoise, x: run.start, noise });
 }

@@ -223,9 +223,18 @@ describe('prompts', () => {
     ['the negative prompt', { negativePrompt: 'snow' }],
     ['guidance', { cfgScale: 2 }],
     ['a second sub-prompt', { prompt: 'a fox AND a house :0.7' }],
-    ['prompt editing', { prompt: '[a fox:a house:2]' }],
+    ['prompt editing', { prompt: '[a fox:a house:1]' }],
   ])('is changed by %s', async (_, change) => {
     expect(largestDifference(await picture({ ...plain, ...change }), await picture(plain))).toBeGreaterThan(0);
+  });
+
+  it.each(['Euler', 'Heun'])('are edited one call later than their number says, with %s', async (sampler) => {
+    const two = { sampler, steps: 2 };
+    const first = await picture({ ...two, prompt: 'a fox' });
+    const second = await picture({ ...two, prompt: 'a house' });
+    expect((await picture({ ...two, prompt: '[a fox:a house:0.5]' })).data).toEqual(first.data);
+    expect((await picture({ ...two, prompt: '[a fox:a house:0]' })).data).toEqual(second.data);
+    if (sampler === 'Euler') expect((await picture({ ...two, prompt: '[a fox|a house]' })).data).toEqual(first.data);
   });
 
   it('reads prompts of several chunks beside a short one', async () => {

@@ -62,6 +62,8 @@ export interface SamplerRow extends Named {
   readonly reads: readonly RequestedSetting[];
   /** Steps that will be yielded and denoiser calls they take; undefined where only the run can tell. */
   readonly cost: (sigmas: readonly Sigma[]) => SamplerCost | undefined;
+  /** Inpainting with an ordinary network: the original is laid over its input, not over its result. */
+  readonly maskBefore?: boolean;
   /** A1111 counts two denoiser calls a step for it: prompt editing is planned over twice the steps. */
   readonly secondOrder?: boolean;
   /** Whether A1111's eta noise seed delta acts on it. */
@@ -291,6 +293,7 @@ export const samplers: readonly SamplerRow[] = [
     grid: webuiTimestepSchedule,
     partialGrid: webuiPartialGrid,
     reads: ['eta'],
+    maskBefore: true,
     cost: onePerStep,
   },
   {
@@ -302,6 +305,7 @@ export const samplers: readonly SamplerRow[] = [
     grid: webuiTimestepSchedule,
     partialGrid: webuiPartialGrid,
     reads: [],
+    maskBefore: true,
     cost: plmsCost,
   },
   {
@@ -314,6 +318,7 @@ export const samplers: readonly SamplerRow[] = [
     grid: unipcGrid,
     partialGrid: unipcPartialGrid,
     reads: ['order', 'variant'],
+    maskBefore: true,
     cost: onePerStep,
   },
   {
