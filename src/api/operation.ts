@@ -51,9 +51,9 @@ export interface Operation<
 /** How it is called on the command line. */
 export interface CommandFacts {
   /**
-   * Words and arguments, which name fields: `queue cancel <id...>`, `gallery search [text...]`. An argument with dots
-   * is called for with each value when its field takes one, with all words together when its field is a text. The
-   * other fields are flags. Two operations may share the words when only one of them has arguments.
+   * Words, then arguments, which name fields; the other fields are flags. `queue cancel <id...>`: once for each.
+   * `gallery search [text...]`: all words as one text. `gallery trash <ids...>`: a list. Two operations may share the
+   * words when only one of them has arguments; the other is called when none are given.
    */
   readonly usage: string;
   /** A flag that must be given because everything is meant. */
@@ -64,6 +64,10 @@ export interface CommandFacts {
   readonly creates?: boolean;
   /** No other Darkroom may have the folder meanwhile. */
   readonly alone?: boolean;
+  /** Needs no studio at all. */
+  readonly bare?: boolean;
+  /** Where there is nothing to say: the operation that shows what was changed, called with each id. */
+  readonly shows?: string;
   readonly examples?: readonly string[];
 }
 

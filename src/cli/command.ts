@@ -5,6 +5,8 @@ import type { Output } from './terminal.ts';
 
 export interface CommandEntry {
   readonly name: string;
+  /** Heading in the help. */
+  readonly group: string;
   readonly summary: string;
   load(): Promise<CommandModule>;
 }

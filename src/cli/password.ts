@@ -2,6 +2,7 @@
 
 import { UserError } from '#core/errors';
 import type { Output } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface SecretInput extends NodeJS.ReadableStream {
   readonly isTTY?: boolean;
@@ -27,6 +28,19 @@ export async function readPassword(
   output.note('Once more:');
   if ((await hiddenLine(input)) === password) return password;
   throw new UserError('password.differs', 'The two passwords differ.');
+}
+
+/**
+ * Asks before something that cannot be undone.
+ * @throws UsageError `confirm.none` where the answer is not yes, or where there is nobody to ask
+ */
+export async function confirm(question: string, output: Output, input: SecretInput = process.stdin): Promise<void> {
+  if (input.isTTY !== true)
+    throw new UsageError('confirm.none', `${question} There is no terminal to ask on; give --yes.`);
+  output.note(`${question} [y/N]`);
+  const answer = await new Promise<string>((resolve) => input.once('data', (data) => resolve(String(data))));
+  input.pause();
+  if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError('confirm.none', 'Nothing was changed.');
 }
 
 async function firstLine(input: SecretInput): Promise<string> {

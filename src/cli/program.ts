@@ -4,9 +4,10 @@ import { Command, CommanderError } from 'commander';
 import type { CommandContext } from './command.ts';
 import { commands } from './commands/index.ts';
 import { describeError, type Output } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
 
-/** Exit codes of mistakes in the command line itself, and of what a command finds wrong. */
+/** Exit codes of mistakes in the command line itself, and of what could not be done; 130 and its like of signals. */
 const usageError = 2;
 const failure = 1;
 
@@ -16,8 +17,12 @@ export async function runCommandLine(argv: readonly string[], output: Output): P
   try {
     const program = createProgram(output);
     const asked = argv.filter((arg) => !arg.startsWith('-') && arg !== 'help')[0];
-    for (const { name, summary, load } of commands) {
-      const command = program.command(name).description(summary).helpOption('-h, --help', 'Show this help.');
+    for (const { name, group, summary, load } of commands) {
+      const command = program
+        .command(name)
+        .description(summary)
+        .helpGroup(group)
+        .helpOption('-h, --help', 'Show this help.');
       if (name === asked) (await load()).define(command, context);
     }
     await program.parseAsync(argv, { from: 'user' });
@@ -45,7 +50,7 @@ function createProgram(output: Output): Command {
 function explain(error: unknown, output: Output): number {
   if (!(error instanceof CommanderError)) {
     output.note(`darkroom: ${describeError(error)}`);
-    return failure;
+    return error instanceof UsageError ? usageError : failure;
   }
   if (error.exitCode === 0) return 0;
   // Without a command, the help has been shown already.

@@ -6,20 +6,21 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { UserError } from '#core/errors';
-import { Boards } from '#studio/gallery/boards';
-import { Gallery } from '#studio/gallery/gallery';
-import { SqliteJobQueue } from '#studio/queue/sqlite-queue';
+import { InternalError, UserError } from '#core/errors';
+import type { Emit } from '#studio/events/bus';
 import { type Database, openDatabase } from '#studio/store/database';
 import { type FolderLock, lockFolder } from '#studio/store/lock';
 import { migrate, schemaVersion } from '#studio/store/migrate';
 import { migrations } from '#studio/store/migrations';
-import { Users } from '#studio/users/users';
+import { type FolderEvents, StudioFolder } from '#studio/studio-folder';
+import { gather } from './command.ts';
+import { defaultModel, modelRoots, ownModels } from './model-roots.ts';
 
 export interface FolderOptions {
   readonly outputs: string;
   /** Default: `.darkroom` in the outputs. */
   readonly data?: string;
+  readonly modelsDir?: readonly string[];
 }
 
 export interface StudioFolders {
@@ -28,25 +29,23 @@ export interface StudioFolders {
   readonly databaseFile: string;
 }
 
-export interface OpenStudioFolder extends StudioFolders {
-  readonly db: Database;
-  readonly queue: SqliteJobQueue;
-  readonly gallery: Gallery;
-  readonly boards: Boards;
-  readonly users: Users;
-}
-
 export interface OpenFolderOptions {
   /** Makes the folder and its database where there is none; otherwise that is an error. */
   readonly create?: boolean;
   /** Keeps every other Darkroom off the folders meanwhile. */
   readonly alone?: boolean;
+  /** Told what happens; nobody else in this process listens. */
+  readonly emit?: Emit<FolderEvents>;
 }
 
 export function addFolderOptions(command: Command): Command {
   return command
     .option('--outputs <folder>', 'Where pictures are.', 'outputs')
     .option('--data <folder>', 'Where the queue, the index and settings are (default: .darkroom in the outputs).');
+}
+
+export function addModelsOption(command: Command): Command {
+  return command.option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather);
 }
 
 export function studioFolders({ outputs, data }: FolderOptions): StudioFolders {
@@ -61,8 +60,8 @@ export function studioFolders({ outputs, data }: FolderOptions): StudioFolders {
  */
 export async function withStudioFolder<T>(
   options: FolderOptions,
-  work: (folder: OpenStudioFolder) => T | Promise<T>,
-  { create = false, alone = false }: OpenFolderOptions = {},
+  work: (studio: StudioFolder) => T | Promise<T>,
+  { create = false, alone = false, emit = () => {} }: OpenFolderOptions = {},
 ): Promise<T> {
   const folders = studioFolders(options);
   const { dataDir, outputsDir, databaseFile } = folders;
@@ -70,26 +69,28 @@ export async function withStudioFolder<T>(
   mkdirSync(dataDir, { recursive: true });
   const locks: FolderLock[] = [];
   let db: Database | undefined;
+  let studio: StudioFolder | undefined;
   try {
     if (alone) for (const folder of new Set([dataDir, outputsDir])) locks.push(lockFolder(folder));
     db = openDatabase(databaseFile);
     update(db, databaseFile, dataDir, alone);
-    return await work({ ...folders, db, ...partsOf(db, folders) });
+    studio = new StudioFolder(
+      db,
+      {
+        dataDir,
+        outputsDir,
+        modelRoots: modelRoots(options.modelsDir),
+        embeddedModel: path.join(ownModels, `${defaultModel}.safetensors`),
+        hashInBackground: false,
+      },
+      emit,
+    );
+    return await work(studio);
   } finally {
+    await studio?.library.close();
     db?.close();
     for (const lock of locks) lock.release();
   }
-}
-
-function partsOf(db: Database, { dataDir, outputsDir }: StudioFolders) {
-  // Nobody in this process listens.
-  const emit = (): void => {};
-  return {
-    queue: new SqliteJobQueue(db, emit),
-    gallery: new Gallery({ db, emit, outputs: outputsDir, thumbnails: path.join(dataDir, 'thumbnails') }),
-    boards: new Boards(db, emit),
-    users: new Users(db),
-  };
 }
 
 /** A database of another version is changed only while nobody else has it. */
@@ -109,3 +110,10 @@ function noStudio(dataDir: string): UserError {
     `There is no studio in ${dataDir}: darkroom serve makes one there, --data names another.`,
   );
 }
+
+/** For what needs no studio: whatever is asked of it is a fault of ours. */
+export const withoutStudio = new Proxy({} as StudioFolder, {
+  get(_target, name) {
+    throw new InternalError(`a command without a studio asked for ${String(name)}`);
+  },
+});

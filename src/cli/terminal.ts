@@ -10,6 +10,8 @@ export interface Output {
   note(line: string): void;
   /** Whether standard error is a terminal that can redraw a line. */
   readonly interactive: boolean;
+  /** Whether standard output is a terminal: lists then have headings. */
+  readonly shown?: boolean;
 }
 
 export const processOutput: Output = {
@@ -17,6 +19,9 @@ export const processOutput: Output = {
   note: (line) => void process.stderr.write(`${printable(line)}\n`),
   get interactive() {
     return process.stderr.isTTY === true;
+  },
+  get shown() {
+    return process.stdout.isTTY === true;
   },
 };
 
@@ -71,7 +76,7 @@ export function formatTime(ms: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
-/** Rows as lines whose columns begin below each other. */
+/** Rows as lines whose columns begin below each other; the heading counts as one. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {

@@ -1,12 +1,12 @@
 /** Numbers in flags and arguments. */
 
-import { UserError } from '#core/errors';
+import { UsageError } from './usage-error.ts';
 
-/** @throws UserError `flag.number` naming the flag and its bounds */
+/** @throws UsageError `flag.number` naming the flag and its bounds */
 export function wholeNumber(flag: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (/^-?\d+$/.test(text.trim()) && value >= least && value <= most) return value;
-  throw new UserError(
+  throw new UsageError(
     'flag.number',
     `${flag} must be a whole number from ${least} to ${most}; got ${JSON.stringify(text)}.`,
   );

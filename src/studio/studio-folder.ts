@@ -137,6 +137,13 @@ export class StudioFolder {
     return await rebuildGallery(this.db, this.outputsDir, this.#emit);
   }
 
+  /** Ids of jobs or pictures that begin so, at most three. */
+  idsBeginning(of: 'jobs' | 'images', beginning: string): string[] {
+    const end = `${beginning}\u{10ffff}`;
+    const rows = this.db.all<{ id: string }>(`SELECT id FROM ${of} WHERE id >= ? AND id < ? LIMIT 3`, [beginning, end]);
+    return rows.map(({ id }) => id);
+  }
+
   async #all(filter: JobFilter): Promise<Job[]> {
     const jobs: Job[] = [];
     let cursor: string | undefined;

@@ -95,19 +95,21 @@ describe('gallery', () => {
     expect((await found('restore', boat!.id))[0]!.file).toBe(boat!.file);
     expect(existsSync(boat!.file)).toBe(true);
     await found('trash', boat!.id);
-    expect((await gallery('empty-trash', '--older-than', '1')).stdout).toBe('0 removed');
-    expect((await gallery('empty-trash')).stdout).toBe('1 removed');
+    expect((await gallery('empty-trash', '--older-than', '1', '--yes')).stdout).toBe('0 removed');
+    const asked = await gallery('empty-trash');
+    expect([asked.code, asked.stderr]).toEqual([2, expect.stringMatching(/for good\? There is no terminal.*--yes/)]);
+    expect((await gallery('empty-trash', '--yes')).stdout).toBe('1 removed');
     expect(existsSync(thrown!.file)).toBe(false);
   });
 
   it.each([
-    [['show', 'x'], 'There is no picture x.'],
-    [['rate', 'x', '6'], 'A rating must be a whole number from 0 to 5; got "6".'],
-    [['search', '--from', 'monday'], '--from must be a day like 2026-11-23 or a time; got "monday".'],
-    [['search', '--board', 'x'], 'No board is called "x"; give one by its id: Boats (local, '],
-  ])('refuses %j', async (argv, message) => {
+    [['show', 'x'], 'There is no picture x.', 1],
+    [['rate', 'x', '6'], 'rating must be at most 5; got 6.', 2],
+    [['search', '--from', 'monday'], '--from must be a day like 2026-11-23 or a time; got "monday".', 2],
+    [['search', '--board', 'x'], 'No board is called "x"; give one by its id: Boats (local, ', 1],
+  ])('refuses %j', async (argv, message, exit) => {
     const { code, stderr } = await gallery(...argv);
-    expect(code).toBe(1);
+    expect(code).toBe(exit);
     expect(stderr).toContain(`darkroom: ${message}`);
   });
 });

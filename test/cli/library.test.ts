@@ -5,8 +5,9 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import type { modelSchema } from '#api/records/model';
 import { encodeImage } from '#studio/images/codec';
-import type { LibraryModel } from '#studio/library/model';
 import { lockFolder } from '#studio/store/lock';
 import { cli, fixture } from './run-cli.ts';
 
@@ -32,14 +33,14 @@ describe('library of models', () => {
   it('lists them with what their headers and cards say', async () => {
     const { code, stdout } = await withModels('list', '--json');
     expect(code).toBe(0);
-    const found = stdout.split('\n').map((line) => JSON.parse(line) as LibraryModel);
+    const found = stdout.split('\n').map((line) => JSON.parse(line) as z.output<typeof modelSchema>);
     const [first] = found;
     expect(first).toMatchObject({ name: 'darkroom-mini', embedded: true, kind: 'checkpoint' });
     expect(found.find(({ name }) => name === 'gold')).toMatchObject({
       kind: 'embedding',
       card: { triggerWords: ['gold', 'shiny'] },
     });
-    expect(found.find(({ name }) => name === 'broken')!.description.problem).toBeDefined();
+    expect(found.find(({ name }) => name === 'broken')!.problem).toBeDefined();
     expect((await withModels('list', 'shiny')).stdout).toMatch(/^gold {2}.*embedding.* \(gold, shiny\)$/);
     expect((await withModels('list', '--kind', 'lora')).stderr).toMatch(/^No such models in /);
   });
@@ -72,7 +73,7 @@ it('moves a model to the trash and brings it back', async () => {
   expect((await withModels('trash')).stdout).toContain('gold.pt');
   expect((await withModels('restore', 'gold')).code).toBe(0);
   expect((await withModels('list', 'shiny')).stdout).toMatch(/^gold /);
-  const { code, stderr } = await withModels('purge', 'gold');
+  const { code, stderr } = await withModels('purge', 'gold', '--yes');
   expect(code).toBe(1);
   expect(stderr).toBe('darkroom: There is no model "gold" in the trash.');
 });

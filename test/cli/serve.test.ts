@@ -126,7 +126,7 @@ describe('serve', () => {
   ])('refuses %j', async (argv, message) => {
     const outputs = join(folder, 'refused');
     const { code, stderr } = await cli('serve', '--port', '0', '--outputs', outputs, ...argv);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toBe(`darkroom: ${message}`);
   });
 });

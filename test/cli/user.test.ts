@@ -34,7 +34,7 @@ describe('user', () => {
     expect((await user('role', 'bob', 'viewer')).stdout).toMatch(/^bob {2}viewer {2}tokens only {2}/);
     const names = (await user('list', '--json')).stdout.split('\n').map((line) => JSON.parse(line).name);
     expect(names).toEqual(['ann', 'bob']);
-    expect((await user('remove', 'bob')).stdout).toBe('bob removed');
+    expect((await user('remove', 'bob', '--yes')).stdout).toBe('bob removed');
     expect((await user('list')).stdout.split('\n')).toHaveLength(1);
   });
 
@@ -51,15 +51,15 @@ describe('user', () => {
   });
 
   it.each([
-    [['add', 'ann', '--no-password'], 'There is a user ann already.'],
-    [['add', 'Ann!', '--no-password'], '"Ann!" cannot be a user name'],
-    [['role', 'ann', 'king'], 'There is no role "king"; there are admin, user, viewer.'],
-    [['role', 'ann', 'user'], 'ann is the only admin; make another one first.'],
-    [['password', 'zoe', '--password-stdin'], 'There is no user "zoe".'],
-    [['token', 'zoe'], 'There is no user "zoe".'],
-  ])('refuses %j', async (argv, message) => {
+    [['add', 'ann', '--no-password'], 'There is a user ann already.', 1],
+    [['add', 'Ann!', '--no-password'], '"Ann!" cannot be a user name', 1],
+    [['role', 'ann', 'king'], 'role must be one of admin, user, viewer; got "king".', 2],
+    [['role', 'ann', 'user'], 'ann is the only admin; make another one first.', 1],
+    [['password', 'zoe', '--password-stdin'], 'There is no user "zoe".', 1],
+    [['token', 'zoe'], 'There is no user "zoe".', 1],
+  ])('refuses %j', async (argv, message, exit) => {
     const { code, stderr } = await user(...argv);
-    expect(code).toBe(1);
+    expect(code).toBe(exit);
     expect(stderr).toContain(`darkroom: ${message}`);
   });
 });

@@ -191,7 +191,10 @@ export const jobs = {
         'give one of to, before and after',
       ),
     output: jobSchema,
-    command: { usage: 'queue move <id>', examples: ['queue move 1m8dcpx --to front'] },
+    command: {
+      usage: 'queue move <id>',
+      examples: ['queue move 1m8dcpx front', 'queue move 1m8dcpx before 1m8dcqz', 'queue move 1m8dcpx --to back'],
+    },
   }),
   setPriority: operation({
     method: 'post',

@@ -107,7 +107,7 @@ export const pictures = {
     changes,
     summary: 'Move pictures to the trash; restore brings them back.',
     input: z.object({ ids }),
-    command: { usage: 'gallery trash <ids...>' },
+    command: { usage: 'gallery trash <ids...>', shows: 'getImage' },
   }),
   restoreImages: operation({
     method: 'post',
@@ -116,7 +116,7 @@ export const pictures = {
     changes,
     summary: 'Bring pictures back from the trash.',
     input: z.object({ ids }),
-    command: { usage: 'gallery restore <ids...>' },
+    command: { usage: 'gallery restore <ids...>', shows: 'getImage' },
   }),
   purgeImages: operation({
     method: 'post',

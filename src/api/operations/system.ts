@@ -72,7 +72,7 @@ export const choices = {
     tag: 'Models',
     summary: 'Sampling methods, with the noise schedule that Automatic stands for.',
     output: z.object({ samplers: z.array(samplerSchema) }),
-    command: { usage: 'samplers' },
+    command: { usage: 'samplers', bare: true },
   }),
   listSchedulers: operation({
     method: 'get',
@@ -80,7 +80,7 @@ export const choices = {
     tag: 'Models',
     summary: 'Noise schedules.',
     output: z.object({ schedulers: z.array(schedulerSchema) }),
-    command: { usage: 'schedulers' },
+    command: { usage: 'schedulers', bare: true },
   }),
 };
 
@@ -92,6 +92,13 @@ export const settings = {
     summary: 'Settings.',
     output: settingsSchema,
     command: { usage: 'settings show', creates: true },
+  }),
+  getSettingsSchema: operation({
+    method: 'get',
+    path: '/settings/schema',
+    tag: 'Studio',
+    summary: 'Settings as JSON Schema: bounds, defaults, what each is for.',
+    output: z.looseObject({}),
   }),
   changeSettings: operation({
     method: 'patch',

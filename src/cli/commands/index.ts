@@ -1,30 +1,70 @@
-/** Every command. To add one: a file beside this one that exports `define`, and a row here. */
+/**
+ * Every command. Those that are operations (`src/api/operations`) need their noun here and nothing else; to add another
+ * kind: a file beside this one that exports `define`, and a row.
+ */
 
 import type { CommandEntry } from '../command.ts';
 
+/** Commands of a noun, from the rows of its operations. */
+function noun(name: string, group: string, summary: string): CommandEntry {
+  return {
+    name,
+    group,
+    summary,
+    async load() {
+      const { defineNoun } = await import('../operations.ts');
+      return { define: (command, context) => defineNoun(command, name, context) };
+    },
+  };
+}
+
+const [pictures, models, studio] = ['Pictures:', 'Models:', 'Studio:'];
+
 export const commands: readonly CommandEntry[] = [
-  { name: 'generate', summary: 'Make pictures from a prompt.', load: () => import('./generate.ts') },
-  { name: 'serve', summary: 'Serve the page and the APIs.', load: () => import('./serve.ts') },
-  { name: 'queue', summary: 'Show and order the jobs of the studio.', load: () => import('./queue.ts') },
-  { name: 'gallery', summary: 'Find, show, rate, tag and throw away pictures.', load: () => import('./gallery.ts') },
-  { name: 'user', summary: 'Manage accounts and their tokens.', load: () => import('./user.ts') },
-  { name: 'pull', summary: 'Install a model from a hub, an address or a path.', load: () => import('./pull.ts') },
   {
-    name: 'library',
-    summary: 'Models with hashes and cards; the gallery’s index anew.',
-    load: () => import('./library.ts'),
+    name: 'generate',
+    group: pictures,
+    summary: 'Make pictures from a prompt.',
+    load: () => import('./generate.ts'),
+  },
+  noun('samplers', pictures, 'List sampling methods.'),
+  noun('schedulers', pictures, 'List noise schedules.'),
+  noun('gallery', pictures, 'Find, show, rate, tag and throw away pictures.'),
+  noun('board', pictures, 'Collect pictures on boards.'),
+  { name: 'models', group: models, summary: 'List the models that are there.', load: () => import('./list-models.ts') },
+  {
+    name: 'pull',
+    group: models,
+    summary: 'Install a model from a hub, an address or a path.',
+    load: () => import('./pull.ts'),
+  },
+  noun('library', models, 'Models with hashes and cards; the gallery’s index anew.'),
+  {
+    name: 'inspect',
+    group: models,
+    summary: 'Say what a model file or picture is.',
+    load: () => import('./inspect.ts'),
   },
   {
-    name: 'doctor',
-    summary: 'Say what works here, with a remedy for what does not.',
-    load: () => import('./doctor.ts'),
+    name: 'train',
+    group: models,
+    summary: 'Train a model from a configuration file.',
+    load: () => import('./train.ts'),
   },
-  { name: 'inspect', summary: 'Say what a model file or picture is.', load: () => import('./inspect.ts') },
-  { name: 'models', summary: 'List the models that are there.', load: () => import('./list-models.ts') },
-  { name: 'train', summary: 'Train a model from a configuration file.', load: () => import('./train.ts') },
   {
     name: 'evaluate',
+    group: models,
     summary: 'Score a model on prompts held out from its training.',
     load: () => import('./evaluate.ts'),
+  },
+  { name: 'serve', group: studio, summary: 'Serve the page and the APIs.', load: () => import('./serve.ts') },
+  noun('queue', studio, 'Show and order the jobs of the studio.'),
+  noun('settings', studio, 'Show and change what the studio does by default.'),
+  noun('user', studio, 'Manage accounts and their tokens.'),
+  {
+    name: 'doctor',
+    group: studio,
+    summary: 'Say what works here, with a remedy for what does not.',
+    load: () => import('./doctor.ts'),
   },
 ];

@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import { pino } from 'pino';
 import { renderUnicodeCompact } from 'uqr';
-import { UserError } from '#core/errors';
 import { listen } from '#server/listen';
 import { createServer } from '#server/server';
 import { createStudio, type Studio } from '#studio/studio';
@@ -17,6 +16,7 @@ import { watchInterrupt } from '../interrupt.ts';
 import { defaultModel, modelRoots, ownModels } from '../model-roots.ts';
 import { pageFolder } from '../page-folder.ts';
 import { addFolderOptions, type FolderOptions, studioFolders } from '../studio-folder.ts';
+import { UsageError } from '../usage-error.ts';
 import { version } from '../version.ts';
 import { wholeNumber } from '../whole-number.ts';
 
@@ -157,7 +157,7 @@ async function untilInterrupted(context: CommandContext): Promise<void> {
 function tokenOf({ token, host }: ServeOptions, studio: Studio): string | undefined {
   if (token !== undefined) {
     if (token.length >= 8) return token;
-    throw new UserError('serve.token', `--token must have at least 8 characters; got ${token.length}.`);
+    throw new UsageError('serve.token', `--token must have at least 8 characters; got ${token.length}.`);
   }
   const hasAccounts = studio.users.list().some((user) => user.hasPassword);
   return isLoopback(host) || hasAccounts ? undefined : randomBytes(18).toString('base64url');

@@ -6,7 +6,7 @@ import type { controlsSchema, statusSchema } from '#api/operations/system';
 import type { jobSchema, progressSchema, queueStateSchema } from '#api/records/job';
 import type { limitsSchema, modelSchema } from '#api/records/model';
 import type { pictureSchema } from '#api/records/picture';
-import type { pullSchema } from '#api/records/pull';
+import type { pullSchema, starterSchema } from '#api/records/pull';
 import type { SettingsValues } from '#api/records/settings';
 import type { LibraryEvents } from '#studio/library/model';
 
@@ -17,6 +17,7 @@ export type WireQueue = z.output<typeof queueStateSchema>;
 export type WireImage = z.output<typeof pictureSchema>;
 export type WireModel = z.output<typeof modelSchema>;
 export type WirePull = z.output<typeof pullSchema>;
+export type WireStarter = z.output<typeof starterSchema>;
 export type WireLimits = z.output<typeof limitsSchema>;
 export type WireControls = z.output<typeof controlsSchema>;
 export type WireStatus = z.output<typeof statusSchema>;

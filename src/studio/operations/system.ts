@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { jobInputSchema } from '#api/operations/jobs';
 import type { choices, settings, studio as studioRows } from '#api/operations/system';
+import { settingsSchema } from '#api/records/settings';
 import { maySee } from '#api/rights';
 import { maxSide } from '#pipelines/request';
 import type { HandlersOf } from './context.ts';
@@ -24,6 +25,7 @@ export const choiceHandlers = {
 
 export const settingsHandlers = {
   getSettings: (_input, { studio }) => studio.settings.get(),
+  getSettingsSchema: () => z.toJSONSchema(settingsSchema, { io: 'input' }),
   changeSettings: (patch, { studio }) => studio.settings.update(patch),
 } satisfies HandlersOf<typeof settings>;
 

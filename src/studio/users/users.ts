@@ -154,6 +154,11 @@ function toUser({ password, ...user }: StoredUser): User {
   return { ...user, hasPassword: password !== undefined };
 }
 
+/** Names a token, also one that was ended; not the token itself. */
+export function tokenId(token: string): string {
+  return digest(token).slice(0, 16);
+}
+
 function digest(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
