@@ -98,8 +98,8 @@ class Translator {
     this.#reportFields();
     this.#reportInfotext();
     const values: Partial<Record<SettingName, unknown>> = {};
-    for (const [name, { a1111, missing }] of settingRows) {
-      if (!a1111 || (a1111.only ?? this.#tab) !== this.#tab) continue;
+    for (const [name, { a1111, form, missing }] of settingRows) {
+      if (!a1111 || (a1111.only ?? this.#tab) !== this.#tab || !this.#hasInput(form.when)) continue;
       const value = this.#bounded(name, this.#valueOf(name, a1111));
       if (value !== undefined) values[name] = value;
       if (missing !== undefined && asksForSomething(name, value)) throw new MissingFeatureError(missing);
@@ -116,6 +116,12 @@ class Translator {
     };
     // Held to their types above.
     return { input: input as GenerateInput, warnings: this.#warnings };
+  }
+
+  /** Clients send the fields of picture to picture and of masks whether there is one or not, as upstream lets them. */
+  #hasInput(when: string | undefined): boolean {
+    if (when === 'init') return this.#tab === 'img2img';
+    return when !== 'mask' || Boolean(this.#fields['mask']);
   }
 
   #readOverrides(): Readonly<Record<string, unknown>> {
@@ -152,7 +158,8 @@ class Translator {
 
   /** In our terms, not yet held to the schema. */
   #valueOf(name: SettingName, face: A1111Face): unknown {
-    const read = (value: unknown): unknown => (face.read ? face.read(value as never) : value);
+    const read = (value: unknown): unknown =>
+      face.read && value !== undefined && value !== null ? face.read(value as never) : value;
     const field = face.field === undefined ? undefined : (this.#fields[face.field] ?? undefined);
     const option = face.option === undefined ? undefined : this.#overrides[face.option];
     const kept = face.option === undefined ? undefined : this.#stored[face.option];
