@@ -15,6 +15,7 @@ import { rebuildGallery } from './gallery/rebuild.ts';
 import { Library } from './library/library.ts';
 import type { LibraryEvents } from './library/model.ts';
 import { ModelTrash } from './library/trash.ts';
+import { PromptFiles } from './prompts/prompt-files.ts';
 import { endStates, type Job, type JobFilter, type JobState, type QueueEvents, type QueueState } from './queue/job.ts';
 import { SqliteJobQueue } from './queue/sqlite-queue.ts';
 import { Settings, type SettingsEvents } from './settings/settings.ts';
@@ -64,6 +65,7 @@ export class StudioFolder {
   readonly users: Users;
   readonly library: Library;
   readonly modelTrash: ModelTrash;
+  readonly promptFiles: PromptFiles;
   protected readonly db: Database;
   protected readonly inputs: InputFiles;
   readonly #emit: Emit<FolderEvents>;
@@ -80,6 +82,7 @@ export class StudioFolder {
     this.users = new Users(db);
     this.library = new Library({ db, emit, roots: modelRoots, embeddedModel, hashInBackground });
     this.modelTrash = new ModelTrash(this.library);
+    this.promptFiles = new PromptFiles(dataDir, modelRoots);
     this.inputs = new InputFiles(join(dataDir, 'inputs'));
   }
 

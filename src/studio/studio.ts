@@ -13,11 +13,11 @@ import { EngineHost, type EngineStatus } from './engine-host/host.ts';
 import { type BusEvent, EventBus, type ResetEvents } from './events/bus.ts';
 import { localUser } from './gallery/picture-path.ts';
 import { adoptPictures, mendTrash } from './gallery/rebuild.ts';
+import { preparePrompts } from './prompts/prepare.ts';
 import type { PullEvents } from './pull/pull.ts';
 import { Pulls } from './pull/pulls.ts';
 import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
 import { endStates, type Job, type NewJob } from './queue/job.ts';
-
 import { type Database, openDatabase } from './store/database.ts';
 import { newId } from './store/id.ts';
 import { type FolderLock, lockFolder } from './store/lock.ts';
@@ -173,7 +173,8 @@ export class Studio extends StudioFolder {
       ...checkRequest(input.request, library, defaultModel),
     }));
     const jobs: NewJob[] = [];
-    for (const { input, id, request, warnings } of checked) {
+    for (const { input, id, request: asked, warnings } of checked) {
+      const { request, warnings: unfound } = await preparePrompts(asked, this.promptFiles);
       jobs.push({
         id,
         user: input.user ?? localUser,
@@ -183,7 +184,7 @@ export class Studio extends StudioFolder {
         request,
         inputs: await this.inputs.write(id, input.request),
         total: request.batchSize * request.batchCount,
-        warnings: [...(input.warnings ?? []), ...warnings],
+        warnings: [...(input.warnings ?? []), ...warnings, ...unfound],
       });
     }
     return await this.queue.add(jobs);

@@ -3,6 +3,7 @@
 import { jobs, queue } from './jobs.ts';
 import { models, pulls } from './models.ts';
 import { boards, pictures } from './pictures.ts';
+import { styles } from './styles.ts';
 import { choices, events, settings, studio } from './system.ts';
 import { session, tokens, users } from './users.ts';
 
@@ -15,6 +16,7 @@ export const operations = {
   ...pulls,
   ...events,
   ...choices,
+  ...styles,
   ...settings,
   ...studio,
   ...session,

@@ -1,5 +1,6 @@
 /** `darkroom generate`: pictures from a prompt, from a picture, or into the masked part of one. */
 
+import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { type Command, Option } from 'commander';
@@ -8,11 +9,14 @@ import type { PixelImage } from '#core/image';
 import { checkRequest } from '#pipelines/job';
 import type { GenerateEvent, GenerateRequest } from '#pipelines/request';
 import type { ImageFormat } from '#studio/images/codec';
+import { preparePrompts } from '#studio/prompts/prepare';
+import { PromptFiles } from '#studio/prompts/prompt-files';
 import { type CommandContext, gather } from '../command.ts';
 import { createEngine, devices } from '../engine.ts';
 import { checkWritable, formats, PictureWriter, pictureTarget } from '../generate/picture-files.ts';
 import { barReporter, jsonReporter, plainReporter, type Reporter } from '../generate/reporter.ts';
 import { watchInterrupt } from '../interrupt.ts';
+import { modelRoots } from '../model-roots.ts';
 import { addRequestFlags, readRequest } from '../request-flags.ts';
 import { describeError, errorCode, type Output } from '../terminal.ts';
 
@@ -47,7 +51,8 @@ export function define(command: Command, context: CommandContext): void {
 async function generate(words: readonly string[], options: GenerateOptions, context: CommandContext): Promise<void> {
   const reporter = await reporterFor(options, context.output);
   try {
-    context.exitCode = await makePictures(await requestOf(words, options), options, reporter);
+    const request = await preparedPrompts(await requestOf(words, options), options, reporter);
+    context.exitCode = await makePictures(request, options, reporter);
   } catch (error) {
     reporter.failed(errorCode(error), describeError(error));
     throw error;
@@ -74,6 +79,19 @@ async function requestOf(words: readonly string[], options: GenerateOptions): Pr
   const whole = { ...request, ...(init && { init }), ...(mask && { mask }) };
   checkRequest(whole);
   return whole;
+}
+
+/** Styles applied and wildcards drawn: those of the folder one is in, and of the model folders. */
+async function preparedPrompts(
+  request: GenerateRequest,
+  { modelsDir }: GenerateOptions,
+  reporter: Reporter,
+): Promise<GenerateRequest> {
+  const seed = request.seed < 0 ? randomInt(2 ** 32) : request.seed;
+  const files = new PromptFiles(process.cwd(), modelRoots(modelsDir));
+  const prepared = await preparePrompts({ ...request, seed }, files);
+  for (const warning of prepared.warnings) reporter.warning(warning);
+  return prepared.request;
 }
 
 async function readPicture(flag: string, file: string): Promise<PixelImage> {

@@ -29,6 +29,7 @@ export const commands: readonly CommandEntry[] = [
   },
   noun('samplers', pictures, 'List sampling methods.'),
   noun('schedulers', pictures, 'List noise schedules.'),
+  noun('style', pictures, 'Keep texts that are put around prompts; list word lists.'),
   noun('gallery', pictures, 'Find, show, rate, tag and throw away pictures.'),
   noun('board', pictures, 'Collect pictures on boards.'),
   { name: 'models', group: models, summary: 'List the models that are there.', load: () => import('./list-models.ts') },

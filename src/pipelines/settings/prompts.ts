@@ -26,6 +26,11 @@ export const promptSettings = {
     a1111: { field: 'negative_prompt' },
     openai: 'negative_prompt',
   }),
+  styles: setting({
+    type: z.array(z.string().max(500)).max(100).default([]),
+    help: 'Stored texts that are put around the prompts, by name.',
+    form: { label: 'Styles', group: 'prompt', level: 'full', control: 'choice', choices: 'styles' },
+  }),
 };
 
 export const modelSettings = {

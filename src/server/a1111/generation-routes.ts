@@ -1,6 +1,7 @@
 /** `/sdapi/v1/txt2img` and `img2img`: the request blocks until its pictures are there; `info` is a JSON text. */
 
 import { z } from 'zod';
+import { mayChange } from '#api/rights';
 import { UserError } from '#core/errors';
 import { settingRows } from '#pipelines/settings/index';
 import { readPairs } from '#prompt/infotext';
@@ -9,7 +10,7 @@ import type { GalleryImage } from '#studio/gallery/image';
 import type { Job } from '#studio/queue/job';
 import { finishedJob } from '../finished-job.ts';
 import { pictureMaxBody } from '../http/body.ts';
-import { type Call, requireRole } from '../http/call.ts';
+import type { Call } from '../http/call.ts';
 import { type Route, route } from '../http/route.ts';
 import { readPicture } from '../pictures.ts';
 import { outputOf } from './output.ts';
@@ -89,17 +90,15 @@ async function generate(
   parameters: object,
 ): Promise<z.input<typeof answer.schema>> {
   const label = fields.force_task_id;
-  const kept = keptOptions(fields);
-  if (kept) requireRole(call.caller, 'admin');
-  const [job] = await studio.submit({ request: input, user: call.caller.name, label: label ?? undefined, warnings });
-  // Checked before, so that a picture is not lost to a setting that is refused.
-  if (kept) options.set(kept);
+  const output = outputOf(fields, options.get());
+  const told = [...warnings, ...keepOptions(fields, call, options)];
+  const user = call.caller.name;
+  const [job] = await studio.submit({ request: input, user, label: label ?? undefined, warnings: told });
   const ended = await finishedJob(studio, job!.id, call.signal);
   // Interrupted: what is finished is the answer, as upstream.
   const images = studio.gallery.ofJob(ended.id);
-  const output = outputOf(fields, options.get());
   const files = fields.send_images === false ? [] : await Promise.all(images.map((image) => output(studio, image)));
-  const info = infoOf(ended, images);
+  const info = infoOf(ended, images, fields);
   return {
     images: files,
     parameters: { ...defaultsOf(fields), ...parameters },
@@ -108,15 +107,22 @@ async function generate(
   };
 }
 
-/** The overrides that are to stay; undefined for none. */
-function keptOptions({ override_settings_restore_afterwards: restored, override_settings: given }: CommonFields) {
-  return restored === false && given && Object.keys(given).length > 0 ? given : undefined;
+/** Overrides that are to stay, kept before the picture is made so that one that is refused costs nothing. */
+function keepOptions(
+  { override_settings_restore_afterwards: restored, override_settings: given }: CommonFields,
+  { caller }: Call,
+  options: A1111Parts['options'],
+): string[] {
+  if (restored !== false || !given || Object.keys(given).length === 0) return [];
+  if (mayChange(caller, 'settings')) return options.set(given);
+  return ['override_settings_restore_afterwards: settings are for admins to change; they held for this request only.'];
 }
 
 /** Key order and names are upstream's (Processed.js); values of settings come from their rows. */
 function infoOf(
   { request, createdAt, inputs, warnings }: Job,
   images: readonly GalleryImage[],
+  { styles }: CommonFields,
 ): Record<string, unknown> {
   const first = images[0];
   const each = <T>(value: T) => images.map(() => value);
@@ -149,7 +155,7 @@ function infoOf(
     extra_generation_params: extraParameters(first),
     index_of_first_image: 0,
     infotexts: images.map((image) => image.infotext),
-    styles: [],
+    styles: styles ?? [],
     job_timestamp: timestamp(createdAt),
     clip_skip: request.clipSkip,
     is_using_inpainting_conditioning: false,

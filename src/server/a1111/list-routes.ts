@@ -2,6 +2,8 @@
 
 import { freemem, totalmem } from 'node:os';
 import { z } from 'zod';
+import type { SamplerRow } from '#diffusion/samplers/index';
+import { isPng, readPngTexts } from '#formats/png-text';
 import { parseInfotext } from '#prompt/infotext';
 import { readImageHeader, readInfotext } from '#studio/images/codec';
 import type { ModelKind } from '#studio/library/layout';
@@ -70,12 +72,25 @@ function modelLists({ studio }: A1111Parts): Route[] {
         metadata: model.description.metadata,
       })),
     ),
+    get('/prompt-styles', 'Prompt styles.', list, async () =>
+      (await studio.promptFiles.styles()).map(({ name, prompt, negativePrompt }) => ({
+        name,
+        prompt,
+        negative_prompt: negativePrompt,
+      })),
+    ),
     get('/embeddings', 'Textual inversion embeddings; none is loaded before a prompt names it.', anything, () => ({
       loaded: {},
       skipped: Object.fromEntries(
-        kind('embedding').map((model) => [
-          model.name.split('/').at(-1),
-          { step: null, sd_checkpoint: null, sd_checkpoint_name: null, shape: null, vectors: null },
+        kind('embedding').map(({ name, description: { embedding } }) => [
+          name.split('/').at(-1),
+          {
+            step: null,
+            sd_checkpoint: null,
+            sd_checkpoint_name: null,
+            shape: embedding?.width ?? null,
+            vectors: embedding?.vectors ?? null,
+          },
         ]),
       ),
     })),
@@ -86,7 +101,7 @@ function fixedLists(): Route[] {
   return [
     get('/samplers', 'Samplers.', list, async () => {
       const { samplers } = await import('#diffusion/samplers/index');
-      return samplers.map(({ name, aliases }) => ({ name, aliases, options: {} }));
+      return samplers.map((row) => ({ name: row.name, aliases: row.aliases, options: samplerOptions(row) }));
     }),
     get('/schedulers', 'Noise schedules.', list, async () => {
       const { schedulers } = await import('#diffusion/schedules');
@@ -104,12 +119,25 @@ function fixedLists(): Route[] {
     get('/latent-upscale-modes', 'Ways of enlarging latents; none yet.', list, () => []),
     get('/face-restorers', 'Face restorers; none yet.', list, () => []),
     get('/realesrgan-models', 'RealESRGAN models; none yet.', list, () => []),
-    get('/prompt-styles', 'Prompt styles; none yet.', list, () => []),
     get('/script-info', 'Scripts; none yet.', list, () => []),
     get('/extensions', 'Extensions; none.', list, () => []),
     get('/scripts', 'Scripts by tab; none yet.', anything, () => ({ txt2img: [], img2img: [] })),
     get('/cmd-flags', 'Flags that clients look at.', anything, () => ({ api: true, nowebui: false, api_log: false })),
   ];
+}
+
+/** Upstream's words for what a sampler is; all values are text there. */
+function samplerOptions(row: SamplerRow): Record<string, string> {
+  const flags = {
+    second_order: row.secondOrder,
+    uses_ensd: row.usesSeedDelta,
+    brownian_noise: row.noise === 'brownian',
+    discard_next_to_last_sigma: row.discardPenultimate,
+  };
+  return {
+    ...(row.scheduler === undefined ? {} : { scheduler: row.scheduler.toLowerCase() }),
+    ...Object.fromEntries(Object.entries(flags).flatMap(([flag, on]) => (on ? [[flag, 'True']] : []))),
+  };
 }
 
 function optionRoutes({ options }: A1111Parts): Route[] {
@@ -187,9 +215,21 @@ function pngInfoRoute({ pictures }: A1111Parts): Route {
       const bytes = await pictureBytes(body.image, call.caller, pictures, call.signal);
       await readImageHeader(bytes);
       const info = readInfotext(bytes);
+      const items = otherTexts(bytes);
       return info === undefined
-        ? { info: '', items: {}, parameters: {} }
-        : { info, items: {}, parameters: parseInfotext(info) };
+        ? { info: '', items, parameters: {} }
+        : { info, items, parameters: parseInfotext(info) };
     },
   });
+}
+
+/** Text of a PNG besides its parameters, by keyword. */
+function otherTexts(bytes: Uint8Array): Record<string, string> {
+  try {
+    const texts = isPng(bytes) ? readPngTexts(bytes) : [];
+    return Object.fromEntries(texts.filter(({ keyword }) => keyword !== 'parameters').map((t) => [t.keyword, t.text]));
+  } catch {
+    // Damaged beyond its picture.
+    return {};
+  }
 }

@@ -113,6 +113,7 @@ class Translator {
       width: cut(values.width as number | undefined),
       height: cut(values.height as number | undefined),
       model: typeof model === 'string' && model !== '' ? model : undefined,
+      styles: (this.#fields.styles ?? []).map(String),
     };
     // Held to their types above.
     return { input: input as GenerateInput, warnings: this.#warnings };

@@ -11,6 +11,12 @@ const types: Readonly<Record<number, string>> = {
   429: 'rate_limit_error',
 };
 
+/** Clients compare with these of OpenAI's own. */
+const codes: Readonly<Record<string, string>> = {
+  'model.unknown': 'model_not_found',
+  'auth.required': 'invalid_api_key',
+};
+
 export const openAiDialect: Dialect = {
   prefix: '/v1/',
   write(failure) {
@@ -25,5 +31,5 @@ export const openAiDialect: Dialect = {
 };
 
 export function errorObject({ code, message, field }: Pick<Failure, 'code' | 'message' | 'field'>, type: string) {
-  return { message, type, param: field ?? null, code: code.replaceAll(/[.-]/g, '_') };
+  return { message, type, param: field ?? null, code: codes[code] ?? code.replaceAll(/[.-]/g, '_') };
 }

@@ -4,8 +4,8 @@
  * or in `extra_body`.
  *
  * Source: the types of the `openai` npm package and what it sends. Accepted and without effect here: style, moderation,
- * user, safety_identifier. Left out, refused by name: transparent backgrounds, GIF and SVG, several source pictures,
- * markup.
+ * user, safety_identifier. Left out, refused by name: transparent backgrounds, GIF and SVG, markup;
+ * of several source pictures the first is taken.
  */
 
 import { z } from 'zod';
@@ -125,6 +125,12 @@ const stepsOfQuality: Readonly<Record<(typeof qualities)[number], number | undef
   xhigh: 40,
   max: 50,
 };
+
+/** What a quality comes to, in the words of the newest models. */
+export function resolvedQuality(quality: CommonRequest['quality']): string {
+  const { auto: _auto, standard: _standard, hd: _hd, ...plain } = stepsOfQuality;
+  return quality && Object.hasOwn(plain, quality) ? quality : quality === 'hd' ? 'high' : 'medium';
+}
 
 /** The fields that all three endpoints share. @throws FieldError */
 export function commonInput(request: CommonRequest, library: Pick<Library, 'find'>): GenerateInput {

@@ -24,6 +24,7 @@ import {
   generationSchema,
   type OutputChoice,
   outputOf,
+  resolvedQuality,
   unheededFields,
   variationSchema,
 } from './request.ts';
@@ -76,12 +77,12 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
       fromMultipart: formFields(editSchema),
       async handle({ body }, call) {
         const output = outputOf(body);
-        if (body.image.length > 1) throw new MissingFeatureError('Editing from several pictures');
         if (body.markup !== undefined) throw new MissingFeatureError('The markup of an edit');
         const pictures = await editPictures(body.image[0]!, body.mask);
         const strength = body.input_fidelity === 'high' ? { denoisingStrength: 0.5 } : {};
         const input = { ...strength, ...commonInput(body, studio.library), prompt: body.prompt, ...pictures };
         const warnings = unheededFields(body, editSchema);
+        if (body.image.length > 1) warnings.push(`Of ${body.image.length} pictures the first was edited.`);
         return await answerPictures(parts, call, { body, output, input, warnings, name: 'image_edit' });
       },
     }),
@@ -162,6 +163,14 @@ function fileRoute({ studio, links }: OpenAiParts): Route {
   });
 }
 
+/** Clients add these up; nothing is counted in tokens here. */
+const usage = {
+  input_tokens: 0,
+  input_tokens_details: { text_tokens: 0, image_tokens: 0 },
+  output_tokens: 0,
+  total_tokens: 0,
+};
+
 interface Order {
   readonly body: CommonRequest;
   readonly output: OutputChoice;
@@ -180,7 +189,7 @@ async function answerPictures(parts: OpenAiParts, call: Call, order: Order): Pro
     created_at: Math.floor(job!.createdAt / 1000),
     background: 'opaque',
     output_format: output.format,
-    quality: body.quality ?? 'auto',
+    quality: resolvedQuality(body.quality),
     size: body.size ?? 'auto',
   };
   const ended = settled(studio, job!.id, call.signal);
@@ -193,6 +202,7 @@ async function answerPictures(parts: OpenAiParts, call: Call, order: Order): Pro
       partialImages: body.partial_images ?? 0,
       output,
       facts,
+      usage,
       encode: async (id) => (await encodedFile(studio, id, output)).toString('base64'),
       ended,
       onError: (error) => errorObject(failureOf(error), 'server_error'),
@@ -204,7 +214,7 @@ async function answerPictures(parts: OpenAiParts, call: Call, order: Order): Pro
   const data = await Promise.all(images.map(async (image) => await imageOut(parts, call, image, output)));
   const size = images[0] ? `${images[0].width}x${images[0].height}` : rest.size;
   const said = (await studio.queue.get(job!.id))?.warnings ?? [];
-  return { created: created_at, data, ...rest, size, ...(said.length > 0 && { warnings: said }) };
+  return { created: created_at, data, ...rest, size, usage, ...(said.length > 0 && { warnings: said }) };
 }
 
 async function imageOut({ studio, links }: OpenAiParts, call: Call, image: GalleryImage, output: OutputChoice) {

@@ -17,6 +17,8 @@ export interface StreamOptions {
   readonly output: OutputChoice;
   /** Said in every event. */
   readonly facts: Readonly<Record<string, unknown>>;
+  /** Said with each finished picture. */
+  readonly usage: object;
   /** A finished picture as base64. */
   readonly encode: (id: string) => Promise<string>;
   /** Ends with the job; rejects with what went wrong. */
@@ -100,10 +102,10 @@ class Sender {
   #complete(id: string): void {
     if (this.#sentImages.has(id)) return;
     this.#sentImages.add(id);
-    const { name, facts, encode, studio } = this.#options;
+    const { name, facts, usage, encode, studio } = this.#options;
     this.#then(async () => {
       const { seed } = studio.gallery.get(id);
-      this.#send(`${name}.completed`, { ...facts, b64_json: await encode(id), seed });
+      this.#send(`${name}.completed`, { ...facts, b64_json: await encode(id), seed, usage });
     });
   }
 

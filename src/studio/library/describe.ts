@@ -2,6 +2,7 @@
 
 import { describeFile, type FilePart } from '#models/detect';
 import { openModelSource } from '#models/model-source';
+import type { TensorTable } from '#models/tensor-table';
 import { nodeModelFiles } from '../files/model-files.ts';
 import type { ModelKind } from './layout.ts';
 
@@ -20,6 +21,8 @@ export interface ModelDescription {
   /** Tags of the pictures it was trained on with their counts, most frequent first (kohya's `ss_tag_frequency`). */
   readonly trainedTags: readonly (readonly [tag: string, count: number])[];
   readonly hasThumbnail: boolean;
+  /** Of a textual inversion: its vectors, and their width. */
+  readonly embedding?: { readonly vectors: number; readonly width: number };
   /** Why it cannot be used. */
   readonly problem?: string;
 }
@@ -46,6 +49,7 @@ export async function describeModel(path: string): Promise<ModelDescription> {
       metadata: shortValues(source.metadata),
       trainedTags: trainedTags(source.metadata[tagsKey]),
       hasThumbnail: source.metadata[thumbnailKey]?.startsWith('data:image/') ?? false,
+      embedding: kind === 'embedding' ? embeddingShape(source.tensors) : undefined,
     };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
@@ -73,6 +77,15 @@ export async function readThumbnail(path: string): Promise<Uint8Array | undefine
 /** All metadata of a file, long values included. */
 export async function readMetadata(path: string): Promise<Readonly<Record<string, string>>> {
   return (await openModelSource(nodeModelFiles, path)).metadata;
+}
+
+/** A lone vector has no axis for their number. */
+function embeddingShape(tensors: TensorTable): ModelDescription['embedding'] {
+  const [shape] = Array.from(tensors.values(), (tensor) => tensor.shape).filter(
+    ({ length }) => length === 1 || length === 2,
+  );
+  if (!shape) return undefined;
+  return { vectors: shape.length === 1 ? 1 : shape[0]!, width: shape.at(-1)! };
 }
 
 function toldFamily(metadata: Readonly<Record<string, string>>): string | undefined {

@@ -6,7 +6,8 @@ import { modelStem } from './scan.ts';
 
 /** Exact by id, path, name, title, file name or hash; otherwise a part of the title, the shortest title first. */
 export function findModel(models: readonly LibraryModel[], wanted: string): LibraryModel | undefined {
-  const text = wanted.trim();
+  // As typed on Windows.
+  const text = wanted.trim().replaceAll('\\', '/');
   if (text === '') return undefined;
   const exact = models.find((model) => aliases(model).includes(text));
   if (exact) return exact;
@@ -21,7 +22,9 @@ export function findModel(models: readonly LibraryModel[], wanted: string): Libr
 
 function aliases(model: LibraryModel): string[] {
   const hashes = [model.sha256, model.shortHash, model.autoV3, model.legacyHash];
-  const names = [model.id, model.path, model.name, model.title, basename(model.path), modelStem(model.path)];
+  const { id, path, name, title } = model;
+  // A1111's `model_name` has no folders.
+  const names = [id, path, name, title, basename(path), modelStem(path), name.replaceAll('/', '_')];
   return [...names, ...hashes.filter((hash) => hash !== undefined)];
 }
 

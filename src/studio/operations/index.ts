@@ -4,6 +4,7 @@ import type { Handlers } from './context.ts';
 import { jobHandlers, queueHandlers } from './jobs.ts';
 import { modelHandlers, pullHandlers } from './models.ts';
 import { boardHandlers, pictureHandlers } from './pictures.ts';
+import { styleHandlers } from './styles.ts';
 import { choiceHandlers, settingsHandlers, studioHandlers } from './system.ts';
 import { sessionHandlers, tokenHandlers, userHandlers } from './users.ts';
 
@@ -15,6 +16,7 @@ export const handlers: Handlers = {
   ...modelHandlers,
   ...pullHandlers,
   ...choiceHandlers,
+  ...styleHandlers,
   ...settingsHandlers,
   ...studioHandlers,
   ...sessionHandlers,

@@ -6,6 +6,7 @@ import type { choices, settings, studio as studioRows } from '#api/operations/sy
 import { settingsSchema } from '#api/records/settings';
 import { maySee } from '#api/rights';
 import { maxSide } from '#pipelines/request';
+import { checkpointKinds } from '../work/check-request.ts';
 import type { HandlersOf } from './context.ts';
 
 export const choiceHandlers = {
@@ -26,7 +27,11 @@ export const choiceHandlers = {
 export const settingsHandlers = {
   getSettings: (_input, { studio }) => studio.settings.get(),
   getSettingsSchema: () => z.toJSONSchema(settingsSchema, { io: 'input' }),
-  changeSettings: (patch, { studio }) => studio.settings.update(patch),
+  changeSettings: (patch, { studio }) => {
+    // A default that is not there would break every request that names no model.
+    if (patch.defaultModel) studio.library.find(patch.defaultModel, checkpointKinds);
+    return studio.settings.update(patch);
+  },
 } satisfies HandlersOf<typeof settings>;
 
 export const studioHandlers = {

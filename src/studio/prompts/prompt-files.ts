@@ -1,0 +1,111 @@
+/**
+ * Styles and word lists as files: those of the data folder, and those of web UIs that the model folders belong to
+ * (`styles.csv`, `wildcards/`, `extensions/NAME/wildcards/`). Looked at when they are asked for; the data folder's come
+ * first, and only they are written.
+ */
+
+import { readFileSync, statSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { UserError } from '#core/errors';
+import { parseWordList } from '#prompt/wildcards';
+import { isMissing } from '../files/disk-error.ts';
+import { writeWholeFile } from '../files/whole-file.ts';
+import { parseStyles, type Style, writeStyles } from './style-sheet.ts';
+
+const stylesName = 'styles.csv';
+const largestFile = 4 * 2 ** 20;
+const mostLists = 20_000;
+
+export class PromptFiles {
+  readonly #own: string;
+  readonly #folders: readonly string[];
+
+  /** @param own the data folder */
+  constructor(own: string, modelRoots: readonly string[]) {
+    this.#own = own;
+    const around = modelRoots.flatMap((root) =>
+      basename(root).toLowerCase() === 'models' ? [root, dirname(root)] : [root],
+    );
+    this.#folders = [...new Set([own, ...around])];
+  }
+
+  /** By name; of the same name the data folder's counts. */
+  async styles(): Promise<Style[]> {
+    const found = new Map<string, Style>();
+    for (const folder of this.#folders) {
+      for (const style of await stylesIn(folder)) if (!found.has(style.name)) found.set(style.name, style);
+    }
+    return [...found.values()];
+  }
+
+  /** Writes a style into the data folder's file; one of its name there is replaced. @throws UserError `style.invalid` */
+  async saveStyle(style: Style): Promise<Style> {
+    const name = style.name.trim();
+    if (name === '' || name.startsWith('#')) {
+      throw new UserError('style.invalid', 'A style needs a name, and one that does not begin with #.');
+    }
+    const own = await stylesIn(this.#own);
+    const saved = { ...style, name };
+    const at = own.findIndex((each) => each.name === name);
+    await this.#write(at < 0 ? [...own, saved] : own.with(at, saved));
+    return saved;
+  }
+
+  /** @throws UserError `style.unknown` for one that is not in the data folder's file */
+  async removeStyle(name: string): Promise<void> {
+    const own = await stylesIn(this.#own);
+    const rest = own.filter((each) => each.name !== name);
+    if (rest.length === own.length) {
+      throw new UserError('style.unknown', `There is no style ${name} in ${join(this.#own, stylesName)}.`);
+    }
+    await this.#write(rest);
+  }
+
+  /** Word lists: their files by name, folders with slashes. A list may be called without its folders too. */
+  async wordLists(): Promise<ReadonlyMap<string, string>> {
+    const found = new Map<string, string>();
+    for (const folder of this.#folders) {
+      for (const lists of await wildcardFolders(folder)) await collectLists(lists, found);
+    }
+    return found;
+  }
+
+  async #write(styles: readonly Style[]): Promise<void> {
+    await writeWholeFile(join(this.#own, stylesName), Buffer.from(writeStyles(styles)), join(this.#own, '.tmp'));
+  }
+}
+
+/** Lines of a list's file; too large a file, or one that has gone, has none. */
+export function readWordList(file: string): readonly string[] {
+  try {
+    return statSync(file).size > largestFile ? [] : parseWordList(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
+  } catch {
+    return [];
+  }
+}
+
+async function stylesIn(folder: string): Promise<Style[]> {
+  try {
+    const bytes = await readFile(join(folder, stylesName));
+    return bytes.length > largestFile ? [] : parseStyles(bytes.toString('utf8'));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/** A folder's own, and those of the extensions beside it. */
+async function wildcardFolders(folder: string): Promise<string[]> {
+  const extensions = await readdir(join(folder, 'extensions')).catch(() => []);
+  return [join(folder, 'wildcards'), ...extensions.map((name) => join(folder, 'extensions', name, 'wildcards'))];
+}
+
+async function collectLists(folder: string, found: Map<string, string>): Promise<void> {
+  const files = await readdir(folder, { recursive: true }).catch(() => []);
+  for (const file of files.filter((name) => name.endsWith('.txt')).sort()) {
+    if (found.size >= mostLists) return;
+    const name = file.slice(0, -'.txt'.length).replaceAll('\\', '/');
+    for (const called of [name, basename(name)]) if (!found.has(called)) found.set(called, join(folder, file));
+  }
+}

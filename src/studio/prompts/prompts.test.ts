@@ -1,0 +1,97 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { preparePrompts } from './prepare.ts';
+import { PromptFiles } from './prompt-files.ts';
+import { parseStyles, writeStyles } from './style-sheet.ts';
+
+let root: string;
+let files: PromptFiles;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'darkroom-prompts-'));
+  files = new PromptFiles(join(root, 'data'), [join(root, 'webui', 'models')]);
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+function write(path: string, text: string): void {
+  mkdirSync(join(root, path, '..'), { recursive: true });
+  writeFileSync(join(root, path), text);
+}
+
+const ask = (prompt: string, more: object = {}) => ({ prompt, negativePrompt: '', styles: [], seed: 5, ...more });
+
+describe('styles.csv', () => {
+  it('reads quotes, line breaks, notes, byte order marks, and the older name of the prompt', () => {
+    const text = '\ufeffname,text,negative_prompt\r\n# note,,\r\nfilm,"{prompt}, ""35mm"",\nfilm",blur\nplain,oil\n\n';
+    expect(parseStyles(text)).toEqual([
+      { name: 'film', prompt: '{prompt}, "35mm",\nfilm', negativePrompt: 'blur' },
+      { name: 'plain', prompt: 'oil', negativePrompt: '' },
+    ]);
+    expect(parseStyles('')).toEqual([]);
+    expect(parseStyles('name,prompt\n"never ends, a')).toEqual([
+      { name: 'never ends, a', prompt: '', negativePrompt: '' },
+    ]);
+  });
+
+  it('comes back as it was written', () => {
+    const styles = [
+      { name: 'a, b', prompt: 'x\n"y"', negativePrompt: '' },
+      { name: 'c', prompt: '{prompt}', negativePrompt: ',' },
+    ];
+    expect(parseStyles(writeStyles(styles))).toEqual(styles);
+  });
+
+  it('of the data folder go before those of a web UI beside the models, and only they are written', async () => {
+    write('webui/styles.csv', 'name,prompt,negative_prompt\nfilm,theirs,\noil,oil paint,photo\n');
+    await files.saveStyle({ name: ' film ', prompt: 'ours', negativePrompt: '' });
+    await files.saveStyle({ name: 'film', prompt: 'ours again', negativePrompt: '' });
+    expect(await files.styles()).toEqual([
+      { name: 'film', prompt: 'ours again', negativePrompt: '' },
+      { name: 'oil', prompt: 'oil paint', negativePrompt: 'photo' },
+    ]);
+    expect(readFileSync(join(root, 'webui/styles.csv'), 'utf8')).toContain('theirs');
+    await files.removeStyle('film');
+    expect((await files.styles())[0]).toMatchObject({ prompt: 'theirs' });
+    await expect(files.removeStyle('oil')).rejects.toMatchObject({ code: 'style.unknown' });
+    await expect(files.saveStyle({ name: '#x', prompt: '', negativePrompt: '' })).rejects.toMatchObject({
+      code: 'style.invalid',
+    });
+  });
+
+  it('are applied in order; those that are not there are told', async () => {
+    write('data/styles.csv', 'name,prompt,negative_prompt\nfilm,"{prompt}, film",blur\noil,oil,\n');
+    const { request, warnings } = await preparePrompts(
+      ask('a fox', { styles: ['film', 'None', 'gone', 'oil'] }),
+      files,
+    );
+    expect(request).toMatchObject({ prompt: 'a fox, film, oil', negativePrompt: 'blur', styles: [] });
+    expect(warnings).toEqual(['There is no style gone; it was left out.']);
+  });
+});
+
+describe('wildcards', () => {
+  it('are drawn from the data folder and from extensions of a web UI, the same for the same seed', async () => {
+    write('data/wildcards/colour.txt', 'red\n# note\nblue\n');
+    write('webui/extensions/sd-dynamic-prompts/wildcards/animal/small.txt', 'fox\n');
+    const draw = async (seed: number) =>
+      (await preparePrompts(ask('a __colour__ __animal/small__ in {snow|rain}', { seed }), files)).request.prompt;
+    const drawn = await Promise.all(Array.from({ length: 20 }, (_, seed) => draw(seed)));
+    expect(new Set(drawn)).toEqual(
+      new Set(['a red fox in snow', 'a red fox in rain', 'a blue fox in snow', 'a blue fox in rain']),
+    );
+    expect(await draw(3)).toBe(drawn[3]);
+    expect([...(await files.wordLists()).keys()].sort()).toEqual(['animal/small', 'colour', 'small']);
+  });
+
+  it('that are not there stay as they are, and are told', async () => {
+    const { request, warnings } = await preparePrompts(ask('a __gone__ fox'), files);
+    expect(request.prompt).toBe('a __gone__ fox');
+    expect(warnings).toEqual(['There is no word list gone; __gone__ was left as it is.']);
+  });
+
+  it('leave a plain prompt alone, and braces without a choice', async () => {
+    expect((await preparePrompts(ask('a {fox} __'), files)).request.prompt).toBe('a {fox} __');
+  });
+});
