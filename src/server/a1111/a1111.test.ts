@@ -400,6 +400,17 @@ describe('lists and options', () => {
     expect((await server.call('POST', `${api}/options`, { sd_model_checkpoint: 'none' })).status).toBe(404);
   });
 
+  it('lists styles and applies those that a request names', async () => {
+    await server.studio.promptFiles.saveStyle({ name: 'film', prompt: '{prompt}, film', negativePrompt: 'blur' });
+    expect(await server.json('GET', `${api}/prompt-styles`)).toEqual([
+      { name: 'film', prompt: '{prompt}, film', negative_prompt: 'blur' },
+    ]);
+    const answer = await server.json('POST', `${api}/txt2img`, { prompt: 'a fox', steps: 1, styles: ['film', 'gone'] });
+    expect(await lastRequest()).toMatchObject({ prompt: 'a fox, film', negativePrompt: 'blur', styles: [] });
+    expect(answer.warnings).toEqual(['There is no style gone; it was left out.']);
+    expect(JSON.parse(answer.info)).toMatchObject({ prompt: 'a fox, film', styles: ['film', 'gone'] });
+  });
+
   it('changes no folder and no part that is not there', async () => {
     expect((await server.call('POST', `${api}/options`, { outdir_samples: '/etc' })).status).toBe(422);
     expect((await server.call('POST', `${api}/options`, { token_merging_ratio: 0.5 })).status).toBe(501);

@@ -144,6 +144,24 @@ describe('the openai client', () => {
     expect(await lastRequest()).toMatchObject({ prompt: 'a red fox', denoisingStrength: 0.6 });
   });
 
+  it('says what it does not act on, the quality it took, and counts of tokens for those who add them up', async () => {
+    const source = picture({ width: 64, height: 64 }, 2);
+    const bytes = await encodeImage(source, 'png');
+    const image = await Promise.all([1, 2].map(async (i) => await toFile(bytes, `${i}.png`, { type: 'image/png' })));
+    const edited = await client.images.edit({ model: 'gpt-image-1', image, prompt: 'x', quality: 'high' });
+    expect(edited).toMatchObject({
+      quality: 'high',
+      usage: { input_tokens: 0, output_tokens: 0, total_tokens: 0 },
+      warnings: ['Of 2 pictures the first was edited.'],
+    });
+    const asked = { prompt: 'x', style: 'vivid', user: 'me', extra_body: { seed: 4, made_up: 1 }, sChurn: 2 } as never;
+    expect(await client.images.generate(asked)).toMatchObject({
+      quality: 'medium',
+      warnings: ['style has no effect here.', 'extra_body.made_up has no effect here.'],
+    });
+    expect(await lastRequest()).toMatchObject({ seed: 4, sChurn: 2 });
+  });
+
   it('lists models', async () => {
     expect((await client.models.list()).data).toEqual([]);
     await expect(client.models.retrieve('none')).rejects.toBeInstanceOf(NotFoundError);
@@ -178,7 +196,7 @@ describe('its errors', () => {
     expect(requests()).toBe(1);
   });
 
-  it('say that a model is unknown, that a mask does not fit, that there are too many pictures', async () => {
+  it('say that a model is unknown, that a mask does not fit, that a file is no picture', async () => {
     const unknown = client.images.generate({ model: 'no-such-model', prompt: 'x' });
     await expect(unknown).rejects.toBeInstanceOf(NotFoundError);
     const file = async (image: PixelImage) =>
@@ -190,7 +208,7 @@ describe('its errors', () => {
         .catch((error: unknown) => error);
     expect(await edit({ mask: await file(halfTransparent(128, 64)) })).toMatchObject({ status: 400, param: 'mask' });
     expect(await edit({ mask: image })).toMatchObject({ status: 400, param: 'mask' });
-    expect(await edit({ image: [image, image] })).toMatchObject({ status: 400, code: 'feature_missing' });
+    expect(await unknown.catch((error: unknown) => error)).toMatchObject({ code: 'model_not_found', status: 404 });
     const text = await toFile(Buffer.from('no picture'), 'x.png', { type: 'image/png' });
     expect(await edit({ image: text })).toMatchObject({ status: 400, code: 'image_unsupported' });
   });
@@ -200,6 +218,7 @@ describe('its errors', () => {
     await server.dispose();
     await start({ access: { required: true, token: 'sk-right' } }, 'sk-wrong');
     await expect(client.models.list()).rejects.toBeInstanceOf(AuthenticationError);
+    await expect(client.models.list()).rejects.toMatchObject({ code: 'invalid_api_key' });
     const right = new OpenAI({ apiKey: 'sk-right', baseURL: `${listener.url}/v1` });
     expect((await right.models.list()).data).toEqual([]);
   });
