@@ -3,10 +3,15 @@
  * opens no socket (see listen.ts) and holds no state that the studio should hold.
  */
 
-import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Hono } from 'hono';
+import { cors } from 'hono/cors';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { requestId } from 'hono/request-id';
+import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
-import { UserError } from '#core/errors';
+import { DarkroomError, UserError } from '#core/errors';
 import type { Studio } from '#studio/studio';
 import { a1111Dialects } from './a1111/dialect.ts';
 import { a1111Groups } from './a1111/groups.ts';
@@ -25,8 +30,9 @@ import { SignedLinks } from './openai/signed-links.ts';
 import { openApiDocument, type RouteGroup } from './openapi/document.ts';
 import { apiPage } from './openapi/page.ts';
 import type { PictureSources } from './pictures.ts';
-import { Access, type AccessRules, localCaller } from './safety/access.ts';
-import { checkOrigin, type OriginRules } from './safety/origin.ts';
+import { Access, type AccessRules } from './safety/access.ts';
+import { checkHost, checkOrigin, type OriginRules } from './safety/origin.ts';
+import { SignIns } from './safety/sign-ins.ts';
 import { type BucketOptions, TokenBuckets } from './safety/token-buckets.ts';
 
 export interface ServerOptions extends MountOptions {
@@ -59,6 +65,7 @@ export interface ServerParts {
   readonly pictures: PictureSources;
   readonly metrics: Metrics;
   readonly access: Access;
+  readonly signIns: SignIns;
 }
 
 /** Open to all: they tell nothing. The page and its files are what a visitor signs in with. */
@@ -78,15 +85,18 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     log,
     version,
     access,
+    signIns: new SignIns(),
     metrics: new Metrics(studio),
     pictures: { gallery: studio.gallery, ...options.urls },
   };
   const gate = gateOf(options);
+  if (access.required) parts.signIns.watch(studio);
   const dialects: readonly Dialect[] = [openAiDialect, ...a1111Dialects, nativeDialect];
-  const app: ServerApp = new Hono();
-  app.use(async (c, next) => await watch(c, next, parts, gate, dialects));
+  // Addresses with a slash at their end are those without it, as clients of FastAPI expect.
+  const app: ServerApp = new Hono({ strict: false });
   app.onError((error, c) => fail(error, c, dialects));
   app.notFound((c) => fail(unknownRoute(c), c, dialects));
+  surround(app, parts, gate, dialects);
   mountProbes(app, parts, gate);
   const { eventClients } = parts.metrics;
   mountEventSocket(app, '/api/v1/ws', {
@@ -114,36 +124,67 @@ function routeGroups(parts: ServerParts): RouteGroup[] {
   ];
 }
 
-/** Around every request: its id, who asks, the checks that come before any work, the log line, the figures. */
-async function watch(
-  c: ServerContext,
-  next: () => Promise<void>,
-  parts: ServerParts,
-  gate: Gate,
-  dialects: readonly Dialect[],
-): Promise<void> {
+/** What is done around every request, from the outside in: figures and the log line, headers, then what keeps out. */
+function surround(app: ServerApp, parts: ServerParts, gate: Gate, dialects: readonly Dialect[]): void {
+  app.use(requestId({ limitLength: 64 }));
+  app.use(async (c, next) => await observe(c, next, parts));
+  // Isolation by origin is for secure contexts only; browsers complain about it elsewhere.
+  app.use(
+    secureHeaders({
+      strictTransportSecurity: false,
+      crossOriginOpenerPolicy: false,
+      originAgentCluster: false,
+      overwrite: false,
+    }),
+  );
+  app.use(async (c, next) => {
+    await gate.turns.next();
+    const foreign = checkOrigin(c.req.raw, gate.origins);
+    checkHost(c.req.raw, gate.origins, signsIn(c, parts.access));
+    if (foreign === undefined) return await next();
+    return await forForeignPage(c as ServerContext, next);
+  });
+  app.use(async (c, next) => {
+    await admit(c as ServerContext, parts, gate);
+    await next();
+  });
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) => fail(wrongMethod(c as ServerContext, methods), c as ServerContext, dialects),
+    }),
+  );
+}
+
+/** Log line and figures of a request that has been answered. */
+async function observe(c: ServerContext, next: () => Promise<void>, parts: ServerParts): Promise<void> {
   const started = performance.now();
-  const given = c.req.header('x-request-id');
-  const id = given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
-  c.set('requestId', id);
-  c.set('log', parts.log.child({ request: id }));
+  c.set('log', parts.log.child({ request: c.get('requestId') }));
   c.set('caller', nobody);
-  let foreign: string | undefined;
-  await gate.turns.next();
-  try {
-    foreign = checkOrigin(c.req.raw, gate.origins);
-    if (c.req.method === 'OPTIONS' && foreign !== undefined) c.res = new Response(null, { status: 204 });
-    else {
-      await admit(c, parts, gate);
-      await next();
-    }
-  } catch (error) {
-    c.res = fail(error, c, dialects);
-  }
-  dress(c.res.headers, id, foreign);
+  c.set('signal', c.req.raw.signal);
+  await next();
+  const { headers } = c.res;
+  // Answers that were made whole elsewhere do not have it yet.
+  headers.set('x-request-id', c.get('requestId'));
+  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
   const seconds = (performance.now() - started) / 1000;
-  if (c.req.path.startsWith('/sdapi/')) c.res.headers.set('x-process-time', seconds.toFixed(4));
+  if (c.req.path.startsWith('/sdapi/')) headers.set('x-process-time', seconds.toFixed(4));
   report(c, parts, seconds);
+}
+
+const allowForeign = cors({
+  origin: (origin) => origin,
+  credentials: true,
+  allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+  allowHeaders: ['authorization', 'content-type', 'last-event-id', 'x-request-id'],
+  exposeHeaders: ['x-request-id', 'retry-after', 'x-darkroom-image', 'x-darkroom-warnings'],
+});
+
+/** Of an origin that has been let in. */
+async function forForeignPage(c: ServerContext, next: () => Promise<void>): Promise<Response | undefined> {
+  const answer = (await allowForeign(c, next)) as Response | undefined;
+  (answer ?? c.res).headers.set('cross-origin-resource-policy', 'cross-origin');
+  return answer;
 }
 
 const nobody: Caller = { name: 'nobody', role: 'viewer' };
@@ -165,37 +206,48 @@ function gateOf({ origins, access, rateLimit }: ServerOptions): Gate {
   };
 }
 
+const isOpen = (path: string): boolean => openPaths.some((each) => each.test(path));
+
+/** Whether the request says by itself who asks, and that will be checked. */
+function signsIn(c: ServerContext, access: Access): boolean {
+  return access.required && c.req.header('authorization') !== undefined && !isOpen(c.req.path);
+}
+
 /** @throws what keeps the caller out */
-async function admit(c: ServerContext, { access }: ServerParts, gate: Gate): Promise<void> {
-  if (openPaths.some((path) => path.test(c.req.path))) return;
+async function admit(c: ServerContext, { access, signIns }: ServerParts, gate: Gate): Promise<void> {
+  if (isOpen(c.req.path)) return;
   if (gate.closing) throw new AnswerError('server.closing', 'Darkroom is stopping.', { 'retry-after': '10' });
-  const caller = access.required ? await access.identify(c.req.raw, addressOf(c)) : localCaller;
-  c.set('caller', caller);
-  const wait = Math.ceil(gate.buckets?.take(caller.name) ?? 0);
+  const identity = await access.identify(c.req.raw, addressOf(c));
+  c.set('caller', identity.caller);
+  if (access.required) c.set('signal', untilSignedOut(c, signIns.open(identity)));
+  const wait = Math.ceil(gate.buckets?.take(identity.caller.name) ?? 0);
   if (wait > 0) {
     throw new AnswerError('rate.limited', `Too many requests; wait ${wait} s.`, { 'retry-after': String(wait) });
   }
 }
 
-/** Of the peer; requests that come over no socket (tests) share one. */
-function addressOf(c: ServerContext): string {
-  const env = c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined;
-  return env?.incoming?.socket?.remoteAddress ?? 'none';
+function untilSignedOut(c: ServerContext, { signal, close }: ReturnType<SignIns['open']>): AbortSignal {
+  const { incoming, outgoing } = connectionOf(c);
+  // A request that becomes a WebSocket has no answer of its own.
+  const end = outgoing ?? incoming?.socket;
+  if (end) end.once('close', close);
+  else c.req.raw.signal.addEventListener('abort', close);
+  return AbortSignal.any([c.req.raw.signal, signal]);
 }
 
-function dress(headers: Headers, id: string, foreign: string | undefined): void {
-  headers.set('x-request-id', id);
-  headers.set('x-content-type-options', 'nosniff');
-  headers.set('referrer-policy', 'no-referrer');
-  headers.set('cross-origin-resource-policy', foreign === undefined ? 'same-origin' : 'cross-origin');
-  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
-  if (foreign === undefined) return;
-  headers.set('access-control-allow-origin', foreign);
-  headers.set('access-control-allow-credentials', 'true');
-  headers.set('access-control-allow-methods', 'GET, POST, PUT, PATCH, DELETE');
-  headers.set('access-control-allow-headers', 'authorization, content-type, last-event-id, x-request-id');
-  headers.set('access-control-expose-headers', 'x-request-id, retry-after');
-  headers.append('vary', 'Origin');
+interface Connection {
+  readonly incoming?: { readonly socket?: Socket };
+  readonly outgoing?: ServerResponse;
+}
+
+/** Empty for requests that come over no socket (tests). */
+function connectionOf(c: ServerContext): Connection {
+  return (c.env ?? {}) as Connection;
+}
+
+/** Of the peer; requests that come over no socket share one. */
+function addressOf(c: ServerContext): string {
+  return connectionOf(c).incoming?.socket?.remoteAddress ?? 'none';
 }
 
 /** Paths asked for by machines all day are worth no line. */
@@ -217,7 +269,7 @@ function routePath(c: ServerContext): string {
 }
 
 function fail(error: unknown, c: ServerContext, dialects: readonly Dialect[]): Response {
-  const failure = failureOf(error);
+  const failure = failureOf(reasonOf(error, c.get('signal')));
   if (failure.status >= 500 && failure.code !== 'feature.missing') {
     const stack = error instanceof Error ? error.stack : undefined;
     c.get('log').error({ code: failure.code, error: String(error), stack }, 'request failed');
@@ -225,8 +277,19 @@ function fail(error: unknown, c: ServerContext, dialects: readonly Dialect[]): R
   return failureResponse(failure, dialects, c.req.path, c.get('requestId'));
 }
 
+/** A client that left is no failure, however its request ended. */
+function reasonOf(error: unknown, signal: AbortSignal): unknown {
+  if (error instanceof DarkroomError || !signal.aborted) return error;
+  return signal.reason instanceof UserError ? signal.reason : new UserError('client.gone', 'The client has left.');
+}
+
 function unknownRoute(c: ServerContext): UserError {
   return new UserError('route.unknown', `There is no ${c.req.method} ${c.req.path} here; /api lists what there is.`);
+}
+
+function wrongMethod(c: ServerContext, methods: readonly string[]): UserError {
+  const allow = methods.toSorted().join(', ');
+  return new AnswerError('route.method', `${c.req.path} takes ${allow}, not ${c.req.method}.`, { allow });
 }
 
 function mountProbes(app: ServerApp, { studio, metrics, version }: ServerParts, gate: Gate): void {

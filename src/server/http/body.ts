@@ -1,5 +1,7 @@
 /** Request bodies, read up to a limit: JSON, and multipart forms with files. */
 
+import type { MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { UserError } from '#core/errors';
 import type { MultipartBody } from './route.ts';
 
@@ -8,35 +10,31 @@ export const defaultMaxBody = 2 ** 20;
 /** With pictures, base64 or multipart. */
 export const pictureMaxBody = 128 * 2 ** 20;
 
-/** @throws UserError `body.too-large`, `body.aborted` */
-export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const tooLarge = () => new UserError('body.too-large', `The body may have at most ${maxBytes} bytes.`);
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge();
-  if (request.body === null) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  const reader = request.body.getReader();
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      const chunk = next.value as Uint8Array;
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw tooLarge();
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    await reader.cancel().catch(() => {});
-    if (error instanceof UserError) throw error;
-    throw new UserError('body.aborted', 'The body broke off before its end.', { cause: error });
-  }
-  return Buffer.concat(chunks, bytes);
+/** @throws UserError `body.too-large` */
+export function limitBody(maxBytes: number): MiddlewareHandler {
+  return bodyLimit({
+    maxSize: maxBytes,
+    onError() {
+      throw new UserError('body.too-large', `The body may have at most ${maxBytes} bytes.`);
+    },
+  });
+}
+
+/** @throws UserError `body.aborted` */
+async function readBytes(request: Request): Promise<Uint8Array> {
+  return new Uint8Array(await request.arrayBuffer().catch(brokenOff));
+}
+
+function brokenOff(cause: unknown): never {
+  throw new UserError('body.aborted', 'The body broke off before its end.', { cause });
 }
 
 /** Levels of arrays and objects; what walks a value by recursion is safe below. */
 const deepestJson = 100;
 
-/** The value, or undefined for an empty body. @throws UserError `body.json`, `body.too-deep` and those of `readBytes` */
-export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
-  return parseJson(await readBytes(request, maxBytes));
+/** The value, or undefined for an empty body. @throws UserError `body.json`, `body.too-deep`, `body.aborted` */
+export async function readJson(request: Request): Promise<unknown> {
+  return parseJson(await readBytes(request));
 }
 
 export function parseJson(bytes: Uint8Array): unknown {
@@ -71,9 +69,9 @@ export function isMultipart(request: Request): boolean {
   return /^multipart\/form-data\b/i.test(request.headers.get('content-type') ?? '');
 }
 
-/** @throws UserError `body.multipart` and those of `readBytes` */
-export async function readMultipart(request: Request, maxBytes: number): Promise<MultipartBody> {
-  const bytes = await readBytes(request, maxBytes);
+/** @throws UserError `body.multipart`, `body.aborted` */
+export async function readMultipart(request: Request): Promise<MultipartBody> {
+  const bytes = await readBytes(request);
   const headers = { 'content-type': request.headers.get('content-type') ?? '' };
   const form = await new Response(bytes as Uint8Array<ArrayBuffer>, { headers }).formData().catch((cause: unknown) => {
     throw new UserError('body.multipart', 'The body is no well-formed multipart form.', { cause });
@@ -81,8 +79,16 @@ export async function readMultipart(request: Request, maxBytes: number): Promise
   const fields = new Map<string, string[]>();
   const files = new Map<string, Uint8Array[]>();
   for (const [name, value] of form.entries()) {
-    if (typeof value === 'string') fields.set(name, [...(fields.get(name) ?? []), value]);
-    else files.set(name, [...(files.get(name) ?? []), new Uint8Array(await value.arrayBuffer())]);
+    if (typeof value === 'string') listAt(fields, name).push(value);
+    else listAt(files, name).push(new Uint8Array(await value.arrayBuffer()));
   }
   return { fields, files };
+}
+
+function listAt<T>(lists: Map<string, T[]>, name: string): T[] {
+  const known = lists.get(name);
+  if (known) return known;
+  const list: T[] = [];
+  lists.set(name, list);
+  return list;
 }

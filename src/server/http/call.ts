@@ -10,6 +10,10 @@ export interface CallVariables {
   requestId: string;
   caller: Caller;
   log: Logger;
+  /** Aborted when the client goes away, or is not signed in any more. */
+  signal: AbortSignal;
+  /** Of another page that may use the API. */
+  foreignOrigin: string | undefined;
 }
 
 export type ServerContext = Context<{ Variables: CallVariables }>;
@@ -19,11 +23,19 @@ export interface Call {
   readonly caller: Caller;
   readonly log: Logger;
   readonly request: Request;
-  /** Aborted when the client goes away. */
+  readonly context: ServerContext;
+  /** Aborted when the client goes away, or is not signed in any more. */
   readonly signal: AbortSignal;
 }
 
 export function callOf(c: ServerContext): Call {
   const request = c.req.raw;
-  return { id: c.get('requestId'), caller: c.get('caller'), log: c.get('log'), request, signal: request.signal };
+  return {
+    id: c.get('requestId'),
+    caller: c.get('caller'),
+    log: c.get('log'),
+    request,
+    context: c,
+    signal: c.get('signal'),
+  };
 }

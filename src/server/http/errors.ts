@@ -37,6 +37,8 @@ const statuses: Readonly<Record<string, number>> = {
   'image.too-large': 413,
   'net.too-large': 413,
   'events.upgrade': 426,
+  // As web servers log it; nobody reads the answer.
+  'client.gone': 499,
   'queue.full': 429,
   'rate.limited': 429,
   'feature.missing': 501,

@@ -21,6 +21,9 @@ const maxBufferedBytes = 4 * 2 ** 20;
 /** RFC 6455 7.4.1: try again later. */
 const tooSlow = 1013;
 
+/** RFC 6455 7.4.1: against the rules of the server. */
+const signedOut = 1008;
+
 export interface EventSocketParts {
   readonly studio: Pick<Studio, 'events'>;
   readonly onOpen: () => void;
@@ -33,12 +36,15 @@ export function mountEventSocket(app: ServerApp, path: string, parts: EventSocke
     path,
     upgradeWebSocket((c) => {
       const caller = (c as ServerContext).get('caller');
+      const signal = (c as ServerContext).get('signal');
       requireRole(caller, 'viewer');
       const query = check(eventQuerySchema, coerceFields(eventQuerySchema, Object.entries(c.req.queries())), 'query');
       let end = () => {};
       return {
         onOpen: (_event, socket) => {
-          end = follow(parts, caller, query, (socket as WSContext<WebSocket>).raw!);
+          const { raw } = socket as WSContext<WebSocket>;
+          end = follow(parts, caller, query, raw!);
+          signal.addEventListener('abort', () => raw!.close(signedOut, 'signed out'));
         },
         onClose: () => end(),
       };

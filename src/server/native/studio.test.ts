@@ -62,6 +62,18 @@ describe('events', () => {
     expect(event!.event).toBe('reset');
   });
 
+  it('lets go a client that does not read', async () => {
+    await server.studio.queue.pause();
+    const readers = () => server.studio.events.listenerCount;
+    const before = readers();
+    const response = await server.call('GET', '/api/v1/events');
+    await expect.poll(readers).toBe(before + 1);
+    const prompt = 'word '.repeat(19_000);
+    for (let n = 0; n < 200 && readers() > before; n++) await server.json('POST', '/api/v1/jobs', { prompt, steps: 2 });
+    expect(readers()).toBe(before);
+    await response.body!.cancel();
+  });
+
   it('filters by type and job', async () => {
     const path = (id: string) => `/api/v1/events?type=job.changed&job=${id}&after=0`;
     const a = await submit('a');

@@ -3,12 +3,13 @@
  * name and password (HTTP Basic, which is what A1111's clients send).
  */
 
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Caller, Role } from '#api/rights';
 import type { UserError } from '#core/errors';
 import { localUser } from '#studio/gallery/picture-path';
 import type { Users } from '#studio/users/users';
-import type { Caller } from '../http/call.ts';
 import { AnswerError } from '../http/errors.ts';
+import { Guesses, tooManyTries } from './guesses.ts';
 import { TokenBuckets } from './token-buckets.ts';
 
 export interface AccessRules {
@@ -18,11 +19,19 @@ export interface AccessRules {
   readonly token?: string;
 }
 
+/** A caller, and whether what it signed in with still holds. */
+export interface Identity {
+  readonly caller: Caller;
+  /** False once its account, role, password or token is not what it was. */
+  stillHolds(): boolean;
+}
+
 export const sessionCookie = 'darkroom_session';
 export const localCaller: Caller = { name: localUser, role: 'admin' };
+export const localIdentity: Identity = { caller: localCaller, stillHolds: () => true };
 
-/** A password costs some tens of milliseconds to check: what fitted is remembered by its digest for a while. */
-const rememberMs = 300_000;
+/** A password costs some tens of milliseconds to check: what fitted is remembered by a digest for a while. */
+const rememberMs = 12 * 3_600_000;
 const maxRemembered = 1000;
 
 type Accounts = Pick<Users, 'byToken' | 'verify' | 'get' | 'passwordMark'>;
@@ -37,8 +46,10 @@ export class Access {
   readonly #rules: AccessRules;
   readonly #users: Accounts;
   readonly #remembered = new Map<string, Remembered>();
-  /** Wrong tokens and passwords: ten at once, then one each six seconds, by address. */
-  readonly #tries = new TokenBuckets({ burst: 10, perMinute: 10 });
+  readonly #rememberKey = randomBytes(32);
+  readonly #guesses = new Guesses();
+  /** Wrong tokens by address. Right ones, which cannot be guessed, are never held up by them. */
+  readonly #wrongTokens = new TokenBuckets({ burst: 10, perMinute: 10 });
 
   constructor(rules: AccessRules, users: Accounts) {
     this.#rules = rules;
@@ -50,53 +61,70 @@ export class Access {
   }
 
   /** @throws UserError `auth.required`, `auth.too-many-tries` */
-  async identify(request: Request, address: string): Promise<Caller> {
-    if (!this.#rules.required) return localCaller;
+  async identify(request: Request, address: string): Promise<Identity> {
+    if (!this.#rules.required) return localIdentity;
     const credentials = credentialsOf(request);
-    if (!credentials) throw unauthorised('Give a token as "Authorization: Bearer …", or name and password.');
-    const waitSeconds = this.#tries.peek(address);
-    if (waitSeconds > 0) {
-      const headers = { 'retry-after': String(Math.ceil(waitSeconds)) };
-      throw new AnswerError('auth.too-many-tries', 'Too many wrong tokens or passwords; wait a little.', headers);
-    }
-    const caller = 'token' in credentials ? this.byToken(credentials.token) : await this.#byPassword(credentials);
-    if (caller) return caller;
-    this.#tries.take(address);
-    throw unauthorised('The token, or name and password, are not known here.');
+    if (!credentials) throw unauthorised(request, 'Give a token as "Authorization: Bearer …", or name and password.');
+    const identity =
+      'token' in credentials
+        ? this.#byCountedToken(credentials.token, address)
+        : await this.#byPassword(credentials, address);
+    if (!identity) throw unauthorised(request, 'The token, or name and password, are not known here.');
+    return identity;
   }
 
-  byToken(token: string): Caller | undefined {
+  #byCountedToken(token: string, address: string): Identity | undefined {
+    const identity = this.#byToken(token);
+    const wait = identity ? 0 : this.#wrongTokens.take(address);
+    if (wait > 0) throw tooManyTries(wait);
+    return identity;
+  }
+
+  #byToken(token: string): Identity | undefined {
     const own = this.#rules.token;
-    if (own !== undefined && sameText(token, own)) return localCaller;
+    if (own !== undefined && sameText(token, own)) return localIdentity;
     const user = this.#users.byToken(token);
-    return user && { name: user.name, role: user.role };
+    if (!user) return undefined;
+    const { name, role } = user;
+    return identityOf(name, role, () => {
+      const now = this.#users.byToken(token);
+      return now?.name === name && now.role === role;
+    });
   }
 
-  async #byPassword({ name, password }: NamePassword): Promise<Caller | undefined> {
+  async #byPassword({ name, password }: NamePassword, address: string): Promise<Identity | undefined> {
     // A1111's clients can only send a pair: the server's token fits as a password.
-    const byToken = this.byToken(password);
+    const byToken = this.#byToken(password);
     if (byToken) return byToken;
-    const key = createHash('sha256')
-      .update(JSON.stringify([name, password]))
-      .digest('hex');
+    const pair = JSON.stringify([name, password]);
+    const key = createHmac('sha256', this.#rememberKey).update(pair).digest('hex');
     const known = this.#remembered.get(key);
     // A command in another process may have changed the password.
-    if (known && known.until > Date.now() && known.mark === this.#users.passwordMark(known.name)) {
-      const user = this.#users.get(known.name);
-      return user && { name: user.name, role: user.role };
+    if (known && known.until > performance.now() && known.mark === this.#users.passwordMark(known.name)) {
+      return this.#signedIn(known.name);
     }
-    const user = await this.#users.verify(name, password);
+    const user = await this.#guesses.check(name, address, async () => await this.#users.verify(name, password));
     if (!user) return undefined;
     if (this.#remembered.size >= maxRemembered) this.#remembered.clear();
     const mark = this.#users.passwordMark(user.name);
-    this.#remembered.set(key, { name: user.name, mark, until: Date.now() + rememberMs });
-    return { name: user.name, role: user.role };
+    this.#remembered.set(key, { name: user.name, mark, until: performance.now() + rememberMs });
+    return this.#signedIn(user.name);
   }
 
-  /** After a password or account changed. */
-  forget(): void {
-    this.#remembered.clear();
+  #signedIn(name: string): Identity | undefined {
+    const user = this.#users.get(name);
+    const mark = this.#users.passwordMark(name);
+    return (
+      user &&
+      identityOf(name, user.role, () => {
+        return this.#users.get(name)?.role === user.role && this.#users.passwordMark(name) === mark;
+      })
+    );
   }
+}
+
+function identityOf(name: string, role: Role, stillHolds: () => boolean): Identity {
+  return { caller: { name, role }, stillHolds };
 }
 
 interface NamePassword {
@@ -132,6 +160,12 @@ function sameText(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));
 }
 
-function unauthorised(message: string): UserError {
-  return new AnswerError('auth.required', message, { 'www-authenticate': 'Bearer realm="Darkroom"' });
+/**
+ * Programs are offered Basic as well as Bearer. A page's own requests are not: its browser would put a window of its
+ * own over the page that asks for the token.
+ */
+function unauthorised(request: Request, message: string): UserError {
+  const isPage = /^Mozilla\//.test(request.headers.get('user-agent') ?? '');
+  const offered = `Bearer realm="Darkroom"${isPage ? '' : ', Basic realm="Darkroom", charset="UTF-8"'}`;
+  return new AnswerError('auth.required', message, { 'www-authenticate': offered });
 }

@@ -8,7 +8,6 @@
 
 import { isIP } from 'node:net';
 import { UserError } from '#core/errors';
-import { AnswerError } from '../http/errors.ts';
 
 export interface OriginRules {
   /** Names (without port) under which this server may be called, besides addresses and localhost. */
@@ -20,19 +19,27 @@ export interface OriginRules {
 const safeMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
+ * By which name the server was called. A name that is not listed passes only with credentials of its own: no page that
+ * rebinds a name knows any, while programs in containers call this machine by names such as host.docker.internal.
+ * @param signsIn whether somebody must sign in, and the request's Authorization says who
+ * @throws UserError `host.refused`
+ */
+export function checkHost(request: Request, rules: OriginRules, signsIn: boolean): void {
+  const host = hostOf(request);
+  if (isAllowedHost(host, rules.allowedHosts) || signsIn) return;
+  const name = hostName(host).slice(0, 100);
+  throw new UserError(
+    'host.refused',
+    `This server does not answer to the name ${JSON.stringify(name)}; start it with --allow-host ${name} if it should.`,
+  );
+}
+
+/**
  * @returns the foreign origin that was let in, to be named in CORS headers
- * @throws UserError `host.refused`, `origin.refused`
+ * @throws UserError `origin.refused`
  */
 export function checkOrigin(request: Request, rules: OriginRules): string | undefined {
-  const host = request.headers.get('host') ?? new URL(request.url).host;
-  if (!isAllowedHost(host, rules.allowedHosts)) {
-    const name = hostName(host);
-    throw new AnswerError(
-      'host.refused',
-      `This server does not answer to the name ${JSON.stringify(name.slice(0, 100))}; start it with --allow-host ${name.slice(0, 100)} if it should.`,
-      {},
-    );
-  }
+  const host = hostOf(request);
   const origin = request.headers.get('origin');
   if (origin !== null) return checkOriginHeader(origin, host, rules.allowedOrigins);
   const site = request.headers.get('sec-fetch-site');
@@ -70,6 +77,10 @@ function isAllowedHost(host: string, allowed: readonly string[]): boolean {
   const name = hostName(host);
   if (isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost')) return true;
   return allowed.some((each) => each.toLowerCase() === name);
+}
+
+function hostOf(request: Request): string {
+  return request.headers.get('host') ?? new URL(request.url).host;
 }
 
 /** Without port and brackets, in lower case. */

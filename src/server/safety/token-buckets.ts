@@ -4,7 +4,7 @@ export interface BucketOptions {
   /** Requests that may come at once. */
   readonly burst: number;
   readonly perMinute: number;
-  /** Milliseconds; tests give their own. */
+  /** Milliseconds that never run backwards; tests give their own. */
   readonly now?: () => number;
 }
 
@@ -36,9 +36,20 @@ export class TokenBuckets {
     return wait;
   }
 
+  /** Puts a token back that turned out not to be needed. */
+  giveBack(key: string): void {
+    const bucket = this.#fill(key);
+    bucket.tokens = Math.min(this.#options.burst, bucket.tokens + 1);
+  }
+
+  /** Whether nothing was taken from it lately. */
+  isFull(key: string): boolean {
+    return this.#fill(key).tokens >= this.#options.burst;
+  }
+
   #fill(key: string): Bucket {
     const { burst, perMinute } = this.#options;
-    const now = (this.#options.now ?? Date.now)();
+    const now = (this.#options.now ?? monotonic)();
     const bucket = this.#buckets.get(key) ?? { tokens: burst, at: now };
     bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 60_000) * perMinute);
     bucket.at = now;
@@ -56,3 +67,5 @@ export class TokenBuckets {
     if (this.#buckets.size >= maxKeys) this.#buckets.clear();
   }
 }
+
+const monotonic = (): number => performance.now();

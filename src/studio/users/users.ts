@@ -3,7 +3,7 @@
  * sha256 digests, neither can be read back.
  */
 
-import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { type TokenInfo, tokenSchema, type User, userSchema } from '#api/records/user';
 import type { Role } from '#api/rights';
@@ -12,6 +12,7 @@ import { isSafeName } from '../files/safe-path.ts';
 import { localUser } from '../gallery/picture-path.ts';
 import type { Database } from '../store/database.ts';
 import { equals, Table } from '../store/table.ts';
+import { fitsPassword, hashPassword, unknownUserKey } from './password.ts';
 
 /** What is kept of an account: the scrypt key of its password, absent where there is no login by password. */
 const storedUserSchema = userSchema.omit({ hasPassword: true }).extend({ password: z.string().optional() });
@@ -23,11 +24,18 @@ export class Users {
   readonly #db: Database;
   readonly #table: Table<typeof storedUserSchema>;
   readonly #tokens: Table<typeof storedTokenSchema>;
+  readonly #listeners = new Set<() => void>();
 
   constructor(db: Database) {
     this.#db = db;
     this.#table = new Table(db, 'users', storedUserSchema, { key: 'name' });
     this.#tokens = new Table(db, 'tokens', storedTokenSchema, { key: 'digest' });
+  }
+
+  /** Told after an account, a role, a password or a token was changed here. @returns ends it */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   list(): User[] {
@@ -53,6 +61,7 @@ export class Users {
     const user = this.#require(name);
     if (role !== 'admin') this.#keepAnAdmin(user);
     this.#table.update(name, { role });
+    this.#changed();
     return this.#require(name);
   }
 
@@ -64,6 +73,7 @@ export class Users {
       this.#table.update(name, { password: key });
       this.#tokens.delete(equals('user', name)!);
     });
+    this.#changed();
   }
 
   /**
@@ -83,6 +93,7 @@ export class Users {
       this.#db.run('DELETE FROM turns WHERE user = ?', [name]);
       this.#table.delete(equals('name', name)!);
     });
+    this.#changed();
   }
 
   /** The user when name and password fit. Takes as long for an unknown name as for a wrong password. */
@@ -122,7 +133,13 @@ export class Users {
   /** Ends a token by its id or by itself. Returns whether there was one. */
   revokeToken(tokenOrId: string): boolean {
     const sql = 'DELETE FROM tokens WHERE digest = ? OR substr(digest, 1, 16) = ?';
-    return this.#db.run(sql, [digest(tokenOrId), tokenOrId]) > 0;
+    const ended = this.#db.run(sql, [digest(tokenOrId), tokenOrId]) > 0;
+    this.#changed();
+    return ended;
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #keepAnAdmin(user: User): void {
@@ -161,33 +178,4 @@ export function tokenId(token: string): string {
 
 function digest(token: string): string {
   return createHash('sha256').update(token).digest('hex');
-}
-
-/** 32 MiB and some tens of milliseconds per try. */
-const cost = { N: 32_768, r: 8, p: 1 } as const;
-/** Fits no password: the key is shorter than any derived one. */
-const unknownUserKey = `scrypt:${cost.N}:${cost.r}:${cost.p}:AAAAAAAAAAAAAAAAAAAAAA:AA`;
-
-async function hashPassword(password: string): Promise<string> {
-  if (password.length < 8 || password.length > 1000) {
-    throw new UserError('user.password', `A password has 8 to 1000 characters, got ${password.length}.`);
-  }
-  const salt = randomBytes(16);
-  const key = await derive(password, salt, cost);
-  return ['scrypt', cost.N, cost.r, cost.p, salt.toString('base64url'), key.toString('base64url')].join(':');
-}
-
-async function fitsPassword(password: string, stored: string): Promise<boolean> {
-  const [, n, r, p, salt, key] = stored.split(':');
-  const parameters = { N: Number(n), r: Number(r), p: Number(p) };
-  const derived = await derive(password.slice(0, 1000), Buffer.from(salt!, 'base64url'), parameters);
-  const expected = Buffer.from(key!, 'base64url');
-  return expected.length === derived.length && timingSafeEqual(expected, derived);
-}
-
-function derive(password: string, salt: Buffer, parameters: { N: number; r: number; p: number }): Promise<Buffer> {
-  const options = { ...parameters, maxmem: 256 * parameters.N * parameters.r };
-  return new Promise((resolve, reject) => {
-    scrypt(password.normalize('NFKC'), salt, 32, options, (error, key) => (error ? reject(error) : resolve(key)));
-  });
 }

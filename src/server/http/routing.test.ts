@@ -1,0 +1,39 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../../../test/fixtures/test-server.ts';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await startTestServer();
+});
+afterEach(async () => await server.dispose());
+
+it.each(['/api/v1/queue/', '/sdapi/v1/samplers/', '/v1/models/', '/healthz/'])('serves %s', async (path) => {
+  expect((await server.call('GET', path)).status).toBe(200);
+});
+
+it.each([
+  ['DELETE', '/api/v1/jobs', 'GET, HEAD, POST'],
+  ['POST', '/api/v1/images/x', 'GET, HEAD, PATCH'],
+  ['GET', '/sdapi/v1/txt2img', 'POST'],
+  ['PUT', '/v1/images/generations', 'POST'],
+])('says which methods there are in place of %s %s', async (method, path, allow) => {
+  const response = await server.call(method, path);
+  expect([response.status, response.headers.get('allow')]).toEqual([405, allow]);
+});
+
+it('tells unknown addresses and unknown things apart from wrong methods', async () => {
+  for (const path of ['/nothing', '/api/v1/jobs/none', '/api/v1/images/none']) {
+    expect((await server.call('GET', path)).status).toBe(404);
+  }
+});
+
+it('takes a client that left for no failure', async () => {
+  await server.studio.queue.pause();
+  const leave = new AbortController();
+  const init = { method: 'POST', body: '{"prompt":"a"}', signal: leave.signal };
+  const waiting = Promise.resolve(server.app.request(new Request('http://localhost/api/v1/jobs?wait=true', init)));
+  await expect.poll(async () => (await server.studio.queue.state()).counts.queued).toBe(1);
+  leave.abort();
+  expect((await waiting).status).toBe(499);
+  expect(server.lines.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+});
