@@ -6,6 +6,7 @@ import type { PixelImage } from '#core/image';
 import { type PicturesFile, pictureChecks } from '../../test/goldens/picture-rows.ts';
 import { fillMasked, overlayOriginal, prepareMask } from './mask.ts';
 import { cover, flatten, toRgb } from './picture.ts';
+import { maskPlane } from './start.ts';
 
 const golden = new URL('../../test/goldens/data/numeric/images.json', import.meta.url);
 const checks = pictureChecks(JSON.parse(readFileSync(golden, 'utf8')) as PicturesFile);
@@ -58,6 +59,13 @@ describe('colours', () => {
 });
 
 describe('masks', () => {
+  it('become the plane of a network for inpainting by the nearest pixel', () => {
+    const size = { width: 16, height: 24 };
+    const pixels = Uint8Array.from({ length: 16 * 24 }, (_, i) => (i % 16 === 8 || i === 16 * 16 ? 128 : 127));
+    const plane = maskPlane({ pixels, latent: new Float32Array(6) }, size, { width: 2, height: 3 });
+    expect([...plane]).toEqual([0, 1, 0, 1, 1, 1]);
+  });
+
   const options = {
     size: { width: 32, height: 32 },
     latentSize: { width: 4, height: 4 },

@@ -10,6 +10,7 @@ import { encodePlanes } from './latents.ts';
 import { fillMasked, type InpaintMask, prepareMask } from './mask.ts';
 import { cover, toRgb } from './picture.ts';
 import { planesOf } from './planes.ts';
+import { type PlaneSize, resizePlanes } from './resample.ts';
 
 export interface StartPicture {
   /** The init picture at the size that is painted, RGB. */
@@ -64,7 +65,13 @@ async function maskInput(
   if (mask) for (let i = 0; i < planes.length; i++) if (mask.pixels[i % pixels]! >= 128) planes[i] = 0;
   const latent = await encode(planes);
   const extra = new Float32Array(cells + latent.length);
-  extra.set(mask?.latent ?? new Float32Array(cells).fill(1));
+  extra.set(mask ? maskPlane(mask, size, latentSize) : new Float32Array(cells).fill(1));
   extra.set(latent, cells);
   return extra;
+}
+
+/** The pixels' mask at the latent's size, by the nearest pixel, as A1111 and diffusers give it to these networks. */
+export function maskPlane({ pixels }: InpaintMask, size: PlaneSize, latentSize: PlaneSize): Float32Array {
+  const masked = Float32Array.from(pixels, (v) => (v >= 128 ? 1 : 0));
+  return resizePlanes(masked, size, latentSize, 'nearest-floor');
 }
