@@ -52,11 +52,15 @@ export function rescaleGuidance(guided: Latent, cond: Latent, phi: number, batch
   return out;
 }
 
-/** Unbiased standard deviation. */
-function deviation(values: Latent): number {
+function meanOf(values: Latent): number {
   let sum = 0;
   for (const v of values) sum += v;
-  const mean = sum / values.length;
+  return sum / values.length;
+}
+
+/** Unbiased standard deviation. */
+function deviation(values: Latent): number {
+  const mean = meanOf(values);
   let squares = 0;
   for (const v of values) squares += (v - mean) ** 2;
   return Math.sqrt(squares / (values.length - 1));
@@ -69,6 +73,30 @@ export function dynamicThreshold(x0: Latent, ratio: number, largest: number, bat
   for (let start = 0; start < x0.length; start += size) {
     const bound = Math.min(Math.max(absoluteQuantile(x0.subarray(start, start + size), ratio), 1), largest);
     for (let i = start; i < start + size; i++) out[i] = Math.min(Math.max(x0[i]!, -bound), bound) / bound;
+  }
+  return out;
+}
+
+/**
+ * Dynamic thresholding for latents, whose channels have no common range: in each of `planes` equal parts the deviations
+ * from the mean are clipped at their `ratio` quantile and scaled to the largest that `mimic`, the same at a gentler
+ * guidance, has. Where `mimic` is the wider of the two, nothing is clipped. The rule of the Dynamic Thresholding
+ * extension (A. Goodwin, "CFG scale fix"), after Saharia et al. 2022, section 2.3.
+ */
+export function mimicThreshold(guided: Latent, mimic: Latent, ratio: number, planes: number): Latent {
+  const out = emptyLike(guided);
+  const size = guided.length / planes;
+  for (let start = 0; start < guided.length; start += size) {
+    const own = guided.subarray(start, start + size);
+    const wanted = mimic.subarray(start, start + size);
+    const mean = meanOf(own);
+    const centred = own.map((v) => v - mean);
+    const mimicMean = meanOf(wanted);
+    let largest = 0;
+    for (const v of wanted) largest = Math.max(largest, Math.abs(v - mimicMean));
+    const bound = Math.max(largest, absoluteQuantile(centred, ratio));
+    const factor = bound === 0 ? 0 : largest / bound;
+    for (let i = 0; i < size; i++) out[start + i] = mean + Math.min(Math.max(centred[i]!, -bound), bound) * factor;
   }
   return out;
 }

@@ -56,6 +56,11 @@ export function linspace(from: number, to: number, n: number): number[] {
   return Array.from({ length: n }, (_, i) => (i === 0 ? from : i === n - 1 ? to : from + i * stride));
 }
 
+/** Without those that equal the one before: a step of no length is none, and solvers divide by it. */
+export function withoutRepeats(values: readonly number[]): number[] {
+  return values.filter((value, i) => i === 0 || value !== values[i - 1]);
+}
+
 /** Nearest whole number, halves to even, as NumPy rounds. */
 export function roundHalfEven(value: number): number {
   const below = Math.floor(value);

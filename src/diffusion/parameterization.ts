@@ -14,8 +14,8 @@ import { combine, emptyLike, type Latent, type Sigma, type Timestep } from './nu
 /** The estimate of the clean latent from `x` at noise level `sigma` > 0; same shape as `x`. */
 export type Denoise = (x: Latent, sigma: Sigma) => Promise<Latent>;
 
-/** The network as trained: scaled latent and timestep to prediction, same shape. */
-export type Network = (x: Latent, timestep: Timestep) => Promise<Latent>;
+/** The network as trained: scaled latent and timestep to prediction, same shape; `sigma` is the same noise as a level. */
+export type Network = (x: Latent, timestep: Timestep, sigma: Sigma) => Promise<Latent>;
 
 /** `sample` is x0-prediction; the names are those of diffusers' `prediction_type`. */
 export type Prediction = 'epsilon' | 'v_prediction' | 'sample' | 'flow';
@@ -56,7 +56,7 @@ export function createDenoiser({ network, prediction, table, timestepOf, quantiz
   const timestepAt = timestepOf ?? ((sigma: Sigma) => table.timestepAt(sigma));
   return async (x, sigma) => {
     const timestep = quantize ? nearestTimestep(table, sigma) : timestepAt(sigma);
-    const output = await network(scaleInput(prediction, x, sigma), timestep);
+    const output = await network(scaleInput(prediction, x, sigma), timestep, sigma);
     return denoisedFrom(prediction, x, output, sigma);
   };
 }
@@ -73,6 +73,28 @@ export function scaleInput(prediction: Prediction, x: Latent, sigma: number): La
 function denoisedFrom(prediction: Prediction, x: Latent, output: Latent, sigma: number): Latent {
   const scaling = scalings[prediction];
   return combine([scaling.skip(sigma), x], [scaling.out(sigma), output]);
+}
+
+/** The clean latent that a network's `output` stands for, given its `input`. */
+export function cleanFrom(prediction: Prediction, input: Latent, output: Latent, sigma: number): Latent {
+  const scaling = scalings[prediction];
+  return combine([scaling.skip(sigma) / scaling.input(sigma), input], [scaling.out(sigma), output]);
+}
+
+/** Inverse of `cleanFrom`. */
+export function predictionFrom(prediction: Prediction, input: Latent, clean: Latent, sigma: number): Latent {
+  const scaling = scalings[prediction];
+  const out = scaling.out(sigma);
+  return combine([1 / out, clean], [-scaling.skip(sigma) / scaling.input(sigma) / out, input]);
+}
+
+/** The unit noise that a network's `output` stands for, given its `input`. */
+export function noiseFrom(prediction: Prediction, input: Latent, output: Latent, sigma: number): Latent {
+  if (prediction === 'epsilon') return output;
+  const clean = cleanFrom(prediction, input, output, sigma);
+  // Of x0 + sigma n, or of a flow's (1 - sigma) x0 + sigma n.
+  const kept = prediction === 'flow' ? 1 - sigma : 1;
+  return combine([1 / sigma / scalings[prediction].input(sigma), input], [-kept / sigma, clean]);
 }
 
 /** Karras et al. 2022: preconditioning and loss weight of EDM at noise level `sigma`. */

@@ -3,7 +3,15 @@ import { UnknownNameError } from './named.ts';
 import { createNoiseSource } from './noise-source.ts';
 import { alphaBarOfSigma, stableDiffusionTable } from './noise-table.ts';
 import type { Latent, Sigma } from './numbers.ts';
-import { createDenoiser, type Denoise, type Prediction, scaleInput } from './parameterization.ts';
+import {
+  cleanFrom,
+  createDenoiser,
+  type Denoise,
+  noiseFrom,
+  type Prediction,
+  predictionFrom,
+  scaleInput,
+} from './parameterization.ts';
 import { diffusersFirstStep, planSampling, type SamplingOptions } from './sample.ts';
 import { findSampler, findSamplerAndScheduler, samplers } from './samplers/index.ts';
 import { findScheduler, scheduleSigmas } from './schedules.ts';
@@ -113,6 +121,46 @@ describe('planning', () => {
     expect(started[0]).toBeCloseTo(2 * Math.sqrt(alphaBar) + Math.sqrt(1 - alphaBar), 12);
   });
 
+  it.each(['DPM fast', 'DPM adaptive'])(
+    '%s goes over the model’s own levels, whatever the schedule',
+    async (sampler) => {
+      for (const scheduler of ['Karras', 'Align Your Steps', 'DDIM', 'KL Optimal']) {
+        const settings = { sigmaMin: 0.1, sigmaMax: 10 };
+        const plan = planSampling({ sampler, scheduler, steps: 7, scheduleSettings: settings, table });
+        const levels: number[] = [];
+        const denoise: Denoise = async (x, sigma) => {
+          levels.push(sigma);
+          return x;
+        };
+        for await (const step of plan.run({ denoise, x: Float64Array.of(1), noise: () => Float64Array.of(0) })) {
+          levels.push(step.sigma);
+        }
+        expect(Math.max(...levels)).toBeCloseTo(table.sigmas[999]!, 9);
+        expect(Math.min(...levels)).toBeCloseTo(table.sigmas[0]!, 4);
+        // The picture starts at the schedule's level all the same.
+        const first = scheduleSigmas(findScheduler(scheduler), 7, table, settings)[0]!;
+        expect(plan.start(Float64Array.of(1))[0]).toBeCloseTo(first, 9);
+        if (plan.cost) expect(plan.cost.evaluations).toBe(7);
+      }
+      const partial = planSampling({ sampler, scheduler: 'Karras', steps: 7, strength: 0.5, table });
+      expect(partial.schedule.sigmas).toEqual(scheduleSigmas(findScheduler('Karras'), 7, table).slice(3));
+    },
+  );
+
+  it.each([
+    ['DPM fast', 'Align Your Steps', 1, undefined],
+    ['DPM fast', 'Align Your Steps', 20, 0.01],
+    ['DPM adaptive', 'Align Your Steps', 20, 0.01],
+    ['DPM++ 3M SDE', 'Simple', 1000, undefined],
+    ['DPM2', 'Simple', 1000, undefined],
+    ['UniPC diffusers', undefined, 1000, undefined],
+  ])('%s with %s at %s steps, strength %s, stays finite', async (sampler, scheduler, steps, strength) => {
+    const image = strength === undefined ? undefined : new Float32Array(16);
+    const { plan, calls, states } = await runPlan({ sampler, scheduler, steps, strength }, [5], image);
+    expect(states.at(-1)!.every(Number.isFinite)).toBe(true);
+    if (plan.cost) expect({ steps: states.length, evaluations: calls.length }).toEqual(plan.cost);
+  });
+
   it('starts at unit variance where asked', () => {
     const plan = planSampling({ sampler: 'Euler', steps: 3, table, startScale: 'unit-variance' });
     expect(plan.start(Float64Array.of(1))[0]).toBeCloseTo(Math.sqrt(1 + table.sigmas[999]! ** 2), 10);
@@ -197,6 +245,18 @@ describe('parameterisations', () => {
     const denoised = await denoise(noised, sigma);
     for (let i = 0; i < 3; i++) expect(denoised[i]).toBeCloseTo(clean[i]!, 12);
     expect(seen).toEqual({ x: scaleInput(prediction, noised, sigma), t: table.timestepAt(sigma) });
+  });
+
+  it.each(['epsilon', 'v_prediction', 'sample', 'flow'] as const)('%s turns into its parts and back', (prediction) => {
+    const sigma = prediction === 'flow' ? 0.6 : 3.7;
+    const x = clean.map((v, i) => (prediction === 'flow' ? (1 - sigma) * v : v) + sigma * noise[i]!);
+    const input = scaleInput(prediction, x, sigma);
+    const output = predictionFrom(prediction, input, clean, sigma);
+    const [found, n] = [cleanFrom(prediction, input, output, sigma), noiseFrom(prediction, input, output, sigma)];
+    for (let i = 0; i < 3; i++) {
+      expect(found[i]).toBeCloseTo(clean[i]!, 12);
+      expect(n[i]).toBeCloseTo(noise[i]!, 12);
+    }
   });
 
   it('rounds timesteps where asked', async () => {

@@ -20,10 +20,10 @@
 import { UserError } from '#core/errors';
 import type { NoiseSource, StepNoise } from './noise-source.ts';
 import { alphaBarOfSigma, type NoiseTable } from './noise-table.ts';
-import { asSigmas, combine, type Latent, type Sigma, type Timestep } from './numbers.ts';
+import { asSigmas, combine, type Latent, type Sigma, type Timestep, withoutRepeats } from './numbers.ts';
 import type { Denoise } from './parameterization.ts';
 import { findSampler, type PartialGrid, type SamplerRow } from './samplers/index.ts';
-import type { SamplerSettings, SamplerStep } from './samplers/sampler.ts';
+import type { SamplerRun, SamplerSettings, SamplerStep } from './samplers/sampler.ts';
 import {
   automaticScheduler,
   findScheduler,
@@ -60,6 +60,8 @@ interface RunOptions {
   readonly x: Latent;
   /** The batch's noise, or any noise per step. */
   readonly noise: NoiseSource | StepNoise;
+  readonly prediction?: SamplerRun['prediction'];
+  readonly unconditional?: SamplerRun['unconditional'];
 }
 
 export interface SamplingPlan {
@@ -107,8 +109,8 @@ export function planSampling(options: SamplingOptions): SamplingPlan {
       const unitVariance = options.startScale === 'unit-variance';
       return combine([unitVariance ? Math.sqrt(1 + startSigma ** 2) : startSigma, noise]);
     },
-    run({ denoise, x, noise }) {
-      return sampler.run({ denoise, x, schedule, table, noise: stepNoise(noise, sampler, whole), settings });
+    run({ noise, ...run }) {
+      return sampler.run({ ...run, schedule, table, noise: stepNoise(noise, sampler, whole), settings });
     },
   };
 }
@@ -128,6 +130,10 @@ function enterSchedule(options: SamplingOptions, sampler: SamplerRow, whole: Sch
   if (strength !== undefined && sampler.partialGrid && !options.schedule) {
     return sampler.partialGrid(steps, count, table);
   }
+  if (sampler.modelRange && strength === undefined && firstStep === undefined && !options.schedule) {
+    const sigmas = scheduleSigmas(findScheduler('Exponential'), steps, table);
+    return { schedule: { sigmas }, startSigma: whole.sigmas[0]! };
+  }
   const wanted = firstStep ?? (strength === undefined ? 0 : steps - count - 1);
   const first = Math.min(Math.max(wanted, 0), whole.sigmas.length - 2);
   const schedule: Schedule = {
@@ -145,7 +151,7 @@ function fullSchedule(options: SamplingOptions, sampler: SamplerRow, scheduler: 
     return { sigmas: scheduleSigmas(row, steps, table, scheduleSettings) };
   const sigmas = [...scheduleSigmas(row, steps + 1, table, scheduleSettings)];
   sigmas.splice(-2, 1);
-  return { sigmas: asSigmas(sigmas) };
+  return { sigmas: asSigmas(withoutRepeats(sigmas)) };
 }
 
 /** Brownian paths run over the whole schedule, also where a picture enters midway, as in the web UI. */

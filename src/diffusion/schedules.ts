@@ -10,7 +10,7 @@
 import { betaQuantile } from './beta-distribution.ts';
 import { findNamed, type Named } from './named.ts';
 import type { NoiseTable } from './noise-table.ts';
-import { asSigmas, checkSteps, linspace, roundHalfEven, type Sigma, type Timestep } from './numbers.ts';
+import { asSigmas, checkSteps, linspace, roundHalfEven, type Sigma, type Timestep, withoutRepeats } from './numbers.ts';
 
 /** The noise levels of a run. `timesteps[i]`, where given, is what the network is told at `sigmas[i]`. */
 export interface Schedule {
@@ -118,7 +118,7 @@ function betaTimesteps(n: number, { sigmas }: NoiseTable, settings: ScheduleSett
   const [a, b] = settings.betaShape ?? [0.6, 0.6];
   const last = sigmas.length - 1;
   const positions = Array.from({ length: n }, (_, i) => roundHalfEven(betaQuantile(1 - i / n, a, b) * last));
-  return [...positions.filter((t, i) => t !== positions[i - 1]).map((t) => sigmas[t]!), 0];
+  return [...withoutRepeats(positions).map((t) => sigmas[t]!), 0];
 }
 
 /** The tabulated eleven, or as many values interpolated linearly in ln sigma. */

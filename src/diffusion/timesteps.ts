@@ -16,6 +16,7 @@ import {
   roundHalfEven,
   type Sigma,
   type Timestep,
+  withoutRepeats,
 } from './numbers.ts';
 import type { Schedule } from './schedules.ts';
 
@@ -43,13 +44,15 @@ export function linspaceTimesteps(n: number, round: boolean, training = training
   return round ? values.map(roundHalfEven) : values;
 }
 
-/** UniPC and the DPM-Solver multistep family: n + 1 values over the table, without timestep 0. */
+/** UniPC and the DPM-Solver multistep family: n + 1 values over the table, without timestep 0 and repeats. */
 export function multistepTimesteps(n: number, training = trainingSteps): number[] {
   checkSteps(n, training);
-  return linspace(0, training - 1, n + 1)
-    .map(roundHalfEven)
-    .reverse()
-    .slice(0, -1);
+  return withoutRepeats(
+    linspace(0, training - 1, n + 1)
+      .map(roundHalfEven)
+      .reverse()
+      .slice(0, -1),
+  );
 }
 
 /** LCM and TCD: n of the `original` timesteps that the model was distilled on. */

@@ -20,6 +20,8 @@ export interface TrainingSchedule {
   readonly betaStart: number;
   readonly betaEnd: number;
   readonly steps: number;
+  /** Rescaled so that the last step is noise alone (Lin et al. 2023). */
+  readonly zeroTerminalSnr?: boolean | undefined;
 }
 
 export interface LatentFormat {

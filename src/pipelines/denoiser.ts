@@ -1,18 +1,16 @@
 /**
  * The network that samplers see: a latent and a timestep in, one guided prediction out. Conditional and unconditional
  * pass share a run where their contexts are equally long, as in A1111.
- *
- * Guidance acts on predictions; on denoised latents it would give the same, both being linear.
  */
 
 import { f32 } from '#core/tensor';
-import { composable } from '#diffusion/guidance';
 import type { Latent } from '#diffusion/numbers';
-import type { Denoise, Network } from '#diffusion/parameterization';
+import { type Denoise, type Network, noiseFrom, type Prediction } from '#diffusion/parameterization';
 import { explodingScale } from '#diffusion/samplers/variance-preserving';
 import type { Session } from '#engine/backend';
 import type { DenoiserPart } from '#models/family';
 import type { Conditioning, Context, WeightedConditioning } from './conditioning.ts';
+import { type Guidance, guide, skipsUncond } from './guidance.ts';
 import { checkFinite } from './non-finite.ts';
 import { joinChannels } from './planes.ts';
 
@@ -26,26 +24,33 @@ export interface GuidedNetworkOptions {
   /** At least one. */
   readonly cond: readonly WeightedConditioning[];
   readonly uncond: Conditioning;
-  /** At 1 a single condition of weight 1 needs no unconditional pass. */
-  readonly cfgScale: number;
+  readonly guidance: Guidance;
+  readonly prediction: Prediction;
+  /** Noise levels of `guidance` are compared with timesteps: A1111's way with its samplers on timesteps. */
+  readonly levelsAreTimesteps?: boolean | undefined;
+  /** Given the unconditional noise estimate of each call, which is then always made. */
+  readonly onUnconditional?: ((noise: Latent) => void) | undefined;
   /** Planes that follow the latent's channels, [images, inChannels - channels, height, width]; neither scaled nor noised. */
   readonly extra?: Float32Array | undefined;
 }
 
 /** @throws NonFiniteError naming the part and the step. */
 export function guidedNetwork(options: GuidedNetworkOptions): Network {
-  const { cond, uncond, cfgScale, part } = options;
+  const { cond, uncond, guidance, part, prediction, shape, onUnconditional } = options;
   const weights = cond.map(({ weight }) => weight);
-  const unguided = cfgScale === 1 && weights.length === 1 && weights[0] === 1;
+  const unguided = guidance.scale === 1 && weights.length === 1 && weights[0] === 1 && !onUnconditional;
   let calls = 0;
-  return async (x, timestep) => {
+  return async (x, timestep, sigma) => {
     const call = calls++;
+    const skips = unguided || skipsUncond(guidance, call, options.levelsAreTimesteps ? timestep : sigma);
     const contexts = cond.map(({ conditioning }) => conditioning.at(call));
-    if (!unguided) contexts.push(uncond.at(call));
-    const predictions = await predictAll(options, x, timestep, contexts);
-    const guided = unguided
-      ? predictions[0]!
-      : composable(predictions.at(-1)!, predictions.slice(0, -1), weights, cfgScale);
+    const outputs = await predictAll(options, x, timestep, skips ? contexts : [...contexts, uncond.at(call)]);
+    const [images, channels] = shape;
+    const unconditional = skips ? undefined : outputs[weights.length];
+    const conds = outputs.slice(0, weights.length);
+    const given = { conds, weights, uncond: unconditional, input: x, sigma, prediction, images, channels };
+    const guided = guide(guidance, given);
+    onUnconditional?.(noiseFrom(prediction, x, unconditional ?? conds[0]!, sigma));
     checkFinite(guided, part.component, `denoising at timestep ${Math.round(timestep)}`);
     return guided;
   };

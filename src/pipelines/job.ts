@@ -45,7 +45,7 @@ export function checkRequest(request: GenerateRequest): void {
 export function planJob(request: GenerateRequest, model: PipelineModel, drawSeed: () => number): GenerationJob {
   const { parts } = model;
   const { sampler, scheduler } = findSamplerAndScheduler(request.sampler, request.scheduler);
-  const table = noiseTableOf(parts.schedule);
+  const table = noiseTableOf(parts.schedule, request.noiseSchedule === 'Zero Terminal SNR');
   const plan = planSampling({
     sampler,
     scheduler,

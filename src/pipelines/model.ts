@@ -1,6 +1,12 @@
 /** A model as pipelines run it: where it came from, its parts and its weights. Opening files is the caller's business. */
 
-import { alphasCumprod, discreteTable, type NoiseTable, scaledLinearBetas } from '#diffusion/noise-table';
+import {
+  alphasCumprod,
+  discreteTable,
+  type NoiseTable,
+  scaledLinearBetas,
+  zeroTerminalSnr,
+} from '#diffusion/noise-table';
 import type { Prediction } from '#diffusion/parameterization';
 import type { WeightSource } from '#engine/backend';
 import type { ModelParts, PredictionType, TrainingSchedule } from '#models/family';
@@ -29,9 +35,11 @@ export interface ModelRequest {
 /** @throws UserError for a model that is not there or cannot be used. */
 export type OpenModel = (request: ModelRequest) => Promise<PipelineModel>;
 
-/** The noise levels that a model was trained with. */
-export function noiseTableOf({ betaStart, betaEnd, steps }: TrainingSchedule): NoiseTable {
-  return discreteTable(alphasCumprod(scaledLinearBetas(betaStart, betaEnd, steps)));
+/** The noise levels that a model was trained with, or those with a last step of noise alone that a request may ask for. */
+export function noiseTableOf(schedule: TrainingSchedule, zeroTerminal = false): NoiseTable {
+  const { betaStart, betaEnd, steps } = schedule;
+  const alphaBars = alphasCumprod(scaledLinearBetas(betaStart, betaEnd, steps));
+  return discreteTable(zeroTerminal || schedule.zeroTerminalSnr ? zeroTerminalSnr(alphaBars) : alphaBars);
 }
 
 const predictions = { eps: 'epsilon', v: 'v_prediction', x0: 'sample' } as const satisfies Record<

@@ -14,11 +14,12 @@ import {
   type WeightedConditioning,
 } from './conditioning.ts';
 import { type BatchShape, blendUnmasked } from './denoiser.ts';
+import type { Guidance } from './guidance.ts';
 import type { GenerationJob } from './job.ts';
 import { decodeLatent, imageOfDecoded, previewLatent } from './latents.ts';
 import { overlayOriginal } from './mask.ts';
 import { parametersText } from './parameters-text.ts';
-import type { CancelSignal, GenerateEvent } from './request.ts';
+import type { CancelSignal, GenerateEvent, GenerateRequest } from './request.ts';
 import { sampleLatents } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import { needsEncoder, prepareStart, type StartPicture } from './start.ts';
@@ -161,7 +162,7 @@ async function* startBatch(
     parts,
     shape,
     ...prompts,
-    cfgScale: request.cfgScale,
+    guidance: guidanceOf(request),
     extra: start.extra && repeat(start.extra, batch.count),
     table,
     plan,
@@ -169,6 +170,22 @@ async function* startBatch(
     noise,
     keep: original && start.mask && { original, mask: start.mask.latent },
   });
+}
+
+function guidanceOf({
+  cfgScale,
+  cfgRescale,
+  dynamicThreshold,
+  mimicScale,
+  sMinUncond,
+  sMinUncondAll,
+}: GenerateRequest): Guidance {
+  return {
+    scale: cfgScale,
+    rescale: cfgRescale,
+    threshold: dynamicThreshold > 0 ? { quantile: dynamicThreshold, mimicScale } : undefined,
+    skipBelow: { level: sMinUncond, always: sMinUncondAll },
+  };
 }
 
 function noiseOf(job: GenerationJob, { first, count }: Batch): ReturnType<typeof createNoiseSource> {

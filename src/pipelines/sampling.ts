@@ -13,7 +13,8 @@ import type { ModelParts } from '#models/family';
 import { type GuidedNetworkOptions, guidedNetwork, keepUnmasked, showUnmasked } from './denoiser.ts';
 import { predictionOf } from './model.ts';
 
-export interface SamplingRun extends GuidedNetworkOptions {
+export interface SamplingRun
+  extends Omit<GuidedNetworkOptions, 'prediction' | 'levelsAreTimesteps' | 'onUnconditional'> {
   readonly parts: Pick<ModelParts, 'prediction'>;
   readonly table: NoiseTable;
   readonly plan: SamplingPlan;
@@ -27,13 +28,21 @@ export interface SamplingRun extends GuidedNetworkOptions {
 /** Steps of the plan's sampler; the last one's `x` is the result. */
 export function sampleLatents(run: SamplingRun): AsyncGenerator<SamplerStep, void, undefined> {
   const { parts, table, plan, keep, noise } = run;
-  const guided = createDenoiser({
-    network: guidedNetwork(run),
-    prediction: predictionOf(parts.prediction),
-    table,
-    timestepOf: plan.timestepOf,
+  const { sampler } = plan;
+  const prediction = predictionOf(parts.prediction);
+  let unconditional: Latent | undefined;
+  const keepUnconditional = (estimate: Latent): void => {
+    unconditional = estimate;
+  };
+  const network = guidedNetwork({
+    ...run,
+    guidance: { ...run.guidance, scale: run.guidance.scale * (sampler.guidanceFactor ?? 1) },
+    prediction,
+    levelsAreTimesteps: sampler.maskBefore,
+    onUnconditional: sampler.needsUnconditional ? keepUnconditional : undefined,
   });
-  const masked = plan.sampler.maskBefore ? showUnmasked : keepUnmasked;
+  const guided = createDenoiser({ network, prediction, table, timestepOf: plan.timestepOf });
+  const masked = sampler.maskBefore ? showUnmasked : keepUnmasked;
   const denoise = keep ? masked(guided, keep.original, keep.mask) : guided;
-  return plan.run({ denoise, x: run.start, noise });
+  return plan.run({ denoise, x: run.start, noise, prediction, unconditional: () => unconditional });
 }

@@ -86,7 +86,7 @@ export async function runPipelineCase(
     shape,
     cond: [{ weight: 1, conditioning: contextOf(given('cond')!) }],
     uncond: contextOf(given('uncond')!),
-    cfgScale: Number(params.cfg_scale),
+    guidance: { scale: Number(params.cfg_scale), rescale: Number(params.guidance_rescale ?? 0) },
     extra: masked && joinChannels(toF32(mask!), toF32(masked), shape[0], size.height * size.width),
     table,
     plan,

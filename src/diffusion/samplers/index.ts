@@ -62,6 +62,12 @@ export interface SamplerRow extends Named {
   readonly reads: readonly RequestedSetting[];
   /** Steps that will be yielded and denoiser calls they take; undefined where only the run can tell. */
   readonly cost: (sigmas: readonly Sigma[]) => SamplerCost | undefined;
+  /** Without a picture to start from it goes over the model's own noise levels, whatever the schedule. */
+  readonly modelRange?: boolean;
+  /** It steps along the unconditional noise estimate, which is made even where guidance would need none. */
+  readonly needsUnconditional?: boolean;
+  /** Guidance scales that users give are multiplied by this. */
+  readonly guidanceFactor?: number;
   /** Inpainting with an ordinary network: the original is laid over its input, not over its result. */
   readonly maskBefore?: boolean;
   /** A1111 counts two denoiser calls a step for it: prompt editing is planned over twice the steps. */
@@ -259,6 +265,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'independent',
     usesSeedDelta: true,
     reads: renoised,
+    modelRange: true,
     cost: fastCost,
   },
   {
@@ -271,6 +278,7 @@ export const samplers: readonly SamplerRow[] = [
     usesSeedDelta: true,
     batchCoupled: true,
     reads: ['eta'],
+    modelRange: true,
     cost: () => undefined,
   },
   {
@@ -348,6 +356,7 @@ export const samplers: readonly SamplerRow[] = [
     space: 'vp',
     noise: 'none',
     grid: diffusersDdimSchedule,
+    settings: { averages: 'prediction' },
     reads: [],
     cost: plmsCost,
   },

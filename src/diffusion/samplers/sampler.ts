@@ -3,7 +3,7 @@
 import type { StepNoise } from '../noise-source.ts';
 import type { NoiseTable } from '../noise-table.ts';
 import { combine, type Latent, type Sigma } from '../numbers.ts';
-import type { Denoise } from '../parameterization.ts';
+import type { Denoise, Prediction } from '../parameterization.ts';
 import type { Schedule } from '../schedules.ts';
 
 export interface SamplerRun {
@@ -14,6 +14,10 @@ export interface SamplerRun {
   readonly table: NoiseTable;
   readonly noise: StepNoise;
   readonly settings?: SamplerSettings;
+  /** What the network predicts; noise when left out. */
+  readonly prediction?: Prediction | undefined;
+  /** The unit noise that the last call of `denoise` found without a condition; its own where there is no guidance. */
+  readonly unconditional?: (() => Latent | undefined) | undefined;
 }
 
 export interface SamplerStep {
@@ -59,6 +63,8 @@ export interface SamplerSettings {
   readonly order?: number;
   /** B(h) of UniPC (bh1). */
   readonly variant?: 'bh1' | 'bh2';
+  /** What PLMS averages: noise estimates (A1111), or whatever the network predicts (diffusers). */
+  readonly averages?: 'noise' | 'prediction';
   /** Error control of DPM adaptive. */
   readonly relativeTolerance?: number;
   readonly absoluteTolerance?: number;

@@ -165,7 +165,6 @@ export const samplingSettings = {
     form: { label: 'Noise schedule', group: 'sampling', level: 'full', control: 'choice' },
     infotext: textEntry('Noise Schedule', { unless: 'Default' }),
     a1111: { option: 'sd_noise_schedule' },
-    missing: 'The zero-terminal-SNR noise schedule',
   }),
   unipcOrder: setting({
     type: z.int().min(1).max(3).default(3),
@@ -207,14 +206,42 @@ export const guidanceSettings = {
     form: { label: 'CFG rescale', group: 'guidance', level: 'full', control: 'slider', step: 0.05 },
     infotext: entry('CFG rescale', { unless: 0 }),
     openai: 'cfg_rescale',
-    missing: 'CFG rescale',
   }),
   dynamicThreshold: setting({
     type: z.number().min(0).max(1).default(0),
-    help: 'Bound clean estimates at this quantile of theirs (Saharia et al. 2022); 0: off, 0.995 is usual.',
+    help: 'Dynamic thresholding: bound guided estimates at this quantile of theirs; 0: off, 0.995 is usual.',
     form: { label: 'Dynamic threshold', group: 'guidance', level: 'full', control: 'slider', step: 0.005 },
-    infotext: entry('Dynamic threshold', { unless: 0 }),
-    missing: 'Dynamic thresholding',
+    infotext: {
+      keys: ['Dynamic thresholding enabled', 'Threshold percentile'],
+      write: (value) =>
+        value
+          ? [
+              ['Dynamic thresholding enabled', 'True'],
+              ['Threshold percentile', 100 * (value as number)],
+            ]
+          : [],
+      read: (parsed) => {
+        if (parsed['Dynamic thresholding enabled'] !== 'True') return undefined;
+        return Number(parsed['Threshold percentile'] ?? 100) / 100;
+      },
+    },
+  }),
+  mimicScale: setting({
+    type: z.number().min(0).max(100).default(7),
+    help: 'Dynamic thresholding: the guidance whose contrast is kept.',
+    form: {
+      label: 'Mimic scale',
+      group: 'guidance',
+      level: 'full',
+      control: 'slider',
+      step: 0.5,
+      usual: [1, 20],
+      when: 'dynamicThreshold',
+    },
+    infotext: {
+      ...entry('Mimic scale'),
+      write: (value, { request }) => (request.dynamicThreshold ? [['Mimic scale', value as number]] : []),
+    },
   }),
   sMinUncond: setting({
     type: z.number().min(0).max(1000).default(0),
@@ -229,7 +256,6 @@ export const guidanceSettings = {
     },
     infotext: entry('NGMS', { unless: 0 }),
     a1111: { field: 's_min_uncond', option: 's_min_uncond' },
-    missing: 'Leaving the negative prompt out below a noise level (s_min_uncond)',
   }),
   sMinUncondAll: setting({
     type: z.boolean().default(false),

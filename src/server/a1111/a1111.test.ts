@@ -211,16 +211,24 @@ describe('txt2img', () => {
     expect((await lastRequest()).clipSkip).toBe(2);
   });
 
+  it('hands on what tames guidance and the noise schedule', async () => {
+    const options = { sd_noise_schedule: 'Zero Terminal SNR', s_min_uncond_all: true };
+    await server.json('POST', `${api}/txt2img`, { steps: 1, s_min_uncond: 2, override_settings: options });
+    expect(await lastRequest()).toMatchObject({
+      sMinUncond: 2,
+      sMinUncondAll: true,
+      noiseSchedule: 'Zero Terminal SNR',
+    });
+  });
+
   it.each([
     [{ enable_hr: true }, /hires/],
     [{ restore_faces: true }, /Face restoration/],
     [{ tiling: true }, /Tiling/],
     [{ refiner_checkpoint: 'xl-refiner' }, /refiner/],
-    [{ s_min_uncond: 2 }, /s_min_uncond/],
     [{ sampler_name: 'DDIM CFG++' }, /DDIM CFG/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Hires upscale: 2' }, /hires/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],
-    [{ override_settings: { sd_noise_schedule: 'Zero Terminal SNR' } }, /zero-terminal/],
     [{ alwayson_scripts: { ControlNet: { args: [{ module: 'reference_only' }] } } }, /ControlNet/],
     [{ alwayson_scripts: { ControlNet: { args: [false, false, true, 'canny', 'x [1]', 1] } } }, /ControlNet/],
     [{ alwayson_scripts: { ControlNet: { args: [{ enabled: 'true', module: 'canny' }] } } }, /ControlNet/],

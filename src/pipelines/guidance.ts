@@ -1,0 +1,65 @@
+/**
+ * From the predictions of one denoiser call to the one that the sampler gets: classifier-free guidance with A1111's AND,
+ * the calls that do without the unconditional pass, and what tames strong guidance.
+ *
+ * Sources: A1111 modules/sd_samplers_cfg_denoiser.py (which calls skip, what they give); diffusers `rescale_noise_cfg`
+ * (Lin et al. 2023, on the network's own output); diffusion/guidance.ts for the rest.
+ */
+
+import { composable, mimicThreshold, rescaleGuidance } from '#diffusion/guidance';
+import type { Latent } from '#diffusion/numbers';
+import { cleanFrom, type Prediction, predictionFrom } from '#diffusion/parameterization';
+
+export interface Guidance {
+  /** At 1 a single condition of weight 1 needs no unconditional pass. */
+  readonly scale: number;
+  /** How far to bring the contrast back to that of unguided predictions, 0..1. */
+  readonly rescale?: number | undefined;
+  /** Dynamic thresholding: the quantile of guided clean estimates that is brought to the largest at `mimicScale`. */
+  readonly threshold?: { readonly quantile: number; readonly mimicScale: number } | undefined;
+  /** Below this level every second call, or each, does without the unconditional pass. */
+  readonly skipBelow?: { readonly level: number; readonly always: boolean } | undefined;
+  /** The calls up to this fraction of all do without it; 0 none. */
+  readonly skipEarly?: { readonly fraction: number; readonly calls: number } | undefined;
+}
+
+/** Whether call number `call`, from 0, is one without the unconditional pass. `level`: its noise level. */
+export function skipsUncond({ skipBelow, skipEarly }: Guidance, call: number, level: number): boolean {
+  if (skipEarly && skipEarly.fraction > 0 && call / skipEarly.calls <= skipEarly.fraction) return true;
+  if (!skipBelow || skipBelow.level <= 0 || level >= skipBelow.level) return false;
+  return skipBelow.always || call % 2 === 1;
+}
+
+export interface Predictions {
+  readonly conds: readonly Latent[];
+  readonly weights: readonly number[];
+  /** Absent where the call does without. */
+  readonly uncond?: Latent | undefined;
+  /** What the network was given, of the same length. */
+  readonly input: Latent;
+  readonly sigma: number;
+  readonly prediction: Prediction;
+  readonly images: number;
+  readonly channels: number;
+}
+
+/** One prediction of the same shape as each. */
+export function guide(guidance: Guidance, predictions: Predictions): Latent {
+  const { conds, weights, uncond, images } = predictions;
+  const { scale, rescale = 0, threshold } = guidance;
+  // As upstream: the first condition stands in for the unconditional one.
+  if (!uncond) return conds.length === 1 ? conds[0]! : composable(conds[0]!, conds, weights, 1);
+  const at = (strength: number): Latent => composable(uncond, conds, weights, strength);
+  const guided = threshold
+    ? thresholded(at(scale), at(threshold.mimicScale), threshold.quantile, predictions)
+    : at(scale);
+  return rescale > 0 ? rescaleGuidance(guided, at(1), rescale, images) : guided;
+}
+
+/** Thresholding acts on clean estimates. */
+function thresholded(guided: Latent, mimic: Latent, quantile: number, predictions: Predictions): Latent {
+  const { prediction, input, sigma, images, channels } = predictions;
+  const clean = (output: Latent): Latent => cleanFrom(prediction, input, output, sigma);
+  const bounded = mimicThreshold(clean(guided), clean(mimic), quantile, images * channels);
+  return predictionFrom(prediction, input, bounded, sigma);
+}
