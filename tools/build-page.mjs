@@ -8,8 +8,12 @@ const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 async function builder() {
   try {
-    const [{ build }, { default: solid }] = await Promise.all([import('vite'), import('vite-plugin-solid')]);
-    return { build, solid };
+    const [{ build }, { default: solid }, { default: styles }] = await Promise.all([
+      import('vite'),
+      import('vite-plugin-solid'),
+      import('unocss/vite'),
+    ]);
+    return { build, solid, styles };
   } catch (error) {
     if (error.code === 'ERR_MODULE_NOT_FOUND') return undefined;
     throw error;
@@ -21,7 +25,7 @@ if (found) {
   await found.build({
     configFile: false,
     root: folder('../src/web'),
-    plugins: [found.solid()],
+    plugins: [found.styles({ configFile: folder('../src/web/uno.config.ts') }), found.solid()],
     logLevel: 'warn',
     build: {
       outDir: folder('../dist/web'),

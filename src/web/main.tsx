@@ -1,11 +1,15 @@
 /** Entry of the page: takes the token from the address, then shows the studio. */
 
+import 'virtual:uno.css';
+import './theme/colours.css';
 import { render } from 'solid-js/web';
-import { Api, ApiError } from './api.ts';
-import { App } from './app.tsx';
+import { ApiError, createApi } from './api.ts';
 import { forgetToken, keepToken, storedToken } from './session.ts';
+import { App } from './shell/app.tsx';
+import { applyTheme, storedTheme } from './shell/theme.ts';
+import { createStudio } from './state/studio.tsx';
 import { takeToken } from './state/token.ts';
-import { createStudio } from './studio.ts';
+import { preferredLanguage, speak } from './words/index.ts';
 
 const taken = takeToken(location.hash);
 if (taken.token !== undefined) {
@@ -13,9 +17,11 @@ if (taken.token !== undefined) {
   history.replaceState(null, '', location.pathname + location.search + taken.rest);
 }
 const token = taken.token ?? storedToken();
-const api = new Api();
+const api = createApi();
 const studio = createStudio(api);
-render(() => <App api={api} studio={studio} />, document.getElementById('page')!);
+applyTheme(storedTheme());
+await speak(preferredLanguage());
+render(() => <App studio={studio} />, document.getElementById('page')!);
 void begin();
 
 /** A token that is not known any more is dropped: the cookie of an earlier sign-in may still do. */

@@ -10,6 +10,7 @@ const mediaTypes: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.png': 'image/png',
+  '.webp': 'image/webp',
   '.woff2': 'font/woff2',
   '.webmanifest': 'application/manifest+json',
 };
@@ -18,7 +19,10 @@ const mediaTypes: Readonly<Record<string, string>> = {
 export const pagePolicy =
   "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
-/** Serves the files of a built page: `index.html` at `/`, hashed names kept for good. */
+/** Addresses of the page's views; a link to any of them opens the page. */
+const pageViews = ['/', '/gallery', '/gallery/:id', '/models', '/queue', '/settings'];
+
+/** Serves the files of a built page: `index.html` at every view's address, hashed names kept for good. */
 export async function mountPage(app: ServerApp, folder: string): Promise<void> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
@@ -33,6 +37,6 @@ export async function mountPage(app: ServerApp, folder: string): Promise<void> {
     };
     const serve = async () => new Response(await readFile(file), { headers });
     app.get(path, serve);
-    if (path === '/index.html') app.get('/', serve);
+    if (path === '/index.html') for (const view of pageViews) app.get(view, serve);
   }
 }

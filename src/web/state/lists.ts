@@ -1,82 +1,68 @@
 /** Jobs and pictures as events change them. Events may come twice or late (after a reconnect): newest knowledge wins. */
 
-import type { WireImage, WireJob } from '#server/native/wire';
+import type { WireImage, WireImagePage, WireJob } from '#server/native/wire';
 
+export const openStates: readonly WireJob['state'][] = ['running', 'queued', 'paused'];
+
+/** A job as an event tells it: in its place when it runs or waits, gone when it ended. */
 export function putJob(jobs: readonly WireJob[], job: WireJob): WireJob[] {
-  return jobs.some(({ id }) => id === job.id) ? jobs.map((each) => (each.id === job.id ? job : each)) : [...jobs, job];
+  const others = without(jobs, job.id);
+  return inOrder(openStates.includes(job.state) ? [...others, job] : others);
 }
 
 /** From an answer, which events may have overtaken: what they said of the job already is newer. */
 export function putAnswer(jobs: readonly WireJob[], job: WireJob): WireJob[] {
-  return jobs.some(({ id }) => id === job.id) ? [...jobs] : [...jobs, job];
+  return jobs.some(({ id }) => id === job.id) ? [...jobs] : putJob(jobs, job);
 }
 
 export function without<T extends { readonly id: string }>(list: readonly T[], id: string): T[] {
   return list.filter((each) => each.id !== id);
 }
 
-/** In the order in which they will run: the running ones, then by priority and place. */
-export function openJobs(jobs: readonly WireJob[]): WireJob[] {
-  const rank = (job: WireJob) => (job.state === 'running' ? 0 : job.state === 'queued' ? 1 : 2);
-  return jobs
-    .filter(({ state }) => state === 'running' || state === 'queued' || state === 'paused')
-    .sort((a, b) => rank(a) - rank(b) || b.priority - a.priority || a.position - b.position);
+/** In the order in which they will run: the running ones, then by priority and place, then those that are held. */
+export function inOrder(jobs: readonly WireJob[]): WireJob[] {
+  const rank = ({ state }: WireJob) => openStates.indexOf(state);
+  return [...jobs].sort((a, b) => rank(a) - rank(b) || b.priority - a.priority || a.position - b.position);
 }
 
-/** Newest first. */
-export function failedJobs(jobs: readonly WireJob[]): WireJob[] {
-  return jobs.filter(({ state }) => state === 'failed').sort((a, b) => (b.finishedAt ?? 0) - (a.finishedAt ?? 0));
+/** Pages of pictures as a query cache holds them. */
+export interface PicturePages {
+  readonly pages: WireImagePage[];
+  readonly pageParams: unknown[];
 }
 
-export interface Pictures {
-  /** Newest first. */
-  readonly images: readonly WireImage[];
-  /** On all pages. */
-  readonly total: number;
-  /** Of the next page; absent on the last. */
-  readonly cursor?: string;
+export function picturesOf(data: PicturePages | undefined): WireImage[] {
+  const seen = new Set<string>();
+  // A picture may have moved between two pages while they were read.
+  return (data?.pages ?? []).flatMap(({ images }) =>
+    images.filter(({ id }) => !seen.has(id) && seen.add(id) !== undefined),
+  );
 }
 
-/**
- * A picture that is new, changed or back from the trash goes to its place; one in the trash leaves. An older one than
- * those shown comes with its page, unless it was shown.
- */
-export function putImage(pictures: Pictures, image: WireImage): Pictures {
-  const { images, total, cursor } = pictures;
-  if (image.trashedAt !== undefined) return takeImage(pictures, image.id);
-  if (images.some(({ id }) => id === image.id)) {
-    return { ...pictures, images: images.map((each) => (each.id === image.id ? image : each)) };
-  }
-  const place = images.findIndex((each) => isNewer(image, each));
-  if (place < 0 && cursor !== undefined) return { ...pictures, total: total + 1 };
-  const at = place < 0 ? images.length : place;
-  return { ...pictures, images: images.toSpliced(at, 0, image), total: total + 1 };
+/** A changed picture in its place; one that does not belong to this list any more leaves it. */
+export function putPicture(data: PicturePages, image: WireImage, belongs: boolean): PicturePages {
+  if (!belongs) return takePicture(data, image.id);
+  const pages = data.pages.map((page) => ({
+    ...page,
+    images: page.images.map((each) => (each.id === image.id ? image : each)),
+  }));
+  return { ...data, pages };
 }
 
-export function takeImage(pictures: Pictures, id: string): Pictures {
-  const images = without(pictures.images, id);
-  return images.length === pictures.images.length
-    ? pictures
-    : { ...pictures, images, total: Math.max(images.length, pictures.total - 1) };
+/** A new picture at the head of a list that shows the newest first. */
+export function addPicture(data: PicturePages, image: WireImage): PicturePages {
+  const [first, ...rest] = data.pages;
+  if (!first || first.images.some(({ id }) => id === image.id)) return data;
+  const head = { ...first, images: [image, ...first.images], total: first.total + 1 };
+  return { ...data, pages: [head, ...rest] };
 }
 
-/** The next page behind what is there; pictures that moved between pages come once. */
-export function addPage(pictures: Pictures, page: Pictures): Pictures {
-  const known = new Set(pictures.images.map(({ id }) => id));
-  const { cursor } = page;
-  return {
-    images: [...pictures.images, ...page.images.filter(({ id }) => !known.has(id))],
-    total: page.total,
-    ...(cursor === undefined ? {} : { cursor }),
-  };
-}
-
-/** The id beside a picture, for a viewer that walks through them; undefined at the end. */
-export function neighbour(images: readonly WireImage[], id: string, step: 1 | -1): string | undefined {
-  const at = images.findIndex((each) => each.id === id);
-  return at < 0 ? undefined : images[at + step]?.id;
-}
-
-function isNewer(a: WireImage, b: WireImage): boolean {
-  return a.createdAt === b.createdAt ? a.id > b.id : a.createdAt > b.createdAt;
+export function takePicture(data: PicturePages, id: string): PicturePages {
+  if (!data.pages.some(({ images }) => images.some((image) => image.id === id))) return data;
+  const pages = data.pages.map((page) => ({
+    ...page,
+    images: without(page.images, id),
+    total: Math.max(0, page.total - 1),
+  }));
+  return { ...data, pages };
 }

@@ -1,56 +1,119 @@
 import { describe, expect, it } from 'vitest';
-import type { WireControls, WireImage, WireJob, WireLimits, WireModel, WireProgress } from '#server/native/wire';
-import { numberControl, sizePresets, sliderEnd, snapSide } from './controls.ts';
-import { defaultDraft, draftFromImage, jobInput, randomSeed, restoreDraft } from './draft.ts';
-import { addPage, failedJobs, neighbour, openJobs, putAnswer, putImage, putJob, takeImage } from './lists.ts';
+import type { WireImage, WireJob, WireLimits, WireModel, WireProgress } from '#server/native/wire';
+import { en } from '../words/en.ts';
+import { duration, fileSize, modelFacts, remaining, spokenProgress, stageLine } from '../words/figures.ts';
+import { isChanged, recall, requestOf, restoreDraft, settingValue, withValue } from './draft.ts';
+import { fieldsOf, fitting } from './fields.ts';
+import { addPicture, inOrder, picturesOf, putAnswer, putJob, putPicture, takePicture } from './lists.ts';
 import { type Notice, putNotice } from './notices.ts';
+import { shapesFor, snapSide } from './shapes.ts';
 import { takeToken } from './token.ts';
-import { megabytes, modelFacts, remaining, seconds, spokenProgress, stage } from './words.ts';
+import { emphasised, unmatchedBracket } from './weights.ts';
 
-const controls: WireControls = {
-  families: [],
-  maxSide: 4096,
-  samplers: [
-    { name: 'Euler', aliases: [], scheduler: 'Uniform' },
-    { name: 'Heun', aliases: [], scheduler: 'Karras' },
-  ],
-  schedulers: [
-    { name: 'Automatic', aliases: [] },
-    { name: 'Karras', aliases: [] },
-  ],
-  request: {
-    properties: {
-      sampler: { default: 'Euler' },
-      scheduler: { default: 'Automatic' },
-      steps: { minimum: 1, maximum: 50, default: 20, description: 'Sampling steps.' },
-      cfgScale: { minimum: 0, maximum: 100, default: 7 },
-      seed: { minimum: -1, maximum: 1000, default: -1 },
-      width: { minimum: 64, maximum: 512 },
-      height: { minimum: 64, maximum: 512 },
-      batchCount: { minimum: 1, maximum: 10, default: 1 },
-    },
+const schema = {
+  properties: {
+    prompt: { type: 'string', default: '', label: 'Prompt', group: 'prompt', level: 'simple', control: 'prompt' },
+    steps: { type: 'integer', minimum: 1, maximum: 1000, default: 20, usual: [1, 60], description: 'Sampling steps.' },
+    cfgScale: { type: 'number', minimum: 0, maximum: 100, default: 7 },
+    sampler: { type: 'string', default: 'Euler', choices: 'samplers', control: 'choice' },
+    emphasis: { type: 'string', enum: ['Original', 'None'], default: 'Original' },
+    tiling: { type: 'boolean', default: false },
+    seed: { type: 'integer', minimum: -1, maximum: 1000, default: -1, control: 'seed' },
+    width: { type: 'integer', minimum: 64, maximum: 512, control: 'size' },
+    init: { type: 'string', control: 'image' },
+    maskBlur: { type: 'number', minimum: 0, maximum: 64, default: 4, when: 'init' },
   },
 };
-const side = numberControl(controls, 'width');
-const limits = (length: number, gridMultiple: number): WireLimits => ({
-  defaultSize: { width: length, height: length },
-  sizeMultiple: 8,
-  gridMultiple,
-  maxClipSkip: 2,
-  prediction: 'eps',
-});
-const image = (id: string, createdAt: number, more: Partial<WireImage> = {}) =>
-  ({ id, createdAt, prompt: id, negativePrompt: '', width: 96, height: 64, ...more }) as WireImage;
-const job = (id: string, state: WireJob['state'], more: Partial<WireJob> = {}) =>
-  ({ id, state, priority: 0, position: 0, ...more }) as WireJob;
-const progress = (more: Partial<WireProgress>) =>
-  ({ phase: 'sampling', fraction: 0, batch: 0, batches: 1, step: 0, steps: 20, preview: 0, ...more }) as WireProgress;
+const fields = fieldsOf(schema);
+const field = (name: string) => fields.find((each) => each.name === name)!;
 
-describe('controls from the server', () => {
-  it('takes bounds, default and help from the schema', () => {
-    expect(numberControl(controls, 'steps')).toEqual({ min: 1, max: 50, fallback: 20, help: 'Sampling steps.' });
-    expect(sliderEnd(numberControl(controls, 'steps'))).toBe(50);
-    expect(sliderEnd(numberControl(controls, 'cfgScale'))).toBe(21);
+describe('fields from the server’s schema', () => {
+  it('take label, bounds, help and control from their row', () => {
+    expect(field('steps')).toMatchObject({ label: 'Steps', help: 'Sampling steps.', min: 1, usual: [1, 60], step: 1 });
+    expect(field('prompt')).toMatchObject({ control: 'prompt', group: 'prompt', simple: true });
+  });
+
+  it('get a control that fits their type where the row names none', () => {
+    const controls = Object.fromEntries(fields.map(({ name, control }) => [name, control]));
+    expect(controls).toMatchObject({ steps: 'slider', cfgScale: 'slider', emphasis: 'choice', tiling: 'switch' });
+    expect(field('cfgScale')).toMatchObject({ label: 'Cfg scale', usual: [0, 21] });
+    expect(field('emphasis').choices).toEqual(['Original', 'None']);
+  });
+
+  it('show a setting that nobody wrote a control for', () => {
+    const [shown] = fieldsOf({ properties: { brandNew: { type: 'number', minimum: 0, maximum: 2, default: 1 } } });
+    expect(shown).toMatchObject({ name: 'brandNew', label: 'Brand new', control: 'slider', fallback: 1 });
+  });
+
+  it('bring a number to the nearest that they take', () => {
+    expect([0, 5000, 7.6, Number.NaN].map((value) => fitting(field('steps'), value))).toEqual([1, 1000, 8, 20]);
+  });
+});
+
+describe('the draft', () => {
+  it('leaves to the server what was left open, and what does not matter', () => {
+    expect(requestOf({ prompt: 'a fox', maskBlur: 8 }, fields)).toEqual({ prompt: 'a fox' });
+    expect(requestOf({ init: 'image:1', maskBlur: 8 }, fields)).toEqual({ init: 'image:1', maskBlur: 8 });
+  });
+
+  it('keeps of a stored one what still fits', () => {
+    const saved = { prompt: 'owl', steps: 5000, cfgScale: 3, emphasis: 'gone', tiling: 'yes', unknown: 1 };
+    expect(restoreDraft(saved, fields)).toEqual({ prompt: 'owl', cfgScale: 3 });
+    for (const broken of [null, 'text', 7, [], { steps: 'many', prompt: 3 }]) {
+      expect(restoreDraft(broken, fields)).toEqual({});
+    }
+  });
+
+  it('recalls what a picture was asked for, without what was the default anyway', () => {
+    expect(recall({ prompt: 'a', steps: 9, cfgScale: 7, seed: 5, id: 'x' }, fields)).toEqual({
+      prompt: 'a',
+      steps: 9,
+      seed: 5,
+    });
+  });
+
+  it('knows what was changed, and forgets what was set back', () => {
+    const draft = withValue({}, 'steps', 9);
+    expect([isChanged(draft, field('steps')), isChanged({ steps: 20 }, field('steps'))]).toEqual([true, false]);
+    expect(settingValue(withValue(draft, 'steps', undefined), field('steps'))).toBe(20);
+  });
+});
+
+describe('emphasis by keys', () => {
+  it('weighs the selection in steps and takes its brackets off at 1', () => {
+    const text = 'a red fox';
+    const once = emphasised(text, 2, 5, 0.1);
+    expect(once).toEqual({ text: 'a (red:1.1) fox', start: 2, end: 11 });
+    const twice = emphasised(once.text, once.start, once.end, 0.1);
+    expect(twice.text).toBe('a (red:1.2) fox');
+    const back = [0, 0].reduce((now) => emphasised(now.text, now.start, now.end, -0.1), twice);
+    expect(back.text).toBe(text);
+  });
+
+  it('takes the word at the cursor, and leaves the space around a selection alone', () => {
+    expect(emphasised('a fox, sitting', 3, 3, 0.1).text).toBe('a (fox:1.1), sitting');
+    expect(emphasised('a fox ', 1, 6, 0.1).text).toBe('a (fox:1.1) ');
+    expect(emphasised('', 0, 0, 0.1).text).toBe('');
+  });
+
+  it('finds a bracket without its partner', () => {
+    expect([['(a:1.2) [b]'], ['(a'], ['a)'], ['a \\( b'], ['(a]']].map(([text]) => unmatchedBracket(text!))).toEqual([
+      undefined,
+      '(',
+      ')',
+      undefined,
+      ']',
+    ]);
+  });
+});
+
+describe('shapes', () => {
+  const limits = (length: number, gridMultiple: number): WireLimits => ({
+    defaultSize: { width: length, height: length },
+    sizeMultiple: 8,
+    gridMultiple,
+    maxClipSkip: 2,
+    prediction: 'eps',
   });
 
   it.each([
@@ -58,131 +121,85 @@ describe('controls from the server', () => {
     [256, 32],
     [128, 32],
     [64, 32],
-  ])('offers shapes of the area of %i x itself on a grid of %i, each once', (length, grid) => {
-    const presets = sizePresets(limits(length, grid), side);
-    expect(presets[0]).toEqual({ name: 'Square', width: length, height: length });
-    expect(new Set(presets.map(({ width, height }) => `${width}x${height}`)).size).toBe(presets.length);
-    for (const { width, height } of presets) {
+  ])('have the area of %i x itself on a grid of %i, each once', (length, grid) => {
+    const shapes = shapesFor(limits(length, grid), field('width'));
+    expect(shapes[0]).toEqual({ key: 'square', width: length, height: length });
+    expect(new Set(shapes.map(({ width, height }) => `${width}x${height}`)).size).toBe(shapes.length);
+    for (const { width, height } of shapes) {
       expect([width % grid, height % grid]).toEqual([0, 0]);
-      expect(Math.min(width, height)).toBeGreaterThanOrEqual(side.min);
-      expect(Math.max(width, height)).toBeLessThanOrEqual(side.max);
+      expect(Math.min(width, height)).toBeGreaterThanOrEqual(64);
+      expect(Math.max(width, height)).toBeLessThanOrEqual(512);
     }
   });
 
-  it('moves a side to what the model takes', () => {
-    expect([101, 10, 9999].map((length) => snapSide(length, limits(512, 64), side))).toEqual([104, 64, 512]);
-  });
-});
-
-describe('the draft', () => {
-  it('leaves to the server what was left open', () => {
-    const input = jobInput({ ...defaultDraft(controls), prompt: 'a fox' });
-    expect(input).toMatchObject({ prompt: 'a fox', sampler: 'Euler', steps: 20, seed: randomSeed, batchCount: 1 });
-    expect(Object.keys(input)).not.toEqual(expect.arrayContaining(['model']));
-    expect(input.width ?? input.height ?? input.model).toBeUndefined();
-  });
-
-  it('keeps of a stored one what still fits', () => {
-    const saved = {
-      prompt: 'owl',
-      sampler: 'Heun',
-      scheduler: 'gone',
-      steps: 5000,
-      cfgScale: 3,
-      model: 'gone',
-      width: 96,
-    };
-    expect(restoreDraft(saved, controls, ['here'])).toEqual({
-      ...defaultDraft(controls),
-      prompt: 'owl',
-      sampler: 'Heun',
-      cfgScale: 3,
-      width: 96,
-    });
-    for (const broken of [null, 'text', 7, [], { steps: 'many', prompt: 3 }]) {
-      expect(restoreDraft(broken, controls, [])).toEqual(defaultDraft(controls));
-    }
-  });
-
-  it('takes the settings of a picture, not names that are unknown here', () => {
-    const made = image('a', 1, { sampler: 'Heun', scheduler: 'Gone', model: 'gone', steps: 9, cfgScale: 2, seed: 5 });
-    expect(draftFromImage(made, { ...defaultDraft(controls), count: 3 }, controls, ['here'])).toEqual({
-      prompt: 'a',
-      negativePrompt: '',
-      model: '',
-      sampler: 'Heun',
-      scheduler: 'Automatic',
-      steps: 9,
-      cfgScale: 2,
-      seed: 5,
-      width: 96,
-      height: 64,
-      count: 3,
-    });
+  it('move a side to what the model takes', () => {
+    expect([101, 10, 9999].map((length) => snapSide(length, limits(512, 64), field('width')))).toEqual([104, 64, 512]);
   });
 });
 
 describe('lists under events', () => {
+  const image = (id: string, more: Partial<WireImage> = {}) => ({ id, prompt: id, ...more }) as WireImage;
+  const job = (id: string, state: WireJob['state'], more: Partial<WireJob> = {}) =>
+    ({ id, state, priority: 0, position: 0, ...more }) as WireJob;
   const ids = (list: readonly { readonly id: string }[]) => list.map(({ id }) => id).join('');
+  const pages = (...lists: string[]) => ({
+    pages: lists.map((list) => ({ images: [...list].map((id) => image(id)), total: lists.join('').length })),
+    pageParams: lists.map(() => ''),
+  });
 
-  it('orders jobs as they will run', () => {
+  it('order jobs as they will run, and let go of those that ended', () => {
     const jobs = [
       job('d', 'paused'),
       job('c', 'queued', { position: 2 }),
       job('b', 'queued', { position: 9, priority: 1 }),
       job('a', 'running'),
-      job('x', 'done'),
-      job('f', 'failed', { finishedAt: 1 }),
-      job('g', 'failed', { finishedAt: 2 }),
     ];
-    expect(ids(openJobs(jobs))).toBe('abcd');
-    expect(ids(failedJobs(jobs))).toBe('gf');
+    expect(ids(inOrder(jobs))).toBe('abcd');
+    expect(ids(putJob(jobs, job('a', 'done')))).toBe('bcd');
   });
 
-  it('lets no late answer undo what events said, but an event may', () => {
-    for (const state of ['running', 'done'] as const) {
-      expect(putAnswer([job('a', state)], job('a', 'queued'))[0]!.state).toBe(state);
-      expect(putJob([job('a', state)], job('a', 'queued'))[0]!.state).toBe('queued');
-    }
+  it('let no late answer undo what events said', () => {
+    expect(putAnswer([job('a', 'running')], job('a', 'queued'))[0]!.state).toBe('running');
     expect(putAnswer([], job('b', 'queued'))).toHaveLength(1);
   });
 
-  it('puts pictures in their place, once, and takes them out with the trash', () => {
-    const start = { images: [image('c', 30), image('a', 10)], total: 2 };
-    const added = putImage(putImage(start, image('b', 20)), image('b', 20));
-    expect([ids(added.images), added.total]).toEqual(['cba', 3]);
-    const trashed = putImage(added, image('c', 30, { trashedAt: 40 }));
-    expect([ids(trashed.images), trashed.total]).toEqual(['ba', 2]);
-    expect(ids(putImage(trashed, image('c', 30)).images)).toBe('cba');
-    expect(takeImage(trashed, 'unknown')).toBe(trashed);
-    const paged = { ...start, cursor: 'next' };
-    expect(putImage(paged, image('0', 1))).toEqual({ ...paged, total: 3 });
-    expect(ids(addPage(paged, { images: [image('a', 10), image('0', 1)], total: 3 }).images)).toBe('ca0');
-    expect([neighbour(added.images, 'b', 1), neighbour(added.images, 'c', -1)]).toEqual(['a', undefined]);
+  it('put a new picture in front once, change it in place, and take it out', () => {
+    const added = addPicture(addPicture(pages('cb', 'a'), image('d')), image('d'));
+    expect([ids(picturesOf(added)), added.pages[0]!.total]).toEqual(['dcba', 4]);
+    expect(picturesOf(putPicture(added, image('a', { rating: 5 }), true)).at(-1)!.rating).toBe(5);
+    expect(ids(picturesOf(putPicture(added, image('c'), false)))).toBe('dba');
+    expect(takePicture(added, 'unknown')).toBe(added);
+  });
+
+  it('show a picture once that moved between two pages', () => {
+    expect(ids(picturesOf(pages('cb', 'ba')))).toBe('cba');
   });
 });
 
 describe('words', () => {
-  it('says times and sizes', () => {
-    expect([0.2, 59.5, 61, 3700].map(seconds)).toEqual(['1 s', '1 min 0 s', '1 min 1 s', '1 h 1 min']);
-    expect([57e6, 5.25e6, 2.13e9].map(megabytes)).toEqual(['57 MB', '5.3 MB', '2.1 GB']);
-    const model = { parameters: 28.4e6, bytes: 57e6, embedded: true } as WireModel;
-    expect(modelFacts(model)).toBe('Comes with Darkroom · 28 M parameters · 57 MB');
+  const progress = (more: Partial<WireProgress>) =>
+    ({ phase: 'sampling', fraction: 0, batch: 0, batches: 1, step: 0, steps: 20, preview: 0, ...more }) as WireProgress;
+  const running = { id: 'a', state: 'running' } as WireJob;
+
+  it('say times and sizes', () => {
+    expect([0.2, 59.5, 61, 3700].map(duration)).toEqual(['1 s', '1 min 0 s', '1 min 1 s', '1 h 1 min']);
+    expect([57e6, 5.25e6, 2.13e9].map(fileSize)).toEqual(['57 MB', '5.3 MB', '2.1 GB']);
+    const model = { parameters: 28.4e6, bytes: 57e6, embedded: true, family: 'sd1' } as WireModel;
+    expect(modelFacts(model, en)).toBe('Comes with Darkroom · sd1 · 28 M parameters · 57 MB');
   });
 
-  it('says what a job is at', () => {
-    const running = job('a', 'running');
-    expect(stage(running, undefined)).toBe('Warming up the engine…');
-    expect(stage(running, progress({ phase: 'loading', loading: { part: 'text_encoder' } }))).toBe(
-      'Loading the text encoder…',
-    );
-    expect(stage(running, progress({ step: 3, batch: 1, batches: 2 }))).toBe('Picture 2 of 2 · Step 3 of 20');
-    expect(stage(job('a', 'running', { cancelRequested: true }), progress({}))).toMatch('Stopping');
-    expect(remaining(progress({ eta: 4.2 }))).toBe('about 5 s left');
-    expect(spokenProgress(progress({ fraction: 0.39 }))).toBe('30 percent');
+  it('say what a job is at, decoding and loading in bytes too', () => {
+    expect(stageLine(running, undefined, en)).toBe('Warming up the engine…');
+    const loading = progress({ phase: 'loading', loading: { part: 'text_encoder', bytes: 1e9, totalBytes: 2e9 } });
+    expect(stageLine(running, loading, en)).toBe('Loading text encoder… 1.0 GB / 2.0 GB');
+    expect(stageLine(running, progress({ step: 3, batch: 1, batches: 2 }), en)).toBe('Picture 2 of 2 · Step 3 of 20');
+    expect(stageLine(running, progress({ step: 20 }), en)).toBe('Developing the picture…');
+    expect(stageLine({ ...running, cancelRequested: true }, progress({}), en)).toMatch('Stopping');
+    expect(remaining(progress({ eta: 4.2 }), en)).toBe('about 5 s left');
+    expect(spokenProgress(progress({ fraction: 0.39 }), en)).toBe('30 percent');
   });
 
-  it('says the same error once', () => {
+  it('say the same error once', () => {
     const error = (id: number, text: string): Notice => ({ id, kind: 'error', text });
     const list = [1, 2, 3].reduce((all, id) => putNotice(all, error(id, 'full')), [error(0, 'other')]);
     expect(list.map(({ id }) => id)).toEqual([0, 3]);
@@ -198,7 +215,7 @@ describe('token in the address', () => {
     ['#token=%zz', { token: '%zz', rest: '' }],
     ['#pictures', { rest: '#pictures' }],
     ['', { rest: '' }],
-  ])('takes it out of %j', (hash, taken) => {
+  ])('is taken out of %j', (hash, taken) => {
     expect(takeToken(hash)).toEqual(taken);
   });
 });

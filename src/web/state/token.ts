@@ -1,7 +1,7 @@
 /** The token in the address: `darkroom serve` prints `…/#token=…`, a part that browsers never send to a server. */
 
 export interface TakenToken {
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** The fragment without the token, to be put back into the address bar. */
   readonly rest: string;
 }
@@ -11,7 +11,7 @@ export function takeToken(hash: string): TakenToken {
   const found = parts.find((part) => part.startsWith('token='));
   const rest = parts.filter((part) => !part.startsWith('token=')).join('&');
   const token = found === undefined ? '' : decoded(found.slice('token='.length)).trim();
-  return { ...(token === '' ? {} : { token }), rest: rest === '' ? '' : `#${rest}` };
+  return { token: token === '' ? undefined : token, rest: rest === '' ? '' : `#${rest}` };
 }
 
 function decoded(text: string): string {

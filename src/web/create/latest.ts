@@ -1,0 +1,26 @@
+/** The newest pictures, as the strip and the stage show them. */
+
+import { useInfiniteQuery } from '@tanstack/solid-query';
+import type { WireImage, WireImagePage } from '#server/native/wire';
+import { keys } from '../state/keys.ts';
+import { picturesOf } from '../state/lists.ts';
+import { useStudio } from '../state/studio.tsx';
+
+/** The gallery without a filter, newest first: the same list as there. */
+export function usePictures(filter: () => string) {
+  const { api } = useStudio();
+  return useInfiniteQuery(() => ({
+    queryKey: [...keys.pictures, filter()],
+    queryFn: async ({ pageParam }: { pageParam: string }) => {
+      const query = Object.fromEntries(new URLSearchParams(filter())) as Record<string, string>;
+      return await api.searchImages({ ...query, limit: 60, cursor: pageParam === '' ? undefined : pageParam });
+    },
+    initialPageParam: '',
+    getNextPageParam: (page: WireImagePage) => page.cursor,
+  }));
+}
+
+export function useLatestPictures(): () => WireImage[] {
+  const query = usePictures(() => '');
+  return () => picturesOf(query.data);
+}

@@ -1,0 +1,170 @@
+/**
+ * The draft as a form: the prompt, then the settings by group. Which there are, and what each looks like, the server
+ * says (state/fields.ts). Simple shows what most pictures need; full shows all, with a search over them.
+ */
+
+import { createMemo, createSignal, For, Show } from 'solid-js';
+import { isChanged } from '../state/draft.ts';
+import type { SettingField } from '../state/fields.ts';
+import { useOpenJobs } from '../state/queries.ts';
+import { useMayMake, useStudio } from '../state/studio.tsx';
+import { Group } from '../ui/group.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { words } from '../words/index.ts';
+import { Control } from './control.tsx';
+import { PromptBox } from './prompt-box.tsx';
+import { SizeControl } from './size-control.tsx';
+import { StartPicture } from './start-picture.tsx';
+
+interface PanelProps {
+  readonly sending: boolean;
+  readonly onGenerate: () => void;
+}
+
+const levelKey = 'darkroom.level';
+
+export function Panel(props: PanelProps) {
+  const [full, setFull] = createSignal(localStorage.getItem(levelKey) === 'full');
+  const [search, setSearch] = createSignal('');
+  const level = (next: boolean) => {
+    setFull(next);
+    localStorage.setItem(levelKey, next ? 'full' : 'simple');
+  };
+  return (
+    <form
+      aria-label={words().create.form}
+      class="md:(w-92 shrink-0 border-r border-line) bg-panel flex flex-col"
+      onSubmit={(event) => {
+        event.preventDefault();
+        props.onGenerate();
+      }}
+    >
+      <div class="p-3 md:p-4 flex flex-col gap-4">
+        <Prompts />
+        <Group class="row" label={words().nav.settings}>
+          <button type="button" class="chip" aria-pressed={!full()} onClick={() => level(false)}>
+            {words().create.simple}
+          </button>
+          <button type="button" class="chip" aria-pressed={full()} onClick={() => level(true)}>
+            {words().create.full}
+          </button>
+          <ResetAll />
+        </Group>
+        <Show when={full()}>
+          <input
+            type="search"
+            class="field-box"
+            placeholder={words().create.findSetting}
+            aria-label={words().create.findSetting}
+            value={search()}
+            onInput={(event) => setSearch(event.currentTarget.value)}
+          />
+        </Show>
+        <Groups full={full()} search={full() ? search() : ''} />
+      </div>
+      <GenerateBar sending={props.sending} />
+    </form>
+  );
+}
+
+function Prompts() {
+  const { draft } = useStudio();
+  const prompts = () => draft.fields().filter(({ control }) => control === 'prompt');
+  return <For each={prompts()}>{(field, at) => <PromptBox field={field} first={at() === 0} />}</For>;
+}
+
+/** Drawn by a control of its own, elsewhere. */
+const placedElsewhere: readonly SettingField['control'][] = ['prompt', 'none', 'image'];
+
+function Groups(props: { readonly full: boolean; readonly search: string }) {
+  const { draft } = useStudio();
+  const shown = createMemo(() => {
+    const wanted = props.search.toLowerCase().split(/\s+/).filter(Boolean);
+    return draft.fields().filter((field) => {
+      if (placedElsewhere.includes(field.control) || field.choices === 'checkpoints') return false;
+      if (field.when !== undefined && draft.values()[field.when] === undefined) return false;
+      if (!props.full && !field.simple && !isChanged(draft.values(), field)) return false;
+      const text = `${field.label} ${field.help} ${field.name}`.toLowerCase();
+      return wanted.every((word) => text.includes(word));
+    });
+  });
+  const groups = createMemo(() => [...new Set(shown().map(({ group }) => group))]);
+  const of = (group: string) => shown().filter((field) => field.group === group);
+  const startsPictures = () => draft.field('init') !== undefined;
+  return (
+    <>
+      <Show when={props.search !== '' && groups().length === 0}>
+        <p class="hint">{words().create.noSetting}</p>
+      </Show>
+      <For each={groups()}>
+        {(group) => (
+          <fieldset class="flex flex-col gap-3 border-0 p-0 m-0 min-w-0">
+            <Show when={props.full}>
+              <legend class="text-sm font-semibold text-dim pb-1">{words().create.groups[group] ?? group}</legend>
+            </Show>
+            <Show when={of(group).some(({ control }) => control === 'size')}>
+              <SizeControl fields={of(group).filter(({ control }) => control === 'size')} />
+            </Show>
+            <For each={of(group).filter(({ control }) => control !== 'size')}>
+              {(field) => <Control field={field} />}
+            </For>
+          </fieldset>
+        )}
+      </For>
+      <Show when={startsPictures() && props.search === ''}>
+        <StartPicture />
+      </Show>
+    </>
+  );
+}
+
+function ResetAll() {
+  const { draft } = useStudio();
+  const changed = () =>
+    draft.fields().filter((field) => field.control !== 'prompt' && isChanged(draft.values(), field));
+  const reset = () => {
+    const prompts = draft.fields().filter(({ control }) => control === 'prompt');
+    const kept = prompts.flatMap(({ name }) => {
+      const value = draft.values()[name];
+      return value === undefined ? [] : [[name, value]];
+    });
+    draft.replace(Object.fromEntries(kept));
+  };
+  return (
+    <Show when={changed().length > 0}>
+      <button type="button" class="btn-quiet ml-auto min-h-8 px-2 text-sm" onClick={reset}>
+        {words().create.resetAll}
+      </button>
+    </Show>
+  );
+}
+
+function GenerateBar(props: { readonly sending: boolean }) {
+  const { draft } = useStudio();
+  const jobs = useOpenJobs();
+  const mayMake = useMayMake();
+  const acts = () =>
+    draft
+      .fields()
+      .filter((field) => field.control !== 'prompt' && isChanged(draft.values(), field))
+      .filter((field) => field.when === undefined || draft.values()[field.when] !== undefined)
+      .map(({ label, control, name }) => (control === 'image' ? label : `${label} ${String(draft.values()[name])}`));
+  return (
+    <div class="sticky bottom-16 md:bottom-0 mt-auto bg-panel border-t border-line p-3 md:p-4 flex flex-col gap-2 z-10">
+      <Show when={acts().length > 0}>
+        <p class="hint truncate-2" title={acts().join(' · ')}>
+          {words().create.acts(acts().join(' · '))}
+        </p>
+      </Show>
+      <Show when={mayMake()} fallback={<p class="hint">{words().create.viewer}</p>}>
+        <button type="submit" class="btn-primary w-full min-h-12 text-base" disabled={props.sending} title="Ctrl+Enter">
+          <Icon name="spark" />
+          {(jobs.data?.length ?? 0) > 0 ? words().create.addToQueue : words().create.generate}
+          <span class="hidden md:inline text-xs opacity-80" aria-hidden="true">
+            Ctrl ⏎
+          </span>
+        </button>
+      </Show>
+    </div>
+  );
+}

@@ -1,0 +1,205 @@
+/** The picture at work, as large as fits: the running job with its preview, else the latest picture, else how to begin. */
+
+import { A, useNavigate } from '@solidjs/router';
+import { createSignal, For, Match, Show, Switch } from 'solid-js';
+import type { WireImage, WireJob } from '#server/native/wire';
+import { fileAddress } from '../api.ts';
+import { useOpenJobs, useQueue } from '../state/queries.ts';
+import { useStudio } from '../state/studio.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { remaining, stageLine } from '../words/figures.ts';
+import { words } from '../words/index.ts';
+import { FirstMinute } from './first-minute.tsx';
+import { useLatestPictures } from './latest.ts';
+import { Warnings } from './warnings.tsx';
+
+/** `number` grows with every preview, so that the browser asks anew. */
+const previewAddress = (id: string, number: number) => `${fileAddress('getPreview', { id })}&number=${number}`;
+
+interface StageProps {
+  readonly ref: (element: HTMLElement) => void;
+  readonly onGenerate: (prompt: string) => void;
+}
+
+export function Stage(props: StageProps) {
+  const studio = useStudio();
+  const jobs = useOpenJobs();
+  const pictures = useLatestPictures();
+  const running = () => jobs.data?.find(({ state }) => state === 'running');
+  const next = () => running() ?? jobs.data?.[0];
+  const latest = () => studio.latest() ?? pictures()[0];
+  return (
+    <section
+      ref={props.ref}
+      aria-label={words().stage.atWork}
+      class="flex-1 min-h-60 flex flex-col items-center justify-center gap-3 p-3 md:p-4"
+    >
+      <Switch fallback={<FirstMinute onGenerate={props.onGenerate} />}>
+        <Match when={next()}>{(job) => <AtWork job={job()} behind={(jobs.data?.length ?? 1) - 1} />}</Match>
+        <Match when={latest()}>{(image) => <Latest image={image()} />}</Match>
+      </Switch>
+    </section>
+  );
+}
+
+function AtWork(props: { readonly job: WireJob; readonly behind: number }) {
+  const studio = useStudio();
+  const queue = useQueue();
+  const progress = () => studio.progress[props.job.id];
+  const ratio = () => {
+    const { width, height } = props.job.request as { width?: number; height?: number };
+    return width && height ? `${width} / ${height}` : '1';
+  };
+  const isRunning = () => props.job.state === 'running';
+  return (
+    <>
+      <div
+        class="flex-1 min-h-0 w-full max-w-180 flex items-center justify-center rounded-xl bg-sunk overflow-hidden"
+        style={{ 'aspect-ratio': ratio(), 'max-height': '100%' }}
+      >
+        <Show when={(progress()?.preview ?? 0) > 0} fallback={<div class="safelight" />}>
+          <img
+            src={previewAddress(props.job.id, progress()!.preview)}
+            alt={words().stage.preview}
+            class="size-full object-contain"
+          />
+        </Show>
+      </div>
+      <div class="w-full max-w-180 flex flex-col gap-2">
+        <p class="truncate-2">{String(props.job.request.prompt || words().stage.withoutPrompt)}</p>
+        <Show
+          when={isRunning()}
+          fallback={
+            <p class="hint">{queue.data?.paused ? (queue.data.reason ?? words().stage.paused) : words().stage.next}</p>
+          }
+        >
+          <progress
+            max="1"
+            value={progress()?.fraction ?? 0}
+            aria-label={words().stage.progress}
+            class="w-full h-2 accent-accent"
+          />
+          <p class="flex gap-3 hint tabular-nums">
+            <span>{stageLine(props.job, progress(), words())}</span>
+            <span class="ml-auto">{remaining(progress(), words())}</span>
+          </p>
+        </Show>
+        <div class="flex flex-wrap items-center gap-2">
+          <CancelButtons job={props.job} />
+          <Show when={queue.data?.paused}>
+            <button type="button" class="btn" onClick={() => void studio.attempt(() => studio.api.resumeQueue())}>
+              <Icon name="play" /> {words().stage.resumeQueue}
+            </button>
+          </Show>
+          <Show when={props.behind > 0}>
+            <A href="/queue" class="hint ml-auto">
+              {words().stage.waiting(props.behind)}
+            </A>
+          </Show>
+        </div>
+      </div>
+    </>
+  );
+}
+
+/** First after the step; a step may be long, so then at once. */
+export function CancelButtons(props: { readonly job: WireJob }) {
+  const studio = useStudio();
+  const [busy, setBusy] = createSignal(false);
+  const cancel = async (hard: boolean) => {
+    setBusy(true);
+    await studio.attempt(() => studio.api.cancelJob({ id: props.job.id, hard }));
+    setBusy(false);
+  };
+  return (
+    <Show
+      when={!props.job.cancelRequested}
+      fallback={
+        <button type="button" class="btn-danger" disabled={busy()} onClick={() => void cancel(true)}>
+          <Icon name="stop" /> {words().create.stopNow}
+        </button>
+      }
+    >
+      <button type="button" class="btn" disabled={busy()} onClick={() => void cancel(false)}>
+        <Icon name="stop" /> {props.job.state === 'running' ? words().create.interrupt : words().common.cancel}
+      </button>
+    </Show>
+  );
+}
+
+function Latest(props: { readonly image: WireImage }) {
+  const studio = useStudio();
+  const navigate = useNavigate();
+  const size = () => ({ 'aspect-ratio': `${props.image.width} / ${props.image.height}` });
+  return (
+    <>
+      <A
+        href={`/gallery/${props.image.id}`}
+        aria-label={words().stage.latest}
+        class="flex-1 min-h-0 w-full flex items-center justify-center"
+      >
+        <img
+          src={props.image.url}
+          alt={props.image.prompt}
+          class="max-w-full max-h-full h-full object-contain rounded-xl [image-rendering:auto]"
+          style={size()}
+        />
+      </A>
+      <div class="w-full max-w-180 flex flex-wrap items-center gap-2">
+        <p class="hint truncate flex-1 min-w-40">{props.image.prompt || words().stage.withoutPrompt}</p>
+        <button type="button" class="btn-quiet" onClick={() => studio.draft.set('init', `image:${props.image.id}`)}>
+          <Icon name="image" /> {words().picture.asStart}
+        </button>
+        <a class="btn-quiet" href={`${props.image.url}?download=true`} download="" aria-label={words().common.download}>
+          <Icon name="download" />
+        </a>
+        <button
+          type="button"
+          class="btn-quiet"
+          aria-label={words().common.delete}
+          title={words().common.delete}
+          onClick={() => void studio.trash([props.image])}
+        >
+          <Icon name="trash" />
+        </button>
+        <button
+          type="button"
+          class="btn-quiet"
+          aria-label={words().common.show}
+          onClick={() => navigate(`/gallery/${props.image.id}`)}
+        >
+          <Icon name="expand" />
+        </button>
+      </div>
+      <Warnings job={props.image.job} />
+    </>
+  );
+}
+
+/** Jobs that failed lately, with what to do. */
+export function FailedJobs(props: { readonly jobs: readonly WireJob[] }) {
+  const studio = useStudio();
+  return (
+    <ul class="stack">
+      <For each={props.jobs}>
+        {(job) => (
+          <li class="card p-3 flex flex-wrap items-center gap-3">
+            <Icon name="warning" class="size-5 text-problem" />
+            <div class="flex-1 min-w-40">
+              <p class="truncate-2">{String(job.request.prompt || words().stage.withoutPrompt)}</p>
+              <p class="problem-text">{job.error?.message}</p>
+              <p class="hint">{words().errors[job.error?.code ?? '']}</p>
+            </div>
+            <button
+              type="button"
+              class="btn"
+              onClick={() => void studio.attempt(() => studio.api.retryJob({ id: job.id }))}
+            >
+              <Icon name="reuse" /> {words().common.retry}
+            </button>
+          </li>
+        )}
+      </For>
+    </ul>
+  );
+}

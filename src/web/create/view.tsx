@@ -1,0 +1,49 @@
+/** Create: the draft on the left, the picture large beside it, the latest pictures below. */
+
+import { createSignal, onCleanup, onMount } from 'solid-js';
+import { requestOf } from '../state/draft.ts';
+import { useOpenJobs } from '../state/queries.ts';
+import { useStudio } from '../state/studio.tsx';
+import { Panel } from './panel.tsx';
+import { Stage } from './stage.tsx';
+import { Strip } from './strip.tsx';
+
+export default function Create() {
+  const studio = useStudio();
+  const jobs = useOpenJobs();
+  const [sending, setSending] = createSignal(false);
+  let stage!: HTMLElement;
+
+  const generate = async (more: Record<string, unknown> = {}) => {
+    if (sending()) return;
+    setSending(true);
+    // What is being typed counts, although its field was not left yet.
+    document.activeElement?.dispatchEvent(new Event('change', { bubbles: true }));
+    const { values, fields } = studio.draft;
+    const job = await studio.submit({ ...requestOf(values(), fields()), ...more });
+    setSending(false);
+    if (job && matchMedia('(max-width: 54rem)').matches) stage.scrollIntoView({ block: 'start' });
+  };
+  const interrupt = () => {
+    const running = jobs.data?.find(({ state }) => state === 'running');
+    if (running) void studio.attempt(() => studio.api.cancelJob({ id: running.id }));
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      void generate();
+    } else if (event.key === 'Escape' && event.altKey) interrupt();
+  };
+  onMount(() => document.addEventListener('keydown', onKeyDown));
+  onCleanup(() => document.removeEventListener('keydown', onKeyDown));
+
+  return (
+    <div class="flex-1 flex flex-col md:flex-row min-h-0">
+      <Panel sending={sending()} onGenerate={() => void generate()} />
+      <div class="flex-1 min-w-0 flex flex-col md:(h-[calc(100dvh-3.6rem)] sticky top-14.5)">
+        <Stage ref={(element) => (stage = element)} onGenerate={(prompt) => void generate({ prompt })} />
+        <Strip />
+      </div>
+    </div>
+  );
+}

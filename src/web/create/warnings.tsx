@@ -1,0 +1,30 @@
+/** What of a request was not acted on, beside the picture that came of it. */
+
+import { useQuery } from '@tanstack/solid-query';
+import { For, Show } from 'solid-js';
+import { keys } from '../state/keys.ts';
+import { useStudio } from '../state/studio.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { words } from '../words/index.ts';
+
+export function Warnings(props: { readonly job: string | undefined }) {
+  const { api } = useStudio();
+  const job = useQuery(() => ({
+    queryKey: keys.job(props.job ?? ''),
+    queryFn: async () => (await api.getJob({ id: props.job! })).job,
+    enabled: props.job !== undefined,
+    retry: false,
+    // A job that was cleared is no fault.
+    throwOnError: false,
+  }));
+  return (
+    <Show when={(job.isSuccess ? job.data.warnings : []).length > 0}>
+      <section class="card w-full max-w-180 p-3 flex gap-3" aria-label={words().stage.warnings}>
+        <Icon name="warning" class="size-5 text-problem" />
+        <ul class="text-sm flex flex-col gap-1">
+          <For each={job.data!.warnings}>{(text) => <li>{text}</li>}</For>
+        </ul>
+      </section>
+    </Show>
+  );
+}

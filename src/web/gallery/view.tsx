@@ -1,0 +1,116 @@
+/** The gallery: search and filters in the address, rows that are drawn only where one looks, many pictures at once. */
+
+import { useNavigate, useSearchParams } from '@solidjs/router';
+import { createMemo, createSignal, onCleanup, onMount, Show } from 'solid-js';
+import { usePictures } from '../create/latest.ts';
+import { picturesOf } from '../state/lists.ts';
+import { useMayMake, useStudio } from '../state/studio.tsx';
+import { Empty } from '../ui/empty.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { PageHead } from '../ui/page-head.tsx';
+import { words } from '../words/index.ts';
+import { Filters, filterOf, type GalleryParams } from './filters.tsx';
+import { Grid } from './grid.tsx';
+
+export default function Gallery() {
+  const studio = useStudio();
+  const [params] = useSearchParams<GalleryParams>();
+  const filter = createMemo(() => filterOf(params));
+  const query = usePictures(filter);
+  const images = createMemo(() => picturesOf(query.data));
+  const total = () => query.data?.pages.at(-1)?.total ?? 0;
+  const [selected, setSelected] = createSignal<ReadonlySet<string>>(new Set());
+  const navigate = useNavigate();
+  const trashed = () => params.trashed === 'true';
+  const chosen = () => images().filter(({ id }) => selected().has(id));
+  const none = () => setSelected(new Set<string>());
+  const remove = async () => {
+    await studio.trash(chosen());
+    none();
+  };
+  const restore = async () => {
+    const ids = chosen().map(({ id }) => id);
+    await studio.attempt(() => studio.api.restoreImages({ ids }));
+    none();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
+    if (event.key === 'Delete' && selected().size > 0 && !trashed()) void remove();
+    else if (event.key === 'Escape') none();
+    else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      setSelected(new Set(images().map(({ id }) => id)));
+    }
+  };
+  onMount(() => document.addEventListener('keydown', onKeyDown));
+  onCleanup(() => document.removeEventListener('keydown', onKeyDown));
+  const emptyText = () =>
+    trashed() ? words().gallery.emptyTrash : filter() === '' ? words().gallery.empty : words().gallery.noneFit;
+  return (
+    <div class="flex-1 flex flex-col px-3 md:px-6">
+      <PageHead title={words().gallery.title} note={words().gallery.count(total())} />
+      <Filters />
+      <Show when={selected().size > 0}>
+        <Selection
+          count={selected().size}
+          trashed={trashed()}
+          onRemove={() => void remove()}
+          onRestore={() => void restore()}
+          onClear={none}
+        />
+      </Show>
+      <Show
+        when={images().length > 0}
+        fallback={
+          <Show when={!query.isPending} fallback={<p class="p-6 text-dim">{words().common.loading}</p>}>
+            <Empty text={emptyText()} />
+          </Show>
+        }
+      >
+        <Grid
+          images={images()}
+          selected={selected()}
+          onSelect={setSelected}
+          onOpen={(id) => navigate(`/gallery/${id}${filter() === '' ? '' : `?${filter()}`}`)}
+          onEnd={() => {
+            if (query.hasNextPage && !query.isFetchingNextPage) void query.fetchNextPage();
+          }}
+        />
+      </Show>
+    </div>
+  );
+}
+
+interface SelectionProps {
+  readonly count: number;
+  readonly trashed: boolean;
+  readonly onRemove: () => void;
+  readonly onRestore: () => void;
+  readonly onClear: () => void;
+}
+
+function Selection(props: SelectionProps) {
+  const mayMake = useMayMake();
+  return (
+    <div class="card sticky top-16 z-10 p-2 mb-3 row flex-wrap" role="status">
+      <span class="px-2 font-medium">{words().gallery.selected(props.count)}</span>
+      <Show when={mayMake()}>
+        <Show
+          when={props.trashed}
+          fallback={
+            <button type="button" class="btn-danger" onClick={() => props.onRemove()}>
+              <Icon name="trash" /> {words().common.delete}
+            </button>
+          }
+        >
+          <button type="button" class="btn" onClick={() => props.onRestore()}>
+            <Icon name="reuse" /> {words().common.restore}
+          </button>
+        </Show>
+      </Show>
+      <button type="button" class="btn-quiet ml-auto" onClick={() => props.onClear()}>
+        <Icon name="close" /> {words().gallery.clearSelection}
+      </button>
+    </div>
+  );
+}

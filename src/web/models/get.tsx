@@ -1,0 +1,135 @@
+/** More models: starters that are known to work, any address, and how far downloads are. */
+
+import { useQuery } from '@tanstack/solid-query';
+import { createSignal, For, Show } from 'solid-js';
+import type { WirePull } from '#server/native/wire';
+import { keys } from '../state/keys.ts';
+import { useStudio } from '../state/studio.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { duration, fileSize } from '../words/figures.ts';
+import { words } from '../words/index.ts';
+
+export function GetModels() {
+  const studio = useStudio();
+  const { api } = studio;
+  const starters = useQuery(() => ({
+    queryKey: keys.starters,
+    queryFn: async () => (await api.listStarters()).starters,
+  }));
+  const pulls = useQuery(() => ({ queryKey: keys.pulls, queryFn: async () => (await api.listPulls()).pulls }));
+  const [source, setSource] = createSignal('');
+  const pull = async (from: string, file?: string) => {
+    const begun = await studio.attempt(() => api.addPull({ source: from, name: file }));
+    if (begun) setSource('');
+  };
+  return (
+    <div class="flex flex-col gap-6">
+      <form
+        class="row flex-wrap"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (source().trim() !== '') void pull(source().trim());
+        }}
+      >
+        <input
+          class="field-box flex-1 min-w-60"
+          placeholder={words().models.pullPlaceholder}
+          aria-label={words().models.pullPlaceholder}
+          value={source()}
+          onInput={(event) => setSource(event.currentTarget.value)}
+        />
+        <button type="submit" class="btn-primary">
+          <Icon name="download" /> {words().models.pull}
+        </button>
+      </form>
+      <Show when={(pulls.data ?? []).length > 0}>
+        <section aria-labelledby="pulls" class="stack">
+          <h2 id="pulls" class="title">
+            {words().models.pulls}
+          </h2>
+          <ul class="stack">
+            <For each={pulls.data}>{(each) => <PullRow pull={each} />}</For>
+          </ul>
+        </section>
+      </Show>
+      <section aria-labelledby="starters" class="stack">
+        <h2 id="starters" class="title">
+          {words().models.starters}
+        </h2>
+        <ul class="grid sm:grid-cols-2 lg:grid-cols-3 gap-3">
+          <For each={starters.data ?? []}>
+            {(starter) => (
+              <li class="card p-4 flex flex-col gap-2">
+                <h3 class="font-semibold">{starter.name}</h3>
+                <p class="hint">
+                  {[starter.kind, starter.family, fileSize(starter.bytes), starter.licence].filter(Boolean).join(' · ')}
+                </p>
+                <p class="text-sm">{starter.about}</p>
+                <button
+                  type="button"
+                  class="btn mt-auto self-start"
+                  onClick={() => void pull(starter.source, starter.file)}
+                >
+                  <Icon name="download" /> {words().models.pull}
+                </button>
+              </li>
+            )}
+          </For>
+        </ul>
+      </section>
+    </div>
+  );
+}
+
+function PullRow(props: { readonly pull: WirePull }) {
+  const studio = useStudio();
+  const { api } = studio;
+  const id = props.pull.id;
+  const calls = { pause: api.pausePull, resume: api.resumePull, cancel: api.cancelPull };
+  const change = (verb: keyof typeof calls) => void studio.attempt(() => calls[verb]({ id }));
+  const fraction = () => (props.pull.total ? props.pull.done / props.pull.total : undefined);
+  const facts = () =>
+    [
+      fileSize(props.pull.done) + (props.pull.total ? ` / ${fileSize(props.pull.total)}` : ''),
+      props.pull.speed === undefined ? undefined : `${fileSize(props.pull.speed)}/s`,
+      props.pull.eta === undefined ? undefined : words().progress.left(duration(props.pull.eta)),
+    ]
+      .filter(Boolean)
+      .join(' · ');
+  const moving = () => ['queued', 'running'].includes(props.pull.state);
+  const ended = () => ['done', 'failed', 'cancelled'].includes(props.pull.state);
+  return (
+    <li class="card p-3 flex flex-wrap items-center gap-3">
+      <div class="flex-1 min-w-50">
+        <p class="font-medium break-words">{props.pull.title}</p>
+        <Show when={!ended()}>
+          <progress max="1" value={fraction()} class="w-full h-2 accent-accent" aria-label={props.pull.title} />
+        </Show>
+        <p class="hint tabular-nums">
+          {words().queue.states[props.pull.state] ?? props.pull.state} · {facts()}
+        </p>
+        <Show when={props.pull.error}>
+          <p class="problem-text">{props.pull.error!.message}</p>
+        </Show>
+      </div>
+      <Show when={moving()}>
+        <button type="button" class="btn" onClick={() => change('pause')}>
+          <Icon name="pause" /> {words().models.pause}
+        </button>
+      </Show>
+      <Show when={props.pull.state === 'paused' || props.pull.state === 'failed'}>
+        <button type="button" class="btn" onClick={() => change('resume')}>
+          <Icon name="play" /> {words().models.resume}
+        </button>
+      </Show>
+      <button
+        type="button"
+        class="btn-quiet"
+        aria-label={ended() ? words().common.remove : words().common.cancel}
+        onClick={() => (ended() ? void studio.attempt(() => api.removePull({ id })) : change('cancel'))}
+      >
+        <Icon name="close" />
+      </button>
+    </li>
+  );
+}

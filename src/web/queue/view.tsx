@@ -1,0 +1,203 @@
+/** The queue: what runs, what waits in its order, what failed and what was done before. */
+
+import { useInfiniteQuery } from '@tanstack/solid-query';
+import { For, Show } from 'solid-js';
+import { endStates } from '#api/records/job';
+import type { WireJob, WireJobPage } from '#server/native/wire';
+import { CancelButtons, FailedJobs } from '../create/stage.tsx';
+import { keys } from '../state/keys.ts';
+import { useOpenJobs, useQueue } from '../state/queries.ts';
+import { useStudio } from '../state/studio.tsx';
+import { Empty } from '../ui/empty.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { PageHead } from '../ui/page-head.tsx';
+import { remaining, stageLine } from '../words/figures.ts';
+import { words } from '../words/index.ts';
+
+export default function Queue() {
+  const studio = useStudio();
+  const { api } = studio;
+  const jobs = useOpenJobs();
+  const queue = useQueue();
+  const ended = useInfiniteQuery(() => ({
+    queryKey: keys.endedJobs,
+    queryFn: async ({ pageParam }: { pageParam: string }) =>
+      await api.listJobs({ state: [...endStates], limit: 50, cursor: pageParam === '' ? undefined : pageParam }),
+    initialPageParam: '',
+    getNextPageParam: (page: WireJobPage) => page.cursor,
+  }));
+  const open = () => jobs.data ?? [];
+  const running = () => open().filter(({ state }) => state === 'running');
+  const waiting = () => open().filter(({ state }) => state !== 'running');
+  const before = () => ended.data?.pages.flatMap((page) => page.jobs) ?? [];
+  const failed = () => before().filter(({ state }) => state === 'failed');
+  const history = () => before().filter(({ state }) => state !== 'failed');
+  return (
+    <div class="flex-1 flex flex-col gap-6 px-3 md:px-6 pb-8 w-full max-w-240">
+      <PageHead title={words().queue.title} note={queue.data?.paused ? words().queue.paused : undefined}>
+        <Show
+          when={queue.data?.paused}
+          fallback={
+            <button type="button" class="btn" onClick={() => void studio.attempt(() => api.pauseQueue())}>
+              <Icon name="pause" /> {words().queue.pause}
+            </button>
+          }
+        >
+          <button type="button" class="btn-primary" onClick={() => void studio.attempt(() => api.resumeQueue())}>
+            <Icon name="play" /> {words().queue.resume}
+          </button>
+        </Show>
+        <Show when={waiting().length > 1}>
+          <button type="button" class="btn-danger" onClick={() => void studio.attempt(() => api.cancelJobs())}>
+            {words().queue.cancelAll}
+          </button>
+        </Show>
+      </PageHead>
+      <Show when={open().length === 0 && !jobs.isPending}>
+        <Empty text={words().queue.empty} />
+      </Show>
+      <JobList title={words().queue.running} jobs={running()} />
+      <JobList title={words().queue.waiting} jobs={waiting()} movable />
+      <Show when={failed().length > 0}>
+        <section class="stack" aria-label={words().queue.failed}>
+          <div class="row">
+            <h2 class="title">{words().queue.failed}</h2>
+            <button
+              type="button"
+              class="btn-quiet ml-auto"
+              onClick={() => void studio.attempt(() => api.clearJobs({ state: ['failed'] }))}
+            >
+              {words().queue.clearFailed}
+            </button>
+          </div>
+          <FailedJobs jobs={failed()} />
+        </section>
+      </Show>
+      <JobList title={words().queue.history} jobs={history()} />
+      <Show when={ended.hasNextPage}>
+        <button type="button" class="btn self-center" onClick={() => void ended.fetchNextPage()}>
+          {words().common.more}
+        </button>
+      </Show>
+    </div>
+  );
+}
+
+interface JobListProps {
+  readonly title: string;
+  readonly jobs: readonly WireJob[];
+  readonly movable?: boolean;
+}
+
+function JobList(props: JobListProps) {
+  return (
+    <Show when={props.jobs.length > 0}>
+      <section class="stack" aria-label={props.title}>
+        <h2 class="title">{props.title}</h2>
+        <ol class="flex flex-col gap-2">
+          <For each={props.jobs}>
+            {(job, at) => (
+              <JobRow
+                job={job}
+                before={props.movable ? props.jobs[at() - 1] : undefined}
+                after={props.movable ? props.jobs[at() + 1] : undefined}
+              />
+            )}
+          </For>
+        </ol>
+      </section>
+    </Show>
+  );
+}
+
+interface JobRowProps {
+  readonly job: WireJob;
+  readonly before: WireJob | undefined;
+  readonly after: WireJob | undefined;
+}
+
+function JobRow(props: JobRowProps) {
+  const studio = useStudio();
+  const progress = () => studio.progress[props.job.id];
+  const isOpen = () => props.job.finishedAt === undefined;
+  return (
+    <li class="card p-3 flex flex-wrap items-center gap-3">
+      <div class="flex-1 min-w-50">
+        <p class="truncate-2">{String(props.job.request.prompt || words().stage.withoutPrompt)}</p>
+        <p class="hint tabular-nums">
+          {[
+            words().queue.states[props.job.state],
+            words().queue.pictures(props.job.delivered, props.job.total),
+            props.job.user === 'local' ? undefined : props.job.user,
+            new Date(props.job.createdAt).toLocaleString(),
+          ]
+            .filter(Boolean)
+            .join(' · ')}
+        </p>
+        <Show when={props.job.state === 'running'}>
+          <progress
+            max="1"
+            value={progress()?.fraction ?? 0}
+            class="w-full h-2 accent-accent"
+            aria-label={words().stage.progress}
+          />
+          <p class="hint tabular-nums">
+            {stageLine(props.job, progress(), words())} {remaining(progress(), words())}
+          </p>
+        </Show>
+      </div>
+      <Show when={isOpen()}>
+        <Order {...props} />
+        <CancelButtons job={props.job} />
+      </Show>
+    </li>
+  );
+}
+
+function Order(props: JobRowProps) {
+  const studio = useStudio();
+  const { api } = studio;
+  const move = (place: { before?: string; after?: string }) =>
+    void studio.attempt(() => api.moveJob({ id: props.job.id, ...place }));
+  return (
+    <div class="row">
+      <Show when={props.before}>
+        <button
+          type="button"
+          class="btn-quiet px-2"
+          aria-label={words().queue.up}
+          title={words().queue.up}
+          onClick={() => move({ before: props.before!.id })}
+        >
+          <Icon name="up" />
+        </button>
+      </Show>
+      <Show when={props.after}>
+        <button
+          type="button"
+          class="btn-quiet px-2"
+          aria-label={words().queue.down}
+          title={words().queue.down}
+          onClick={() => move({ after: props.after!.id })}
+        >
+          <Icon name="down" />
+        </button>
+      </Show>
+      <Show when={props.job.state !== 'running'}>
+        <button
+          type="button"
+          class="btn-quiet px-2"
+          aria-label={props.job.state === 'paused' ? words().queue.letGo : words().queue.hold}
+          title={props.job.state === 'paused' ? words().queue.letGo : words().queue.hold}
+          onClick={() =>
+            void studio.attempt(() =>
+              props.job.state === 'paused' ? api.resumeJob({ id: props.job.id }) : api.pauseJob({ id: props.job.id }),
+            )
+          }
+        >
+          <Icon name={props.job.state === 'paused' ? 'play' : 'pause'} />
+        </button>
+      </Show>
+    </div>
+  );
+}

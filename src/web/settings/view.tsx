@@ -1,0 +1,175 @@
+/** Settings: the server's by their schema, this browser's, the engines. */
+
+import { useQuery } from '@tanstack/solid-query';
+import { createSignal, For, Show } from 'solid-js';
+import { useChoices } from '../create/choices.ts';
+import { applyTheme, storedTheme, type Theme, themes } from '../shell/theme.ts';
+import { fieldsOf, fitting, type SettingField } from '../state/fields.ts';
+import { useSettings, useStatus } from '../state/queries.ts';
+import { useStudio } from '../state/studio.tsx';
+import { Field } from '../ui/field.tsx';
+import { NumberInput } from '../ui/number-input.tsx';
+import { PageHead } from '../ui/page-head.tsx';
+import { Select } from '../ui/select.tsx';
+import { fileSize } from '../words/figures.ts';
+import { type Language, language, languages, speak, words } from '../words/index.ts';
+
+export default function Settings() {
+  return (
+    <div class="flex-1 px-3 md:px-6 pb-8 w-full max-w-240 flex flex-col gap-6">
+      <PageHead title={words().settings.title} />
+      <ThisBrowser />
+      <Server />
+      <Engines />
+    </div>
+  );
+}
+
+function ThisBrowser() {
+  const [theme, setTheme] = createSignal<Theme>(storedTheme());
+  const names: Readonly<Record<Language, string>> = { en: 'English', de: 'Deutsch' };
+  return (
+    <section class="card p-4 stack" aria-labelledby="browser">
+      <h2 id="browser" class="title">
+        {words().settings.page}
+      </h2>
+      <div class="grid sm:grid-cols-2 gap-4">
+        <Field label={words().settings.theme}>
+          {(ids) => (
+            <Select
+              ids={ids}
+              choices={themes.map((value) => ({ value, label: words().settings.themes[value]! }))}
+              value={theme()}
+              onChange={(value) => {
+                setTheme(value as Theme);
+                applyTheme(value as Theme);
+              }}
+            />
+          )}
+        </Field>
+        <Field label={words().settings.language}>
+          {(ids) => (
+            <Select
+              ids={ids}
+              choices={languages.map((value) => ({ value, label: names[value] }))}
+              value={language()}
+              onChange={(value) => void speak(value as Language)}
+            />
+          )}
+        </Field>
+      </div>
+    </section>
+  );
+}
+
+function Server() {
+  const studio = useStudio();
+  const settings = useSettings();
+  const status = useStatus();
+  const schema = useQuery(() => ({ queryKey: ['settings-schema'], queryFn: () => studio.api.getSettingsSchema() }));
+  const fields = () => fieldsOf(schema.data ?? {});
+  const mayChange = () => status.data?.user.role === 'admin';
+  const change = async (name: string, value: unknown) => {
+    const done = await studio.attempt(() => studio.api.changeSettings({ [name]: value }));
+    if (done) studio.say({ kind: 'info', text: words().settings.saved });
+  };
+  return (
+    <section class="card p-4 stack" aria-labelledby="server">
+      <h2 id="server" class="title">
+        {words().settings.server}
+      </h2>
+      <fieldset class="border-0 p-0 m-0 grid sm:grid-cols-2 gap-4" disabled={!mayChange()}>
+        <For each={fields()}>
+          {(field) => (
+            <ServerSetting
+              field={field}
+              value={(settings.data as Record<string, unknown> | undefined)?.[field.name]}
+              onChange={(value) => void change(field.name, value)}
+            />
+          )}
+        </For>
+      </fieldset>
+    </section>
+  );
+}
+
+interface ServerSettingProps {
+  readonly field: SettingField;
+  readonly value: unknown;
+  readonly onChange: (value: unknown) => void;
+}
+
+function ServerSetting(props: ServerSettingProps) {
+  const { field } = props;
+  const choices = useChoices(() => field.choices);
+  const isNumber = field.control === 'slider' || field.control === 'number';
+  return (
+    <Field label={field.label} hint={field.help}>
+      {(ids) => (
+        <Show
+          when={field.control === 'choice'}
+          fallback={
+            <Show
+              when={isNumber}
+              fallback={
+                <input
+                  {...ids}
+                  class="field-box"
+                  value={String(props.value ?? '')}
+                  onChange={(event) => props.onChange(event.currentTarget.value)}
+                />
+              }
+            >
+              <NumberInput
+                ids={ids}
+                label={field.label}
+                step={field.step}
+                value={Number(props.value ?? 0)}
+                fitted={(value) => fitting(field, value)}
+                onChange={props.onChange}
+              />
+            </Show>
+          }
+        >
+          <Select ids={ids} choices={choices()} value={String(props.value ?? '')} onChange={props.onChange} />
+        </Show>
+      )}
+    </Field>
+  );
+}
+
+function Engines() {
+  const studio = useStudio();
+  const status = useStatus();
+  return (
+    <section class="card p-4 stack" aria-labelledby="engines">
+      <h2 id="engines" class="title">
+        {words().settings.engines}
+      </h2>
+      <ul class="stack">
+        <For each={status.data?.engines ?? []}>
+          {(engine) => (
+            <li class="row flex-wrap">
+              <span class="font-medium">{engine.device}</span>
+              <span class="hint">
+                {engine.state} · {words().settings.memory(fileSize(engine.rss))}
+              </span>
+            </li>
+          )}
+        </For>
+      </ul>
+      <Show when={status.data?.user.role === 'admin'}>
+        <button
+          type="button"
+          class="btn self-start"
+          onClick={() => void studio.attempt(() => studio.api.unloadEngines())}
+        >
+          {words().settings.unload}
+        </button>
+      </Show>
+      <p class="hint">
+        {words().settings.version} {status.data?.version} · <a href="/api">{words().settings.api}</a>
+      </p>
+    </section>
+  );
+}

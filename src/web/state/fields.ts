@@ -1,0 +1,112 @@
+/**
+ * The form's fields, read from the JSON schema of a request that the server hands out: a setting's row there says its
+ * label, group, bounds and kind of control, and the page holds no list of settings. A row that says nothing of this kind
+ * still gets a control that fits its type.
+ */
+
+export type ControlKind =
+  | 'prompt'
+  | 'text'
+  | 'slider'
+  | 'number'
+  | 'choice'
+  | 'switch'
+  | 'seed'
+  | 'size'
+  | 'image'
+  | 'none';
+
+export interface SettingField {
+  readonly name: string;
+  readonly label: string;
+  readonly help: string;
+  readonly group: string;
+  /** Shown in the simple form too. */
+  readonly simple: boolean;
+  readonly control: ControlKind;
+  readonly fallback: unknown;
+  readonly min: number;
+  readonly max: number;
+  readonly step: number;
+  /** Where a slider begins and ends; bounds are for mistakes, these for wishes. */
+  readonly usual: readonly [number, number];
+  /** Fixed choices, or the name of a list of the server's. */
+  readonly choices: readonly string[] | string | undefined;
+  /** Another field that has to be set for this one to matter. */
+  readonly when: string | undefined;
+}
+
+/** What a row of the schema may say; everything is optional. */
+interface SchemaProperty {
+  readonly type?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly default?: unknown;
+  readonly description?: string;
+  readonly enum?: readonly string[];
+  readonly label?: string;
+  readonly group?: string;
+  readonly level?: string;
+  readonly control?: ControlKind;
+  readonly step?: number;
+  readonly usual?: readonly [number, number];
+  readonly choices?: string;
+  readonly when?: string;
+}
+
+export function fieldsOf(schema: unknown): SettingField[] {
+  const { properties = {} } = schema as { properties?: Record<string, SchemaProperty> };
+  return Object.entries(properties).map(([name, property]) => fieldOf(name, property));
+}
+
+function fieldOf(name: string, property: SchemaProperty): SettingField {
+  const whole = property.type === 'integer';
+  const min = property.minimum ?? Number.MIN_SAFE_INTEGER;
+  const max = property.maximum ?? Number.MAX_SAFE_INTEGER;
+  const fallback = property.default;
+  const step = property.step ?? (whole ? 1 : 0.05);
+  return {
+    name,
+    label: property.label ?? wordsOf(name),
+    help: property.description ?? '',
+    group: property.group ?? 'advanced',
+    simple: property.level === 'simple',
+    control: property.control ?? controlFor(property),
+    fallback,
+    min,
+    max,
+    step,
+    usual: property.usual ?? [Math.max(min, 0), usualEnd(max, fallback)],
+    choices: property.enum ?? property.choices,
+    when: property.when,
+  };
+}
+
+function controlFor({ type, enum: choices, choices: list, minimum, maximum }: SchemaProperty): ControlKind {
+  if (choices || list) return 'choice';
+  if (type === 'boolean') return 'switch';
+  if (type === 'string') return 'text';
+  if (type !== 'number' && type !== 'integer') return 'none';
+  return minimum !== undefined && maximum !== undefined && maximum - minimum <= 1000 ? 'slider' : 'number';
+}
+
+/** `negativePrompt` as "Negative prompt". */
+function wordsOf(name: string): string {
+  const words = name.replaceAll(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`);
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function usualEnd(max: number, fallback: unknown): number {
+  return typeof fallback === 'number' && fallback > 1 ? Math.min(max, fallback * 3) : max;
+}
+
+export function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value));
+}
+
+/** The nearest value that the field takes; what is no number becomes the default. */
+export function fitting(field: SettingField, value: number): number {
+  if (!Number.isFinite(value)) return typeof field.fallback === 'number' ? field.fallback : Math.max(field.min, 0);
+  const inside = clamp(value, field.min, field.max);
+  return Number.isInteger(field.step) ? Math.round(inside) : inside;
+}

@@ -1,0 +1,238 @@
+/**
+ * The page's state, shared by every view through one context: what the server says (a query cache, kept up to date by
+ * events), how far running jobs are, notices, and this tab's draft.
+ */
+
+import { QueryClient, useQuery } from '@tanstack/solid-query';
+import { createContext, createSignal, type JSX, useContext } from 'solid-js';
+import { createStore, produce, reconcile } from 'solid-js/store';
+import type { WireImage, WireJob, WireModel, WireProgress, WireStatus } from '#server/native/wire';
+import { type Api, ApiError } from '../api.ts';
+import { words } from '../words/index.ts';
+import { connect, type EventHandlers } from './connection.ts';
+import { createDraft } from './draft-store.ts';
+import { keys } from './keys.ts';
+import { addPicture, type PicturePages, putAnswer, putJob, putPicture, takePicture, without } from './lists.ts';
+import { type Notice, putNotice } from './notices.ts';
+
+export type Phase = 'starting' | 'sign-in' | 'ready' | 'unreachable';
+
+export type Studio = ReturnType<typeof createStudio>;
+
+const retryMs = 2000;
+const noticeMs = 10_000;
+
+export function createStudio(api: Api) {
+  const client = new QueryClient({
+    defaultOptions: {
+      // Events say when something changed; asking again by the clock or on focus would only repeat that.
+      queries: { staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false, retry: 1 },
+    },
+  });
+  const [phase, setPhase] = createSignal<Phase>('starting');
+  const [live, setLive] = createSignal(true);
+  const [progress, setProgress] = createStore<Record<string, WireProgress>>({});
+  const [notices, setNotices] = createSignal<readonly Notice[]>([]);
+  const [latest, setLatest] = createSignal<WireImage>();
+  let stopEvents = () => {};
+  let nextNotice = 1;
+
+  function say(notice: Omit<Notice, 'id'>): void {
+    const id = nextNotice++;
+    setNotices((list) => putNotice(list, { ...notice, id }));
+    if (notice.kind === 'info') setTimeout(() => dismiss(id), noticeMs);
+  }
+
+  function dismiss(id: number): void {
+    setNotices((list) => list.filter((each) => each.id !== id));
+  }
+
+  function complain(error: unknown): void {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 401) {
+      leave();
+      return;
+    }
+    const { errors } = words();
+    const text = error.code === 'network' ? errors['network']! : error.message;
+    say({ kind: 'error', text, remedy: error.code === 'network' ? undefined : errors[error.code] });
+  }
+
+  /** Runs what a button does; an error becomes a notice. */
+  async function attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      complain(error);
+      return undefined;
+    }
+  }
+
+  function leave(): void {
+    stopEvents();
+    client.clear();
+    setPhase('sign-in');
+  }
+
+  /** Everything anew, then events from there on: nothing that happens in between is missed. */
+  async function start(): Promise<void> {
+    stopEvents();
+    try {
+      const status = await api.getStatus();
+      const controls = await client.fetchQuery({ queryKey: keys.controls, queryFn: () => api.listFamilies() });
+      draft.open(controls.request);
+      await client.invalidateQueries();
+      client.setQueryData(keys.status, status);
+      setProgress(reconcile(Object.fromEntries(status.running.map((each) => [each.id, each]))));
+      stopEvents = connect('/api/v1/ws', {
+        after: status.lastEvent,
+        handlers,
+        onLive: setLive,
+        onReopened: () => void client.invalidateQueries(),
+      });
+      setPhase('ready');
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) return leave();
+      if (phase() !== 'ready') setPhase('unreachable');
+      setTimeout(() => void start(), retryMs);
+    }
+  }
+
+  const update = <T,>(key: readonly unknown[], change: (data: T) => T) =>
+    client.setQueriesData<T>({ queryKey: key }, (data) => (data === undefined ? data : change(data)));
+  const stale = (key: readonly unknown[]) => void client.invalidateQueries({ queryKey: key });
+
+  function jobChanged(job: WireJob): void {
+    update<WireJob[]>(keys.openJobs, (jobs) => putJob(jobs, job));
+    if (job.state !== 'running') setProgress(produce((all) => void delete all[job.id]));
+    if (job.finishedAt !== undefined) stale(keys.endedJobs);
+    client.setQueryData(keys.job(job.id), job);
+  }
+
+  function pictureChanged(image: WireImage): void {
+    for (const [key, data] of client.getQueriesData<PicturePages>({ queryKey: keys.pictures })) {
+      if (!data) continue;
+      const inTrash = String(key[1]).includes('trashed=true');
+      const belongs = inTrash === (image.trashedAt !== undefined);
+      client.setQueryData(key, putPicture(data, image, belongs));
+      // Back from the trash, or into it: where it belongs, the server knows.
+      if (belongs && !data.pages.some(({ images }) => images.some(({ id }) => id === image.id))) stale(key);
+    }
+    client.setQueryData(keys.picture(image.id), image);
+    setLatest((now) => (now?.id === image.id ? (image.trashedAt === undefined ? image : undefined) : now));
+  }
+
+  function pictureAdded(image: WireImage): void {
+    for (const [key, data] of client.getQueriesData<PicturePages>({ queryKey: keys.pictures })) {
+      if (data && key[1] === '') client.setQueryData(key, addPicture(data, image));
+      else stale(key);
+    }
+    setLatest(image);
+    stale(keys.facets);
+  }
+
+  const handlers: EventHandlers = {
+    'job.added': (job) => update<WireJob[]>(keys.openJobs, (jobs) => putJob(jobs, job)),
+    'job.changed': jobChanged,
+    'job.removed': ({ id }) => {
+      update<WireJob[]>(keys.openJobs, (jobs) => without(jobs, id));
+      stale(keys.endedJobs);
+    },
+    'job.progress': (data) => setProgress(data.id, reconcile(data)),
+    'job.preview': ({ id, preview }) => {
+      if (progress[id]) setProgress(id, 'preview', preview);
+    },
+    'image.added': pictureAdded,
+    'image.changed': pictureChanged,
+    'image.removed': ({ id }) => {
+      update<PicturePages>(keys.pictures, (data) => takePicture(data, id));
+      setLatest((now) => (now?.id === id ? undefined : now));
+    },
+    queue: (data) => client.setQueryData(keys.queue, data),
+    engine: (engine) =>
+      update<WireStatus>(keys.status, (status) => ({
+        ...status,
+        engines: status.engines.map((each) => (each.device === engine.device ? engine : each)),
+      })),
+    'settings.changed': (data) => client.setQueryData(keys.settings, data),
+    'library.changed': () => {
+      stale(keys.models);
+      stale(keys.limits);
+    },
+    'pull.changed': () => stale(keys.pulls),
+    'pull.progress': () => stale(keys.pulls),
+    'pull.removed': () => stale(keys.pulls),
+    reset: () => void start(),
+  };
+
+  const draft = createDraft();
+
+  /** Moves pictures to the trash, with a way back in the notice. */
+  async function trash(images: readonly WireImage[]): Promise<void> {
+    const ids = images.map(({ id }) => id);
+    await attempt(async () => {
+      await api.trashImages({ ids });
+      const { picture, common } = words();
+      const text = ids.length === 1 ? picture.trashed : picture.trashedMany(ids.length);
+      const run = () => void attempt(() => api.restoreImages({ ids }));
+      say({ kind: 'info', text, action: { label: common.undo, run } });
+    });
+  }
+
+  /** @returns the job, unless the server refused the request */
+  async function submit(request: Record<string, unknown>): Promise<WireJob | undefined> {
+    try {
+      const { job } = await api.submitJob(request);
+      update<WireJob[]>(keys.openJobs, (jobs) => putAnswer(jobs, job));
+      draft.setErrors({});
+      return job;
+    } catch (error) {
+      if (error instanceof ApiError && error.field) draft.setErrors({ [error.field]: error.message });
+      complain(error);
+      return undefined;
+    }
+  }
+
+  return {
+    api,
+    client,
+    phase,
+    live,
+    progress,
+    notices,
+    latest,
+    draft,
+    start,
+    leave,
+    say,
+    dismiss,
+    attempt,
+    trash,
+    submit,
+  };
+}
+
+const StudioContext = createContext<Studio>();
+
+export function StudioProvider(props: { readonly studio: Studio; readonly children: JSX.Element }) {
+  return <StudioContext.Provider value={props.studio}>{props.children}</StudioContext.Provider>;
+}
+
+export function useStudio(): Studio {
+  const studio = useContext(StudioContext);
+  if (!studio) throw new Error('a view was drawn outside StudioProvider');
+  return studio;
+}
+
+/** Whether the signed-in account may do more than look. */
+export function useMayMake(): () => boolean {
+  const { api } = useStudio();
+  const status = useQuery(() => ({ queryKey: keys.status, queryFn: () => api.getStatus() }));
+  return () => status.data?.user.role !== 'viewer';
+}
+
+/** Models that can draw now. */
+export function usableModels(models: readonly WireModel[]): WireModel[] {
+  return models.filter(({ kind, problem }) => kind === 'checkpoint' && problem === undefined);
+}

@@ -1,0 +1,61 @@
+/** Emphasis in a prompt by keys, and its brackets, as A1111 users know both. */
+
+export interface Edited {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+const weighted = /^\((.*):(-?\d+(?:\.\d+)?)\)$/s;
+
+/** The selected words (or the word at the cursor) a step stronger or weaker; weight 1 loses its brackets. */
+export function emphasised(text: string, start: number, end: number, by: number): Edited {
+  const [from, to] = start === end ? wordAt(text, start) : trimmed(text, start, end);
+  if (from === to) return { text, start, end };
+  const [outerFrom, outerTo] = bracketed(text, from, to) ?? [from, to];
+  const part = text.slice(outerFrom, outerTo);
+  const found = weighted.exec(part);
+  const inner = found?.[1] ?? part;
+  const weight = Math.round((Number(found?.[2] ?? 1) + by) * 100) / 100;
+  const replaced = weight === 1 ? inner : `(${inner}:${weight})`;
+  return {
+    text: text.slice(0, outerFrom) + replaced + text.slice(outerTo),
+    start: outerFrom,
+    end: outerFrom + replaced.length,
+  };
+}
+
+function wordAt(text: string, at: number): [number, number] {
+  const before = /[^\s,()[\]<>|]*$/.exec(text.slice(0, at))![0].length;
+  const after = /^[^\s,()[\]<>|]*/.exec(text.slice(at))![0].length;
+  return [at - before, at + after];
+}
+
+function trimmed(text: string, start: number, end: number): [number, number] {
+  const part = text.slice(start, end);
+  const from = start + (part.length - part.trimStart().length);
+  return [from, Math.max(from, end - (part.length - part.trimEnd().length))];
+}
+
+/** The whole `(…:1.1)` around a selection that holds, or lies just inside, one. */
+function bracketed(text: string, from: number, to: number): [number, number] | undefined {
+  if (weighted.test(text.slice(from, to))) return [from, to];
+  const open = text.lastIndexOf('(', from);
+  const close = text.indexOf(')', to);
+  if (open < 0 || close < 0) return undefined;
+  return weighted.exec(text.slice(open, close + 1))?.[1]?.trim() === text.slice(from, to).replace(/:[\d.]*$/, '')
+    ? [open, close + 1]
+    : undefined;
+}
+
+/** The first bracket without its partner, as it stands in the text; undefined when all fit. */
+export function unmatchedBracket(text: string): string | undefined {
+  const open: string[] = [];
+  const partner: Readonly<Record<string, string>> = { ')': '(', ']': '[', '>': '<' };
+  for (const [at, letter] of [...text].entries()) {
+    if (text[at - 1] === '\\') continue;
+    if ('(['.includes(letter)) open.push(letter);
+    else if (letter in partner && letter !== '>' && open.pop() !== partner[letter]) return letter;
+  }
+  return open.at(-1);
+}

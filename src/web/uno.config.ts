@@ -1,0 +1,47 @@
+/** The page's classes: one scale of spacing and type, colours from `theme/colours.css`, icons as masks. */
+
+import { defineConfig, presetIcons, presetWind4, transformerVariantGroup } from 'unocss';
+
+const colour = (name: string) => `var(--${name})`;
+
+export default defineConfig({
+  content: { pipeline: { include: [/\.tsx$/, /\.html$/] } },
+  transformers: [transformerVariantGroup()],
+  presets: [
+    presetWind4({ preflights: { reset: true, theme: 'on-demand' } }),
+    presetIcons({ extraProperties: { display: 'inline-block', 'flex-shrink': '0', 'vertical-align': '-0.15em' } }),
+  ],
+  theme: {
+    colors: {
+      ground: colour('ground'),
+      panel: colour('panel'),
+      raised: colour('raised'),
+      sunk: colour('sunk'),
+      line: colour('line'),
+      ink: colour('ink'),
+      dim: colour('dim'),
+      accent: colour('accent'),
+      'accent-strong': colour('accent-strong'),
+      'on-accent': colour('on-accent'),
+      problem: colour('problem'),
+      good: colour('good'),
+    },
+    breakpoint: { sm: '36rem', md: '54rem', lg: '80rem', xl: '100rem' },
+  },
+  shortcuts: {
+    row: 'flex items-center gap-2',
+    stack: 'flex flex-col gap-3',
+    card: 'bg-panel border border-line rounded-xl',
+    'field-box':
+      'w-full min-h-10 px-3 py-2 bg-raised text-ink border border-line rounded-lg placeholder:text-dim focus:border-accent',
+    btn: 'inline-flex items-center justify-center gap-2 min-h-10 px-3 rounded-lg border border-line bg-raised text-ink font-medium no-underline cursor-pointer select-none hover:border-dim disabled:(opacity-50 cursor-not-allowed) aria-pressed:(border-accent text-accent)',
+    'btn-primary': 'btn bg-accent border-accent text-on-accent hover:(bg-accent-strong border-accent-strong)',
+    'btn-quiet': 'btn bg-transparent border-transparent hover:(bg-sunk border-transparent)',
+    'btn-danger': 'btn text-problem hover:border-problem',
+    chip: 'inline-flex items-center gap-1 min-h-8 px-3 rounded-full border border-line bg-raised text-sm cursor-pointer hover:border-dim aria-pressed:(border-accent text-accent)',
+    hint: 'text-sm text-dim',
+    'problem-text': 'text-sm text-problem',
+    title: 'text-lg font-semibold',
+    'truncate-2': 'overflow-hidden line-clamp-2',
+  },
+});
