@@ -1,120 +1,202 @@
 /** browser: the page in a real Chromium, on a real server with the embedded model. */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-
-const chromiumPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-if (chromiumPath === undefined) console.log('browser tests skip: no Chromium in /usr/bin');
-
-const repository = fileURLToPath(new URL('../..', import.meta.url));
-/** Generous: nothing here measures time, and machines of tests are busy. */
-const patience = 240_000;
-
-interface Served {
-  readonly url: string;
-  readonly child: ChildProcess;
-}
-
-async function serve(folder: string, ...flags: string[]): Promise<Served> {
-  const args = ['bin/darkroom.mjs', 'serve', '--port', '0', '--outputs', folder, '--data', join(folder, '.data')];
-  const child = spawn(process.execPath, [...args, ...flags], {
-    cwd: repository,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const url = await new Promise<string>((resolve, reject) => {
-    let text = '';
-    child.stdout.on('data', (bytes: Buffer) => {
-      text += bytes.toString();
-      const found = /ready: (\S+)/.exec(text)?.[1];
-      if (found !== undefined) resolve(found);
-    });
-    child.once('exit', (code) => reject(new Error(`darkroom serve ended with ${code}: ${text}`)));
-  });
-  return { url, child };
-}
-
-async function stop({ child }: Served): Promise<void> {
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGINT');
-  await ended;
-}
+import { readdirSync } from 'node:fs';
+import type { Page } from 'playwright-core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { chromiumPath, patience, type Served, serve, stop, useBrowser } from './served-page.ts';
 
 describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, () => {
-  let browser: Browser;
-  let folder: string;
+  const { folder, faults, open, openBeside } = useBrowser();
   let served: Served | undefined;
-  const faults: string[] = [];
-
-  beforeAll(async () => {
-    const built = spawnSync(process.execPath, ['tools/build-page.mjs'], { cwd: repository, encoding: 'utf8' });
-    expect(built.status, built.stderr).toBe(0);
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
-    browser = await chromium.launch({ executablePath: chromiumPath!, args, timeout: patience });
-    folder = mkdtempSync(join(tmpdir(), 'darkroom-page-'));
-  }, patience);
   afterEach(async () => {
     if (served) await stop(served);
     served = undefined;
   }, patience);
-  afterAll(async () => {
-    await browser?.close();
-    if (folder) rmSync(folder, { recursive: true, force: true });
-  }, patience);
 
-  async function open(url: string): Promise<Page> {
-    const page = await (await browser.newContext()).newPage();
-    // Shorter than the test's, so that a failure names its step.
-    page.setDefaultTimeout(60_000);
-    faults.length = 0;
-    page.on('pageerror', (error) => faults.push(error.message));
-    page.on('console', (line) => {
-      if (/Content Security Policy/i.test(line.text())) faults.push(line.text());
-    });
-    await page.goto(url);
-    return page;
+  const generate = (page: Page) => page.getByRole('button', { name: /^(Generate|Add to queue)/ });
+  const strip = (page: Page) => page.getByRole('region', { name: 'Latest pictures' }).getByRole('img');
+  const setSteps = (page: Page, steps: number) =>
+    page.getByRole('textbox', { name: 'Steps', exact: true }).fill(String(steps));
+
+  async function draw(page: Page, prompt: string, steps = 2): Promise<void> {
+    const before = await strip(page).count();
+    await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill(prompt);
+    await setSteps(page, steps);
+    await page.keyboard.press('Control+Enter');
+    await expect.poll(() => strip(page).count(), { timeout: 60_000 }).toBe(before + 1);
   }
 
-  it('draws a picture, shows how far it is, keeps it over a reload, deletes it and brings it back', async () => {
-    served = await serve(folder);
+  it('makes the first picture with one click', async () => {
+    served = await serve(folder());
     const page = await open(served.url);
     await page.getByRole('heading', { name: 'Make your first picture' }).waitFor();
-    await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a fox at night');
-    await page.getByRole('textbox', { name: 'Steps', exact: true }).fill('2');
-    await page.keyboard.press('Control+Enter');
-    await page.getByRole('progressbar').waitFor();
-    const thumbnails = page.getByRole('region', { name: 'Pictures' }).getByRole('img');
-    await thumbnails.first().waitFor();
-    expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith('.png'))).toHaveLength(1);
-
-    await page.reload();
-    await thumbnails.first().waitFor();
-    const drawn = thumbnails.first().evaluate(async (element) => {
-      const image = element as unknown as { decode(): Promise<void>; naturalWidth: number };
-      await image.decode();
-      return image.naturalWidth;
-    });
-    expect(await drawn).toBe(128);
-    await thumbnails.first().click();
-    const lightbox = page.getByRole('dialog');
-    expect(await lightbox.locator('.facts').innerText()).toMatch(/Steps\s+2\b/);
-    await lightbox.getByRole('button', { name: 'Delete' }).click();
-    await lightbox.waitFor({ state: 'detached' });
-    await page.getByRole('button', { name: 'Undo' }).click();
-    await thumbnails.first().waitFor();
+    await page.getByRole('button', { name: 'a fox beside a tree at night' }).click();
+    await strip(page).first().waitFor();
+    expect(readdirSync(folder(), { recursive: true }).filter((name) => String(name).endsWith('.png'))).toHaveLength(1);
     expect(faults).toEqual([]);
   });
 
+  it('keeps pictures at addresses of their own; delete goes on to the next, undo and the trash bring back', async () => {
+    served = await serve(folder());
+    const page = await open(served.url);
+    await draw(page, 'a red car');
+    await draw(page, 'an owl');
+    const pictures = await strip(page).count();
+    await strip(page).first().click();
+    await page.waitForURL(/\/gallery\/\w+/);
+    await expect.poll(() => page.getByTestId('facts').textContent()).toMatch(/Steps\s*2/);
+    const first = page.url();
+    await page.reload();
+    await page.getByRole('article', { name: 'Picture' }).getByRole('img', { name: 'an owl' }).waitFor();
+    await page.keyboard.press('ArrowRight');
+    await page.getByRole('article').getByRole('img', { name: 'a red car' }).waitFor();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.waitForURL((url) => url.href !== first);
+    // The way back lies above the picture and can be pressed.
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.goto(`${new URL(served.url).origin}/gallery`);
+    const grid = page.getByRole('region', { name: 'Gallery' }).getByRole('img');
+    await expect.poll(() => grid.count()).toBe(pictures);
+
+    await page
+      .getByRole('region', { name: 'Gallery' })
+      .getByRole('button')
+      .first()
+      .click({ modifiers: ['Control'] });
+    await page.keyboard.press('Delete');
+    await expect.poll(() => grid.count()).toBe(pictures - 1);
+    await page.getByRole('button', { name: 'Trash' }).click();
+    await page.waitForURL(/trashed=true/);
+    await expect.poll(() => grid.count()).toBe(1);
+    await page
+      .getByRole('region', { name: 'Gallery' })
+      .getByRole('button')
+      .first()
+      .click({ modifiers: ['Control'] });
+    await page.getByRole('button', { name: 'Restore' }).click();
+    await page.getByText('The trash is empty.').waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it('shows a running job after a reload and in a second tab, and stops it softly, then at once', async () => {
+    served = await serve(folder());
+    const page = await open(served.url);
+    await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a castle');
+    await setSteps(page, 1000);
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('progressbar').waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Interrupt' }).waitFor();
+    const second = await openBeside(page, `${new URL(served.url).origin}/queue`);
+    await second.getByRole('region', { name: 'Running' }).getByRole('progressbar').waitFor();
+    await page.getByRole('button', { name: 'Interrupt' }).click();
+    await page.getByRole('progressbar').waitFor({ state: 'detached' });
+    await second.getByText('Nothing runs and nothing waits.').waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it('keeps one draft a tab, over reloads too', async () => {
+    served = await serve(folder());
+    const page = await open(served.url);
+    const prompt = (of: Page) => of.getByRole('textbox', { name: 'Prompt', exact: true });
+    await prompt(page).fill('from the first tab');
+    const second = await openBeside(page, served.url);
+    await prompt(second).fill('from the second tab');
+    await page.reload();
+    await expect.poll(() => prompt(page).inputValue()).toBe('from the first tab');
+    await second.reload();
+    await expect.poll(() => prompt(second).inputValue()).toBe('from the second tab');
+  });
+
+  it('works in eight tabs at once, and comes back by itself when the server does', async () => {
+    served = await serve(folder());
+    const { origin, port } = new URL(served.url);
+    const page = await open(served.url);
+    const tabs = [page];
+    for (let n = 0; n < 7; n++) tabs.push(await openBeside(page, origin));
+    for (const tab of tabs) await generate(tab).waitFor();
+    await draw(tabs[7]!, 'a boat');
+    await expect.poll(() => strip(tabs[0]!).first().getAttribute('alt')).toBe('a boat');
+    await stop(served, 'SIGKILL');
+    await page.getByText('Connection lost').waitFor();
+    served = await serve(folder(), '--port', port);
+    await page.getByText('Connection lost').waitFor({ state: 'detached' });
+    await draw(page, 'a tree');
+  });
+
+  it('reorders the queue by keys', async () => {
+    served = await serve(folder());
+    const page = await open(`${new URL(served.url).origin}/queue`);
+    await page.getByRole('button', { name: 'Pause the queue' }).click();
+    await page.getByRole('button', { name: 'Go on' }).waitFor();
+    for (const prompt of ['first', 'second']) {
+      await page.request.post('/api/v1/jobs', { data: { prompt, steps: 1 } });
+    }
+    const rows = page.getByRole('region', { name: 'Waiting' }).getByRole('listitem');
+    await expect.poll(() => rows.count()).toBe(2);
+    await rows.nth(1).getByRole('button', { name: 'Earlier' }).focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => rows.first().textContent()).toMatch(/^second/);
+    await page.getByRole('button', { name: 'Cancel all that waits' }).click();
+    await page.getByText('Nothing runs and nothing waits.').waitFor();
+    await page.getByRole('button', { name: 'Go on' }).click();
+  });
+
+  it('starts from a picture of the gallery', async () => {
+    served = await serve(folder());
+    const page = await open(served.url);
+    await draw(page, 'a fox');
+    await page.getByRole('button', { name: 'Start from it' }).click();
+    await page.getByRole('region', { name: 'Start picture' }).getByRole('img').waitFor();
+    const asked = page.waitForRequest((request) => request.url().endsWith('/jobs') && request.method() === 'POST');
+    await draw(page, 'a fox at sunset');
+    expect((await asked).postDataJSON()).toMatchObject({ init: expect.stringMatching(/^image:/) });
+  });
+
+  it('shows a setting that only the server knows', async () => {
+    served = await serve(folder());
+    const page = await open('about:blank');
+    await page.route('**/api/v1/families', async (route) => {
+      const response = await route.fetch();
+      const body = (await response.json()) as { request: { properties: Record<string, unknown> } };
+      body.request.properties['sparkle'] = { type: 'number', minimum: 0, maximum: 2, default: 1, level: 'simple' };
+      await route.fulfill({ response, json: body });
+    });
+    await page.goto(served.url);
+    await page.getByRole('slider', { name: 'Sparkle' }).waitFor();
+  });
+
+  it.each([
+    [360, 760],
+    [861, 700],
+    [960, 700],
+    [1060, 700],
+    [1920, 1080],
+    [2560, 1300],
+  ])('fits a window of %i x %i', async (width, height) => {
+    served = await serve(folder());
+    const page = await open(served.url, { viewport: { width, height } });
+    const { origin } = new URL(served.url);
+    for (const view of ['/', '/gallery', '/models', '/models?get=1', '/queue', '/settings']) {
+      await page.goto(origin + view);
+      await page.getByRole('main').getByRole('button').first().waitFor();
+      const wide = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect(wide, `${view} is wider than the window`).toBeLessThanOrEqual(0);
+    }
+    await page.goto(origin);
+    const box = await generate(page).boundingBox();
+    expect(box!.x).toBeGreaterThanOrEqual(0);
+    expect(box!.x + box!.width).toBeLessThanOrEqual(width);
+  });
+
   it('signs in by the address and forgets the token there, and asks where there is none', async () => {
-    served = await serve(folder, '--token', 'a-token-of-the-test');
+    served = await serve(folder(), '--token', 'a-token-of-the-test');
     const address = new URL(served.url);
     expect(address.hash).toBe('#token=a-token-of-the-test');
     const page = await open(address.href);
-    await page.getByRole('button', { name: 'Generate' }).waitFor();
+    await generate(page).waitFor();
     expect(new URL(page.url()).hash).toBe('');
 
     const stranger = await open(address.origin);
@@ -123,7 +205,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await stranger.getByRole('alert').waitFor();
     await stranger.getByLabel('Token').fill('a-token-of-the-test');
     await stranger.getByRole('button', { name: 'Sign in' }).click();
-    await stranger.getByRole('button', { name: 'Generate' }).waitFor();
+    await generate(stranger).waitFor();
     expect(faults).toEqual([]);
   });
 });

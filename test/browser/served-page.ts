@@ -1,0 +1,96 @@
+/** A real server with the embedded model and the system's Chromium, for tests of the page. */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect } from 'vitest';
+
+export const chromiumPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+  existsSync,
+);
+if (chromiumPath === undefined) console.log('browser tests skip: no Chromium in /usr/bin');
+
+export const repository = fileURLToPath(new URL('../..', import.meta.url));
+/** Generous: nothing here measures time, and machines of tests are busy. */
+export const patience = 240_000;
+
+export interface Served {
+  readonly url: string;
+  readonly child: ChildProcess;
+}
+
+export async function serve(folder: string, ...flags: string[]): Promise<Served> {
+  const port = flags.includes('--port') ? [] : ['--port', '0'];
+  const args = ['bin/darkroom.mjs', 'serve', ...port, '--outputs', folder, '--data', join(folder, '.data')];
+  const child = spawn(process.execPath, [...args, ...flags], { cwd: repository, stdio: ['ignore', 'pipe', 'inherit'] });
+  const url = await new Promise<string>((resolve, reject) => {
+    let text = '';
+    child.stdout.on('data', (bytes: Buffer) => {
+      text += bytes.toString();
+      const found = /ready: (\S+)/.exec(text)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.once('exit', (code) => reject(new Error(`darkroom serve ended with ${code}: ${text}`)));
+  });
+  return { url, child };
+}
+
+export async function stop({ child }: Served, signal: NodeJS.Signals = 'SIGINT'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  await ended;
+}
+
+export interface Bench {
+  readonly folder: () => string;
+  readonly browser: () => Browser;
+  /** What went wrong inside pages since the last `open`: uncaught errors and refusals of the content policy. */
+  readonly faults: string[];
+  /** A page of a browser of its own, as another person would have it. */
+  open(url: string, options?: BrowserContextOptions): Promise<Page>;
+  /** Another tab of the same browser. */
+  openBeside(page: Page, url: string): Promise<Page>;
+}
+
+/** Builds the page and starts Chromium once for a file of tests. */
+export function useBrowser(): Bench {
+  let browser: Browser;
+  let folder: string;
+  const faults: string[] = [];
+  beforeAll(async () => {
+    const built = spawnSync(process.execPath, ['tools/build-page.mjs'], { cwd: repository, encoding: 'utf8' });
+    expect(built.status, built.stderr).toBe(0);
+    const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
+    browser = await chromium.launch({ executablePath: chromiumPath!, args, timeout: patience });
+    folder = mkdtempSync(join(tmpdir(), 'darkroom-page-'));
+  }, patience);
+  afterAll(async () => {
+    await browser?.close();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  }, patience);
+
+  async function watched(page: Page, url: string): Promise<Page> {
+    // Shorter than the test's, so that a failure names its step.
+    page.setDefaultTimeout(60_000);
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('console', (line) => {
+      if (/Content Security Policy/i.test(line.text())) faults.push(line.text());
+    });
+    await page.goto(url);
+    return page;
+  }
+  return {
+    folder: () => folder,
+    browser: () => browser,
+    faults,
+    async open(url, options) {
+      faults.length = 0;
+      return await watched(await (await browser.newContext(options)).newPage(), url);
+    },
+    openBeside: async (page, url) => await watched(await page.context().newPage(), url),
+  };
+}
