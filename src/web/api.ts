@@ -1,5 +1,7 @@
 /** The API from the page: every operation as a typed call, sign-in, and what it says when something is refused. */
 
+// First: the rows of the API are made as they are imported.
+import './zod-without-eval.ts';
 import { addressOf, type Client, createClient } from '#api/client';
 
 const base = '/api/v1';

@@ -180,9 +180,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     for (const view of ['/', '/gallery', '/models', '/models?get=1', '/queue', '/settings']) {
       await page.goto(origin + view);
       await page.getByRole('main').getByRole('button').first().waitFor();
-      const wide = await page.evaluate(
-        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      );
+      const wide = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
       expect(wide, `${view} is wider than the window`).toBeLessThanOrEqual(0);
     }
     await page.goto(origin);

@@ -2,6 +2,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { compress } from 'hono/compress';
 import type { ServerApp } from './mount.ts';
 
 const mediaTypes: Readonly<Record<string, string>> = {
@@ -25,6 +26,7 @@ const pageViews = ['/', '/gallery', '/gallery/:id', '/models', '/queue', '/setti
 /** Serves the files of a built page: `index.html` at every view's address, hashed names kept for good. */
 export async function mountPage(app: ServerApp, folder: string): Promise<void> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  app.use('/assets/*', compress());
   for (const entry of entries) {
     const type = mediaTypes[extname(entry.name)];
     if (!entry.isFile() || type === undefined) continue;
