@@ -5,6 +5,7 @@ import { duration, fileSize, modelFacts, remaining, spokenProgress, stageLine } 
 import { isChanged, recall, requestOf, restoreDraft, settingValue, withValue } from './draft.ts';
 import { fieldsOf, fitting } from './fields.ts';
 import { addPicture, inOrder, picturesOf, putAnswer, putJob, putPicture, takePicture } from './lists.ts';
+import { emptyMask, isEmpty, paintMask, redo, type Stroke, type Surface, undo, withStroke } from './mask.ts';
 import { type Notice, putNotice } from './notices.ts';
 import { shapesFor, snapSide } from './shapes.ts';
 import { takeToken } from './token.ts';
@@ -217,5 +218,51 @@ describe('token in the address', () => {
     ['', { rest: '' }],
   ])('is taken out of %j', (hash, taken) => {
     expect(takeToken(hash)).toEqual(taken);
+  });
+});
+
+describe('a mask', () => {
+  const stroke: Stroke = { tool: 'brush', size: 10, points: [{ x: 1, y: 2, pressure: 0.5 }] };
+  const surface = () => {
+    const calls: string[] = [];
+    const note =
+      (name: string) =>
+      (...args: number[]) =>
+        void calls.push(`${name} ${args.join(' ')}`);
+    const target = {
+      clearRect: note('clear'),
+      fillRect: note('fill'),
+      beginPath: () => {},
+      moveTo: note('move'),
+      lineTo: note('line'),
+      stroke: () => calls.push(`stroke ${target.lineWidth} ${target.globalCompositeOperation}`),
+      lineWidth: 0,
+      globalCompositeOperation: '',
+    };
+    return { calls, target: target as unknown as Surface };
+  };
+
+  it('is undone and redone stroke by stroke, and a new stroke ends what could be redone', () => {
+    const two = withStroke(withStroke(emptyMask(8, 8), stroke), { ...stroke, tool: 'eraser' });
+    expect(redo(undo(two))).toEqual(two);
+    expect(undo(undo(undo(two))).strokes).toEqual([]);
+    expect(withStroke(undo(two), stroke).undone).toEqual([]);
+    expect([isEmpty(emptyMask(8, 8)), isEmpty({ ...emptyMask(8, 8), inverted: true })]).toEqual([true, false]);
+  });
+
+  it('paints strokes by their tool, thinner where a pen presses less, dots for taps', () => {
+    const { calls, target } = surface();
+    const line: Stroke = { tool: 'eraser', size: 10, points: [stroke.points[0]!, { x: 5, y: 2, pressure: 0.25 }] };
+    paintMask(target, { ...emptyMask(8, 8), strokes: [stroke, line], inverted: true }, '#fff');
+    expect(calls).toEqual([
+      'clear 0 0 8 8',
+      'move 1 2',
+      'line 1.01 2',
+      'stroke 10 source-over',
+      'move 1 2',
+      'line 5 2',
+      'stroke 5 destination-out',
+      'fill 0 0 8 8',
+    ]);
   });
 });

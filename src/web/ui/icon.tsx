@@ -29,6 +29,10 @@ const names = {
   signOut: 'i-lucide-log-out',
   expand: 'i-lucide-maximize',
   check: 'i-lucide-check',
+  brush: 'i-lucide-brush',
+  eraser: 'i-lucide-eraser',
+  undo: 'i-lucide-undo-2',
+  redo: 'i-lucide-redo-2',
   repeat: 'i-lucide-infinity',
   refresh: 'i-lucide-refresh-cw',
 } as const;
