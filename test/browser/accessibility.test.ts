@@ -12,23 +12,23 @@ interface AxeResult {
 }
 
 describe.skipIf(chromiumPath === undefined)('accessibility', { timeout: patience }, () => {
-  const { folder, open } = useBrowser();
-  let served: Served;
+  const { newFolder, open } = useBrowser();
+  let served: Served | undefined;
   let picture: string;
   beforeAll(async () => {
-    served = await serve(folder());
+    served = await serve(newFolder());
     const { origin } = new URL(served.url);
-    const body = JSON.stringify({ prompt: 'a fox', steps: 1, wait: true });
+    const body = JSON.stringify({ prompt: 'a fox', steps: 1 });
     const headers = { 'content-type': 'application/json' };
-    await fetch(`${origin}/api/v1/generate`, { method: 'POST', headers, body: body.replace(',"wait":true', '') });
+    await fetch(`${origin}/api/v1/generate`, { method: 'POST', headers, body });
     const page = (await (await fetch(`${origin}/api/v1/images`)).json()) as { images: { id: string }[] };
     picture = `/gallery/${page.images[0]!.id}`;
   }, patience);
   afterAll(async () => await stop(served), patience);
 
   it.each(['light', 'dark'] as const)('has no fault that axe finds, %s', async (colorScheme) => {
-    const page = await open(served.url, { colorScheme });
-    const { origin } = new URL(served.url);
+    const page = await open(served!.url, { colorScheme });
+    const { origin } = new URL(served!.url);
     for (const view of ['/', picture, '/gallery', '/models', '/models?get=1', '/queue', '/settings']) {
       await page.goto(origin + view);
       await page.getByRole('main').getByRole('button').first().waitFor();

@@ -2,11 +2,12 @@
 
 import { readdirSync } from 'node:fs';
 import type { Page } from 'playwright-core';
+import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
 import { chromiumPath, patience, type Served, serve, stop, useBrowser } from './served-page.ts';
 
 describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, () => {
-  const { folder, faults, open, openBeside } = useBrowser();
+  const { newFolder, faults, open, openBeside } = useBrowser();
   let served: Served | undefined;
   afterEach(async () => {
     if (served) await stop(served);
@@ -19,25 +20,25 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     page.getByRole('textbox', { name: 'Steps', exact: true }).fill(String(steps));
 
   async function draw(page: Page, prompt: string, steps = 2): Promise<void> {
-    const before = await strip(page).count();
     await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill(prompt);
     await setSteps(page, steps);
     await page.keyboard.press('Control+Enter');
-    await expect.poll(() => strip(page).count(), { timeout: 60_000 }).toBe(before + 1);
+    await expect.poll(() => strip(page).first().getAttribute('alt'), { timeout: 60_000 }).toBe(prompt);
   }
 
   it('makes the first picture with one click', async () => {
-    served = await serve(folder());
+    const folder = newFolder();
+    served = await serve(folder);
     const page = await open(served.url);
     await page.getByRole('heading', { name: 'Make your first picture' }).waitFor();
     await page.getByRole('button', { name: 'a fox beside a tree at night' }).click();
     await strip(page).first().waitFor();
-    expect(readdirSync(folder(), { recursive: true }).filter((name) => String(name).endsWith('.png'))).toHaveLength(1);
+    expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith('.png'))).toHaveLength(1);
     expect(faults).toEqual([]);
   });
 
   it('keeps pictures at addresses of their own; delete goes on to the next, undo and the trash bring back', async () => {
-    served = await serve(folder());
+    served = await serve(newFolder());
     const page = await open(served.url);
     await draw(page, 'a red car');
     await draw(page, 'an owl');
@@ -79,7 +80,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
   });
 
   it('shows a running job after a reload and in a second tab, and stops it softly, then at once', async () => {
-    served = await serve(folder());
+    served = await serve(newFolder());
     const page = await open(served.url);
     await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a castle');
     await setSteps(page, 1000);
@@ -96,7 +97,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
   });
 
   it('keeps one draft a tab, over reloads too', async () => {
-    served = await serve(folder());
+    served = await serve(newFolder());
     const page = await open(served.url);
     const prompt = (of: Page) => of.getByRole('textbox', { name: 'Prompt', exact: true });
     await prompt(page).fill('from the first tab');
@@ -109,7 +110,8 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
   });
 
   it('works in eight tabs at once, and comes back by itself when the server does', async () => {
-    served = await serve(folder());
+    const folder = newFolder();
+    served = await serve(folder);
     const { origin, port } = new URL(served.url);
     const page = await open(served.url);
     const tabs = [page];
@@ -119,31 +121,31 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await expect.poll(() => strip(tabs[0]!).first().getAttribute('alt')).toBe('a boat');
     await stop(served, 'SIGKILL');
     await page.getByText('Connection lost').waitFor();
-    served = await serve(folder(), '--port', port);
+    served = await serve(folder, '--port', port);
     await page.getByText('Connection lost').waitFor({ state: 'detached' });
     await draw(page, 'a tree');
   });
 
   it('reorders the queue by keys', async () => {
-    served = await serve(folder());
+    served = await serve(newFolder());
     const page = await open(`${new URL(served.url).origin}/queue`);
     await page.getByRole('button', { name: 'Pause the queue' }).click();
     await page.getByRole('button', { name: 'Go on' }).waitFor();
     for (const prompt of ['first', 'second']) {
-      await page.request.post('/api/v1/jobs', { data: { prompt, steps: 1 } });
+      await page.request.post(`${new URL(served.url).origin}/api/v1/jobs`, { data: { prompt, steps: 1 } });
     }
     const rows = page.getByRole('region', { name: 'Waiting' }).getByRole('listitem');
     await expect.poll(() => rows.count()).toBe(2);
     await rows.nth(1).getByRole('button', { name: 'Earlier' }).focus();
     await page.keyboard.press('Enter');
     await expect.poll(() => rows.first().textContent()).toMatch(/^second/);
-    await page.getByRole('button', { name: 'Cancel all that waits' }).click();
+    await page.getByRole('button', { name: 'Cancel all' }).click();
     await page.getByText('Nothing runs and nothing waits.').waitFor();
     await page.getByRole('button', { name: 'Go on' }).click();
   });
 
   it('starts from a picture of the gallery', async () => {
-    served = await serve(folder());
+    served = await serve(newFolder());
     const page = await open(served.url);
     await draw(page, 'a fox');
     await page.getByRole('button', { name: 'Start from it' }).click();
@@ -154,7 +156,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
   });
 
   it('shows a setting that only the server knows', async () => {
-    served = await serve(folder());
+    served = await serve(newFolder());
     const page = await open('about:blank');
     await page.route('**/api/v1/families', async (route) => {
       const response = await route.fetch();
@@ -166,31 +168,70 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await page.getByRole('slider', { name: 'Sparkle' }).waitFor();
   });
 
-  it.each([
-    [360, 760],
-    [861, 700],
-    [960, 700],
-    [1060, 700],
-    [1920, 1080],
-    [2560, 1300],
-  ])('fits a window of %i x %i', async (width, height) => {
-    served = await serve(folder());
-    const page = await open(served.url, { viewport: { width, height } });
+  it('fits windows from a phone to a wall', async () => {
+    served = await serve(newFolder());
+    const page = await open(served.url);
+    const widths = [360, 820, 861, 960, 1060, 1920, 2560];
     const { origin } = new URL(served.url);
     for (const view of ['/', '/gallery', '/models', '/models?get=1', '/queue', '/settings']) {
       await page.goto(origin + view);
       await page.getByRole('main').getByRole('button').first().waitFor();
-      const wide = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
-      expect(wide, `${view} is wider than the window`).toBeLessThanOrEqual(0);
+      for (const width of widths) {
+        await page.setViewportSize({ width, height: 760 });
+        const beyond = await page.evaluate(
+          'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+        );
+        expect(beyond, `${view} is wider than a window of ${width}`).toBeLessThanOrEqual(0);
+      }
     }
     await page.goto(origin);
-    const box = await generate(page).boundingBox();
-    expect(box!.x).toBeGreaterThanOrEqual(0);
-    expect(box!.x + box!.width).toBeLessThanOrEqual(width);
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: 760 });
+      const box = (await generate(page).boundingBox())!;
+      expect(box.x).toBeGreaterThanOrEqual(0);
+      expect(box.x + box.width).toBeLessThanOrEqual(width);
+    }
+  });
+
+  it('repaints what is painted and leaves the rest', async () => {
+    served = await serve(newFolder());
+    const { origin } = new URL(served.url);
+    const page = await open(served.url);
+    await draw(page, 'a fox in the snow by day');
+    await page.getByRole('button', { name: 'Start from it' }).click();
+    await page.getByRole('button', { name: 'Paint a mask' }).click();
+    const canvas = page.getByTestId('mask');
+    const box = (await canvas.boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.25, box.y + 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.25, box.y + box.height - 2, { steps: 8 });
+    await page.mouse.up();
+    await page.getByRole('button', { name: 'Use this mask' }).click();
+    await draw(page, 'a castle at night', 8);
+    const { images } = (await (await fetch(`${origin}/api/v1/images?limit=2`)).json()) as { images: { url: string }[] };
+    const pixels = await Promise.all(
+      images.map(async ({ url }) => {
+        const bytes = await (await fetch(origin + url)).arrayBuffer();
+        return await sharp(Buffer.from(bytes)).removeAlpha().raw().toBuffer();
+      }),
+    );
+    const [made, before] = pixels as [Buffer, Buffer];
+    /** Mean difference of the columns from..to, of 255. */
+    const difference = (from: number, to: number) => {
+      let sum = 0;
+      for (let at = 0; at < made.length; at++) {
+        const column = Math.floor(at / 3) % 128;
+        if (column >= from && column < to) sum += Math.abs(made[at]! - before[at]!);
+      }
+      return sum / (128 * (to - from) * 3);
+    };
+    expect(difference(26, 38)).toBeGreaterThan(10);
+    expect(difference(64, 128)).toBe(0);
+    expect(faults).toEqual([]);
   });
 
   it('signs in by the address and forgets the token there, and asks where there is none', async () => {
-    served = await serve(folder(), '--token', 'a-token-of-the-test');
+    served = await serve(newFolder(), '--token', 'a-token-of-the-test');
     const address = new URL(served.url);
     expect(address.hash).toBe('#token=a-token-of-the-test');
     const page = await open(address.href);

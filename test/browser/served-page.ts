@@ -38,7 +38,10 @@ export async function serve(folder: string, ...flags: string[]): Promise<Served>
   return { url, child };
 }
 
-export async function stop({ child }: Served, signal: NodeJS.Signals = 'SIGINT'): Promise<void> {
+/** Nothing where it never started. */
+export async function stop(served: Served | undefined, signal: NodeJS.Signals = 'SIGINT'): Promise<void> {
+  if (!served) return;
+  const { child } = served;
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill(signal);
@@ -46,7 +49,8 @@ export async function stop({ child }: Served, signal: NodeJS.Signals = 'SIGINT')
 }
 
 export interface Bench {
-  readonly folder: () => string;
+  /** An empty one for a server's pictures and data; it goes when the tests have run. */
+  readonly newFolder: () => string;
   readonly browser: () => Browser;
   /** What went wrong inside pages since the last `open`: uncaught errors and refusals of the content policy. */
   readonly faults: string[];
@@ -59,18 +63,17 @@ export interface Bench {
 /** Builds the page and starts Chromium once for a file of tests. */
 export function useBrowser(): Bench {
   let browser: Browser;
-  let folder: string;
+  const folders: string[] = [];
   const faults: string[] = [];
   beforeAll(async () => {
     const built = spawnSync(process.execPath, ['tools/build-page.mjs'], { cwd: repository, encoding: 'utf8' });
     expect(built.status, built.stderr).toBe(0);
     const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
     browser = await chromium.launch({ executablePath: chromiumPath!, args, timeout: patience });
-    folder = mkdtempSync(join(tmpdir(), 'darkroom-page-'));
   }, patience);
   afterAll(async () => {
     await browser?.close();
-    if (folder) rmSync(folder, { recursive: true, force: true });
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   }, patience);
 
   async function watched(page: Page, url: string): Promise<Page> {
@@ -84,7 +87,11 @@ export function useBrowser(): Bench {
     return page;
   }
   return {
-    folder: () => folder,
+    newFolder() {
+      const folder = mkdtempSync(join(tmpdir(), 'darkroom-page-'));
+      folders.push(folder);
+      return folder;
+    },
     browser: () => browser,
     faults,
     async open(url, options) {

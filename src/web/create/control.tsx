@@ -19,9 +19,11 @@ interface ControlProps {
 export function Control(props: ControlProps) {
   const { draft } = useStudio();
   const { field } = props;
+  const isNumber = field.control === 'number';
   return (
     <Show when={field.control !== 'switch'} fallback={<SwitchControl field={field} />}>
       <Field
+        beside={isNumber}
         label={field.label}
         error={draft.errors()[field.name]}
         changed={isChanged(draft.values(), field)}
@@ -37,7 +39,7 @@ export function Control(props: ControlProps) {
             <Match when={field.control === 'slider'}>
               <SliderControl field={field} ids={ids} />
             </Match>
-            <Match when={field.control === 'number'}>
+            <Match when={isNumber}>
               <NumberControl field={field} ids={ids} />
             </Match>
             <Match when={field.control === 'choice'}>

@@ -160,7 +160,7 @@ function GenerateBar(props: { readonly sending: boolean }) {
         <button type="submit" class="btn-primary w-full min-h-12 text-base" disabled={props.sending} title="Ctrl+Enter">
           <Icon name="spark" />
           {(jobs.data?.length ?? 0) > 0 ? words().create.addToQueue : words().create.generate}
-          <span class="hidden md:inline text-xs opacity-80" aria-hidden="true">
+          <span class="hidden md:inline text-xs" aria-hidden="true">
             Ctrl ⏎
           </span>
         </button>

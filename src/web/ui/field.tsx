@@ -18,6 +18,8 @@ interface FieldProps {
   readonly onReset?: () => void;
   /** Beside the label, at the end of its line. */
   readonly aside?: JSX.Element;
+  /** The control on the label's line instead of below it. */
+  readonly beside?: boolean;
   readonly children: (ids: FieldIds) => JSX.Element;
 }
 
@@ -47,9 +49,9 @@ export function Field(props: FieldProps) {
             <span class="size-2 rounded-full bg-accent" />
           </button>
         </Show>
-        <span class="ml-auto">{props.aside}</span>
+        <span class="ml-auto">{props.beside ? props.children(ids) : props.aside}</span>
       </div>
-      {props.children(ids)}
+      <Show when={!props.beside}>{props.children(ids)}</Show>
       <small id={`${id}-about`} class={props.error === undefined ? 'hint empty:hidden' : 'problem-text'}>
         {props.error ?? props.hint}
       </small>

@@ -76,7 +76,7 @@ export const de = {
     seedRandom: 'Jedes Mal ein neuer Seed',
     seedKeep: 'Den Seed des neuesten Bildes behalten',
     seedPlaceholder: 'Jedes Mal ein neuer',
-    automatic: (name: string) => `Automatisch (${name})`,
+    automatic: (name: string) => (name === '' ? 'Automatisch' : `Automatisch (${name})`),
     start: 'Startbild',
     startHint: 'Bild hierher ziehen oder auswählen: Das neue beginnt damit.',
     choosePicture: 'Bild auswählen',

@@ -74,7 +74,7 @@ export const en = {
     seedRandom: 'New seed each time',
     seedKeep: 'Keep the seed of the latest picture',
     seedPlaceholder: 'A new one each time',
-    automatic: (name: string) => `Automatic (${name})`,
+    automatic: (name: string) => (name === '' ? 'Automatic' : `Automatic (${name})`),
     start: 'Start picture',
     startHint: 'Drop a picture here or choose one: the new one begins from it.',
     choosePicture: 'Choose a picture',
