@@ -7,7 +7,8 @@ import { fieldsOf, type SettingField } from './fields.ts';
 const key = 'darkroom.draft';
 
 export function createDraft() {
-  const [schema, setSchema] = createSignal<unknown>({});
+  // The same schema again, after a reconnect, must not draw the form anew under someone's hands.
+  const [schema, setSchema] = createSignal<unknown>({}, { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
   const [values, setValues] = createSignal<Draft>({});
   /** What the server said against fields, by name. */
   const [errors, setErrors] = createSignal<Readonly<Record<string, string>>>({});

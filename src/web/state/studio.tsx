@@ -26,7 +26,8 @@ export function createStudio(api: Api) {
   const client = new QueryClient({
     defaultOptions: {
       // Events say when something changed; asking again by the clock or on focus would only repeat that.
-      queries: { staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false, retry: 1 },
+      // By id, so that a row that was there stays the same element under someone's pointer.
+      queries: { staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false, retry: 1, reconcile: 'id' },
     },
   });
   const [phase, setPhase] = createSignal<Phase>('starting');
