@@ -19,6 +19,8 @@ export interface CommandModule {
 /** What a command may use of the process that it runs in. */
 export interface CommandContext {
   readonly output: Output;
+  /** All there are. */
+  readonly commands: readonly CommandEntry[];
   /** What the process will exit with, unless the action throws; 0 until set. */
   exitCode: number;
 }

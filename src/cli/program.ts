@@ -1,8 +1,10 @@
 /** The command line: reads which command is meant, loads that one, and turns what it throws into one sentence. */
 
+import { homedir } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import type { CommandContext } from './command.ts';
 import { commands } from './commands/index.ts';
+import { configurationFile } from './configuration-file.ts';
 import { describeError, type Output } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
@@ -13,7 +15,7 @@ const failure = 1;
 
 /** Runs one command; returns what the process is to exit with. */
 export async function runCommandLine(argv: readonly string[], output: Output): Promise<number> {
-  const context: CommandContext = { output, exitCode: 0 };
+  const context: CommandContext = { output, commands, exitCode: 0 };
   try {
     const program = createProgram(output);
     const asked = argv.filter((arg) => !arg.startsWith('-') && arg !== 'help')[0];
@@ -32,6 +34,24 @@ export async function runCommandLine(argv: readonly string[], output: Output): P
   }
 }
 
+const afterHelp = `
+Examples:
+  darkroom generate "a red fox in the snow"      a picture in outputs/
+  darkroom serve                                 the page and the APIs
+  darkroom pull "Stable Diffusion 1.5"           a model to start with
+  darkroom models add ~/stable-diffusion         the models of another program
+  darkroom completion bash                       a script that completes commands
+
+Set once: darkroom models add FOLDER, variables such as DARKROOM_MODELS_DIR, DARKROOM_OUTPUTS and DARKROOM_DEVICE, or
+${shownFile()} with flags by their names, e.g. {"outputs": "/pictures"}.
+
+Exits with 0 when all is done, 1 when something could not be done, 2 when the command line is wrong, and with 130 or
+143 when it was stopped.`;
+
+function shownFile(): string {
+  return configurationFile().replace(homedir(), '~');
+}
+
 function createProgram(output: Output): Command {
   const trimmed = (text: string): string => text.replace(/\n$/, '');
   return new Command('darkroom')
@@ -39,6 +59,8 @@ function createProgram(output: Output): Command {
     .version(version(), '--version', 'Print the version.')
     .helpCommand('help [command]', 'Show what a command takes.')
     .helpOption('-h, --help', 'Show this help.')
+    .addHelpText('after', afterHelp)
+    .hook('preAction', async (_program, command) => (await import('./configuration.ts')).applyConfiguration(command))
     .configureOutput({
       writeOut: (text) => output.result(trimmed(text)),
       writeErr: (text) => output.note(trimmed(text)),

@@ -8,6 +8,8 @@ export interface Output {
   result(line: string): void;
   /** Standard error, one line. */
   note(line: string): void;
+  /** Standard output as it is. */
+  bytes?(data: Uint8Array): Promise<void>;
   /** Whether standard error is a terminal that can redraw a line. */
   readonly interactive: boolean;
   /** Whether standard output is a terminal: lists then have headings. */
@@ -17,6 +19,10 @@ export interface Output {
 export const processOutput: Output = {
   result: (line) => void process.stdout.write(`${printable(line)}\n`),
   note: (line) => void process.stderr.write(`${printable(line)}\n`),
+  bytes: async (data) =>
+    await new Promise((resolve, reject) => {
+      process.stdout.write(data, (error) => (error ? reject(error) : resolve()));
+    }),
   get interactive() {
     return process.stderr.isTTY === true;
   },
@@ -24,6 +30,11 @@ export const processOutput: Output = {
     return process.stdout.isTTY === true;
   },
 };
+
+/** Progress bars hide the cursor; whatever ends the process, it is there again. */
+export function restoreTerminal(): void {
+  if (process.stderr.isTTY) process.stderr.write('\u001b[?25h');
+}
 
 /** Control characters (but newline and tab) and direction marks as escapes: names of files must not act on terminals. */
 export function printable(text: string): string {

@@ -79,7 +79,10 @@ it.each(['mkdir', 'open', 'write', 'sync'] as const)(
 it('keeps the picture that a full disk could not replace', async () => {
   const file = join(root, 'kept.png');
   writeFileSync(file, 'before');
-  const writer = new PictureWriter({ folder: root, stem: 'kept', format: 'png' }, { ...systemCalls, rename: broken });
+  const writer = new PictureWriter(
+    { folder: root, stem: 'kept', force: true, format: 'png' },
+    { ...systemCalls, rename: broken },
+  );
   await expect(writer.write(finished(1))).rejects.toMatchObject({ code: 'disk-full' });
   expect(readFileSync(file, 'utf8')).toBe('before');
 });

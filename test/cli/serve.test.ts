@@ -101,6 +101,20 @@ describe('serve', () => {
         (await fetch(new URL('/api/v1/status', url), { headers })).status;
       expect(await status({})).toBe(401);
       expect(await status({ authorization: `Bearer ${token}` })).toBe(200);
+      const end = finished(child);
+      child.kill('SIGINT');
+      await end;
+      // A phone that signed in yesterday still is; until the token is made anew.
+      const tokenOf = async (...argv: string[]) => {
+        const again = serve('--host', '0.0.0.0', ...argv);
+        const ended = finished(again);
+        const { hash } = await addressOf(again);
+        again.kill('SIGINT');
+        await ended;
+        return new URLSearchParams(hash.slice(1)).get('token');
+      };
+      expect(await tokenOf()).toBe(token);
+      expect(await tokenOf('--new-token')).not.toBe(token);
     },
     patience,
   );

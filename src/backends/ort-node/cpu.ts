@@ -66,7 +66,10 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): Backe
 
 async function loadRuntime(device: OrtDevice): Promise<typeof Ort> {
   try {
-    return await import('onnxruntime-node');
+    const ort = await import('onnxruntime-node');
+    // What goes wrong is thrown; its own lines would stand before the sentence that says so.
+    ort.env.logLevel = 'fatal';
+    return ort;
   } catch (cause) {
     const doing = `loading onnxruntime-node for ${process.platform}-${process.arch}`;
     throw toEngineError('unavailable', device, doing, cause);

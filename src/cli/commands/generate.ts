@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
+import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
 import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
@@ -13,12 +14,21 @@ import { preparePrompts } from '#studio/prompts/prepare';
 import { PromptFiles } from '#studio/prompts/prompt-files';
 import { type CommandContext, gather } from '../command.ts';
 import { createEngine, devices } from '../engine.ts';
-import { checkWritable, formats, PictureWriter, pictureTarget } from '../generate/picture-files.ts';
+import {
+  checkFree,
+  checkWritable,
+  type FinishedPicture,
+  formats,
+  PictureWriter,
+  pictureTarget,
+} from '../generate/picture-files.ts';
 import { barReporter, jsonReporter, plainReporter, type Reporter } from '../generate/reporter.ts';
 import { watchInterrupt } from '../interrupt.ts';
 import { modelRoots } from '../model-roots.ts';
 import { addRequestFlags, readRequest } from '../request-flags.ts';
 import { describeError, errorCode, type Output } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface GenerateOptions extends Record<string, unknown> {
   readonly init?: string;
@@ -30,29 +40,44 @@ interface GenerateOptions extends Record<string, unknown> {
   readonly threads?: string;
   readonly memoryBudget?: string;
   readonly json?: boolean;
+  readonly force?: boolean;
 }
 
 export function define(command: Command, context: CommandContext): void {
-  command.argument('[prompt...]', 'What the picture should show.');
+  command.argument('[prompt...]', 'What the picture should show; - reads it from standard input.');
   addRequestFlags(command);
   command
     .option('--init <file>', 'Start from this picture.')
     .option('--mask <file>', 'Repaint only where this picture is white (or opaque); needs --init.')
-    .option('--out <file or folder>', 'Where to put pictures (default: outputs/<date>/).')
+    .option(
+      '--out <file or folder>',
+      'Where to put pictures (default: outputs/<date>/); - writes one to standard output.',
+    )
+    .option('--force', 'Let --out replace a file.')
     .addOption(new Option('--format <format>', 'File format (default: png).').choices(formats))
     .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
     .addOption(new Option('--device <device>', 'What to compute on.').choices(devices).default('cpu'))
     .option('--threads <n>', 'CPU threads (default: one for each core).')
     .option('--memory-budget <megabytes>', 'Memory for faster forms of the weights (default: 0).')
     .option('--json', 'Print events as JSON lines.')
+    .addHelpText('after', examples)
     .action((words: string[], options: GenerateOptions) => generate(words, options, context));
 }
 
+const examples = `
+Examples:
+  darkroom generate "a red fox in the snow" --seed 7
+  darkroom generate "a fox, at night" --init fox.png --strength 0.6
+  darkroom generate "a fox" --batch-count 4 --out foxes/
+  echo "a fox" | darkroom generate - --out - > fox.png`;
+
 async function generate(words: readonly string[], options: GenerateOptions, context: CommandContext): Promise<void> {
-  const reporter = await reporterFor(options, context.output);
+  const { output } = context;
+  // Where the picture itself goes to standard output, everything else is said beside it.
+  const reporter = await reporterFor(options, options.out === '-' ? { ...output, result: output.note } : output);
   try {
     const request = await preparedPrompts(await requestOf(words, options), options, reporter);
-    context.exitCode = await makePictures(request, options, reporter);
+    context.exitCode = await makePictures(request, options, reporter, output);
   } catch (error) {
     reporter.failed(errorCode(error), describeError(error));
     throw error;
@@ -70,9 +95,10 @@ async function reporterFor({ json }: GenerateOptions, output: Output): Promise<R
 
 async function requestOf(words: readonly string[], options: GenerateOptions): Promise<GenerateRequest> {
   if (words.length > 0 && options.prompt !== undefined) {
-    throw new UserError('request.prompt', 'The prompt is given twice, as an argument and as --prompt; leave one out.');
+    throw new UsageError('request.prompt', 'The prompt is given twice, as an argument and as --prompt; leave one out.');
   }
-  const prompt = words.length > 0 ? words.join(' ') : options.prompt;
+  const given = words.length > 0 ? words.join(' ') : options.prompt;
+  const prompt = given === '-' ? (await text(process.stdin)).trim() : given;
   const request = readRequest({ ...options, prompt });
   const init = options.init === undefined ? undefined : await readPicture('--init', options.init);
   const mask = options.mask === undefined ? undefined : await readPicture('--mask', options.mask);
@@ -108,11 +134,41 @@ async function readPicture(flag: string, file: string): Promise<PixelImage> {
   }
 }
 
-/** Returns what the process is to exit with. */
-async function makePictures(request: GenerateRequest, options: GenerateOptions, reporter: Reporter): Promise<number> {
-  const started = now();
-  const target = await pictureTarget(options.out, options.format, new Date());
+/** How a finished picture is kept; resolves to where it is. @throws UserError where that cannot be done */
+async function saverFor(
+  { out, format, force }: GenerateOptions,
+  count: number,
+  output: Output,
+): Promise<(picture: FinishedPicture) => Promise<string>> {
+  if (out === '-') return await streamSaver(format ?? 'png', count, output);
+  const target = await pictureTarget(out, format, new Date(), force);
   await checkWritable(target.folder);
+  await checkFree(target, count);
+  const writer = new PictureWriter(target);
+  return async (picture) => await writer.write(picture);
+}
+
+async function streamSaver(format: ImageFormat, count: number, output: Output) {
+  const { bytes } = output;
+  if (count > 1 || !bytes)
+    throw new UsageError('out.one', 'Standard output holds one picture; give a folder as --out.');
+  const { encodeImage } = await import('#studio/images/codec');
+  return async ({ image, infotext }: FinishedPicture): Promise<string> => {
+    await bytes(await encodeImage(image, format, infotext));
+    return 'standard output';
+  };
+}
+
+/** Returns what the process is to exit with. */
+async function makePictures(
+  request: GenerateRequest,
+  options: GenerateOptions,
+  reporter: Reporter,
+  output: Output,
+): Promise<number> {
+  const started = now();
+  const count = request.batchSize * request.batchCount;
+  const save = await saverFor(options, count, output);
   const engine = createEngine({
     device: options.device,
     modelRoots: options.modelsDir ?? [],
@@ -120,13 +176,11 @@ async function makePictures(request: GenerateRequest, options: GenerateOptions, 
   });
   const interrupt = watchInterrupt(() => {});
   try {
-    const writer = new PictureWriter(target);
-    const count = request.batchSize * request.batchCount;
     let pictures = 0;
     for await (const event of engine.generate(request, { signal: interrupt })) {
       if (event.type === 'image') {
         const { image, index, seed, infotext } = event;
-        const file = await writer.write({ image, index, seed, infotext, count });
+        const file = await save({ image, index, seed, infotext, count });
         reporter.saved({ file, index, seed, width: image.width, height: image.height, infotext });
         pictures++;
       } else report(event, reporter);
@@ -155,11 +209,4 @@ function engineOptions({ threads, memoryBudget }: GenerateOptions): Record<strin
     ...(threads !== undefined && { threads: wholeNumber('--threads', threads, 1, 1024) }),
     ...(memoryBudget !== undefined && { memoryBudget: wholeNumber('--memory-budget', memoryBudget, 0, 1e6) * 1e6 }),
   };
-}
-
-function wholeNumber(flag: string, text: string, least: number, most: number): number {
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  const message = `${flag} must be a whole number from ${least} to ${most}; got ${JSON.stringify(text)}.`;
-  throw new UserError('request.number', message);
 }

@@ -68,4 +68,10 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Say what works here, with a remedy for what does not.',
     load: () => import('./doctor.ts'),
   },
+  {
+    name: 'completion',
+    group: studio,
+    summary: 'Print a script that completes commands in a shell.',
+    load: () => import('./completion.ts'),
+  },
 ];

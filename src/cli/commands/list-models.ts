@@ -1,11 +1,16 @@
-/** `darkroom models`: what is in the model folders, told from headers alone. */
+/** `darkroom models`: what is in the model folders, told from headers alone; and which folders those are. */
 
+import { statSync } from 'node:fs';
+import path from 'node:path';
 import type { Command } from 'commander';
-import { DarkroomError } from '#core/errors';
-import { type CommandContext, gather } from '../command.ts';
+import { DarkroomError, UserError } from '#core/errors';
+import type { CommandContext } from '../command.ts';
+import { readConfiguration, writeConfiguration } from '../configuration.ts';
+import { configurationFile } from '../configuration-file.ts';
 import { describeSource } from '../describe.ts';
 import { defaultModel, modelRoots } from '../model-roots.ts';
 import { listModels, type ModelEntry } from '../models.ts';
+import { addModelsOption } from '../studio-folder.ts';
 import { formatBytes, type Output } from '../terminal.ts';
 
 interface ModelsOptions {
@@ -25,10 +30,42 @@ interface Row {
 }
 
 export function define(command: Command, { output }: CommandContext): void {
-  command
-    .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
+  // Flags of a subcommand are its own.
+  command.enablePositionalOptions();
+  addModelsOption(command)
     .option('--json', 'Print one JSON object a line.')
     .action((options: ModelsOptions) => showModels(options, output));
+  command
+    .command('add <folders...>')
+    .description('Look for models in these folders as well, with every command.')
+    .addHelpText('after', '\nExamples:\n  darkroom models add ~/stable-diffusion-webui/models')
+    .action((folders: string[]) => changeFolders((known) => [...known, ...folders.map(existingFolder)], output));
+  command
+    .command('forget <folders...>')
+    .description('Look there no more; nothing is removed.')
+    .action((folders: string[]) => {
+      const given = folders.map((folder) => path.resolve(folder));
+      changeFolders((known) => known.filter((folder) => !given.includes(folder)), output);
+    });
+  addModelsOption(
+    command.command('folders').description('Folders in which models are looked for, in their order.'),
+  ).action(({ modelsDir }: ModelsOptions) => {
+    for (const folder of modelRoots(modelsDir)) output.result(folder);
+  });
+}
+
+function changeFolders(change: (known: readonly string[]) => readonly string[], output: Output): void {
+  const configuration = readConfiguration();
+  const folders = [...new Set(change(configuration['models-dir'] ?? []))];
+  writeConfiguration({ ...configuration, 'models-dir': folders });
+  for (const folder of folders) output.result(folder);
+  output.note(`Kept in ${configurationFile()}.`);
+}
+
+function existingFolder(folder: string): string {
+  const full = path.resolve(folder);
+  if (statSync(full, { throwIfNoEntry: false })?.isDirectory()) return full;
+  throw new UserError('models.folder', `There is no folder ${full}.`);
 }
 
 async function showModels({ modelsDir, json }: ModelsOptions, output: Output): Promise<void> {

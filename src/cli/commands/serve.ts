@@ -27,6 +27,7 @@ interface ServeOptions extends FolderOptions {
   readonly threads?: string;
   readonly modelsDir?: string[];
   readonly token?: string;
+  readonly newToken?: boolean;
   readonly allowHost?: string[];
   readonly allowOrigin?: string[];
   readonly logLevel: string;
@@ -44,7 +45,8 @@ export function define(command: Command, context: CommandContext): void {
     .option('--device <device>', 'What to compute on; may be repeated (default: cpu).', gather)
     .option('--threads <n>', 'CPU threads of an engine (default: one for each core).')
     .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
-    .option('--token <token>', 'Token that opens the server (default beyond this machine: a new one).')
+    .option('--token <token>', 'Token that opens the server (default beyond this machine: one that is kept).')
+    .option('--new-token', 'Make that one anew: everybody who used it must sign in again.')
     .option('--allow-host <name>', 'A name under which this server is called; may be repeated.', gather)
     .option('--allow-origin <origin>', 'A web page that may use the API; may be repeated.', gather)
     .option(
@@ -53,9 +55,16 @@ export function define(command: Command, context: CommandContext): void {
     )
     .option('--no-qr', 'Print no QR code.')
     .addOption(new Option('--log-level <level>', 'What to log, as JSON lines.').choices(logLevels).default('warn'))
+    .addHelpText('after', examples)
     .addHelpText('after', '\nCtrl-C stops it and exits with 0; a second one ends at once with 130.')
     .action((options: ServeOptions) => serve(options, context));
 }
+
+const examples = `
+Examples:
+  darkroom serve
+  darkroom serve --host 0.0.0.0 --qr             for a phone in the same network
+  darkroom serve --models-dir ~/stable-diffusion-webui/models --device webgpu`;
 
 async function serve(options: ServeOptions, context: CommandContext): Promise<void> {
   const port = wholeNumber('--port', options.port, 0, 65_535);
@@ -153,15 +162,22 @@ async function untilInterrupted(context: CommandContext): Promise<void> {
   });
 }
 
-/** The given one; beyond this machine a new one where there is no account to sign in with. */
-function tokenOf({ token, host }: ServeOptions, studio: Studio): string | undefined {
+/** The given one; beyond this machine one that is kept over restarts, where there is no account to sign in with. */
+function tokenOf({ token, newToken, host }: ServeOptions, studio: Studio): string | undefined {
   if (token !== undefined) {
     if (token.length >= 8) return token;
     throw new UsageError('serve.token', `--token must have at least 8 characters; got ${token.length}.`);
   }
   const hasAccounts = studio.users.list().some((user) => user.hasPassword);
-  return isLoopback(host) || hasAccounts ? undefined : randomBytes(18).toString('base64url');
+  if (isLoopback(host) || hasAccounts) return undefined;
+  const kept = newToken ? undefined : studio.settings.read(tokenKey);
+  if (typeof kept === 'string') return kept;
+  const made = randomBytes(18).toString('base64url');
+  studio.settings.write(tokenKey, made);
+  return made;
 }
+
+const tokenKey = 'server.token';
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);

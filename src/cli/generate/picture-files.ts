@@ -10,6 +10,7 @@ import type { PixelImage } from '#core/image';
 import { diskError, isMissing } from '#studio/files/disk-error';
 import { type FileSystemCalls, systemCalls, writeWholeFile } from '#studio/files/whole-file';
 import type { ImageFormat } from '#studio/images/codec';
+import { UsageError } from '../usage-error.ts';
 
 export const formats = ['png', 'jpeg', 'webp'] as const satisfies readonly ImageFormat[];
 
@@ -26,6 +27,8 @@ export interface PictureTarget {
   /** Of a single file: its name without extension. */
   readonly stem: string | undefined;
   readonly format: ImageFormat;
+  /** A single file may take the place of another. */
+  readonly force?: boolean;
 }
 
 /**
@@ -36,6 +39,7 @@ export async function pictureTarget(
   out: string | undefined,
   format: ImageFormat | undefined,
   now: Date,
+  force = false,
 ): Promise<PictureTarget> {
   if (out === undefined) {
     return { folder: path.resolve('outputs', dateFolder(now)), stem: undefined, format: format ?? 'png' };
@@ -50,10 +54,10 @@ export async function pictureTarget(
     const message = named
       ? `--out ${JSON.stringify(out)} is a ${named} file and --format asks for ${format}; leave one out.`
       : `--out ${JSON.stringify(out)} ends in ${extension}; a picture file ends in ${known}, a folder in /.`;
-    throw new UserError('out.format', message);
+    throw new UsageError('out.format', message);
   }
   const full = path.resolve(out);
-  return { folder: path.dirname(full), stem: path.basename(full, path.extname(full)), format: named };
+  return { folder: path.dirname(full), stem: path.basename(full, path.extname(full)), format: named, force };
 }
 
 /** The local date: a day's pictures lie together as their maker sees the day. */
@@ -104,6 +108,26 @@ async function exists(target: string): Promise<boolean> {
   );
 }
 
+/** Where a picture goes that is to have a name; undefined in a folder, where names are numbers. */
+function namedFile({ folder, stem, format }: PictureTarget, index: number, count: number): string | undefined {
+  if (stem === undefined) return undefined;
+  const suffix = count > 1 ? `-${String(index + 1).padStart(String(count).length, '0')}` : '';
+  return path.join(folder, `${stem}${suffix}${extensionOf[format]}`);
+}
+
+/** Fails now rather than after minutes of work if a file would be in the way. @throws UserError `out.exists` */
+export async function checkFree(target: PictureTarget, count: number): Promise<void> {
+  if (target.force) return;
+  for (let index = 0; index < count; index++) {
+    const file = namedFile(target, index, count);
+    if (file !== undefined && (await exists(file))) throw taken(file);
+  }
+}
+
+function taken(file: string): UserError {
+  return new UserError('out.exists', `${file} is there already; give --force to replace it, or another --out.`);
+}
+
 export interface FinishedPicture {
   readonly image: PixelImage;
   readonly seed: number;
@@ -129,14 +153,13 @@ export class PictureWriter {
     // The codec is a native library: load it when there is something to encode.
     const { encodeImage } = await import('#studio/images/codec');
     const bytes = await encodeImage(picture.image, format, picture.infotext);
-    if (stem !== undefined) {
-      const suffix =
-        picture.count > 1 ? `-${String(picture.index + 1).padStart(String(picture.count).length, '0')}` : '';
-      const file = path.join(folder, `${stem}${suffix}${extensionOf[format]}`);
-      await writeWholeFile(file, bytes, folder, this.#calls);
-      return file;
-    }
-    return await this.#writeNumbered(bytes, picture.seed);
+    if (stem === undefined) return await this.#writeNumbered(bytes, picture.seed);
+    const file = namedFile(this.#target, picture.index, picture.count)!;
+    const calls = this.#target.force ? this.#calls : { ...this.#calls, rename: placeNew };
+    await writeWholeFile(file, bytes, folder, calls).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'EEXIST' ? taken(file) : error;
+    });
+    return file;
   }
 
   async #writeNumbered(bytes: Uint8Array, seed: number): Promise<string> {

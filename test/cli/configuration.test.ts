@@ -1,0 +1,109 @@
+/** What is set once: the file, the environment, folders of models; completion; lists without a studio. */
+
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { nounsOfOperations } from '#cli/operations';
+import { commands } from '../../src/cli/commands/index.ts';
+import { cli, finished, repository, startCli, tinyModel } from './run-cli.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'darkroom-config-'));
+  vi.stubEnv('DARKROOM_CONFIG', join(root, 'config.json'));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const lines = (text: string): string[] => text.split('\n');
+
+it('keeps folders with models for every command', async () => {
+  const mine = join(root, 'mine');
+  mkdirSync(mine);
+  expect((await cli('models', 'add', mine)).stdout).toBe(mine);
+  expect(JSON.parse(readFileSync(join(root, 'config.json'), 'utf8'))).toEqual({ 'models-dir': [mine] });
+  vi.stubEnv('DARKROOM_MODELS_DIR', [join(root, 'a'), join(root, 'b')].join(delimiter));
+  const folders = lines((await cli('models', 'folders', '--models-dir', join(root, 'flag'))).stdout);
+  expect(folders.slice(0, 4)).toEqual([join(root, 'flag'), join(root, 'a'), join(root, 'b'), mine]);
+  expect((await cli('models', 'forget', mine)).stdout).toBe('');
+  const none = await cli('models', 'add', join(root, 'nowhere'));
+  expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('There is no folder')]);
+});
+
+it('takes a flag before a variable, and a variable before the file', async () => {
+  const folder = (name: string) => join(root, name);
+  const made = async (name: string, ...argv: string[]) => {
+    expect((await cli('user', 'add', name, '--no-password', ...argv)).code).toBe(0);
+    return ['file', 'variable', 'flag'].filter((each) => existsSync(join(folder(each), '.darkroom'))).join(' ');
+  };
+  writeFileSync(join(root, 'config.json'), JSON.stringify({ outputs: folder('file') }));
+  expect(await made('ann')).toBe('file');
+  vi.stubEnv('DARKROOM_OUTPUTS', folder('variable'));
+  expect(await made('ann')).toBe('file variable');
+  expect(await made('ann', '--outputs', folder('flag'))).toBe('file variable flag');
+});
+
+it.each([
+  ['{', /cannot be used: .*JSON/],
+  ['{"outputz":"x"}', /cannot be used: it: Unrecognized key/],
+  ['{"models-dir":"x"}', /cannot be used: models-dir: .*array/],
+])('says what is wrong with %s', async (text, message) => {
+  writeFileSync(join(root, 'config.json'), text);
+  const { code, stderr } = await cli('models', 'folders');
+  expect(code).toBe(2);
+  expect(stderr).toMatch(message);
+});
+
+it('takes paths as they were meant where npm starts elsewhere', async () => {
+  vi.stubEnv('npm_package_name', 'darkroom');
+  vi.stubEnv('INIT_CWD', root);
+  const { stdout } = await finished(startCli(repository, 'models', 'folders'));
+  expect(lines(stdout)[0]).toMatch(new RegExp(`${root}/models$`));
+}, 180_000);
+
+it('has a noun for every operation that is a command', () => {
+  const names = commands.map(({ name }) => name);
+  expect(nounsOfOperations().filter((noun) => !names.includes(noun))).toEqual([]);
+});
+
+it('lists samplers without a studio, as text and JSON', async () => {
+  expect((await cli('samplers')).stdout).toContain('Euler a');
+  const first = lines((await cli('samplers', '--json')).stdout)[0]!;
+  expect(JSON.parse(first)).toHaveProperty('scheduler');
+  expect((await cli('schedulers')).stdout).toContain('Karras');
+});
+
+it.each(['bash', 'zsh', 'fish'])('completes in %s', async (shell) => {
+  const { code, stdout } = await cli('completion', shell);
+  expect(code).toBe(0);
+  for (const word of ['generate', 'gallery', 'min-rating', 'cfg-scale']) expect(stdout).toContain(word);
+});
+
+const small = ['--model', tinyModel, '--width', '64', '--height', '64', '--steps', '1', '--threads', '1'];
+
+it('replaces no picture unless told to', async () => {
+  const out = join(root, 'fox.png');
+  writeFileSync(out, 'mine');
+  const refused = await cli('generate', 'x', ...small, '--out', out);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/is there already; give --force/)]);
+  expect(readFileSync(out, 'utf8')).toBe('mine');
+  expect((await cli('generate', 'x', ...small, '--out', out, '--force')).code).toBe(0);
+  expect(readFileSync(out).subarray(1, 4).toString()).toBe('PNG');
+});
+
+it('reads a prompt from standard input and writes the picture to standard output', async () => {
+  const child = startCli(root, 'generate', '-', ...small, '--out', '-');
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (data: Buffer) => chunks.push(data));
+  child.stdin.end('a fox at dusk\n');
+  const { code } = await finished(child);
+  expect(code).toBe(0);
+  const png = Buffer.concat(chunks);
+  expect(png.subarray(1, 4).toString()).toBe('PNG');
+  expect(png.includes('a fox at dusk')).toBe(true);
+  expect(png.subarray(-8, -4).toString()).toBe('IEND');
+  expect(existsSync(join(root, '-'))).toBe(false);
+}, 180_000);
