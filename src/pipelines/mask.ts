@@ -3,7 +3,7 @@
  * under the mask at the start. Rules of A1111 modules/processing.py (`StableDiffusionProcessingImg2Img.init`,
  * `create_binary_mask`) and modules/masking.py (`fill`).
  *
- * Left out: painting only the masked area at full size, soft inpainting.
+ * Left out: soft inpainting. Painting only the masked area is in only-masked.ts.
  */
 
 import type { PixelImage } from '#core/image';
@@ -26,11 +26,20 @@ export interface MaskOptions {
 }
 
 /** White, or opaque where the mask has transparency, is repainted. */
-export function prepareMask(mask: PixelImage, { size, latentSize, blur, invert }: MaskOptions): InpaintMask {
+export function prepareMask(mask: PixelImage, { latentSize, ...options }: MaskOptions): InpaintMask {
+  return maskOfPixels(maskPixels(mask, options), options.size, latentSize);
+}
+
+/** [height, width] of `size`, 0..255: binary, inverted where asked for, then blurred. */
+export function maskPixels(mask: PixelImage, { size, blur, invert }: Omit<MaskOptions, 'latentSize'>): Uint8Array {
   const binary = binaryMask(mask);
   const fitted = cover({ width: mask.width, height: mask.height, channels: 1, data: binary }, size).data;
   const chosen = invert ? fitted.map((v) => 255 - v) : fitted;
-  const pixels = blurBytes(chosen, size, blur);
+  return blurBytes(chosen, size, blur);
+}
+
+/** The mask of the latent's cells that belongs to one of pixels. */
+export function maskOfPixels(pixels: Uint8Array, size: PlaneSize, latentSize: PlaneSize): InpaintMask {
   const small = resizePlanes(Float32Array.from(pixels), size, latentSize, 'bicubic', (v) =>
     Math.min(Math.max(Math.round(v), 0), 255),
   );

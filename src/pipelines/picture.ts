@@ -17,7 +17,8 @@ export function cover(image: PixelImage, size: PlaneSize): PixelImage {
 }
 
 /** Lanczos resize; transparency is laid over white first. */
-function resize(image: PixelImage, to: PlaneSize): PixelImage {
+export function resize(image: PixelImage, to: PlaneSize): PixelImage {
+  if (image.width === to.width && image.height === to.height) return flatten(image);
   const { width, height, channels, data } = flatten(image);
   const cells = width * height;
   const planes = new Float32Array(channels * cells);
@@ -31,10 +32,19 @@ function resize(image: PixelImage, to: PlaneSize): PixelImage {
   return { width: to.width, height: to.height, channels, data: out };
 }
 
-function cropCentre({ width, height, channels, data }: PixelImage, size: PlaneSize): PixelImage {
-  if (width === size.width && height === size.height) return { width, height, channels, data };
+function cropCentre(image: PixelImage, size: PlaneSize): PixelImage {
+  const { width, height } = image;
+  if (width === size.width && height === size.height) return image;
   const left = Math.floor((width - size.width) / 2);
   const top = Math.floor((height - size.height) / 2);
+  return cropped(image, { ...size, left, top });
+}
+
+/** The pixels of a rectangle that lies inside the picture. */
+export function cropped(
+  { width, channels, data }: PixelImage,
+  { left, top, ...size }: PlaneSize & { readonly left: number; readonly top: number },
+): PixelImage {
   const out = new Uint8Array(size.width * size.height * channels);
   for (let y = 0; y < size.height; y++) {
     const start = ((top + y) * width + left) * channels;

@@ -18,6 +18,7 @@ import type { Guidance } from './guidance.ts';
 import type { GenerationJob } from './job.ts';
 import { decodeLatent, imageOfDecoded, previewLatent } from './latents.ts';
 import { overlayOriginal } from './mask.ts';
+import { layBack } from './only-masked.ts';
 import { parametersText } from './parameters-text.ts';
 import type { CancelSignal, GenerateEvent, GenerateRequest } from './request.ts';
 import { sampleLatents } from './sampling.ts';
@@ -64,7 +65,9 @@ export async function* runJob(job: GenerationJob, context: RunContext): Events {
     const latents = prompts && (yield* sampleBatch(job, context, { start, prompts, batch, progress }));
     if (context.signal.aborted) return;
     for (let k = 0; k < batch.count; k++) {
-      const image = latents ? yield* finishPicture(job, context, start, latents, k) : start.original!;
+      const image = latents
+        ? yield* finishPicture(job, context, start, latents, k)
+        : (start.masked?.whole ?? start.original!);
       yield imageEvent(job, context, batch.first + k, image);
       if (context.signal.aborted) return;
     }
@@ -208,13 +211,14 @@ function noiseOf(job: GenerationJob, { first, count }: Batch): ReturnType<typeof
 async function* finishPicture(
   job: GenerationJob,
   context: RunContext,
-  { original, mask, latent: kept }: StartPicture,
+  { original, mask, latent: kept, masked }: StartPicture,
   latents: Latent,
   k: number,
 ): Loading<PixelImage> {
   const latent = pick(latents, k, job);
   if (mask && kept) blendUnmasked(latent, kept, mask.latent);
   const image = yield* decode(job, context, latent);
+  if (masked) return layBack(image, masked);
   return original && mask ? overlayOriginal(image, original, mask) : image;
 }
 

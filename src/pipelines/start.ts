@@ -7,14 +7,17 @@ import type { PixelImage } from '#core/image';
 import type { Session } from '#engine/backend';
 import type { GenerationJob } from './job.ts';
 import { encodePlanes } from './latents.ts';
-import { fillMasked, type InpaintMask, prepareMask } from './mask.ts';
+import { fillMasked, type InpaintMask, maskOfPixels, maskPixels, prepareMask } from './mask.ts';
+import { areaOf, cutOut, type MaskedArea } from './only-masked.ts';
 import { cover, toRgb } from './picture.ts';
 import { planesOf } from './planes.ts';
 import { type PlaneSize, resizePlanes } from './resample.ts';
 
 export interface StartPicture {
-  /** The init picture at the size that is painted, RGB. */
+  /** The init picture, or its masked area alone, at the size that is painted, RGB. */
   readonly original?: PixelImage;
+  /** Where the painted area goes. */
+  readonly masked?: MaskedArea;
   readonly mask?: InpaintMask;
   /** The init picture's latent, [c, h, w]; what is masked as the request wants it, but for noise. */
   readonly latent?: Float32Array;
@@ -37,15 +40,37 @@ export async function prepareStart(job: GenerationJob, encoder: Session | undefi
   const { request, size, latentSize, model } = job;
   const { latent: format, denoiser } = model.parts;
   const encode = (planes: Float32Array): Promise<Float32Array> => encodePlanes(encoder, format, planes, latentSize);
-  const original = request.init && toRgb(cover(request.init, size));
-  const options = { size, latentSize, blur: request.maskBlur, invert: request.maskInvert };
-  const mask = request.mask && prepareMask(request.mask, options);
+  const masked = maskedArea(job);
+  const original =
+    request.init && (masked ? cutOut(masked.whole, masked.area, size) : toRgb(cover(request.init, size)));
+  const mask = maskOf(job, masked);
   const extra = takesMask(denoiser) ? await maskInput(job, original, mask, encode) : undefined;
-  if (!original) return { ...(extra && { extra }) };
+  if (!original) return { extra };
   const under = mask && request.maskedContent !== 'original' ? fillMasked(original, mask) : original;
   const latent = await encode(planesOf(under));
   if (mask && request.maskedContent === 'nothing') eraseMasked(latent, mask.latent);
-  return { original, latent, ...(mask && { mask }), ...(extra && { extra }) };
+  return { original, latent, mask, extra, masked };
+}
+
+/** Undefined where the whole picture is painted, and for a mask that masks nothing. */
+function maskedArea({ request, size }: GenerationJob): MaskedArea | undefined {
+  const { init, mask, inpaintArea, inpaintPadding, maskBlur: blur, maskInvert: invert } = request;
+  if (!init || !mask || inpaintArea === 'Whole picture') return undefined;
+  const whole = toRgb(init);
+  const pixels = maskPixels(mask, { size: whole, blur, invert });
+  const area = areaOf(pixels, whole, inpaintPadding, size);
+  return area && { area, whole, pixels };
+}
+
+/** As in A1111, a blank mask makes a picture of which only the masked area is asked for a plain picture to picture. */
+function maskOf({ request, size, latentSize }: GenerationJob, masked: MaskedArea | undefined): InpaintMask | undefined {
+  const { mask, maskBlur: blur, maskInvert: invert } = request;
+  if (!mask) return undefined;
+  if (request.inpaintArea === 'Whole picture') return prepareMask(mask, { size, latentSize, blur, invert });
+  if (!masked) return undefined;
+  const { width, height } = masked.whole;
+  const { data } = cutOut({ width, height, channels: 1, data: masked.pixels }, masked.area, size);
+  return maskOfPixels(data, size, latentSize);
 }
 
 function eraseMasked(latent: Float32Array, mask: Float32Array): void {

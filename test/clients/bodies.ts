@@ -514,6 +514,4 @@ export const openAiRequests: readonly ClientRequest[] = [
     body: { model: 'gpt-image-1-mini', prompt: 'a clay pot', n: 1, size: '64x64', quality: 'high' },
     makes: { steps: 30, width: 64 },
   },
-    makes: { prompt: 'a clay pot' },
-  },
 ];

@@ -341,6 +341,21 @@ describe('inpainting', () => {
     expect(kept).toBeGreaterThan(20);
   });
 
+  it('paints the masked area alone at the size asked for, in a picture that keeps its own', async () => {
+    const large = checkered(48);
+    const spot: PixelImage = { ...leftMask(48), data: new Uint8Array(48 * 48) };
+    for (let y = 20; y < 28; y++) spot.data.fill(255, y * 48 + 4, y * 48 + 12);
+    const asked = { ...ask, init: large, mask: spot, inpaintArea: 'Only masked', inpaintPadding: 4 } as const;
+    const [{ image, infotext }] = (await pictures(asked)) as [Of<'image'>];
+    expect([image.width, image.height]).toEqual([48, 48]);
+    const changed = Array.from(image.data, (v, i) => Math.abs(v - large.data[i]!));
+    const isMasked = (i: number) => spot.data[Math.floor(i / 3)] === 255;
+    expect(Math.max(...changed.filter((_, i) => !isMasked(i)))).toBe(0);
+    expect(Math.max(...changed.filter((_, i) => isMasked(i)))).toBeGreaterThan(20);
+    expect(infotext).toContain('Inpaint area: Only masked, Masked area padding: 4, Mask blur: 0');
+    expect(infotext).toContain('Size: 32x32');
+  });
+
   it('changes nothing where nothing is masked', async () => {
     const black: PixelImage = { ...mask, data: new Uint8Array(32 * 32) };
     expect(changes(await picture({ ...ask, mask: black }))).toEqual({ painted: 0, kept: 0 });

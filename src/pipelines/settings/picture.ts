@@ -117,6 +117,45 @@ export const inpaintSettings = {
       write: Number,
     },
   }),
+  inpaintArea: setting({
+    type: z.enum(['Whole picture', 'Only masked']).default('Whole picture'),
+    help: 'Paint the whole picture, or the masked area alone at the full size.',
+    form: { label: 'Inpaint area', group: 'inpaint', level: 'simple', control: 'choice', when: 'mask' },
+    infotext: {
+      keys: ['Inpaint area'],
+      write: (value) => (value === 'Only masked' ? [['Inpaint area', value]] : []),
+      read: (parsed) => parsed['Inpaint area'],
+    },
+    a1111: {
+      field: 'inpaint_full_res',
+      kind: 'bool',
+      only: 'img2img',
+      fallback: true,
+      read: (value: boolean) => (value ? 'Only masked' : 'Whole picture'),
+      write: (value: string) => value === 'Only masked',
+    },
+  }),
+  inpaintPadding: setting({
+    type: z.int().min(0).max(1024).default(32),
+    help: 'Only masked: how much around the mask is seen, in pixels.',
+    form: {
+      label: 'Padding',
+      group: 'inpaint',
+      level: 'full',
+      control: 'slider',
+      step: 4,
+      usual: [0, 256],
+      when: 'mask',
+    },
+    infotext: {
+      keys: ['Masked area padding'],
+      write: (value, { request }) =>
+        request.inpaintArea === 'Only masked' ? [['Masked area padding', value as number]] : [],
+      read: (parsed) => numberOf(parsed['Masked area padding']),
+    },
+    a1111: { field: 'inpaint_full_res_padding', only: 'img2img', fallback: 0 },
+    idle: ({ request }) => (request.inpaintArea === 'Only masked' ? undefined : 'the whole picture is painted'),
+  }),
   maskBlur: setting({
     type: z.number().min(0).max(64).default(4),
     help: 'Inpainting: blur of the mask’s edge, in pixels.',

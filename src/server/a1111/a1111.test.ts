@@ -279,6 +279,7 @@ describe('img2img', () => {
       mask_blur: 2,
       inpainting_fill: 2,
       inpainting_mask_invert: 1,
+      inpaint_full_res: false,
       width: 64,
       height: 64,
       steps: 2,
@@ -299,6 +300,17 @@ describe('img2img', () => {
     expect(echoed.parameters.init_images).toEqual(body.init_images);
   });
 
+  it('paints only the masked area unless told otherwise, as upstream', async () => {
+    const image = await pngOf(1);
+    const body = { init_images: [image], mask: image, steps: 1, width: 128, height: 128 };
+    await server.json('POST', `${api}/img2img`, body);
+    expect(await lastRequest()).toMatchObject({ inpaintArea: 'Only masked', inpaintPadding: 0, maskedContent: 'fill' });
+    const { id } = (await server.studio.queue.list({ limit: 1 })).jobs[0]!;
+    expect((await decodeImage((await server.studio.input(id, 'init'))!)).image.width).toBe(64);
+    await server.json('POST', `${api}/img2img`, { ...body, inpaint_full_res: 0, inpaint_full_res_padding: 32 });
+    expect(await lastRequest()).toMatchObject({ inpaintArea: 'Whole picture' });
+  });
+
   it.each([
     [{}, 404, 'Init image not found'],
     [{ init_images: [] }, 404, 'Init image not found'],
@@ -310,17 +322,14 @@ describe('img2img', () => {
     expect(await response.text()).toContain(message);
   });
 
-  it.each([
-    { resize_mode: 2 },
-    { resize_mode: 3 },
-    { inpaint_full_res: true },
-    { latent_mask: 'x' },
-    { mask_round: false },
-  ])('answers 501 to %j', async (fields) => {
-    const image = await pngOf(1);
-    const body = { init_images: [image], mask: image, steps: 1, ...fields };
-    expect((await server.call('POST', `${api}/img2img`, body)).status).toBe(501);
-  });
+  it.each([{ resize_mode: 2 }, { resize_mode: 3 }, { latent_mask: 'x' }, { mask_round: false }])(
+    'answers 501 to %j',
+    async (fields) => {
+      const image = await pngOf(1);
+      const body = { init_images: [image], mask: image, steps: 1, ...fields };
+      expect((await server.call('POST', `${api}/img2img`, body)).status).toBe(501);
+    },
+  );
 });
 
 describe('progress and interrupting', () => {

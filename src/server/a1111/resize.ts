@@ -9,9 +9,12 @@ interface Pictures {
   readonly mask: PixelImage | undefined;
 }
 
-/** Stretched for `resize_mode` 0 where both sides are given; else as they are, to be cut to cover. */
-export function resized(pictures: Pictures, { width, height }: GenerateInput, mode: number): Pictures {
-  if (mode !== 0 || width === undefined || height === undefined) return pictures;
+/**
+ * Stretched for `resize_mode` 0 where both sides are given; else as they are, to be cut to cover. Where only the masked
+ * area is painted, the picture keeps its own size.
+ */
+export function resized(pictures: Pictures, { width, height, inpaintArea }: GenerateInput, mode: number): Pictures {
+  if (mode !== 0 || width === undefined || height === undefined || inpaintArea === 'Only masked') return pictures;
   const { init, mask } = pictures;
   return { init: stretch(init, width, height), mask: mask && stretch(mask, width, height) };
 }

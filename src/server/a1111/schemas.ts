@@ -76,8 +76,6 @@ export const img2imgSchema = z.looseObject({
   mask_blur_x: float,
   mask_blur_y: float,
   mask_round: bool,
-  inpaint_full_res: bool,
-  inpaint_full_res_padding: int,
   image_cfg_scale: float,
   latent_mask: picture,
 });
@@ -109,8 +107,6 @@ export type Img2imgFields = CommonFields &
     | 'mask_blur_x'
     | 'mask_blur_y'
     | 'mask_round'
-    | 'inpaint_full_res'
-    | 'inpaint_full_res_padding'
     | 'image_cfg_scale'
     | 'latent_mask'
   >;

@@ -54,7 +54,6 @@ function refuseImg2imgParts({ init_images, mask, ...fields }: Img2imgFields): vo
   if (fields.resize_mode === 3) throw new MissingFeatureError('resize_mode 3 (latent resize)');
   if (mask && fields.mask_round === false) throw new MissingFeatureError('A soft latent mask (mask_round false)');
   if (fields.latent_mask) throw new MissingFeatureError('latent_mask');
-  if (mask && fields.inpaint_full_res) throw new MissingFeatureError('"Only masked" inpainting (inpaint_full_res)');
 }
 
 /** Parts of a request besides its settings. */
@@ -104,6 +103,8 @@ class Translator {
       if (value !== undefined) values[name] = value;
       if (missing !== undefined && asksForSomething(name, value)) throw new MissingFeatureError(missing);
     }
+    // Sent by every client, whatever is painted.
+    if (values.inpaintArea !== 'Only masked') delete values.inpaintPadding;
     const sampler = this.#sampler(values.scheduler as string);
     const model = this.#overrides.sd_model_checkpoint;
     const input = {
