@@ -21,7 +21,9 @@ export async function* ddim(run: SamplerRun): AsyncGenerator<SamplerStep, void, 
     const deviation = eta * Math.sqrt(((1 - nextAlphaBar) / (1 - alphaBar)) * Math.max(1 - alphaBar / nextAlphaBar, 0));
     const direction = Math.sqrt(Math.max(1 - nextAlphaBar - deviation ** 2, 0));
     const fresh: Term[] = eta > 0 ? [[deviation * sNoise, run.noise(sigma, next)]] : [];
-    x = combine([Math.sqrt(nextAlphaBar), denoised], [direction, epsilon], ...fresh);
+    // CFG++ (Chung et al. 2024) goes on with the unconditional noise.
+    const onward = run.unconditional?.() ?? epsilon;
+    x = combine([Math.sqrt(nextAlphaBar), denoised], [direction, onward], ...fresh);
     yield { step, sigma: next, x, denoised };
   }
 }

@@ -2,7 +2,7 @@
  * Every sampler, in the web UI's order, under its labels. To add one: a file beside this one and a row here.
  *
  * Sources of labels, aliases and defaults: A1111 modules/sd_samplers_{kdiffusion,timesteps,lcm,extra}.py; aliases with
- * underscores also cover ComfyUI's names. Left out: DDIM CFG++, which needs the unconditional prediction by itself.
+ * underscores also cover ComfyUI's names.
  */
 
 import { findNamed, type Named } from '../named.ts';
@@ -22,6 +22,7 @@ import {
 } from '../timesteps.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
+import { deis } from './deis.ts';
 import { dpm2 } from './dpm-2.ts';
 import { dpm2Ancestral } from './dpm-2-ancestral.ts';
 import { dpmAdaptive } from './dpm-adaptive.ts';
@@ -31,13 +32,17 @@ import { dpmpp2mSde } from './dpmpp-2m-sde.ts';
 import { dpmpp2sAncestral } from './dpmpp-2s-ancestral.ts';
 import { dpmpp3mSde } from './dpmpp-3m-sde.ts';
 import { dpmppSde } from './dpmpp-sde.ts';
+import { erSde } from './er-sde.ts';
 import { euler } from './euler.ts';
 import { eulerAncestral } from './euler-ancestral.ts';
+import { eulerCfgPlusPlus } from './euler-cfg-pp.ts';
 import { heun } from './heun.ts';
+import { ipndm } from './ipndm.ts';
 import { lcm, lcmVp } from './lcm.ts';
 import { lms } from './lms.ts';
 import { plms } from './plms.ts';
 import { restart, restartIntervals } from './restart.ts';
+import { saSolver } from './sa-solver.ts';
 import type { Sampler, SamplerSettings } from './sampler.ts';
 import { tcd } from './tcd.ts';
 import { unipc } from './unipc.ts';
@@ -142,6 +147,9 @@ function unipcPartialGrid(steps: number, count: number, table: NoiseTable): Part
 
 const churned: readonly RequestedSetting[] = ['sChurn', 'sTmin', 'sTmax', 'sNoise'];
 const renoised: readonly RequestedSetting[] = ['eta', 'sNoise'];
+
+/** CFG++ weighs conditions 0 to 1; the web UI's users give its scale as they are used to, 0 to 12.5. */
+const cfgPlusPlus = 1 / 12.5;
 
 export const samplers: readonly SamplerRow[] = [
   {
@@ -305,6 +313,20 @@ export const samplers: readonly SamplerRow[] = [
     cost: onePerStep,
   },
   {
+    name: 'DDIM CFG++',
+    aliases: ['ddim_cfgpp'],
+    run: ddim,
+    space: 'vp',
+    noise: 'independent',
+    grid: webuiTimestepSchedule,
+    partialGrid: webuiPartialGrid,
+    reads: ['eta'],
+    needsUnconditional: true,
+    guidanceFactor: cfgPlusPlus,
+    maskBefore: true,
+    cost: onePerStep,
+  },
+  {
     name: 'PLMS',
     aliases: ['plms'],
     run: plms,
@@ -399,6 +421,58 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'independent',
     grid: (steps, table) => scheduleOfTimesteps(leadingTimesteps(steps, 0, table.sigmas.length), table),
     reads: [],
+    cost: onePerStep,
+  },
+  {
+    name: 'Euler CFG++',
+    aliases: ['euler_cfg_pp'],
+    run: eulerCfgPlusPlus,
+    space: 'sigma',
+    noise: 'none',
+    reads: [],
+    needsUnconditional: true,
+    guidanceFactor: cfgPlusPlus,
+    cost: onePerStep,
+  },
+  {
+    name: 'Euler a CFG++',
+    aliases: ['euler_ancestral_cfg_pp'],
+    run: eulerCfgPlusPlus,
+    settings: { eta: 1 },
+    space: 'sigma',
+    noise: 'independent',
+    reads: renoised,
+    needsUnconditional: true,
+    guidanceFactor: cfgPlusPlus,
+    usesSeedDelta: true,
+    cost: onePerStep,
+  },
+  { name: 'IPNDM', aliases: ['ipndm'], run: ipndm, space: 'sigma', noise: 'none', reads: [], cost: onePerStep },
+  {
+    name: 'DEIS',
+    aliases: ['deis', 'DEISMultistepScheduler'],
+    run: deis,
+    space: 'sigma',
+    noise: 'none',
+    reads: [],
+    cost: onePerStep,
+  },
+  {
+    name: 'SA Solver',
+    aliases: ['sa_solver', 'SASolverScheduler'],
+    run: saSolver,
+    space: 'sigma',
+    noise: 'independent',
+    reads: renoised,
+    cost: onePerStep,
+  },
+  {
+    name: 'ER SDE',
+    aliases: ['er_sde'],
+    run: erSde,
+    space: 'sigma',
+    noise: 'independent',
+    reads: ['sNoise'],
     cost: onePerStep,
   },
 ];

@@ -6,16 +6,9 @@
 
 import { alphaBarOfSigma } from '../noise-table.ts';
 import { combine, type Latent, type Term } from '../numbers.ts';
+import { adamsBashforth } from './adams-bashforth.ts';
 import type { SamplerRun, SamplerStep } from './sampler.ts';
 import { explodingScale, predictVp } from './variance-preserving.ts';
-
-/** Weights of the newest and earlier noise estimates, by how many there are. */
-const adamsBashforth: readonly (readonly number[])[] = [
-  [1],
-  [3 / 2, -1 / 2],
-  [23 / 12, -16 / 12, 5 / 12],
-  [55 / 24, -59 / 24, 37 / 24, -9 / 24],
-];
 
 export async function* plms(run: SamplerRun): AsyncGenerator<SamplerStep, void, undefined> {
   const { sigmas } = run.schedule;

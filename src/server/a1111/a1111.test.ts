@@ -226,7 +226,6 @@ describe('txt2img', () => {
     [{ restore_faces: true }, /Face restoration/],
     [{ tiling: true }, /Tiling/],
     [{ refiner_checkpoint: 'xl-refiner' }, /refiner/],
-    [{ sampler_name: 'DDIM CFG++' }, /DDIM CFG/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Hires upscale: 2' }, /hires/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],
     [{ alwayson_scripts: { ControlNet: { args: [{ module: 'reference_only' }] } } }, /ControlNet/],
