@@ -54,19 +54,23 @@ function shownFile(): string {
 
 function createProgram(output: Output): Command {
   const trimmed = (text: string): string => text.replace(/\n$/, '');
-  return new Command('darkroom')
-    .description('Makes pictures from words, edits them, and trains the models that do it.')
-    .version(version(), '--version', 'Print the version.')
-    .helpCommand('help [command]', 'Show what a command takes.')
-    .helpOption('-h, --help', 'Show this help.')
-    .addHelpText('after', afterHelp)
-    .hook('preAction', async (_program, command) => (await import('./configuration.ts')).applyConfiguration(command))
-    .configureOutput({
-      writeOut: (text) => output.result(trimmed(text)),
-      writeErr: (text) => output.note(trimmed(text)),
-      outputError: () => {},
-    })
-    .exitOverride();
+  return (
+    new Command('darkroom')
+      .description('Makes pictures from words, edits them, and trains the models that do it.')
+      .version(version(), '--version', 'Print the version.')
+      // A flag after a subcommand is the subcommand's, also where the command above has one of that name.
+      .enablePositionalOptions()
+      .helpCommand('help [command]', 'Show what a command takes.')
+      .helpOption('-h, --help', 'Show this help.')
+      .addHelpText('after', afterHelp)
+      .hook('preAction', async (_program, command) => (await import('./configuration.ts')).applyConfiguration(command))
+      .configureOutput({
+        writeOut: (text) => output.result(trimmed(text)),
+        writeErr: (text) => output.note(trimmed(text)),
+        outputError: () => {},
+      })
+      .exitOverride()
+  );
 }
 
 function explain(error: unknown, output: Output): number {

@@ -30,8 +30,6 @@ interface Row {
 }
 
 export function define(command: Command, { output }: CommandContext): void {
-  // Flags of a subcommand are its own.
-  command.enablePositionalOptions();
   addModelsOption(command)
     .option('--json', 'Print one JSON object a line.')
     .action((options: ModelsOptions) => showModels(options, output));
