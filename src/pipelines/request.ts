@@ -74,6 +74,8 @@ export interface PictureEngine {
 /** The part of an AbortSignal that is needed here; pure rooms know no platform. */
 export interface CancelSignal {
   readonly aborted: boolean;
+  /** Whether what is half done is to be decoded and yielded: an interrupt rather than a cancel. */
+  readonly keepPartial?: boolean;
 }
 
 export interface GenerateOptions {

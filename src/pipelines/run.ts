@@ -63,13 +63,15 @@ export async function* runJob(job: GenerationJob, context: RunContext): Events {
   for (const batch of job.batches) {
     if (context.signal.aborted) return;
     const latents = prompts && (yield* sampleBatch(job, context, { start, prompts, batch, progress }));
-    if (context.signal.aborted) return;
+    const { aborted, keepPartial } = context.signal;
+    if (aborted && (!keepPartial || !latents)) return;
+    if (aborted) yield { type: 'warning', message: 'Interrupted: the last pictures are as far as they had come.' };
     for (let k = 0; k < batch.count; k++) {
       const image = latents
         ? yield* finishPicture(job, context, start, latents, k)
         : (start.masked?.whole ?? start.original!);
       yield imageEvent(job, context, batch.first + k, image);
-      if (context.signal.aborted) return;
+      if (context.signal.aborted && !keepPartial) return;
     }
   }
 }
@@ -137,7 +139,8 @@ async function* sampleBatch(
     step++;
     const eta = run.progress.count();
     yield { type: 'step', batch, batches: job.batches.length, step, steps: Math.max(steps, step), eta };
-    if (signal.aborted) break;
+    // Of what is half done the estimate is shown, not the noise around it.
+    if (signal.aborted) return signal.keepPartial ? denoised : undefined;
     if (previewEvery > 0 && step % previewEvery === 0 && step < steps) {
       yield { type: 'preview', batch, images: yield* preview(job, context, denoised, run.batch.count) };
     }

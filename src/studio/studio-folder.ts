@@ -43,6 +43,8 @@ export interface StudioFolderOptions {
 export interface CancelOptions {
   /** In the middle of a step, by ending the engine's process. */
   readonly hard?: boolean;
+  /** What is half done is decoded and delivered (A1111's interrupt). */
+  readonly partial?: boolean;
 }
 
 /** Jobs as their owner wants to see them: at work, waiting in their order, and the last that ended. */

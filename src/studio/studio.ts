@@ -190,10 +190,10 @@ export class Studio extends StudioFolder {
     return await this.queue.add(jobs);
   }
 
-  /** Ends a job. A running one stops after its step, or at once with `hard`. @throws UserError `job.unknown` */
+  /** Ends a job. A running one stops after its step, or at once with `hard`; see `CancelOptions`. @throws UserError `job.unknown` */
   override async cancel(id: string, options: CancelOptions = {}): Promise<Job> {
     const job = await super.cancel(id, options);
-    if (job.state === 'running') for (const worker of this.#workers) worker.cancel(id, options.hard);
+    if (job.state === 'running') for (const worker of this.#workers) worker.cancel(id, options);
     return job;
   }
 
@@ -267,7 +267,7 @@ export class Studio extends StudioFolder {
   async #changedOutside(): Promise<void> {
     try {
       for (const { id, hard } of this.queue.cancelling()) {
-        for (const worker of this.#workers) worker.cancel(id, hard);
+        for (const worker of this.#workers) worker.cancel(id, { hard });
       }
       this.queue.changedOutside();
       this.events.emit('reset', { reason: 'A command changed the studio; fetch the state anew.' });

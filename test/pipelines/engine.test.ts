@@ -145,6 +145,20 @@ describe('events', () => {
     for (const { images } of previews) expect(images.map(({ width }) => width)).toEqual([16, 16]);
   });
 
+  it('yields what is half done when it is interrupted rather than cancelled', async () => {
+    const signal = { aborted: false, keepPartial: true };
+    const events: GenerateEvent[] = [];
+    const asked = requestOf({ prompt: 'a fox', batchSize: 2, batchCount: 2, steps: 4 });
+    for await (const event of engine.generate(asked, { signal })) {
+      events.push(event);
+      if (event.type === 'step' && event.step === 2) signal.aborted = true;
+    }
+    expect(only(events, 'image').map(({ index }) => index)).toEqual([0, 1]);
+    expect(only(events, 'warning').map(({ message }) => message)).toEqual([expect.stringMatching(/^Interrupted/)]);
+    const whole = await picture({ prompt: 'a fox', steps: 4 });
+    expect(largestDifference(only(events, 'image')[0]!.image, whole)).toBeGreaterThan(0);
+  });
+
   it('stops after the step in which it is cancelled, and works again', async () => {
     const signal = { aborted: false };
     const events: GenerateEvent[] = [];

@@ -352,7 +352,11 @@ describe('progress and interrupting', () => {
     expect((await server.json('GET', `${api}/progress?skip_current_image=True`)).current_image).toBeNull();
     await server.json('POST', `${api}/interrupt`);
     const answer = await going;
+    // At least the one that was half done.
+    expect(answer.images.length).toBeGreaterThan(0);
     expect(answer.images.length).toBeLessThan(1000);
+    const [job] = (await server.studio.queue.list({ limit: 1 })).jobs;
+    expect(job!.state).toBe('cancelled');
     expect(await server.json('POST', '/internal/progress', { id_task: 'task(1)' })).toMatchObject({
       active: false,
       completed: true,

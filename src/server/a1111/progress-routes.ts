@@ -57,11 +57,11 @@ export function progressRoutes({ studio }: A1111Parts): Route[] {
       operation: 'a1111Interrupt',
       tag,
       role: 'user',
-      summary: 'End the running job; its request is answered with what is finished. Waiting ones go on.',
+      summary: 'End the running job; its request is answered with what is finished and half done. Waiting ones go on.',
       answer: { description: 'Nothing.', schema: empty },
       async handle(_input, call) {
         const job = await runningJob(studio, call.caller);
-        if (job) await studio.cancel(job.id);
+        if (job) await studio.cancel(job.id, { partial: true });
         return {};
       },
     }),

@@ -9,7 +9,7 @@ import type { PictureEngine } from '#pipelines/request';
 import { type EngineModule, type FromEngine, type ToEngine, toWireError } from './protocol.ts';
 
 let engine: PictureEngine | undefined;
-const cancelled = new Map<number, { aborted: boolean }>();
+const cancelled = new Map<number, { aborted: boolean; keepPartial?: boolean }>();
 
 /** Resolves when the message is on its way, so that a slow reader slows the sender. */
 function send(message: FromEngine): Promise<void> {
@@ -39,7 +39,7 @@ async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<voi
 
 async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
   const { run, request, previewEvery } = message;
-  const signal = { aborted: false };
+  const signal: { aborted: boolean; keepPartial?: boolean } = { aborted: false };
   cancelled.set(run, signal);
   try {
     if (!engine) throw new InternalError('an engine was asked to run before it was started');
@@ -79,7 +79,7 @@ if (process.send) {
         break;
       case 'cancel': {
         const signal = cancelled.get(message.run);
-        if (signal) signal.aborted = true;
+        if (signal) Object.assign(signal, { aborted: true, keepPartial: message.keepPartial });
         break;
       }
       case 'stop':

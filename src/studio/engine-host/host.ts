@@ -9,10 +9,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { DarkroomError, InternalError } from '#core/errors';
-import type { GenerateEvent, GenerateOptions, GenerateRequest, PictureEngine } from '#pipelines/request';
+import type { CancelSignal, GenerateEvent, GenerateOptions, GenerateRequest, PictureEngine } from '#pipelines/request';
 import { EventStream } from '../events/event-stream.ts';
 import { childEnvironment, childExecArgv, childMain, crashError, residentMemory } from './process-info.ts';
-import { type EngineSettings, type FromEngine, fromWireError, type ToEngine } from './protocol.ts';
+import { type EngineSettings, type FromEngine, fromWireError, keepPartial, type ToEngine } from './protocol.ts';
 
 export interface EngineHostOptions {
   /** Absolute path of a module that exports `createEngine`. */
@@ -111,7 +111,7 @@ export class EngineHost implements PictureEngine {
     this.#run = run;
     clearTimeout(this.#idleTimer);
     const signal = options.signal;
-    const onAbort = () => this.cancel();
+    const onAbort = () => this.cancel(wantsPartial(signal));
     if (signal instanceof AbortSignal) signal.addEventListener('abort', onAbort, { once: true });
     try {
       if (!(await this.#startFor(run))) return;
@@ -120,7 +120,7 @@ export class EngineHost implements PictureEngine {
       run.sent = true;
       this.#send({ type: 'run', run: run.id, request, previewEvery: options.previewEvery ?? 0 });
       for await (const event of run.events) {
-        if (signal?.aborted) this.cancel();
+        if (signal?.aborted) this.cancel(wantsPartial(signal));
         yield event;
       }
     } finally {
@@ -129,12 +129,15 @@ export class EngineHost implements PictureEngine {
     }
   }
 
-  /** Asks the running request to stop after its current step; kills the process when that takes too long. */
-  cancel(): void {
+  /**
+   * Asks the running request to stop after its current step, and to deliver what is half done if `partial` says
+   * so; kills the process when that takes too long.
+   */
+  cancel(partial = false): void {
     const run = this.#run;
     if (!run || run.cancelled) return;
     run.cancelled = true;
-    if (run.sent) this.#send({ type: 'cancel', run: run.id });
+    if (run.sent) this.#send({ type: 'cancel', run: run.id, keepPartial: partial });
     this.#graceTimer = setTimeout(() => this.kill(), this.#options.cancelGraceMs ?? 60_000);
   }
 
@@ -309,6 +312,10 @@ export class EngineHost implements PictureEngine {
   #announce(): void {
     this.#options.onStatus?.(this.status());
   }
+}
+
+function wantsPartial(signal: CancelSignal | undefined): boolean {
+  return signal?.keepPartial ?? (signal instanceof AbortSignal && signal.reason === keepPartial);
 }
 
 /** Exit code and signal, once its output and its last messages have been read, or shortly after its death. */

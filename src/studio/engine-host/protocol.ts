@@ -24,7 +24,7 @@ export interface EngineModule {
 export type ToEngine =
   | { readonly type: 'start'; readonly module: string; readonly settings: EngineSettings }
   | { readonly type: 'run'; readonly run: number; readonly request: GenerateRequest; readonly previewEvery: number }
-  | { readonly type: 'cancel'; readonly run: number }
+  | { readonly type: 'cancel'; readonly run: number; readonly keepPartial?: boolean }
   | { readonly type: 'stop' };
 
 export type FromEngine =
@@ -34,6 +34,9 @@ export type FromEngine =
   | { readonly type: 'failed'; readonly run: number; readonly error: WireError }
   | { readonly type: 'start-failed'; readonly error: WireError }
   | { readonly type: 'memory'; readonly rss: number };
+
+/** Reason of an AbortSignal that asks for what is half done; see `CancelSignal`. */
+export const keepPartial = 'keep-partial';
 
 export interface WireError {
   readonly code: string;

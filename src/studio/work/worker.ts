@@ -6,11 +6,13 @@
 import { DarkroomError } from '#core/errors';
 import { type GenerateEvent, type GenerateRequest, generateSchema } from '#pipelines/request';
 import type { EngineHost } from '../engine-host/host.ts';
+import { keepPartial } from '../engine-host/protocol.ts';
 import type { Gallery } from '../gallery/gallery.ts';
 import { encodePreview } from '../images/codec.ts';
 import type { Library } from '../library/library.ts';
 import type { Job, JobOutcome, JobQueue } from '../queue/job.ts';
 import type { Settings } from '../settings/settings.ts';
+import type { CancelOptions } from '../studio-folder.ts';
 import { checkpointKinds, vaeKinds } from './check-request.ts';
 import type { InputFiles } from './inputs.ts';
 import type { ProgressBoard } from './progress.ts';
@@ -62,10 +64,13 @@ export class Worker {
     await this.#loop;
   }
 
-  /** Stops the job if it is at work here; `hard` kills the engine in the middle of its step. */
-  cancel(id: string, hard = false): boolean {
+  /**
+   * Stops the job if it is at work here; `hard` kills the engine in the middle of its step, `partial` delivers what is
+   * half done.
+   */
+  cancel(id: string, { hard, partial }: CancelOptions = {}): boolean {
     if (this.#job?.id !== id) return false;
-    this.#abort?.abort();
+    this.#abort?.abort(partial ? keepPartial : undefined);
     if (hard) this.#parts.host.kill();
     return true;
   }
@@ -105,7 +110,8 @@ export class Worker {
       try {
         await this.#generate(job, signal);
         const delivered = this.#parts.gallery.delivered(job.id).size;
-        if (delivered >= job.total) return { state: 'done' };
+        const interrupted = signal.aborted && signal.reason === keepPartial;
+        if (delivered >= job.total && !interrupted) return { state: 'done' };
         if (signal.aborted) return this.#stopping ? { state: 'requeue' } : { state: 'cancelled' };
         const message = `The engine ended after ${delivered} of ${job.total} pictures.`;
         return { state: 'failed', error: { code: 'engine.incomplete', message } };
