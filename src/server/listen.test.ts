@@ -87,3 +87,23 @@ it.each([
   expect(await queued()).toBe(0);
   expect(({} as { steps?: number }).steps).toBeUndefined();
 });
+
+it('gives an address no more than its share of connections', async () => {
+  const few = await listen(server.app, { port: 0, maxConnectionsOfAddress: 3 });
+  const { hostname, port } = new URL(few.url);
+  const sockets = Array.from({ length: 5 }, () => connect(Number(port), hostname));
+  const closed = () => sockets.filter((socket) => socket.destroyed).length;
+  for (const socket of sockets) socket.on('error', () => {});
+  await expect.poll(closed).toBe(2);
+  for (const socket of sockets) socket.destroy();
+  await expect
+    .poll(
+      async () =>
+        await fetch(`${few.url}/healthz`).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+    )
+    .toBe(200);
+  await few.close();
+});

@@ -12,6 +12,8 @@ export interface ListenOptions {
   readonly host?: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Default 256; what comes beyond is hung up on. */
+  readonly maxConnectionsOfAddress?: number;
   /** Milliseconds; tests wait less long. */
   readonly limits?: Partial<typeof limits> & { readonly connectionsCheckingInterval?: number };
 }
@@ -30,6 +32,8 @@ const limits = {
   maxHeaderSize: 16_384,
 } satisfies ServerOptions;
 const maxConnections = 4096;
+/** One address has no more than its share, so that the others find a place. */
+const maxConnectionsOfAddress = 256;
 const closeMs = 2000;
 /** Clients have nothing to say on a socket. */
 const maxSocketMessage = 4096;
@@ -48,6 +52,7 @@ export async function listen(app: ServerApp, listening: ListenOptions): Promise<
     const opened = serve(options, () => resolve(opened as HttpServer));
     const opening = opened as HttpServer;
     opening.maxConnections = maxConnections;
+    shareConnections(opening, listening.maxConnectionsOfAddress ?? maxConnectionsOfAddress);
     opening.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
   });
   const address = server.address() as AddressInfo;
@@ -66,6 +71,22 @@ export async function listen(app: ServerApp, listening: ListenOptions): Promise<
       clearTimeout(cut);
     },
   };
+}
+
+function shareConnections(server: HttpServer, most: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const address = socket.remoteAddress ?? '';
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > most) return socket.destroy();
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = open.get(address)! - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+    return undefined;
+  });
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): UserError {

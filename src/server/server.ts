@@ -19,7 +19,7 @@ import { OptionStore } from './a1111/options.ts';
 import type { Caller, ServerContext } from './http/call.ts';
 import { AnswerError, type Dialect, failureOf, failureResponse, nativeDialect } from './http/errors.ts';
 import { type MountOptions, mount, type ServerApp } from './http/mount.ts';
-import { mountPage, pagePolicy } from './http/static.ts';
+import { isPageView, mountPage, pagePolicy } from './http/static.ts';
 import { Turns } from './http/turns.ts';
 import { mountEventSocket } from './native/event-socket.ts';
 import { nativeRoutes } from './native/routes.ts';
@@ -71,7 +71,7 @@ export interface ServerParts {
 /** Open to all: they tell nothing. The page and its files are what a visitor signs in with. */
 const openPaths: readonly RegExp[] = [
   /^\/(healthz|readyz)$/,
-  /^\/(index\.html)?$/,
+  /^\/index\.html$/,
   /^\/assets\//,
   /^\/favicon\.svg$/,
   /^\/v1\/images\/files\//,
@@ -206,7 +206,7 @@ function gateOf({ origins, access, rateLimit }: ServerOptions): Gate {
   };
 }
 
-const isOpen = (path: string): boolean => openPaths.some((each) => each.test(path));
+const isOpen = (path: string): boolean => isPageView(path) || openPaths.some((each) => each.test(path));
 
 /** Whether the request says by itself who asks, and that will be checked. */
 function signsIn(c: ServerContext, access: Access): boolean {
@@ -296,9 +296,9 @@ function mountProbes(app: ServerApp, { studio, metrics, version }: ServerParts, 
   app.get('/healthz', (c) => c.json({ status: 'ok', version }));
   app.get('/readyz', async (c) => {
     if (gate.closing) return c.json({ status: 'closing' }, 503);
-    // Reads from the database: ready means that work can be taken.
-    const { paused, reason } = await studio.queue.state();
-    return c.json({ status: 'ready', paused, ...(reason === undefined ? {} : { reason }) });
+    // Reads from the database: ready means that work can be taken. Why it is paused may name folders: /api/v1/queue.
+    const { paused } = await studio.queue.state();
+    return c.json({ status: 'ready', paused });
   });
   app.get('/metrics', async () => {
     const { registry } = metrics;

@@ -31,18 +31,39 @@ function brokenOff(cause: unknown): never {
 
 /** Levels of arrays and objects; what walks a value by recursion is safe below. */
 const deepestJson = 100;
+/** Values of a body; a thousand jobs with all their fields have half as many. */
+const mostValues = 100_000;
+/** Fields and files of a form. */
+const mostParts = 1000;
 
-/** The value, or undefined for an empty body. @throws UserError `body.json`, `body.too-deep`, `body.aborted` */
+/** The value, or undefined for an empty body. @throws UserError `body.json`, `body.too-deep`, `body.too-many`, `body.aborted` */
 export async function readJson(request: Request): Promise<unknown> {
   return parseJson(await readBytes(request));
 }
 
 export function parseJson(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return undefined;
+  if (hasMoreThan(mostValues, bytes))
+    throw new UserError('body.too-many', `The body may have ${mostValues} values; send it in parts.`);
   const value = parsed(bytes);
   if (isDeeperThan(deepestJson, value))
     throw new UserError('body.too-deep', `The body may nest ${deepestJson} levels of arrays and objects.`);
   return value;
+}
+
+/** Every value but the first follows one of these, so that there are no more values than they; texts may have some too. */
+const separators = [',', '[', '{'] as const;
+
+/** Counted by the runtime's own search, before anything is made of them. */
+function hasMoreThan(most: number, bytes: Uint8Array): boolean {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let count = 0;
+  for (const separator of separators) {
+    for (let at = buffer.indexOf(separator); at >= 0; at = buffer.indexOf(separator, at + 1)) {
+      if (++count > most) return true;
+    }
+  }
+  return false;
 }
 
 function parsed(bytes: Uint8Array): unknown {
@@ -72,6 +93,7 @@ export function isMultipart(request: Request): boolean {
 /** @throws UserError `body.multipart`, `body.aborted` */
 export async function readMultipart(request: Request): Promise<MultipartBody> {
   const bytes = await readBytes(request);
+  if (hasManyParts(bytes)) throw new UserError('body.too-many', `A form may have ${mostParts} fields and files.`);
   const headers = { 'content-type': request.headers.get('content-type') ?? '' };
   const form = await new Response(bytes as Uint8Array<ArrayBuffer>, { headers }).formData().catch((cause: unknown) => {
     throw new UserError('body.multipart', 'The body is no well-formed multipart form.', { cause });
@@ -84,6 +106,18 @@ export async function readMultipart(request: Request): Promise<MultipartBody> {
   }
   return { fields, files };
 }
+
+/** A part has one or two headers that begin so. */
+function hasManyParts(bytes: Uint8Array): boolean {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let count = 0;
+  for (let at = buffer.indexOf(partHeader); at >= 0; at = buffer.indexOf(partHeader, at + 1)) {
+    if (++count > 2 * mostParts) return true;
+  }
+  return false;
+}
+
+const partHeader = 'ontent-';
 
 function listAt<T>(lists: Map<string, T[]>, name: string): T[] {
   const known = lists.get(name);

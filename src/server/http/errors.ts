@@ -75,7 +75,8 @@ export function failureOf(error: unknown): Failure {
       headers: {},
     };
   }
-  const { code, message } = error;
+  const { code } = error;
+  const message = shortened(error.message);
   const unknown = code.endsWith('.unknown') ? 404 : undefined;
   const status = statuses[code] ?? unknown ?? (error instanceof UserError ? 400 : 500);
   return {
@@ -85,6 +86,12 @@ export function failureOf(error: unknown): Failure {
     ...(error instanceof FieldError && error.field !== '' ? { field: error.field } : {}),
     headers: error instanceof AnswerError ? error.headers : code === 'queue.full' ? { 'retry-after': '5' } : {},
   };
+}
+
+/** What somebody sent is told back, but not all of 18 MB. */
+function shortened(message: string): string {
+  const longest = 2000;
+  return message.length <= longest ? message : `${message.slice(0, longest)}… (${message.length} characters)`;
 }
 
 /** A way of writing failures, for the paths that begin with its prefix. */

@@ -37,3 +37,20 @@ it('takes a client that left for no failure', async () => {
   expect((await waiting).status).toBe(499);
   expect(server.lines.filter(({ level }) => Number(level) >= 50)).toEqual([]);
 });
+
+it('shortens what it tells back', async () => {
+  const response = await server.call('POST', '/api/v1/jobs', {
+    sampler: 'x'.repeat(500_000),
+    prompt: 'a',
+    model: 'none',
+  });
+  expect(response.status).toBeGreaterThanOrEqual(400);
+  expect((await response.text()).length).toBeLessThan(3000);
+});
+
+it('says where the page should be that it is not built', async () => {
+  await server.dispose();
+  server = await startTestServer({ pageFolder: '/nowhere' });
+  const response = await server.call('GET', '/');
+  expect([response.status, await response.text()]).toEqual([503, expect.stringContaining('npm run prepare')]);
+});

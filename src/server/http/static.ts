@@ -23,8 +23,14 @@ export const pagePolicy =
 /** Addresses of the page's views; a link to any of them opens the page. */
 const pageViews = ['/', '/gallery', '/gallery/:id', '/models', '/queue', '/settings'];
 
+/** The page is what a visitor signs in with: its views are open to all. */
+export function isPageView(path: string): boolean {
+  return pageViews.some((view) => new RegExp(`^${view.replaceAll(/:\w+/g, '[^/]+')}$`).test(path));
+}
+
 /** Serves the files of a built page: `index.html` at every view's address, hashed names kept for good. */
 export async function mountPage(app: ServerApp, folder: string): Promise<void> {
+  let hasPage = false;
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   app.use('/assets/*', compress());
   for (const entry of entries) {
@@ -39,6 +45,11 @@ export async function mountPage(app: ServerApp, folder: string): Promise<void> {
     };
     const serve = async () => new Response(await readFile(file), { headers });
     app.get(path, serve);
+    hasPage ||= path === '/index.html';
     if (path === '/index.html') for (const view of pageViews) app.get(view, serve);
   }
+  if (!hasPage)
+    app.get('/', () => new Response(`${noPage}\n`, { status: 503, headers: { 'content-type': 'text/plain' } }));
 }
+
+const noPage = 'The page is not built; npm run prepare builds it. The APIs work without it: see /api.';

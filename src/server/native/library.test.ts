@@ -101,6 +101,15 @@ describe('downloads over HTTP', () => {
     expect(await pulls()).toEqual([]);
   });
 
+  it('tell nobody what an address holds besides the file', async () => {
+    const address = hub.url.replace('//', '//ann:secret@');
+    await server.json('POST', '/api/v1/pulls', { source: `${address}/none.pt?token=hidden&version=7` });
+    await expect.poll(async () => (await pulls())[0]!.state).toBe('failed');
+    const told = JSON.stringify(await pulls());
+    expect(told).toContain('/none.pt?token=***&version=7');
+    expect(told).not.toMatch(/hidden|secret/);
+  });
+
   it('are held, go on and end when told to', async () => {
     hub.serve('/gold.pt', { body: embedding, stallAfter: 1000 });
     const { id } = await server.json<WirePull>('POST', '/api/v1/pulls', { source: `${hub.url}/gold.pt` });

@@ -52,6 +52,34 @@ export function toldModel(model: LibraryModel, caller: Caller): z.input<typeof m
   };
 }
 
-export function toldPull({ options: _options, files, ...pull }: Pull): z.input<typeof pullSchema> {
-  return { ...pull, files: files.map(({ name, done, total }) => ({ name, done, total })) };
+/** Addresses may hold tokens, and everybody may look at downloads. */
+export function toldPull({
+  options: _options,
+  files,
+  source,
+  title,
+  error,
+  ...pull
+}: Pull): z.input<typeof pullSchema> {
+  return {
+    ...pull,
+    source: withoutSecrets(source),
+    title: withoutSecrets(title),
+    error: error && { ...error, message: withoutSecrets(error.message) },
+    files: files.map(({ name, done, total }) => ({ name, done, total })),
+  };
+}
+
+/** Passwords out of addresses, and what stands behind their question mark, but for plain numbers. */
+function withoutSecrets(text: string): string {
+  return text.replaceAll(/https?:\/\/[^\s"'<>]+/gi, (address) => {
+    if (!URL.canParse(address)) return address;
+    const url = new URL(address);
+    const hides = url.username !== '' || [...url.searchParams.values()].some((value) => !/^\d*$/.test(value));
+    if (!hides) return address;
+    url.username = '';
+    url.password = '';
+    for (const [name, value] of [...url.searchParams]) if (!/^\d*$/.test(value)) url.searchParams.set(name, '***');
+    return url.href;
+  });
 }
