@@ -3,11 +3,12 @@
  *
  * Text is split at the literal special tokens, put into NFC, white space runs become one space, letters lower case
  * (character by character: a final sigma stays a plain sigma), then cut into contractions, runs of letters, single
- * digits and runs of other signs; each piece is merged from its UTF-8 bytes. Left out: ftfy's repair of mojibake and
- * HTML entities, which the slow tokenizer and OpenAI's original do first.
+ * digits and runs of other signs; each piece is merged from its UTF-8 bytes. Before all that the text is cleaned (see
+ * clean-text.ts), as the slow tokenizer and OpenAI's original do.
  */
 
 import { mergeWord } from './byte-pairs.ts';
+import { cleanText } from './clean-text.ts';
 import {
   CLIP_END_ID,
   CLIP_START_ID,
@@ -34,8 +35,13 @@ const SPECIAL = /(<\|startoftext\|>|<\|endoftext\|>)/u;
 const CACHED_WORD_LENGTH = 64;
 const CACHED_WORDS = 16_384;
 
+export interface ClipTokenizerOptions {
+  /** Straighten quotes, widths, entities and the like first. Default true. */
+  readonly clean?: boolean;
+}
+
 /** A tokenizer with a cache of its own; unpacks the vocabulary (milliseconds, a few megabytes) on the first text. */
-export function createClipTokenizer(): Tokenizer {
+export function createClipTokenizer({ clean = true }: ClipTokenizerOptions = {}): Tokenizer {
   let vocabulary: ClipVocabulary | undefined;
   const cache = new Map<string, readonly number[]>();
 
@@ -51,17 +57,30 @@ export function createClipTokenizer(): Tokenizer {
     return ids;
   };
 
+  const encodePlain = (text: string, ids: number[]): void => {
+    for (const [word] of text.matchAll(PIECE)) for (const id of encodeWord(word)) ids.push(id);
+  };
+
   const encode = (text: string): number[] => {
     const ids: number[] = [];
-    for (const part of text.split(SPECIAL)) {
-      if (part === '<|startoftext|>') ids.push(CLIP_START_ID);
-      else if (part === '<|endoftext|>') ids.push(CLIP_END_ID);
-      else for (const [word] of normalise(part).matchAll(PIECE)) for (const id of encodeWord(word)) ids.push(id);
-    }
+    eachPart(text, ids, (part) => {
+      // The cleaning tokenizer looks for special tokens once more, in small letters by then.
+      if (clean) eachPart(normalise(cleanText(part)), ids, (plain) => encodePlain(plain, ids));
+      else encodePlain(normalise(part), ids);
+    });
     return ids;
   };
 
   return { encode, startId: CLIP_START_ID, endId: CLIP_END_ID, vocabularySize: CLIP_VOCABULARY_SIZE };
+}
+
+/** Special tokens into `ids`, the text between them to `plain`. */
+function eachPart(text: string, ids: number[], plain: (part: string) => void): void {
+  for (const part of text.split(SPECIAL)) {
+    if (part === '<|startoftext|>') ids.push(CLIP_START_ID);
+    else if (part === '<|endoftext|>') ids.push(CLIP_END_ID);
+    else plain(part);
+  }
 }
 
 /**

@@ -24,13 +24,20 @@ const title = (section: string, text: string): string => `${section} ${JSON.stri
 
 interface TokenizerFile {
   readonly special: { readonly pad: number };
-  readonly cases: readonly { readonly text: string; readonly ids: number[]; readonly padded: number[] }[];
+  readonly cases: readonly {
+    readonly text: string;
+    readonly ids: number[];
+    readonly padded: number[];
+    readonly ids_ftfy?: number[];
+  }[];
 }
 
 export function* checkTokenizer({ special, cases }: TokenizerFile): Generator<RowCheck> {
-  const tokenizer = createClipTokenizer();
+  const tokenizer = createClipTokenizer({ clean: false });
+  const cleaning = createClipTokenizer();
   for (const c of cases) {
     const ids = tokenizer.encode(c.text);
+    yield exact(title('ids_ftfy', c.text), cleaning.encode(c.text), c.ids_ftfy ?? c.ids);
     yield exact(title('ids', c.text), ids, c.ids);
     yield exact(title('padded', c.text), padWindow(ids, tokenizer, special.pad), c.padded);
   }
