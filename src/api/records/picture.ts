@@ -1,17 +1,14 @@
 /** Pictures of the gallery and boards: as the index keeps them and as they are told. */
 
 import { z } from 'zod';
+import { gallerySettings } from '#pipelines/settings/index';
 import { milliseconds } from './id.ts';
 
 /** What the gallery searches by, of the settings that a picture was made with; all else it keeps as text. */
 export const pictureSettings = {
   model: z.string().optional(),
   modelHash: z.string().optional(),
-  sampler: z.string().optional(),
-  scheduler: z.string().optional(),
-  steps: z.int().optional(),
-  cfgScale: z.number().optional(),
-  seed: z.int().optional(),
+  ...gallerySettings,
 };
 
 /** A picture in the index. */

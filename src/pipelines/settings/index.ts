@@ -31,6 +31,11 @@ export type SettingName = keyof typeof settings;
 type TypeOf<S> = S extends Setting<infer T> ? T : never;
 type SettingsShape = { [K in SettingName]: TypeOf<(typeof settings)[K]> };
 
+/** Settings that the gallery keeps in columns of their own. */
+export type GallerySetting = {
+  [K in SettingName]: (typeof settings)[K] extends { readonly gallery: true } ? K : never;
+}[SettingName];
+
 /** Rows with their names, without the types of their values. */
 export const settingRows = Object.entries(settings) as readonly (readonly [SettingName, Setting])[];
 
@@ -45,6 +50,20 @@ export const settingsSchema = z.object(
 export function valueType(name: SettingName): z.ZodType {
   const type: z.ZodType = settingsSchema.shape[name];
   return type instanceof z.ZodDefault || type instanceof z.ZodOptional ? (type.unwrap() as z.ZodType) : type;
+}
+
+type GalleryShape = { [K in GallerySetting]: z.ZodOptional<z.ZodType<NonNullable<z.output<SettingsShape[K]>>>> };
+
+/** Fields of a picture in the gallery: what files of other programs say is kept as well, so without bounds. */
+export const gallerySettings = Object.fromEntries(
+  settingRows.flatMap(([name, { gallery }]) => (gallery ? [[name, plainType(valueType(name)).optional()]] : [])),
+) as GalleryShape;
+
+export const galleryNames = Object.keys(gallerySettings) as readonly GallerySetting[];
+
+function plainType(type: z.ZodType): z.ZodType {
+  if (!(type instanceof z.ZodNumber)) return z.string();
+  return type.isInt ? z.int() : z.number();
 }
 
 /** The value that asks for nothing of a setting; undefined for those that are left to the model or the sampler. */

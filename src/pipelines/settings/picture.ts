@@ -1,15 +1,13 @@
 /** How large and how many, and what a picture starts from. */
 
 import { z } from 'zod';
-import { entry, flagEntry, type InfotextFace, numberOf, type Setting } from './setting.ts';
+import { entry, flagEntry, type InfotextFace, numberOf, setting } from './setting.ts';
 
 /** Upper bound of one side, in pixels: beyond it a request is a mistake, not a wish. */
 export const maxSide = 4096;
 
 /** What sides are multiples of is the model's to say. */
 const side = z.int().min(64).max(maxSide);
-
-const setting = <T extends z.ZodType>(row: Setting<T>): Setting<T> => row;
 
 export const pictureSettings = {
   width: setting({

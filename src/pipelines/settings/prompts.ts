@@ -1,14 +1,12 @@
 /** Prompts, how their weights act, and the model that reads them. */
 
 import { z } from 'zod';
-import { entry, type InfotextFace, type Setting, textEntry } from './setting.ts';
+import { entry, type InfotextFace, setting, textEntry } from './setting.ts';
 
 /** Prompts lead the infotext; they are no entries of its last line. */
 function promptText(key: 'Prompt' | 'Negative prompt'): InfotextFace {
   return { keys: [key], read: (parsed) => parsed[key] };
 }
-
-const setting = <T extends z.ZodType>(row: Setting<T>): Setting<T> => row;
 
 export const promptSettings = {
   prompt: setting({

@@ -5,13 +5,12 @@ import {
   entry,
   flagEntry,
   type InfotextFace,
+  listed,
   numberOf,
   type PictureFacts,
-  type Setting,
+  setting,
   textEntry,
 } from './setting.ts';
-
-const setting = <T extends z.ZodType>(row: Setting<T>): Setting<T> => row;
 
 const number = (label: string, step: number, usual?: readonly [number, number]) =>
   ({ label, group: 'sampling', level: 'full', control: usual ? 'slider' : 'number', step, usual }) as const;
@@ -29,7 +28,7 @@ const etaFace: InfotextFace = {
 };
 
 export const samplingSettings = {
-  sampler: setting({
+  sampler: listed({
     type: z.string().default('DPM++ 2M'),
     help: 'Sampling method.',
     form: { label: 'Sampler', group: 'sampling', level: 'simple', control: 'choice', choices: 'samplers' },
@@ -40,7 +39,7 @@ export const samplingSettings = {
     a1111: { field: 'sampler_name', fallback: 'Euler' },
     openai: 'sampler',
   }),
-  scheduler: setting({
+  scheduler: listed({
     type: z.string().default('Automatic'),
     help: 'Noise schedule; Automatic takes the sampler’s own.',
     form: { label: 'Scheduler', group: 'sampling', level: 'simple', control: 'choice', choices: 'schedulers' },
@@ -52,7 +51,7 @@ export const samplingSettings = {
     openai: 'scheduler',
     idle: ownSchedule,
   }),
-  steps: setting({
+  steps: listed({
     type: z.int().min(1).max(1000).default(20),
     help: 'Sampling steps.',
     form: { label: 'Steps', group: 'sampling', level: 'simple', control: 'slider', step: 1, usual: [1, 60] },
@@ -185,7 +184,7 @@ export const samplingSettings = {
 };
 
 export const guidanceSettings = {
-  cfgScale: setting({
+  cfgScale: listed({
     type: z.number().min(0).max(100).default(7),
     help: 'How strongly to follow the prompt (1 = no guidance).',
     form: {
@@ -270,7 +269,7 @@ export const guidanceSettings = {
 const randomSources = { cpu: 'CPU', gpu: 'NV' } as const;
 
 export const seedSettings = {
-  seed: setting({
+  seed: listed({
     type: z.int().min(-1).max(Number.MAX_SAFE_INTEGER).default(-1),
     help: 'First seed; -1 draws one.',
     form: { label: 'Seed', group: 'seed', level: 'simple', control: 'seed' },

@@ -89,6 +89,8 @@ export interface Setting<T extends z.ZodType = z.ZodType> {
   readonly a1111?: A1111Face;
   /** Beside OpenAI's own fields. */
   readonly openai?: string;
+  /** The gallery keeps it in a column of its own, to search by. */
+  readonly gallery?: true;
   /** Shorter name of the command line's flag; the long one is understood as well. */
   readonly flag?: string;
   /** The setting of samplers that it is; acts on those that read it. */
@@ -99,6 +101,16 @@ export interface Setting<T extends z.ZodType = z.ZodType> {
   readonly idle?: (facts: PictureFacts) => string | undefined;
   /** The part that is not there yet: another value than the default is told to have no effect. */
   readonly missing?: string;
+}
+
+/** A row as it is, its type kept. */
+export function setting<T extends z.ZodType>(row: Setting<T>): Setting<T> {
+  return row;
+}
+
+/** A row that the gallery searches by. */
+export function listed<T extends z.ZodType>(row: Setting<T>): Setting<T> & { readonly gallery: true } {
+  return { ...row, gallery: true };
 }
 
 /** A number or text under one key. `unless`: the value that asks for nothing and is not written. */

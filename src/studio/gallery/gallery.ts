@@ -6,6 +6,7 @@
 import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '#core/errors';
+import { galleryNames } from '#pipelines/settings/index';
 import type { Emit } from '../events/bus.ts';
 import { isMissing } from '../files/disk-error.ts';
 import { pathInside, realPathInside } from '../files/safe-path.ts';
@@ -57,8 +58,9 @@ export class Gallery {
     const bytes = await encodeImage(image, format, infotext, { quality });
     const path = picturePath(picture, format, now);
     await this.#write(path, bytes);
-    const { prompt, negativePrompt, sampler, scheduler, steps, cfgScale } = request;
-    const made = { prompt, negativePrompt, sampler, scheduler, steps, cfgScale, seed, infotext };
+    const { prompt, negativePrompt } = request;
+    const settings = Object.fromEntries(galleryNames.map((name) => [name, request[name]]));
+    const made = { ...settings, prompt, negativePrompt, seed, infotext };
     const { width, height } = image;
     const file = { path, format, bytes: bytes.length, width, height, createdAt: now.getTime() };
     const id = await this.#note({ user, job, index, ...file, ...made, model: model.name, modelHash: model.hash });

@@ -158,9 +158,7 @@ async function register(index: PictureIndex, { folder, path, trashed }: FoundFil
   const fields = infotextFields(infotext);
   return index.add({
     ...fields,
-    // Infotexts of other programs may hold numbers that the strict columns refuse.
-    steps: whole(fields.steps),
-    seed: whole(fields.seed) ?? name.seed,
+    seed: fields.seed ?? name.seed,
     user: name.user,
     job: isFree ? name.job : undefined,
     index: isFree ? name.index : undefined,
@@ -174,8 +172,6 @@ async function register(index: PictureIndex, { folder, path, trashed }: FoundFil
     trashedAt: trashed ? Date.now() : undefined,
   });
 }
-
-const whole = (value: number | undefined): number | undefined => (Number.isSafeInteger(value) ? value : undefined);
 
 const startBytes = 2 ** 18;
 
