@@ -13,6 +13,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
 import { DarkroomError, UserError } from '#core/errors';
 import type { Studio } from '#studio/studio';
+import { a1111Document, a1111Part } from './a1111/description.ts';
 import { a1111Dialects } from './a1111/dialect.ts';
 import { a1111Groups } from './a1111/groups.ts';
 import { OptionStore } from './a1111/options.ts';
@@ -316,8 +317,14 @@ function mountDescription(app: ServerApp, groups: readonly RouteGroup[], version
   });
   app.get('/api', () => {
     page ??= apiPage(groups, facts);
-    return new Response(page, {
-      headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': pagePolicy },
-    });
+    return pageResponse(page);
+  });
+  app.get('/openapi.json', (c) => c.json(a1111Document(groups, facts)));
+  app.get('/docs', () => pageResponse(apiPage(a1111Part(groups), facts)));
+}
+
+function pageResponse(page: string): Response {
+  return new Response(page, {
+    headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': pagePolicy },
   });
 }

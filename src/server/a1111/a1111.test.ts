@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setPngText } from '#formats/png-text';
 import { decodeImage, encodeImage } from '#studio/images/codec';
 import { picture } from '../../../test/fixtures/fake-engine.ts';
 import { startTestServer, type TestServer } from '../../../test/fixtures/test-server.ts';
@@ -437,6 +438,29 @@ describe('lists and options', () => {
     expect((await server.call('POST', `${api}/options`, { CLIP_stop_at_last_layers: 'two' })).status).toBe(422);
     expect(await server.json('POST', `${api}/options`, { eta_noise_seed_delta: 0, made_up: 1 })).toBeNull();
     expect(await server.json('GET', `${api}/options`)).not.toHaveProperty('made_up');
+  });
+
+  it('describes itself where clients of upstream look', async () => {
+    const document = await server.json('GET', '/openapi.json');
+    expect(document.paths['/sdapi/v1/txt2img'].post.requestBody.content['application/json'].schema).toEqual({
+      $ref: '#/components/schemas/StableDiffusionProcessingTxt2Img',
+    });
+    const { properties } = document.components.schemas.StableDiffusionProcessingTxt2Img;
+    expect(properties).toMatchObject({
+      steps: { type: 'integer' },
+      cfg_scale: { type: 'number' },
+      enable_hr: { type: 'boolean' },
+      sampler_name: { type: 'string' },
+    });
+    expect(Object.keys(document.paths).every((path) => !path.startsWith('/api/'))).toBe(true);
+    expect(await (await server.call('GET', '/docs')).text()).toContain('/sdapi/v1/txt2img');
+    expect(await server.json('GET', '/internal/sysinfo')).toMatchObject({ Config: { CLIP_stop_at_last_layers: 1 } });
+  });
+
+  it('reads other text of a picture too', async () => {
+    const plain = await encodeImage(picture({}, 1), 'png', 'a fox\nSteps: 3, Sampler: Euler, Seed: 5, Size: 64x64');
+    const image = Buffer.from(setPngText(plain, 'Software', 'Something else')).toString('base64');
+    expect((await server.json('POST', `${api}/png-info`, { image })).items).toEqual({ Software: 'Something else' });
   });
 
   it('reads parameters out of pictures', async () => {

@@ -3,6 +3,7 @@
  * "current" job is the oldest of the caller's that runs.
  */
 
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { z } from 'zod';
 import type { Job } from '#studio/queue/job';
 import type { Studio } from '#studio/studio';
@@ -80,9 +81,25 @@ export function progressRoutes({ studio }: A1111Parts): Route[] {
   ];
 }
 
-export function internalRoutes({ studio }: A1111Parts): Route[] {
+export function internalRoutes({ studio, options, version }: A1111Parts): Route[] {
   const get = { method: 'get', tag: 'A1111 page', role: 'viewer' } as const;
   return [
+    route({
+      ...get,
+      path: '/sysinfo',
+      operation: 'a1111Sysinfo',
+      summary: 'What it runs on, and all options.',
+      answer: { description: 'Facts.', schema: empty },
+      handle: () => ({
+        Platform: `${process.platform} ${process.arch}, Node ${process.version}`,
+        Version: `Darkroom ${version}`,
+        CPU: { model: cpus()[0]?.model ?? '', 'count logical': availableParallelism() },
+        RAM: { total: gigabytes(totalmem()), used: gigabytes(totalmem() - freemem()), free: gigabytes(freemem()) },
+        Extensions: [],
+        'Inactive extensions': [],
+        Config: options.get(),
+      }),
+    }),
     route({
       ...get,
       path: '/ping',
@@ -164,6 +181,10 @@ export function internalRoutes({ studio }: A1111Parts): Route[] {
       },
     }),
   ];
+}
+
+function gigabytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 30)}GB`;
 }
 
 async function runningJob(studio: Studio, caller: Caller): Promise<Job | undefined> {

@@ -42,19 +42,24 @@ function readMap(value: unknown): unknown {
 }
 
 // Whole numbers past 2^53 are looked at by whoever uses them: a seed that is rounded would be another picture.
-export const int = z.preprocess(
-  readInt,
-  z.number().refine(Number.isInteger, { error: 'value is not a valid integer' }).nullish(),
-);
-export const float = z.preprocess(readFloat, z.number({ error: 'value is not a valid float' }).nullish());
-export const bool = z.preprocess(readBool, z.boolean({ error: 'value could not be parsed to a boolean' }).nullish());
-export const text = z.preprocess(readText, z.string({ error: 'str type expected' }).max(longest).nullish());
+// What comes in may be anything; descriptions tell what it stands for.
+export const int = z
+  .preprocess(readInt, z.number().refine(Number.isInteger, { error: 'value is not a valid integer' }).nullish())
+  .meta({ type: 'integer' });
+export const float = z
+  .preprocess(readFloat, z.number({ error: 'value is not a valid float' }).nullish())
+  .meta({ type: 'number' });
+export const bool = z
+  .preprocess(readBool, z.boolean({ error: 'value could not be parsed to a boolean' }).nullish())
+  .meta({ type: 'boolean' });
+export const text = z
+  .preprocess(readText, z.string({ error: 'str type expected' }).max(longest).nullish())
+  .meta({ type: 'string' });
 /** Base64 of a picture, or its address. */
 export const picture = z.string({ error: 'str type expected' }).nullish();
-export const map = z.preprocess(
-  readMap,
-  z.record(z.string(), z.unknown(), { error: 'value is not a valid dict' }).nullish(),
-);
+export const map = z
+  .preprocess(readMap, z.record(z.string(), z.unknown(), { error: 'value is not a valid dict' }).nullish())
+  .meta({ type: 'object' });
 export const list = z.array(z.unknown(), { error: 'value is not a valid list' }).nullish();
 
 export const kinds = { int, float, bool, text } as const;
