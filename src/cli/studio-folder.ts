@@ -81,7 +81,6 @@ export async function withStudioFolder<T>(
         outputsDir,
         modelRoots: modelRoots(options.modelsDir),
         embeddedModel: path.join(ownModels, `${defaultModel}.safetensors`),
-        hashInBackground: false,
       },
       emit,
     );

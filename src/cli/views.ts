@@ -166,9 +166,10 @@ function facts(entries: readonly (readonly [string, string | undefined])[]): str
 }
 
 function jobRow(job: Job): string[] {
-  const { id, state, priority, user, delivered, total, createdAt, request, error, cancelRequested } = job;
+  const { id, state, priority, user, delivered, total, createdAt, request, error, cancelRequested, label, kind } = job;
   const shown = cancelRequested ? 'stopping' : state;
-  const about = error ? `${oneLine(request.prompt, 40)}: ${oneLine(error.message, 100)}` : oneLine(request.prompt);
+  const what = label ?? String(request.prompt ?? kind);
+  const about = error ? `${oneLine(what, 40)}: ${oneLine(error.message, 100)}` : oneLine(what);
   const rank = priority === 0 ? [] : [`priority ${priority}`];
   return [id, shown, `${delivered}/${total}`, user, formatTime(createdAt), ...rank, about];
 }

@@ -297,6 +297,7 @@ function mountProbes(app: ServerApp, { studio, metrics, version }: ServerParts, 
   app.get('/healthz', (c) => c.json({ status: 'ok', version }));
   app.get('/readyz', async (c) => {
     if (gate.closing) return c.json({ status: 'closing' }, 503);
+    if (studio.trouble() !== undefined) return c.json({ status: 'not ready' }, 503);
     // Reads from the database: ready means that work can be taken. Why it is paused may name folders: /api/v1/queue.
     const { paused } = await studio.queue.state();
     return c.json({ status: 'ready', paused });

@@ -5,6 +5,7 @@
  */
 
 import { join } from 'node:path';
+import { endStates, type InputRole, type Job, type JobState, type QueueState } from '#api/records/job';
 import { UserError } from '#core/errors';
 import type { Emit } from './events/bus.ts';
 import type { FileSystemCalls } from './files/whole-file.ts';
@@ -16,7 +17,7 @@ import { Library } from './library/library.ts';
 import type { LibraryEvents } from './library/model.ts';
 import { ModelTrash } from './library/trash.ts';
 import { PromptFiles } from './prompts/prompt-files.ts';
-import { endStates, type Job, type JobFilter, type JobState, type QueueEvents, type QueueState } from './queue/job.ts';
+import type { JobFilter, QueueEvents } from './queue/job.ts';
 import { SqliteJobQueue } from './queue/sqlite-queue.ts';
 import { Settings, type SettingsEvents } from './settings/settings.ts';
 import type { Database } from './store/database.ts';
@@ -34,8 +35,6 @@ export interface StudioFolderOptions {
   readonly modelRoots: readonly string[];
   /** The model that ships with Darkroom, wherever it lies. */
   readonly embeddedModel?: string;
-  /** Default true. */
-  readonly hashInBackground?: boolean;
   /** How picture files are written; tests let it fail. */
   readonly calls?: FileSystemCalls;
 }
@@ -72,8 +71,9 @@ export class StudioFolder {
   protected readonly inputs: InputFiles;
   readonly #emit: Emit<FolderEvents>;
 
-  constructor(db: Database, options: StudioFolderOptions, emit: Emit<FolderEvents>) {
-    const { dataDir, outputsDir, calls, modelRoots, embeddedModel, hashInBackground } = options;
+  /** @param onLooked called after each look at the model folders */
+  constructor(db: Database, options: StudioFolderOptions, emit: Emit<FolderEvents>, onLooked?: () => void) {
+    const { dataDir, outputsDir, calls, modelRoots, embeddedModel } = options;
     this.db = db;
     this.outputsDir = outputsDir;
     this.#emit = emit;
@@ -82,7 +82,7 @@ export class StudioFolder {
     this.boards = new Boards(db, emit);
     this.settings = new Settings(db, emit);
     this.users = new Users(db);
-    this.library = new Library({ db, emit, roots: modelRoots, embeddedModel, hashInBackground });
+    this.library = new Library({ db, emit, roots: modelRoots, embeddedModel, onLooked });
     this.modelTrash = new ModelTrash(this.library);
     this.promptFiles = new PromptFiles(dataDir, modelRoots);
     this.inputs = new InputFiles(join(dataDir, 'inputs'));
@@ -91,6 +91,11 @@ export class StudioFolder {
   /** Ends a job. A running one is stopped by the studio that runs it. @throws UserError `job.unknown` */
   async cancel(id: string, { hard = false }: CancelOptions = {}): Promise<Job> {
     return await this.queue.cancel(id, hard);
+  }
+
+  /** Holds a job. A running one is stopped by the studio that runs it. @throws UserError `job.state` */
+  async pause(id: string): Promise<Job> {
+    return await this.queue.hold(id);
   }
 
   /** Every job that waits or runs. Returns how many. */
@@ -111,7 +116,7 @@ export class StudioFolder {
   /** Forgets ended jobs and the pictures they started from; what they made stays. */
   async clear(filter: JobFilter = {}): Promise<number> {
     const removed = await this.queue.clear(filter);
-    for (const job of removed) await this.inputs.remove(job.inputs);
+    for (const job of removed) if (job.inputs.length > 0) await this.inputs.remove(job.id);
     return removed.length;
   }
 
@@ -132,9 +137,9 @@ export class StudioFolder {
   }
 
   /** Bytes of a picture that a job starts from (PNG). @throws UserError `job.input-gone` */
-  async input(id: string, role: 'init' | 'mask'): Promise<Uint8Array | undefined> {
-    const name = (await this.queue.get(id))?.inputs[role];
-    return name === undefined ? undefined : await this.inputs.file(name);
+  async input(id: string, role: InputRole): Promise<Uint8Array | undefined> {
+    const job = await this.queue.get(id);
+    return job?.inputs.includes(role) ? await this.inputs.bytes(id, role) : undefined;
   }
 
   /** Makes the gallery's index match the picture files. */

@@ -16,7 +16,7 @@ import type { PixelImage } from '#core/image';
 import { type FakeOptions, picture } from '../../test/fixtures/fake-engine.ts';
 import { systemCalls } from './files/whole-file.ts';
 import { decodeImage } from './images/codec.ts';
-import type { Job } from './queue/job.ts';
+import type { PictureJob } from './queue/job.ts';
 import { createStudio, type Studio, type StudioEvent, type StudioOptions } from './studio.ts';
 
 const engineModule = fileURLToPath(new URL('../../test/fixtures/fake-engine.ts', import.meta.url));
@@ -49,7 +49,7 @@ async function stop(studio: Studio): Promise<void> {
   await studio.close();
 }
 
-async function submit(studio: Studio, prompt: string, fields: object = {}): Promise<Job> {
+async function submit(studio: Studio, prompt: string, fields: object = {}): Promise<PictureJob> {
   const [job] = await studio.submit({ request: { prompt, steps: 3, seed: 10, ...fields } });
   return job!;
 }
@@ -229,7 +229,7 @@ describe('studio', () => {
     expect(done).toMatchObject({ state: 'done', delivered: 4 });
     const seeds = second.gallery
       .search({ job: job.id, order: 'oldest' })
-      .images.map((image) => image.seed! - done.request.seed);
+      .images.map((image) => image.seed! - (done as PictureJob).request.seed);
     expect(seeds).toEqual([0, 1, 2, 3]);
     expect(pictureFiles()).toHaveLength(4);
   });
@@ -262,6 +262,7 @@ describe('studio', () => {
     await studio.wait((await submit(studio, 'a')).id);
     const [image] = studio.gallery.search().images;
     await studio.gallery.trash([image!.id]);
+    expect(await studio.emptyOldTrash()).toBe(0);
     expect(await studio.emptyOldTrash()).toBe(0);
     studio.settings.update({ trashDays: 1e-9 });
     await new Promise((resolve) => setTimeout(resolve, 5));

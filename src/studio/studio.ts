@@ -6,24 +6,27 @@
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { endStates, type Job, type JobRequests } from '#api/records/job';
 import type { SettingsValues } from '#api/records/settings';
-import { UserError } from '#core/errors';
+import { DarkroomError, UserError } from '#core/errors';
 import type { GenerateInput } from '#pipelines/request';
 import { EngineHost, type EngineStatus } from './engine-host/host.ts';
-import { type BusEvent, EventBus, type ResetEvents } from './events/bus.ts';
+import { type BusEvent, type Emit, type EmitOptions, EventBus, type ResetEvents } from './events/bus.ts';
+import { TrashClock } from './gallery/old-trash.ts';
 import { localUser } from './gallery/picture-path.ts';
 import { adoptPictures, mendTrash } from './gallery/rebuild.ts';
+import { OutputsWatch } from './gallery/watch-outputs.ts';
 import { preparePrompts } from './prompts/prepare.ts';
-import type { PullEvents } from './pull/pull.ts';
-import { Pulls } from './pull/pulls.ts';
+import { type JobControl, type PullEvents, Pulls } from './pull/pulls.ts';
 import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
-import { endStates, type Job, type NewJob } from './queue/job.ts';
+import type { NewJob, PictureJob, Stop } from './queue/job.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { newId } from './store/id.ts';
 import { type FolderLock, lockFolder } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
 import { migrations } from './store/migrations.ts';
 import { watchOutsideChanges } from './store/outside-changes.ts';
+import { Whereabouts } from './store/whereabouts.ts';
 import {
   type CancelOptions,
   type FolderEvents,
@@ -33,13 +36,18 @@ import {
 } from './studio-folder.ts';
 import { checkRequest } from './work/check-request.ts';
 import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
+import type { Log, Runner } from './work/runner.ts';
+import { runnersOf } from './work/runners/index.ts';
 import { Worker } from './work/worker.ts';
 
-export type StudioEvents = FolderEvents & ProgressEvents & PullEvents & ResetEvents & { engine: EngineStatus };
+export type { Log } from './work/runner.ts';
+
+export type StudioEvents = FolderEvents &
+  ProgressEvents &
+  PullEvents &
+  ResetEvents & { engine: EngineStatus; 'studio.trouble': { readonly message: string } };
 
 export type StudioEvent = BusEvent<StudioEvents>;
-
-export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
 
 export interface StudioDevice {
   /** E.g. `cpu`, `webgpu`. */
@@ -55,6 +63,10 @@ export interface StudioOptions extends StudioFolderOptions {
   readonly devices?: readonly StudioDevice[];
   /** Hubs, tokens and cache for downloads; default from the environment. */
   readonly pulls?: PullServices;
+  /** Who does further kinds of work (trainings); made by whoever knows the backend. */
+  readonly runners?: readonly Runner[];
+  /** Default true. */
+  readonly hashInBackground?: boolean;
   readonly log?: Log;
 }
 
@@ -77,7 +89,7 @@ export async function createStudio(options: StudioOptions): Promise<Studio> {
   try {
     locks.push(lockFolder(options.dataDir));
     if (options.outputsDir !== options.dataDir) locks.push(lockFolder(options.outputsDir));
-    const file = join(options.dataDir, 'studio.db');
+    const file = databaseFile(options.dataDir);
     db = openDatabase(file);
     migrate(db, migrations, { file });
     const studio = new Studio(db, options, locks);
@@ -90,6 +102,14 @@ export async function createStudio(options: StudioOptions): Promise<Studio> {
   }
 }
 
+const databaseFile = (dataDir: string): string => join(dataDir, 'studio.db');
+
+/** The compiler does not see that a type and its data stay together. */
+type EmitAny = (type: string, data: unknown, options?: EmitOptions) => void;
+
+const dayMs = 86_400_000;
+const lookAtTrashMs = 15 * 60_000;
+
 export class Studio extends StudioFolder {
   readonly pulls: Pulls;
   readonly progress: ProgressBoard;
@@ -99,6 +119,10 @@ export class Studio extends StudioFolder {
   readonly #hosts: readonly EngineHost[];
   readonly #workers: readonly Worker[];
   readonly #log: Log;
+  readonly #outputsWatch: OutputsWatch;
+  readonly #trashClock = new TrashClock();
+  #whereabouts = new Whereabouts([]);
+  #trouble: string | undefined;
   #trashTimer: NodeJS.Timeout | undefined;
   #offOutside: () => void = () => {};
   /** Resolves when the model folders have been looked at for the first time. */
@@ -110,45 +134,72 @@ export class Studio extends StudioFolder {
       epoch: nextEpoch(db),
       onError: (error) => log('error', 'A listener failed.', { error: String(error) }),
     });
-    const { emit } = events;
-    super(db, options, emit);
+    let pulls: Pulls | undefined;
+    const emit: Emit<StudioEvents> = (...[type, data, options]) => {
+      (events.emit as EmitAny)(type, data, options);
+      if (type.startsWith('job.')) pulls?.follow(type as 'job.changed', data as Job);
+    };
+    super(db, options, emit, () => this.#hashNewModels());
     this.#options = options;
     this.#locks = locks;
     this.#log = log;
     this.events = events;
     this.progress = new ProgressBoard(emit);
-    this.pulls = new Pulls({
-      db,
-      emit,
+    const services = options.pulls ?? servicesFromEnvironment(process.env, homedir());
+    this.pulls = new Pulls({ jobs: this.#control(), progress: this.progress, hosts: services.hosts, emit });
+    pulls = this.pulls;
+    this.#hosts = (options.devices ?? [{ name: 'cpu' }]).map((device) => this.#makeHost(device));
+    const { gallery, library, settings, inputs } = this;
+    const runners = runnersOf({
+      gallery,
+      library,
+      settings,
+      inputs,
+      hosts: this.#hosts,
       roots: options.modelRoots,
-      services: options.pulls ?? servicesFromEnvironment(process.env, homedir()),
-      describe: (path) => this.library.describe(path),
+      services,
+      describe: (path) => library.describe(path),
       onInstalled: () => this.#lookAtModels(),
     });
-    this.#hosts = (options.devices ?? [{ name: 'cpu' }]).map((device) => this.#makeHost(device));
-    this.#workers = this.#hosts.map((host) => this.#makeWorker(host));
-    this.settings.onChange((values) => this.#applyLimits(values));
+    this.#workers = [...runners, ...(options.runners ?? [])].map((runner) => this.#makeWorker(runner));
+    settings.onChange((values) => this.#applyLimits(values));
+    const { outputsDir } = options;
+    this.#outputsWatch = new OutputsWatch(
+      outputsDir,
+      async (paths) => await this.gallery.adopt(paths),
+      (error) => log('warn', 'The outputs could not be watched.', { error: String(error) }),
+    );
   }
 
   /** Once, after opening: mends what a kill left, then lets the workers go. */
   async recover(): Promise<void> {
     await this.gallery.sweep();
     await mendTrash(this.db, this.#options.outputsDir);
-    const { jobs } = await this.queue.list({ states: ['running'], limit: 1000 });
+    const { jobs } = await this.queue.list({ kinds: ['picture'], states: ['running'], limit: 1000 });
     for (const job of jobs) {
       const { problems } = await adoptPictures(this.db, this.#options.outputsDir, job);
       for (const problem of problems) this.#log('warn', 'A file of an interrupted job is no picture.', { ...problem });
     }
-    this.queue.recover((id) => this.gallery.delivered(id).size);
+    this.queue.recover((job) => (job.kind === 'picture' ? this.gallery.delivered(job.id).size : job.delivered));
     await this.inputs.sweep((id) => this.db.get('SELECT 1 FROM jobs WHERE id = ?', [id]) !== undefined);
+    const { dataDir, outputsDir } = this.#options;
+    this.#whereabouts = new Whereabouts([databaseFile(dataDir), outputsDir]);
     this.#listed = this.library.start().catch((error: unknown) => {
       this.#log('error', 'The model folders could not be read.', { error: String(error) });
     });
-    this.pulls.start();
     for (const worker of this.#workers) worker.start();
-    this.#trashTimer = setInterval(() => void this.emptyOldTrash(), 3_600_000);
+    this.#trashTimer = setInterval(() => void this.#emptyTrashSafely(), lookAtTrashMs);
     this.#trashTimer.unref();
-    this.#offOutside = watchOutsideChanges(this.db, () => void this.#changedOutside());
+    this.#outputsWatch.start();
+    this.#offOutside = watchOutsideChanges(this.db, {
+      onChange: () => void this.#changedOutside(),
+      onLook: () => this.#lookForTrouble(),
+    });
+  }
+
+  /** Why nothing can be kept now, and so nothing is taken or begun; undefined while all is well. */
+  trouble(): string | undefined {
+    return this.#trouble;
   }
 
   /**
@@ -156,55 +207,81 @@ export class Studio extends StudioFolder {
    * interrupted goes on with the same ones.
    * @throws UserError `request.invalid`, `model.unknown`, `queue.full`; nothing is queued then
    */
-  async submit(inputs: SubmitInput | readonly SubmitInput[]): Promise<readonly Job[]> {
+  async submit(inputs: SubmitInput | readonly SubmitInput[]): Promise<readonly PictureJob[]> {
+    this.#lookForTrouble();
+    if (this.#trouble) throw new DarkroomError('studio.not-ready', this.#trouble);
     const list = Array.isArray(inputs) ? (inputs as readonly SubmitInput[]) : [inputs as SubmitInput];
     const { counts } = await this.queue.state();
     const { maxWaitingJobs } = this.settings.get();
     if (counts.queued + counts.paused + list.length > maxWaitingJobs) {
       throw new UserError('queue.full', `At most ${maxWaitingJobs} jobs may wait; try again when some are done.`);
     }
-    const batch = list.length > 1 ? { batch: newId() } : {};
-    await this.#listed;
-    const { library } = this;
-    const { defaultModel } = this.settings.get();
-    const checked = list.map((input) => ({
-      input,
-      id: newId(),
-      ...checkRequest(input.request, library, defaultModel),
-    }));
+    const batch = list.length > 1 ? newId() : undefined;
+    const checked = await this.#checkAll(list);
     const jobs: NewJob[] = [];
     for (const { input, id, request: asked, warnings } of checked) {
       const { request, warnings: unfound } = await preparePrompts(asked, this.promptFiles);
       jobs.push({
         id,
+        kind: 'picture',
         user: input.user ?? localUser,
         priority: input.priority ?? 0,
-        ...(input.label === undefined ? {} : { label: input.label }),
-        ...batch,
+        label: input.label,
+        batch,
         request,
         inputs: await this.inputs.write(id, input.request),
         total: request.batchSize * request.batchCount,
         warnings: [...(input.warnings ?? []), ...warnings, ...unfound],
       });
     }
-    return await this.queue.add(jobs);
+    return (await this.queue.add(jobs)) as readonly PictureJob[];
   }
 
-  /** Ends a job. A running one stops after its step, or at once with `hard`; see `CancelOptions`. @throws UserError `job.unknown` */
+  /** A model that is not known yet may lie where the first look at the folders has not come to. */
+  async #checkAll(list: readonly SubmitInput[]) {
+    const check = () => {
+      const { defaultModel } = this.settings.get();
+      return list.map((input) => ({ input, id: newId(), ...checkRequest(input.request, this.library, defaultModel) }));
+    };
+    try {
+      const checked = check();
+      if (checked.every(({ warnings }) => warnings.length === 0)) return checked;
+    } catch (error) {
+      if (!(error instanceof UserError && error.code === 'model.unknown')) throw error;
+    }
+    await this.#listed;
+    return check();
+  }
+
+  /** Ends a job, a running one as `CancelOptions` say. @throws UserError `job.unknown` */
   override async cancel(id: string, options: CancelOptions = {}): Promise<Job> {
     const job = await super.cancel(id, options);
-    if (job.state === 'running') for (const worker of this.#workers) worker.cancel(id, options);
+    if (job.state === 'running') this.#stop(id, options.hard ? 'kill' : options.partial ? 'partial' : 'cancel');
+    else if (job.state !== 'done') await this.#workers.find(({ kind }) => kind === job.kind)?.discard(job);
+    return job;
+  }
+
+  /** Holds a job: a waiting one at once, a running one after its step; what it has made so far stays. */
+  override async pause(id: string): Promise<Job> {
+    const job = await super.pause(id);
+    if (job.state === 'running') this.#stop(id, 'pause');
     return job;
   }
 
   /** The job once it has ended. Rejects with the signal's reason when that comes first. */
   async wait(id: string, signal?: AbortSignal): Promise<Job> {
+    return await this.#waitFor(id, hasEnded, signal);
+  }
+
+  async #waitFor(id: string, isOver: (job: Job) => boolean, signal?: AbortSignal): Promise<Job> {
     return await new Promise<Job>((resolve, reject) => {
       const onAbort = () => settle(() => reject(signal!.reason as Error));
       const off = this.events.subscribe((event) => {
-        if (event.type === 'job.changed' && event.data.id === id && hasEnded(event.data))
+        if (event.type === 'job.changed' && event.data.id === id && isOver(event.data))
           settle(() => resolve(event.data));
         if (event.type === 'job.removed' && event.data.id === id) settle(() => reject(unknownJob(id)));
+        // Another process may have ended it.
+        if (event.type === 'reset') void look();
       });
       const settle = (outcome: () => void) => {
         off();
@@ -213,13 +290,15 @@ export class Studio extends StudioFolder {
       };
       signal?.addEventListener('abort', onAbort, { once: true });
       if (signal?.aborted) return onAbort();
-      this.queue.get(id).then(
-        (job) => {
-          if (!job) settle(() => reject(unknownJob(id)));
-          else if (hasEnded(job)) settle(() => resolve(job));
-        },
-        (error: Error) => settle(() => reject(error)),
-      );
+      const look = () =>
+        this.queue.get(id).then(
+          (job) => {
+            if (!job) settle(() => reject(unknownJob(id)));
+            else if (isOver(job)) settle(() => resolve(job));
+          },
+          (error: Error) => settle(() => reject(error)),
+        );
+      void look();
     });
   }
 
@@ -237,23 +316,28 @@ export class Studio extends StudioFolder {
     await Promise.all(this.#hosts.map((host) => host.unload()));
   }
 
-  /** Removes for good what has been in the trash for longer than the settings say. */
+  /**
+   * Removes for good what has been in the trash for longer than the settings say, if the clock can be trusted: nothing
+   * goes at the first call. Returns how many.
+   */
   async emptyOldTrash(): Promise<number> {
     const { trashDays } = this.settings.get();
-    return trashDays === 0 ? 0 : await this.gallery.purge({ before: Date.now() - trashDays * 86_400_000 });
+    const before = this.#trashClock.look(trashDays * dayMs);
+    if (trashDays === 0 || before === undefined || this.#trouble) return 0;
+    return await this.gallery.purge({ before });
   }
 
   /** Stops engines and workers; the job at work waits again. */
   async close(): Promise<void> {
     clearInterval(this.#trashTimer);
     this.#offOutside();
-    const stopped = Promise.all(this.#workers.map((worker) => worker.stop()));
+    this.#outputsWatch.close();
+    const stopped = Promise.all(this.#workers.map((worker) => worker.close()));
     // A step may take long: what is not over in a moment is ended with its process.
     const force = setTimeout(() => void this.#disposeHosts(), 1000);
     await stopped;
     clearTimeout(force);
     await this.#disposeHosts();
-    await this.pulls.close();
     await this.library.close();
     this.db.close();
     for (const lock of this.#locks) lock.release();
@@ -266,9 +350,7 @@ export class Studio extends StudioFolder {
   /** A command in another process changed the queue, the gallery or an account. */
   async #changedOutside(): Promise<void> {
     try {
-      for (const { id, hard } of this.queue.cancelling()) {
-        for (const worker of this.#workers) worker.cancel(id, { hard });
-      }
+      for (const { id, stop } of this.queue.stopping()) this.#stop(id, stop);
       this.queue.changedOutside();
       this.events.emit('reset', { reason: 'A command changed the studio; fetch the state anew.' });
     } catch (error) {
@@ -293,9 +375,60 @@ export class Studio extends StudioFolder {
     });
   }
 
-  #makeWorker(host: EngineHost): Worker {
-    const { queue, gallery, settings, progress, library } = this;
-    return new Worker({ queue, gallery, settings, progress, library, host, inputs: this.inputs, log: this.#log });
+  #makeWorker(runner: Runner): Worker {
+    const { queue, progress } = this;
+    return new Worker({ queue, runner, progress, isReady: () => this.#trouble === undefined, log: this.#log });
+  }
+
+  #control(): JobControl {
+    return {
+      queue: this.queue,
+      cancel: async (id) => await this.cancel(id),
+      pause: async (id) => await this.pause(id),
+      clear: async (filter) => await this.clear(filter),
+      settled: async (id) => await this.#waitFor(id, (job) => hasEnded(job) || job.state === 'paused'),
+    };
+  }
+
+  #stop(id: string, how: Stop | 'partial'): void {
+    for (const worker of this.#workers) worker.stop(id, how);
+  }
+
+  /** Told once; work goes on when all is back. */
+  #lookForTrouble(): void {
+    const trouble = this.#whereabouts.problem();
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    if (trouble === undefined) this.queue.changedOutside();
+    else {
+      this.#log('error', trouble);
+      this.events.emit('studio.trouble', { message: trouble });
+    }
+  }
+
+  #hashNewModels(): void {
+    if (this.#options.hashInBackground === false) return;
+    this.#queueHashes().catch((error: unknown) => {
+      this.#log('warn', 'Models could not be queued for hashing.', { error: String(error) });
+    });
+  }
+
+  async #queueHashes(): Promise<void> {
+    const { jobs } = await this.queue.list({ kinds: ['hash'], states: ['queued', 'running', 'paused'], limit: 1000 });
+    const waiting = new Set(jobs.map(({ request }) => (request as JobRequests['hash']).model));
+    const models = this.library.unhashed().filter(({ id }) => !waiting.has(id));
+    if (models.length === 0) return;
+    await this.queue.add(
+      models.map(({ id, name }) => ({ kind: 'hash', user: localUser, label: name, request: { model: id }, total: 0 })),
+    );
+  }
+
+  async #emptyTrashSafely(): Promise<void> {
+    try {
+      await this.emptyOldTrash();
+    } catch (error) {
+      this.#log('warn', 'The trash could not be emptied of old pictures.', { error: String(error) });
+    }
   }
 
   #applyLimits(values: SettingsValues): void {

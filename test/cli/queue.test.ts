@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Job } from '#studio/queue/job';
+import type { PictureJob } from '#studio/queue/job';
 import { createStudio, type Studio } from '#studio/studio';
 import { cli } from './run-cli.ts';
 
@@ -31,14 +31,14 @@ const submit = async (prompt: string): Promise<string> =>
   (await studio.submit({ request: { prompt, steps: 2 } }))[0]!.id;
 const queue = async (...argv: string[]) => await cli('queue', ...argv, '--outputs', outputs);
 
-async function jobs(...argv: string[]): Promise<Job[]> {
+async function jobs(...argv: string[]): Promise<PictureJob[]> {
   const { code, stdout, stderr } = await queue(...argv, '--json');
   expect(stderr).toBe('');
   expect(code).toBe(0);
-  return stdout === '' ? [] : stdout.split('\n').map((line) => JSON.parse(line) as Job);
+  return stdout === '' ? [] : stdout.split('\n').map((line) => JSON.parse(line) as PictureJob);
 }
 
-const promptsOf = (list: readonly Job[]): string[] => list.map((job) => job.request.prompt);
+const promptsOf = (list: readonly PictureJob[]): string[] => list.map((job) => job.request.prompt);
 
 describe('queue', () => {
   it('lists jobs for people and machines, in the order they will run', async () => {
@@ -60,7 +60,7 @@ describe('queue', () => {
   it('holds, lets go, orders, cancels, retries and clears jobs', async () => {
     const [a, b, c] = [await submit('a'), await submit('b'), await submit('c')];
     expect((await jobs('pause', a!))[0]).toMatchObject({ id: a, state: 'paused' });
-    expect((await queue('pause', a!)).stderr).toMatch(/is paused; only queued jobs can be paused/);
+    expect((await queue('pause', a!)).stderr).toMatch(/is paused; only queued or running jobs can be paused/);
     expect((await jobs('resume', a!))[0]!.state).toBe('queued');
     await jobs('move', c!, 'front');
     await jobs('move', a!, 'after', b!);

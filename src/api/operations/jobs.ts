@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { generateSchema } from '#pipelines/request';
 import { operation } from '../operation.ts';
 import { idOf } from '../records/id.ts';
-import { jobSchema, jobStates, progressSchema, queueStateSchema } from '../records/job.ts';
+import { jobKinds, jobSchema, jobStates, progressSchema, queueStateSchema } from '../records/job.ts';
 import { pictureSchema } from '../records/picture.ts';
 
 const tag = 'Jobs';
@@ -34,6 +34,7 @@ export const jobInputSchema = z.strictObject({
 
 /** Which jobs are meant. */
 export const jobFilter = {
+  kind: z.array(z.enum(jobKinds)).default(['picture']).describe('Jobs of these kinds; may be repeated.'),
   state: z.array(z.enum(jobStates)).optional().describe('Only jobs in these states; may be repeated.'),
   batch: z.string().optional().describe('Only those submitted together.').meta({ flag: false }),
   user: z.string().optional().describe('Admins and viewers: only this user’s.'),
@@ -223,6 +224,7 @@ export const queue = {
     tag,
     summary: 'Jobs: those that run, those that wait in their order, and the last that ended.',
     input: z.object({
+      kind: jobFilter.kind,
       state: jobFilter.state,
       user: jobFilter.user,
       limit: z.int().min(1).max(1000).default(20).describe('At most so many of the ended ones.'),
@@ -260,6 +262,7 @@ export const queue = {
     changes,
     summary: 'Cancel every job that waits or runs.',
     input: z.object({
+      kind: jobFilter.kind.meta({ in: 'query' }),
       batch: jobFilter.batch.meta({ in: 'query', flag: false }),
       user: jobFilter.user.meta({ in: 'query' }),
     }),
@@ -273,6 +276,7 @@ export const queue = {
     changes,
     summary: 'Let every failed job wait again.',
     input: z.object({
+      kind: jobFilter.kind.meta({ in: 'query' }),
       batch: jobFilter.batch.meta({ in: 'query', flag: false }),
       user: jobFilter.user.meta({ in: 'query' }),
     }),
@@ -286,6 +290,7 @@ export const queue = {
     changes,
     summary: 'Forget ended jobs; their pictures stay.',
     input: z.object({
+      kind: jobFilter.kind.meta({ in: 'query' }),
       state: jobFilter.state.meta({ in: 'query' }),
       batch: jobFilter.batch.meta({ in: 'query', flag: false }),
       user: jobFilter.user.meta({ in: 'query' }),

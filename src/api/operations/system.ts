@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { operation } from '../operation.ts';
-import { progressSchema } from '../records/job.ts';
+import { jobKinds, progressSchema } from '../records/job.ts';
 import { settingsSchema } from '../records/settings.ts';
 
 /** What readers of events can ask for, over either protocol. */
@@ -10,6 +10,7 @@ export const eventQuerySchema = z.object({
   after: z.int().min(0).optional().describe('Resume after this event, as Last-Event-ID does.'),
   type: z.array(z.string().max(50)).max(50).optional().describe('Only these types; may be repeated.'),
   job: z.string().max(64).optional().describe('Only this job’s.'),
+  kind: z.array(z.enum(jobKinds)).default(['picture']).describe('Of jobs of these kinds; may be repeated.'),
 });
 
 export const statusSchema = z.object({

@@ -1,8 +1,25 @@
-/** Jobs and the queue as they are told. */
+/** Jobs of every kind and the queue: as they are kept and as they are told. */
 
 import { z } from 'zod';
 import { generateSchema } from '#pipelines/request';
+import { jobErrorSchema } from './error.ts';
 import { milliseconds } from './id.ts';
+import { pullRequestSchema } from './pull.ts';
+
+export { type JobError, jobErrorSchema } from './error.ts';
+
+/** What there is to do, with what is asked for it: every default filled in, pictures left out. */
+export const jobRequests = {
+  picture: z.object(generateSchema.shape),
+  pull: pullRequestSchema,
+  hash: z.object({ model: z.string().describe('Id of the model.') }),
+  training: z.looseObject({}),
+} as const;
+
+export type JobKind = keyof typeof jobRequests;
+export type JobRequests = { [K in JobKind]: z.output<(typeof jobRequests)[K]> };
+
+export const jobKinds = ['picture', 'pull', 'hash', 'training'] as const satisfies readonly JobKind[];
 
 export const jobStates = ['queued', 'running', 'paused', 'done', 'failed', 'cancelled'] as const;
 export type JobState = (typeof jobStates)[number];
@@ -10,51 +27,62 @@ export type JobState = (typeof jobStates)[number];
 /** States in which a job will not change by itself any more. */
 export const endStates = ['done', 'failed', 'cancelled'] as const satisfies readonly JobState[];
 
-export const jobErrorSchema = z.object({
-  code: z.string().describe('Stable name of the kind of error.'),
-  message: z.string(),
-});
+export const inputRoles = ['init', 'mask'] as const;
+export type InputRole = (typeof inputRoles)[number];
 
 export const jobSchema = z.object({
   id: z.string(),
+  kind: z.enum(jobKinds).describe('What there is to do.'),
   user: z.string(),
   batch: z.string().optional().describe('Jobs submitted together share it.'),
   label: z.string().optional(),
   state: z.enum(jobStates),
-  priority: z.number(),
-  position: z.number().describe('Order among the jobs of one user and priority, lowest first.'),
-  request: z.object(generateSchema.shape).describe('What was asked for: every default filled in, pictures left out.'),
-  inputs: z
-    .array(z.enum(['init', 'mask']))
-    .describe('Pictures it starts from; fetch them at /jobs/{id}/inputs/{role}.'),
-  total: z.int().describe('Pictures asked for.'),
-  delivered: z.int().describe('Pictures finished and in the gallery.'),
-  attempts: z.int(),
-  interruptions: z.int(),
-  cancelRequested: z.boolean(),
+  priority: z.number().describe('Higher goes first.'),
+  position: z.number().describe('Order among the jobs of one user, kind and priority, lowest first.'),
+  request: z.record(z.string(), z.unknown()).describe('What was asked for, by its kind; every default filled in.'),
+  inputs: z.array(z.enum(inputRoles)).describe('Pictures it starts from; fetch them at /jobs/{id}/inputs/{role}.'),
+  total: z.int().describe('Pictures asked for; bytes of a download, 0 while nobody has said.'),
+  delivered: z.int().describe('Of the total, what is finished and kept.'),
+  attempts: z.int().describe('Times it was started.'),
+  interruptions: z.int().describe('Times the studio itself died while it ran.'),
+  cancelRequested: z.boolean().describe('Running, and asked to end.'),
   warnings: z.array(z.string()),
+  result: z.record(z.string(), z.unknown()).optional().describe('What came of it, by its kind; pictures are apart.'),
   error: jobErrorSchema.optional(),
-  createdAt: milliseconds,
-  startedAt: milliseconds.optional(),
-  finishedAt: milliseconds.optional(),
+  createdAt: milliseconds.int(),
+  startedAt: milliseconds.int().optional(),
+  finishedAt: milliseconds.int().optional(),
 });
+
+/** A job with its kind's request. */
+export type Job<K extends JobKind = JobKind> = {
+  [Each in K]: Omit<z.output<typeof jobSchema>, 'kind' | 'request'> & { kind: Each; request: JobRequests[Each] };
+}[K];
 
 export const progressSchema = z.object({
   id: z.string(),
   user: z.string(),
-  phase: z.enum(['starting', 'loading', 'sampling']),
+  kind: z.enum(jobKinds),
+  phase: z.enum(['starting', 'loading', 'sampling', 'fetching', 'hashing', 'training']),
   fraction: z.number().describe('0 to 1 over all batches.'),
   batch: z.int(),
   batches: z.int(),
-  step: z.int(),
+  step: z.int().describe('Of the batch; bytes of a download.'),
   steps: z.int(),
   eta: z.number().optional().describe('Seconds left.'),
+  speed: z.number().optional().describe('Steps a second; bytes of a download.'),
   loading: z.object({ part: z.string(), bytes: z.number().optional(), totalBytes: z.number().optional() }).optional(),
   preview: z.int().describe('Grows with every new preview; 0: none yet.'),
 });
 
+export type JobProgress = z.output<typeof progressSchema>;
+
 export const queueStateSchema = z.object({
   paused: z.boolean(),
   reason: z.string().optional(),
-  counts: z.object(Object.fromEntries(jobStates.map((state) => [state, z.int()])) as Record<JobState, z.ZodInt>),
+  counts: z
+    .object(Object.fromEntries(jobStates.map((state) => [state, z.int()])) as Record<JobState, z.ZodInt>)
+    .describe('Jobs of the kinds that a pause holds.'),
 });
+
+export type QueueState = z.output<typeof queueStateSchema>;

@@ -33,6 +33,8 @@ export const modelCardSchema = z.object({
   tags: z.array(z.string().max(200)).max(200).optional(),
 });
 
+export type ModelCard = z.output<typeof modelCardSchema>;
+
 export const modelSchema = z.object({
   id: z.string(),
   kind: z.enum(modelKinds),
@@ -67,10 +69,12 @@ export const limitsSchema = z.object({
 });
 
 export const trashedModelSchema = z.object({
+  id: z.string(),
   name: z.string(),
   title: z.string(),
   kind: z.enum(modelKinds),
   bytes: z.number(),
   removedAt: z.number().describe('Milliseconds since 1970.'),
-  id: z.string(),
 });
+
+export type TrashedModel = z.output<typeof trashedModelSchema>;

@@ -1,25 +1,57 @@
-/** Downloads of models as they are told. */
+/** Downloads of models as they are told. A download is a job: its files are its result. */
 
 import { z } from 'zod';
-import { jobErrorSchema } from './job.ts';
+import { jobErrorSchema } from './error.ts';
+import { milliseconds } from './id.ts';
 import { modelKinds } from './model.ts';
 
 export const pullStates = ['queued', 'running', 'paused', 'done', 'failed', 'cancelled'] as const;
+
+export const pullRequestSchema = z.object({
+  source: z.string().min(1).max(4000),
+  kind: z.enum(modelKinds).optional().describe('What it is, when neither its source nor its header tells.'),
+  root: z.string().optional().describe('Model folder to put it in; the first when left out.'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, 'a sha256 has 64 hexadecimal digits')
+    .optional()
+    .describe('What the hash of a single file must be.'),
+  name: z.string().max(200).optional().describe('File name to keep a single file under.'),
+});
+
+export type PullRequest = z.output<typeof pullRequestSchema>;
+
+export const pulledFileSchema = z.object({
+  name: z.string(),
+  done: z.number(),
+  total: z.number().optional().describe('Unknown until the source has said.'),
+  path: z.string().optional().describe('Where it lies, once it is there; for admins only.'),
+});
+
+/** What comes of a download, as far as it is. */
+export const pullResultSchema = z.object({
+  title: z.string().describe('What the source calls it.'),
+  files: z.array(pulledFileSchema),
+});
 
 export const pullSchema = z.object({
   id: z.string(),
   source: z.string(),
   title: z.string(),
   state: z.enum(pullStates),
-  files: z.array(z.object({ name: z.string(), done: z.number(), total: z.number().optional() })),
+  files: z.array(pulledFileSchema),
   done: z.number().describe('Bytes.'),
-  total: z.number().optional(),
+  total: z.number().optional().describe('Over all files; absent while one is unknown.'),
   speed: z.number().optional().describe('Bytes per second.'),
   eta: z.number().optional().describe('Seconds left.'),
   error: jobErrorSchema.optional(),
-  createdAt: z.number(),
-  finishedAt: z.number().optional(),
+  createdAt: milliseconds,
+  finishedAt: milliseconds.optional(),
 });
+
+export type PulledFile = z.output<typeof pulledFileSchema>;
+export type PullResult = z.output<typeof pullResultSchema>;
+export type Pull = z.output<typeof pullSchema>;
 
 export const starterSchema = z.object({
   name: z.string(),
@@ -32,3 +64,5 @@ export const starterSchema = z.object({
   sha256: z.string(),
   licence: z.string(),
 });
+
+export type Starter = z.output<typeof starterSchema>;

@@ -7,14 +7,14 @@ import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { type Command, Option } from 'commander';
+import { type ModelKind, modelKinds } from '#api/records/model';
+import type { PullRequest, Starter } from '#api/records/pull';
 import { UserError } from '#core/errors';
 import { diskError } from '#studio/files/disk-error';
-import { type ModelKind, modelKinds } from '#studio/library/layout';
 import { install } from '#studio/pull/install';
-import type { PullOptions } from '#studio/pull/pull';
 import { type PullServices, servicesFromEnvironment } from '#studio/pull/services';
 import { parsePullSource } from '#studio/pull/source';
-import { type Starter, starters } from '#studio/pull/starters';
+import { starters } from '#studio/pull/starters';
 import { type CommandContext, gather } from '../command.ts';
 import { watchInterrupt } from '../interrupt.ts';
 import { modelRoots } from '../model-roots.ts';
@@ -83,7 +83,7 @@ async function pull(what: string | undefined, options: Options, context: Command
 /** Returns what the process is to exit with. */
 async function fetchModel(
   source: string,
-  pullOptions: PullOptions,
+  pullOptions: Omit<PullRequest, 'source'>,
   options: Options,
   services: PullServices,
   reporter: PullReporter,
@@ -97,8 +97,7 @@ async function fetchModel(
       { services, roots: modelRoots(options.modelsDir), describe: describeModel },
       {
         id: idOf(source),
-        source,
-        options: pullOptions,
+        request: { ...pullOptions, source },
         signal: stop.signal,
         onPlan: (plan) => reporter.planned(plan),
         onProgress(file, bytes, total) {
@@ -122,7 +121,7 @@ function servicesOf({ allowPrivate }: Options): PullServices {
   return { ...servicesFromEnvironment(process.env, homedir()), allowPrivate: allowPrivate === true };
 }
 
-function pullOptions({ kind, name, sha256 }: Options, starter: Starter | undefined): PullOptions {
+function pullOptions({ kind, name, sha256 }: Options, starter: Starter | undefined): Omit<PullRequest, 'source'> {
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
     throw new UserError('pull.hash', 'A sha256 has 64 hexadecimal digits.');
   }

@@ -17,7 +17,7 @@ afterEach(async () => await server.dispose());
 
 const api = '/sdapi/v1';
 const bytesOf = (b64: string) => new Uint8Array(Buffer.from(b64, 'base64'));
-const lastRequest = async () => (await server.studio.queue.list({ limit: 1 })).jobs[0]!.request;
+const lastRequest = async () => (await server.studio.queue.list({ kinds: ['picture'], limit: 1 })).jobs[0]!.request;
 const pngOf = async (seed: number, width = 64, height = 64) =>
   Buffer.from(await encodeImage(picture({ width, height }, seed), 'png')).toString('base64');
 
@@ -293,7 +293,7 @@ describe('img2img', () => {
       maskedContent: 'noise',
       maskInvert: true,
     });
-    const { id } = (await server.studio.queue.list({ limit: 1 })).jobs[0]!;
+    const { id } = (await server.studio.queue.list({ kinds: ['picture'], limit: 1 })).jobs[0]!;
     const init = (await decodeImage((await server.studio.input(id, 'init'))!)).image;
     expect(init).toEqual(stretch(picture({ width: 64, height: 128 }, 3), 64, 64));
     const echoed = await server.json('POST', `${api}/img2img`, { ...body, include_init_images: true });

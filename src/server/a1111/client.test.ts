@@ -22,7 +22,7 @@ afterEach(async () => {
   await server.dispose();
 });
 
-const lastRequest = async () => (await server.studio.queue.list({ limit: 1 })).jobs[0]!.request;
+const lastRequest = async () => (await server.studio.queue.list({ kinds: ['picture'], limit: 1 })).jobs[0]!.request;
 const pictureOf = async (seed: number) => sharp(await encodeImage(picture({ width: 64, height: 64 }, seed), 'png'));
 
 it('draws', async () => {

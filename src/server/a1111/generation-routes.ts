@@ -7,7 +7,7 @@ import { settingRows } from '#pipelines/settings/index';
 import { readPairs } from '#prompt/infotext';
 import { unquoteValue } from '#prompt/infotext-values';
 import type { GalleryImage } from '#studio/gallery/image';
-import type { Job } from '#studio/queue/job';
+import type { PictureJob } from '#studio/queue/job';
 import { finishedJob } from '../finished-job.ts';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
@@ -120,7 +120,7 @@ function keepOptions(
 
 /** Key order and names are upstream's (Processed.js); values of settings come from their rows. */
 function infoOf(
-  { request, createdAt, inputs, warnings }: Job,
+  { request, createdAt, inputs, warnings }: PictureJob,
   images: readonly GalleryImage[],
   { styles }: CommonFields,
 ): Record<string, unknown> {
@@ -151,7 +151,7 @@ function infoOf(
     sd_vae_hash: null,
     seed_resize_from_w: value.seed_resize_from_w,
     seed_resize_from_h: value.seed_resize_from_h,
-    denoising_strength: inputs.init === undefined ? null : value.denoising_strength,
+    denoising_strength: !inputs.includes('init') ? null : value.denoising_strength,
     extra_generation_params: extraParameters(first),
     index_of_first_image: 0,
     infotexts: images.map((image) => image.infotext),
@@ -165,7 +165,7 @@ function infoOf(
 }
 
 /** A request in their names and values, by field. */
-function fieldValues(request: Job['request']): Record<string, unknown> {
+function fieldValues(request: PictureJob['request']): Record<string, unknown> {
   const values: Readonly<Record<string, unknown>> = { ...request };
   return Object.fromEntries(
     settingRows.flatMap(([name, { a1111 }]) => {

@@ -2,11 +2,11 @@
 
 import { freemem, totalmem } from 'node:os';
 import { z } from 'zod';
+import type { ModelKind } from '#api/records/model';
 import type { SamplerRow } from '#diffusion/samplers/index';
 import { isPng, readPngTexts } from '#formats/png-text';
 import { parseInfotext } from '#prompt/infotext';
 import { readImageHeader, readInfotext } from '#studio/images/codec';
-import type { ModelKind } from '#studio/library/layout';
 import type { LibraryModel } from '#studio/library/model';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Caller } from '../http/call.ts';

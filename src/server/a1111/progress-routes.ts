@@ -5,9 +5,9 @@
 
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { z } from 'zod';
-import type { Job } from '#studio/queue/job';
+import type { JobProgress } from '#api/records/job';
+import type { PictureJob } from '#studio/queue/job';
 import type { Studio } from '#studio/studio';
-import type { JobProgress } from '#studio/work/progress';
 import { type Caller, scopeOf } from '../http/call.ts';
 import { MissingFeatureError } from '../http/errors.ts';
 import { type Route, route } from '../http/route.ts';
@@ -117,6 +117,7 @@ export function internalRoutes({ studio, options, version }: A1111Parts): Route[
       async handle(_input, call) {
         const { jobs } = await studio.queue.list({
           ...scopeFilter(call.caller),
+          kinds: ['picture'],
           states: ['queued'],
           order: 'next',
           limit: 1000,
@@ -187,20 +188,25 @@ function gigabytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 30)}GB`;
 }
 
-async function runningJob(studio: Studio, caller: Caller): Promise<Job | undefined> {
-  const { jobs } = await studio.queue.list({ ...scopeFilter(caller), states: ['running'], limit: 100 });
-  return jobs.reduce<Job | undefined>(
+async function runningJob(studio: Studio, caller: Caller): Promise<PictureJob | undefined> {
+  const { jobs } = await studio.queue.list({
+    ...scopeFilter(caller),
+    kinds: ['picture'],
+    states: ['running'],
+    limit: 100,
+  });
+  return jobs.reduce<PictureJob | undefined>(
     (oldest, job) => ((job.startedAt ?? 0) < (oldest?.startedAt ?? Infinity) ? job : oldest),
     undefined,
   );
 }
 
-async function findTask(studio: Studio, id: string, caller: Caller): Promise<Job | undefined> {
-  const { jobs } = await studio.queue.list({ ...scopeFilter(caller), limit: 1000 });
+async function findTask(studio: Studio, id: string, caller: Caller): Promise<PictureJob | undefined> {
+  const { jobs } = await studio.queue.list({ ...scopeFilter(caller), kinds: ['picture'], limit: 1000 });
   return jobs.find((job) => taskId(job) === id || job.id === id);
 }
 
-function taskId(job: Job): string {
+function taskId(job: PictureJob): string {
   return job.label ?? job.id;
 }
 
@@ -209,7 +215,7 @@ function scopeFilter(caller: Caller): { user?: string } {
   return user === undefined ? {} : { user };
 }
 
-function progressOf(studio: Studio, job: Job | undefined, withImage: boolean): z.input<typeof progressSchema> {
+function progressOf(studio: Studio, job: PictureJob | undefined, withImage: boolean): z.input<typeof progressSchema> {
   const live = job && studio.progress.get(job.id);
   const preview = live && withImage ? studio.progress.previews(live.id)[0] : undefined;
   const progress = live ? fraction(live) : 0;

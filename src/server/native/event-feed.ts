@@ -2,9 +2,13 @@
 
 import type { z } from 'zod';
 import type { eventQuerySchema } from '#api/operations/system';
+import type { JobKind } from '#api/records/job';
 import { type Caller, maySee } from '#api/rights';
 import { toldJob, toldPicture, toldPull } from '#studio/operations/told';
 import type { Studio, StudioEvent } from '#studio/studio';
+
+/** An event is written once for all who listen: as the least of them may see it. */
+const anybody: Caller = { name: '', role: 'viewer' };
 
 export type EventQuery = z.output<typeof eventQuerySchema>;
 
@@ -12,11 +16,12 @@ export type EventQuery = z.output<typeof eventQuerySchema>;
 export function followEvents(
   { events }: Pick<Studio, 'events'>,
   caller: Caller,
-  { after, type: types, job }: EventQuery,
+  { after, type: types, job, kind: kinds }: EventQuery,
   take: (event: StudioEvent) => void,
 ): () => void {
   return events.subscribe((event) => {
     if (!maySee(caller, event.user)) return;
+    if (!ofKinds(event, kinds)) return;
     if (types && event.type !== 'reset' && !types.includes(event.type)) return;
     if (job !== undefined && jobIdOf(event) !== job) return;
     take(event);
@@ -27,16 +32,23 @@ export function eventData(event: StudioEvent): unknown {
   switch (event.type) {
     case 'job.added':
     case 'job.changed':
-      return toldJob(event.data);
+      return toldJob(event.data, anybody);
     case 'image.added':
     case 'image.changed':
       return toldPicture(event.data);
     case 'pull.changed':
     case 'pull.progress':
-      return toldPull(event.data);
+      return toldPull(event.data, anybody);
     default:
       return event.data;
   }
+}
+
+/** Jobs of kinds that were not asked for are not told of. */
+function ofKinds(event: StudioEvent, kinds: readonly JobKind[]): boolean {
+  if (!event.type.startsWith('job.')) return true;
+  const { kind = 'picture' } = event.data as { readonly kind?: JobKind };
+  return kinds.includes(kind);
 }
 
 function jobIdOf(event: StudioEvent): string | undefined {

@@ -21,6 +21,7 @@ import type { MultipartBody, Route, RouteInput } from '../http/route.ts';
 import { warningHeader } from '../http/warnings.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { type PictureSources, readPicture } from '../pictures.ts';
+import type { EventQuery } from './event-feed.ts';
 import { eventResponse } from './event-stream.ts';
 import { closeSession, openSession } from './session.ts';
 
@@ -78,7 +79,7 @@ interface Asked {
 const adapters: Record<Kind, (asked: Asked) => unknown> = {
   json: async (asked) => await run(asked),
   file: async (asked) => await fileResponse((await run(asked)) as FileAnswer),
-  events: ({ input, call, parts }) => eventResponse(parts, call, input),
+  events: ({ input, call, parts }) => eventResponse(parts, call, input as EventQuery),
   socket() {
     const headers = { upgrade: 'websocket', connection: 'upgrade' };
     throw new AnswerError('events.upgrade', 'This is a WebSocket; ask /events for server-sent events.', headers);

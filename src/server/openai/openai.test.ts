@@ -24,7 +24,7 @@ afterEach(async () => {
 
 const bytesOf = (b64: string | undefined) => new Uint8Array(Buffer.from(b64!, 'base64'));
 const requests = () => server.lines.filter((line) => line.msg === 'request').length;
-const lastRequest = async () => (await server.studio.queue.list({ limit: 1 })).jobs[0]!.request;
+const lastRequest = async () => (await server.studio.queue.list({ kinds: ['picture'], limit: 1 })).jobs[0]!.request;
 
 /** Left half transparent. */
 function halfTransparent(width: number, height: number): PixelImage {
@@ -121,7 +121,7 @@ describe('the openai client', () => {
     const mask = await toFile(await encodeImage(halfTransparent(64, 64), 'png'), 'mask.png', { type: 'image/png' });
     const answer = await client.images.edit({ model: 'gpt-image-1', image, mask, prompt: 'a hat', n: 2 });
     expect(answer.data).toHaveLength(2);
-    const { id } = (await server.studio.queue.list({ limit: 1 })).jobs[0]!;
+    const { id } = (await server.studio.queue.list({ kinds: ['picture'], limit: 1 })).jobs[0]!;
     expect((await decodeImage((await server.studio.input(id, 'init'))!)).image).toEqual(source);
     const stored = (await decodeImage((await server.studio.input(id, 'mask'))!)).image;
     expect([stored.data[0], stored.data[(63 * 64 + 63) * 3]]).toEqual([255, 0]);
@@ -131,8 +131,8 @@ describe('the openai client', () => {
     const bytes = await encodeImage(halfTransparent(64, 64), 'png');
     const image = [await toFile(bytes, 'a.png', { type: 'application/octet-stream' })];
     await client.images.edit({ model: 'gpt-image-1', image, prompt: 'x', input_fidelity: 'high' });
-    const job = (await server.studio.queue.list({ limit: 1 })).jobs[0]!;
-    expect(Object.keys(job.inputs).sort()).toEqual(['init', 'mask']);
+    const job = (await server.studio.queue.list({ kinds: ['picture'], limit: 1 })).jobs[0]!;
+    expect([...job.inputs].sort()).toEqual(['init', 'mask']);
     expect(job.request.denoisingStrength).toBe(0.5);
   });
 
@@ -235,7 +235,7 @@ describe('its errors', () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
     controller.abort();
     await failed;
-    const { id } = (await server.studio.queue.list({ limit: 1 })).jobs[0]!;
+    const { id } = (await server.studio.queue.list({ kinds: ['picture'], limit: 1 })).jobs[0]!;
     expect((await server.studio.wait(id)).state).toBe('cancelled');
   });
 });

@@ -12,12 +12,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Job } from '#api/records/job';
 import { type GenerateRequest, generateSchema } from '#pipelines/request';
 import { infotextOf, picture } from '../../../test/fixtures/fake-engine.ts';
 import { EventBus, type ResetEvents } from '../events/bus.ts';
 import { type FileSystemCalls, systemCalls } from '../files/whole-file.ts';
 import { decodeImage } from '../images/codec.ts';
-import type { Job } from '../queue/job.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { newId } from '../store/id.ts';
 import { migrate } from '../store/migrate.ts';

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '#core/errors';
 import { galleryNames } from '#pipelines/settings/index';
 import type { Emit } from '../events/bus.ts';
-import { isMissing } from '../files/disk-error.ts';
+import { diskError, isMissing } from '../files/disk-error.ts';
 import { pathInside, realPathInside } from '../files/safe-path.ts';
 import { type FileSystemCalls, sweepTemporary, systemCalls, writeWholeFile } from '../files/whole-file.ts';
 import { encodeImage, makeThumbnail } from '../images/codec.ts';
@@ -17,6 +17,7 @@ import { allOf, equals } from '../store/table.ts';
 import type { GalleryEvents, GalleryImage, ImagePage, ImageQuery, NewPicture } from './image.ts';
 import { type PictureFacts, PictureIndex } from './picture-index.ts';
 import { picturePath, temporaryFolder, trashFolder } from './picture-path.ts';
+import { adoptFiles } from './rebuild.ts';
 import { shown } from './search.ts';
 
 export interface GalleryOptions {
@@ -211,13 +212,32 @@ export class Gallery {
       'ids' in which
         ? which.ids.map((id) => this.get(id)).filter(({ trashedAt }) => trashedAt !== undefined)
         : this.#index.all(allOf([{ sql: 'trashed_at < ?', params: [which.before] }, equals('user', which.user)]));
+    let failure: unknown;
+    let removed = 0;
     for (const { id, path, user } of chosen) {
-      await rm(pathInside(join(this.#outputs, trashFolder), path), { force: true });
+      const file = pathInside(join(this.#outputs, trashFolder), path);
+      try {
+        await rm(file, { force: true });
+      } catch (error) {
+        // The others go; this one stays in the trash.
+        failure ??= diskError(error, file);
+        continue;
+      }
       await rm(this.#thumbnailFile(id), { force: true });
       this.#index.remove(id);
       this.#emit('image.removed', { id }, { user });
+      removed++;
     }
-    return chosen.length;
+    if (failure !== undefined) throw failure;
+    return removed;
+  }
+
+  /** Takes in what others put below the outputs; paths that are no pictures are left alone. */
+  async adopt(paths: readonly string[]): Promise<void> {
+    for (const id of await adoptFiles(this.#db, this.#outputs, paths)) {
+      const image = this.get(id);
+      this.#emit('image.added', image, { user: image.user });
+    }
   }
 
   /** Start-up: removes half-written files of a killed process. */

@@ -5,26 +5,10 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import { type ModelCard, modelCardSchema } from '#api/records/model';
 import { isMissing } from '../files/disk-error.ts';
 import type { ModelDescription } from './describe.ts';
 import { modelStem } from './scan.ts';
-
-export const modelCardSchema = z.object({
-  description: z.string().max(100_000).optional(),
-  /** Words that call what the model was trained for. */
-  triggerWords: z.array(z.string().max(1000)).max(500).optional(),
-  preferredWeight: z.number().optional(),
-  negativePrompt: z.string().max(10_000).optional(),
-  notes: z.string().max(100_000).optional(),
-  licence: z.string().max(1000).optional(),
-  baseModel: z.string().max(200).optional(),
-  /** Page or address it came from. */
-  source: z.string().max(2000).optional(),
-  tags: z.array(z.string().max(200)).max(200).optional(),
-});
-
-export type ModelCard = z.output<typeof modelCardSchema>;
 
 const maxSideFileBytes = 2 ** 20;
 const previewExtensions = ['png', 'jpg', 'jpeg', 'webp'] as const;

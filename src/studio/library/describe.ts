@@ -1,10 +1,10 @@
 /** What a model's header says, reduced to what the library keeps. Runs in the reader's process. */
 
+import type { ModelKind } from '#api/records/model';
 import { describeFile, type FilePart } from '#models/detect';
 import { openModelSource } from '#models/model-source';
 import type { TensorTable } from '#models/tensor-table';
 import { nodeModelFiles } from '../files/model-files.ts';
-import type { ModelKind } from './layout.ts';
 
 export interface ModelDescription {
   /** By the header; `unknown` when it tells nothing. */

@@ -6,24 +6,8 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ModelKind } from '#api/records/model';
 import { isMissing } from '../files/disk-error.ts';
-
-export const modelKinds = [
-  'checkpoint',
-  'unet',
-  'vae',
-  'text-encoder',
-  'lora',
-  'embedding',
-  'hypernetwork',
-  'controlnet',
-  't2i-adapter',
-  'ip-adapter',
-  'tiny-autoencoder',
-  'upscaler',
-  'unknown',
-] as const;
-export type ModelKind = (typeof modelKinds)[number];
 
 /** Folder names in lower case; where several name one kind, the first is where a download goes. */
 const kindOfFolder: Readonly<Record<string, ModelKind>> = {

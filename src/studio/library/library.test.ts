@@ -146,7 +146,7 @@ describe('library', () => {
     put('models/checkpoints/misplaced.safetensors', lora(2048));
     put('models/loras/style.safetensors', lora(768));
     put('embeddings/toy.bin', readFileSync(join(goldens, 'adapters/embeddings/gold-toy.bin')));
-    const library = makeLibrary({ hashInBackground: false });
+    const library = makeLibrary();
     await library.start();
     expect(names(library)).toEqual(['lora:misplaced', 'checkpoint:sd', 'lora:style', 'embedding:toy']);
     const byName = Object.fromEntries(library.list().map((model) => [model.name, model.description]));
@@ -164,7 +164,7 @@ describe('library', () => {
     for (const name of ['reduce-os-system', 'reduce-builtins-eval', 'bomb-data-pkl', 'deep-nesting', 'doubling']) {
       put(`models/checkpoints/${name}.ckpt`, readFileSync(join(goldens, `ckpt/hostile/${name}.ckpt`)));
     }
-    const library = makeLibrary({ hashInBackground: false });
+    const library = makeLibrary();
     await library.start();
     const models = library.list();
     expect(models).toHaveLength(8);
@@ -175,7 +175,7 @@ describe('library', () => {
     expect(problem('reduce-os-system')).toMatch(/system/);
   });
 
-  it('hashes in the background: sha256, short, AutoV3, legacy', async () => {
+  it('hashes: sha256, short, AutoV3, legacy', async () => {
     const content = Buffer.concat([lora(768), Buffer.alloc(0)]);
     const padded = lora(300_000, {}, 7);
     put('models/loras/a.safetensors', content);
@@ -184,7 +184,7 @@ describe('library', () => {
     bus.subscribe((event) => event.type === 'library.hashing' && seen.push(event.data.name));
     const library = makeLibrary();
     await library.start();
-    await library.whenHashed();
+    for (const { id } of library.unhashed()) await library.hash(id);
     const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
     for (const [name, bytes] of [
       ['a', content],
@@ -208,11 +208,11 @@ describe('library', () => {
     const file = put('models/loras/a.safetensors', lora(768));
     const first = makeLibrary();
     await first.start();
-    await first.whenHashed();
+    for (const { id } of first.unhashed()) await first.hash(id);
     const before = first.list()[0]!;
     first.setCard(before.id, { notes: 'mine' });
     await first.close();
-    const second = makeLibrary({ hashInBackground: false });
+    const second = makeLibrary();
     await second.start();
     expect(second.list()).toEqual([{ ...before, card: { notes: 'mine' } }]);
     writeFileSync(file, lora(2048));
@@ -232,7 +232,7 @@ describe('library', () => {
 
   it('notices new files by itself', async () => {
     put('models/loras/a.safetensors', lora(768));
-    const library = makeLibrary({ hashInBackground: false });
+    const library = makeLibrary();
     await library.start();
     const noticed = new Promise<void>((resolve) => {
       bus.subscribe((event) => event.type === 'library.changed' && event.data.added > 0 && resolve());
@@ -256,7 +256,7 @@ describe('library', () => {
       put(`models/loras/${name}.safetensors`, lora(768));
     const library = makeLibrary();
     await library.start();
-    await library.whenHashed();
+    for (const { id } of library.unhashed()) await library.hash(id);
     const name = (wanted: string) => library.find(wanted, ['lora']).name;
     const { shortHash, title } = library.find('other', ['lora']);
     expect(name('sub/dreamlike')).toBe('sub/dreamlike');
@@ -280,7 +280,7 @@ describe('library', () => {
     put('models/loras/a.civitai.info', JSON.stringify({ trainedWords: ['civ'], modelId: 12, baseModel: 'SD 1.5' }));
     put('models/loras/b.safetensors', lora(768));
     put('models/loras/b.json', '{broken');
-    const library = makeLibrary({ hashInBackground: false });
+    const library = makeLibrary();
     await library.start();
     const [a, b] = library.list();
     expect(a!.card).toEqual({
@@ -308,7 +308,7 @@ describe('library', () => {
     put('models/loras/a.preview.png', png);
     put('models/loras/b.safetensors', lora(768, inside));
     put('models/loras/c.safetensors', lora(768));
-    const library = makeLibrary({ hashInBackground: false });
+    const library = makeLibrary();
     await library.start();
     const [a, b, c] = library.list();
     for (const model of [a!, b!]) expect(Buffer.from((await library.preview(model.id))!)).toEqual(Buffer.from(png));
@@ -321,7 +321,7 @@ describe('library', () => {
   it('lists the embedded model first, outside all folders', async () => {
     put('models/loras/a.safetensors', lora(768));
     const embeddedModel = putCheckpoint('elsewhere/mini.safetensors');
-    const library = makeLibrary({ embeddedModel, roots: [join(root, 'models')], hashInBackground: false });
+    const library = makeLibrary({ embeddedModel, roots: [join(root, 'models')] });
     await library.start();
     expect(library.list().map((model) => [model.name, model.embedded])).toEqual([
       ['mini', true],

@@ -7,16 +7,19 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { z } from 'zod';
+import { type ModelCard, type ModelKind, modelCardSchema, modelKinds } from '#api/records/model';
 import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
+import { ReaderHost } from '../reader/host.ts';
+import type { TaskResult } from '../reader/tasks.ts';
 import type { Database } from '../store/database.ts';
-import { findPreview, type ModelCard, modelCardSchema, readCard } from './card.ts';
+import { allOf, type Condition, equals, oneOf, Table } from '../store/table.ts';
+import { findPreview, readCard } from './card.ts';
 import type { ModelDescription } from './describe.ts';
 import { findModel, nearestNames } from './find.ts';
 import type { ModelHashes } from './hash.ts';
-import type { ModelKind } from './layout.ts';
 import type { LibraryEvents, LibraryModel, ModelQuery } from './model.ts';
-import { ReaderHost } from './reader-host.ts';
 import { type FoundModel, modelStem, scanModels } from './scan.ts';
 import { FolderWatch } from './watch.ts';
 
@@ -26,28 +29,39 @@ export interface LibraryOptions {
   /** The model that ships with Darkroom; listed first when its file is there. */
   readonly embeddedModel?: string;
   readonly emit: Emit<LibraryEvents>;
-  /** Default true. */
-  readonly hashInBackground?: boolean;
+  /** Called after each look at the folders. */
+  readonly onLooked?: () => void;
 }
 
-interface ModelRow {
-  id: string;
-  path: string;
-  root: string;
-  kind: ModelKind;
-  name: string;
-  bytes: number;
-  modified_at: number;
-  description: string;
-  sha256: string | null;
-  autov3: string | null;
-  legacy_hash: string | null;
-  hash_error: string | null;
-  /** What the user wrote about it, as JSON. */
-  card: string | null;
-}
+/** A model in the index; what stands in its side files is read at each look. */
+const storedSchema = z.object({
+  id: z.string(),
+  path: z.string(),
+  root: z.string(),
+  kind: z.enum(modelKinds),
+  name: z.string(),
+  bytes: z.int(),
+  modifiedAt: z.int(),
+  description: z.custom<ModelDescription>(),
+  sha256: z.string().optional(),
+  autoV3: z.string().optional(),
+  legacyHash: z.string().optional(),
+  hashError: z.string().optional(),
+  missingAt: z.int().optional(),
+  addedAt: z.int(),
+});
+type StoredModel = z.output<typeof storedSchema>;
 
-const selectModels = 'SELECT models.*, card FROM models LEFT JOIN model_cards ON model_cards.model = models.id';
+/** What the user wrote about a model. */
+const storedCardSchema = z.object({ model: z.string(), card: modelCardSchema });
+
+const present: Condition = { sql: 'missing_at IS NULL', params: [] };
+
+export interface HashOptions {
+  readonly signal?: AbortSignal;
+  /** Bytes read and to read. */
+  readonly onProgress?: (bytes: number, total: number) => void;
+}
 
 /** What is read from side files at each look; small, so it is kept in memory. */
 interface SideFacts {
@@ -58,18 +72,23 @@ interface SideFacts {
 export class Library {
   readonly #options: LibraryOptions;
   readonly #db: Database;
+  readonly #table: Table<typeof storedSchema>;
+  readonly #cards: Table<typeof storedCardSchema>;
   readonly #describing = new ReaderHost();
   readonly #hashing = new ReaderHost();
+  /** For what somebody waits to see, whatever else is being read. */
+  readonly #asked = new ReaderHost();
   readonly #side = new Map<string, SideFacts>();
   #watch: FolderWatch | undefined;
   #refreshing: Promise<void> | undefined;
-  #hashLoop: Promise<void> | undefined;
   #again = false;
   #closed = false;
 
   constructor(options: LibraryOptions) {
     this.#options = options;
     this.#db = options.db;
+    this.#table = new Table(options.db, 'models', storedSchema, { columns: { autoV3: 'autov3' } });
+    this.#cards = new Table(options.db, 'model_cards', storedCardSchema, { key: 'model' });
   }
 
   get roots(): readonly string[] {
@@ -96,7 +115,8 @@ export class Library {
   }
 
   list(query: ModelQuery = {}): LibraryModel[] {
-    const models = this.#db.all<ModelRow>(`${selectModels} WHERE missing_at IS NULL`).map((row) => this.#model(row));
+    const cards = new Map(this.#cards.all().map(({ model, card }) => [model, card]));
+    const models = this.#table.all(present).map((stored) => this.#model(stored, cards.get(stored.id)));
     const words = (query.text ?? '').toLowerCase().split(/\s+/).filter(Boolean);
     return models
       .filter((model) => query.kind === undefined || model.kind === query.kind)
@@ -107,18 +127,17 @@ export class Library {
 
   /** @throws UserError `model.unknown` */
   get(id: string): LibraryModel {
-    const row = this.#db.get<ModelRow>(`${selectModels} WHERE id = ? AND missing_at IS NULL`, [id]);
-    if (!row) throw new UserError('model.unknown', `There is no model ${id}.`);
-    return this.#model(row);
+    const stored = this.#table.first(allOf([equals('id', id), present]));
+    if (!stored) throw new UserError('model.unknown', `There is no model ${id}.`);
+    return this.#withCard(stored);
   }
 
   /** By id, name, title, file name or hash. @throws UserError `model.unknown` that lists the nearest names */
   find(wanted: string, kinds: readonly ModelKind[]): LibraryModel {
-    const named = this.#db
-      .all<ModelRow>(`${selectModels} WHERE (name = ?1 OR id = ?1 OR path = ?1) AND missing_at IS NULL`, [wanted])
-      .filter((row) => kinds.includes(row.kind));
+    const plain: Condition = { sql: '? IN (name, id, path)', params: [wanted] };
+    const named = this.#table.all(allOf([plain, oneOf('kind', kinds), present]));
     // Every job asks; only a name that is not plain needs all models read.
-    if (named.length === 1) return this.#model(named[0]!);
+    if (named.length === 1) return this.#withCard(named[0]!);
     const models = this.list().filter((model) => kinds.includes(model.kind));
     const found = findModel(models, wanted);
     if (found) return found;
@@ -147,10 +166,7 @@ export class Library {
       const issue = result.error.issues[0]!;
       throw new UserError('model.card', `${issue.path.join('.')}: ${issue.message}.`);
     }
-    this.#db.run('INSERT INTO model_cards (model, card) VALUES (?1, ?2) ON CONFLICT (model) DO UPDATE SET card = ?2', [
-      id,
-      JSON.stringify(result.data),
-    ]);
+    this.#cards.put({ model: id, card: result.data });
     this.#options.emit('library.changed', { added: 0, removed: 0, changed: 1 });
     return this.get(id);
   }
@@ -161,20 +177,23 @@ export class Library {
     const file = this.#side.get(path)?.preview;
     if (file !== undefined) return await readFile(file);
     if (!description.hasThumbnail) return undefined;
-    const { readThumbnail } = await import('./describe.ts');
-    return await readThumbnail(path);
+    return await this.#asked.read('thumbnail', path);
   }
 
   /** Everything the file says about itself, long values included. */
   async metadata(id: string): Promise<Readonly<Record<string, string>>> {
-    const { readMetadata } = await import('./describe.ts');
-    return await readMetadata(this.get(id).path);
+    return await this.#asked.read('metadata', this.get(id).path);
+  }
+
+  /** Sizes and settings that a checkpoint takes, from its header. */
+  async limits(id: string): Promise<TaskResult<'limits'>> {
+    return await this.#asked.read('limits', this.get(id).path);
   }
 
   /** What a file or diffusers folder is, wherever it lies; read in a process of its own. Never throws for a bad file. */
   async describe(path: string): Promise<ModelDescription> {
     try {
-      return await this.#describing.describe(path);
+      return await this.#describing.read('describe', path);
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       const nothing = { parts: [], parameters: 0, metadata: {}, trainedTags: [], hasThumbnail: false };
@@ -183,15 +202,16 @@ export class Library {
   }
 
   /** The hashes of one model, computed now if they are not known. */
-  async hash(id: string): Promise<LibraryModel> {
+  async hash(id: string, options: HashOptions = {}): Promise<LibraryModel> {
     const model = this.get(id);
-    if (model.sha256 === undefined) await this.#hashOne(model, 1);
+    if (model.sha256 === undefined) await this.#hash(model, options);
     return this.get(id);
   }
 
-  /** Resolves when nothing waits to be hashed. */
-  async whenHashed(): Promise<void> {
-    await this.#hashLoop;
+  /** Models whose hashes are not known and can be, smallest first. */
+  unhashed(): LibraryModel[] {
+    const unknown: Condition = { sql: 'sha256 IS NULL AND hash_error IS NULL', params: [] };
+    return this.#table.all(allOf([unknown, present]), 'bytes').map((stored) => this.#withCard(stored));
   }
 
   /** What is being read is given up; nothing is written afterwards. */
@@ -200,8 +220,8 @@ export class Library {
     this.#watch?.close();
     this.#describing.dispose();
     this.#hashing.dispose();
+    this.#asked.dispose();
     await this.#refreshing?.catch(() => {});
-    await this.#hashLoop;
   }
 
   async #lookUntilQuiet(): Promise<void> {
@@ -209,14 +229,14 @@ export class Library {
       this.#again = false;
       await this.#look();
     } while (this.#again && !this.#closed);
-    if (this.#options.hashInBackground !== false && !this.#closed) this.#hashLoop ??= this.#hashAll();
+    if (!this.#closed) this.#options.onLooked?.();
   }
 
   async #look(): Promise<void> {
     await this.#watch?.follow();
     const found = await this.#findAll();
     if (this.#closed) return;
-    const known = new Map(this.#db.all<ModelRow>(selectModels).map((row) => [row.path, row]));
+    const known = new Map(this.#table.all().map((stored) => [stored.path, stored]));
     const seen = new Set(found.map((model) => model.path));
     const gone = this.#forget([...known.values()].filter((row) => !seen.has(row.path)));
     let added = 0;
@@ -224,13 +244,13 @@ export class Library {
     for (const [done, model] of found.entries()) {
       if (this.#closed) return;
       const row = known.get(model.path);
-      const fresh = !row || row.bytes !== model.bytes || row.modified_at !== model.modifiedAt;
+      const fresh = !row || row.bytes !== model.bytes || row.modifiedAt !== model.modifiedAt;
       if (fresh)
         this.#options.emit('library.scanning', { done, total: found.length, finished: false }, { keep: false });
-      const description = fresh ? await this.describe(model.path) : (JSON.parse(row.description) as ModelDescription);
+      const description = fresh ? await this.describe(model.path) : row.description;
       if (this.#closed) return;
       if (fresh) this.#note(model, description, row?.id);
-      else if (this.#isMissing(row)) this.#db.run('UPDATE models SET missing_at = NULL WHERE id = ?', [row.id]);
+      else if (row.missingAt !== undefined) this.#table.update(row.id, { missingAt: undefined });
       const side = { card: await readCard(model.path, description), preview: await findPreview(model.path) };
       if (!fresh && JSON.stringify(side) !== JSON.stringify(this.#side.get(model.path))) changed++;
       this.#side.set(model.path, side);
@@ -262,115 +282,72 @@ export class Library {
 
   #note(model: FoundModel, description: ModelDescription, knownId: string | undefined): void {
     const id = knownId ?? createHash('sha256').update(model.path).digest('hex').slice(0, 16);
-    this.#db.run(
-      `INSERT INTO models (id, path, root, kind, name, bytes, modified_at, description, added_at)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-       ON CONFLICT (id) DO UPDATE SET root = ?3, kind = ?4, name = ?5, bytes = ?6, modified_at = ?7, description = ?8,
-         sha256 = NULL, autov3 = NULL, legacy_hash = NULL, hash_error = NULL, missing_at = NULL`,
-      [
-        id,
-        model.path,
-        model.root,
-        kindOf(model, description),
-        model.name,
-        model.bytes,
-        model.modifiedAt,
-        JSON.stringify(description),
-        Date.now(),
-      ],
-    );
+    const { path, root, name, bytes, modifiedAt } = model;
+    const facts = { path, root, name, bytes, modifiedAt, kind: kindOf(model, description), description };
+    this.#table.put({ id, ...facts, addedAt: Date.now() });
   }
 
-  /** Kept for a while with their hashes and cards: a drive may only be unplugged. Returns how many are newly gone. */
-  #forget(rows: readonly ModelRow[]): number {
-    let gone = 0;
+  /**
+   * Kept with their hashes and cards, since a drive may only be unplugged; after a while without what can be read again.
+   * @returns how many are newly gone
+   */
+  #forget(gone: readonly StoredModel[]): number {
+    const newly = gone.filter(({ missingAt }) => missingAt === undefined);
     this.#db.transaction(() => {
-      for (const row of rows) {
-        gone += this.#db.run('UPDATE models SET missing_at = ? WHERE id = ? AND missing_at IS NULL', [
-          Date.now(),
-          row.id,
-        ]);
-        this.#side.delete(row.path);
+      for (const { id, path } of newly) {
+        this.#table.update(id, { missingAt: Date.now() });
+        this.#side.delete(path);
       }
-      this.#db.run('DELETE FROM models WHERE missing_at < ?', [Date.now() - 90 * 86_400_000]);
+      // What people wrote is kept for good: a clock that jumped must not take it away.
+      this.#table.delete({
+        sql: 'missing_at < ? AND id NOT IN (SELECT model FROM model_cards)',
+        params: [Date.now() - 90 * 86_400_000],
+      });
     });
-    return gone;
+    return newly.length;
   }
 
-  #isMissing(row: ModelRow): boolean {
-    return this.#db.get('SELECT 1 FROM models WHERE id = ? AND missing_at IS NOT NULL', [row.id]) !== undefined;
-  }
-
-  async #hashAll(): Promise<void> {
-    try {
-      while (!this.#closed) {
-        const rows = this.#db.all<ModelRow>(
-          `${selectModels} WHERE sha256 IS NULL AND hash_error IS NULL AND missing_at IS NULL ORDER BY bytes`,
-        );
-        if (rows.length === 0) break;
-        // One that changed meanwhile is noted anew by the next look, which comes back here.
-        if (!(await this.#hashOne(this.#model(rows[0]!), rows.length))) break;
-      }
-    } catch {
-      // The database is closed, or the disk is full: the next look tries again.
-    } finally {
-      this.#hashLoop = undefined;
-    }
-  }
-
-  /** False when the file changed while it was read. */
-  async #hashOne(model: LibraryModel, remaining: number): Promise<boolean> {
-    const { id, name, path, bytes: total } = model;
-    const tell = (bytes: number) =>
-      this.#options.emit('library.hashing', { id, name, bytes, total, remaining }, { keep: false });
+  async #hash({ id, name, path, bytes, modifiedAt }: LibraryModel, options: HashOptions): Promise<void> {
+    const { signal, onProgress } = options;
+    const remaining = this.unhashed().length;
+    const tell = (done: number): void => {
+      onProgress?.(done, bytes);
+      this.#options.emit('library.hashing', { id, name, bytes: done, total: bytes, remaining }, { keep: false });
+    };
     tell(0);
     let hashes: ModelHashes;
     try {
       if ((await stat(path)).isDirectory()) throw new Error('a folder of parts has no hash of its own');
-      hashes = await this.#hashing.hash(path, tell);
+      hashes = await this.#hashing.read('hash', path, { signal, onProgress: tell, silenceMs: 120_000 });
     } catch (error) {
-      if (this.#closed) return false;
-      const message = error instanceof Error ? error.message : String(error);
-      this.#db.run('UPDATE models SET hash_error = ? WHERE id = ?', [message, id]);
-      return true;
+      if (this.#closed || signal?.aborted) return;
+      this.#table.update(id, { hashError: error instanceof Error ? error.message : String(error) });
+      return;
     }
-    if (this.#closed) return false;
-    const { sha256, autoV3, legacy } = hashes;
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
-    if (Math.trunc(mtimeMs) !== model.modifiedAt) return false;
-    this.#db.run('UPDATE models SET sha256 = ?, autov3 = ?, legacy_hash = ? WHERE id = ?', [
-      sha256,
-      autoV3,
-      legacy,
-      id,
-    ]);
-    tell(total);
+    // One that changed meanwhile is noted anew by the next look.
+    if (this.#closed || Math.trunc(mtimeMs) !== modifiedAt) return;
+    this.#table.update(id, { sha256: hashes.sha256, autoV3: hashes.autoV3, legacyHash: hashes.legacy });
+    tell(bytes);
     this.#options.emit('library.changed', { added: 0, removed: 0, changed: 1 });
-    return true;
   }
 
-  #model(row: ModelRow): LibraryModel {
-    const description = JSON.parse(row.description) as ModelDescription;
-    const side = this.#side.get(row.path);
-    const hash = row.sha256 === null ? '' : ` [${row.sha256.slice(0, 10)}]`;
-    const folder = row.name.includes('/') ? `${row.name.slice(0, row.name.lastIndexOf('/'))}/` : '';
+  #withCard(stored: StoredModel): LibraryModel {
+    return this.#model(stored, this.#cards.get(stored.id)?.card);
+  }
+
+  #model({ missingAt: _missing, addedAt: _added, ...stored }: StoredModel, own: ModelCard = {}): LibraryModel {
+    const { name, path, sha256, description } = stored;
+    const side = this.#side.get(path);
+    const shortHash = sha256?.slice(0, 10);
+    const folder = name.includes('/') ? `${name.slice(0, name.lastIndexOf('/'))}/` : '';
     return {
-      id: row.id,
-      kind: row.kind,
-      name: row.name,
-      title: `${folder}${basename(row.path)}${hash}`,
-      path: row.path,
-      root: row.root,
-      bytes: row.bytes,
-      modifiedAt: row.modified_at,
-      description,
-      card: { ...side?.card, ...(row.card === null ? {} : (JSON.parse(row.card) as ModelCard)) },
+      ...stored,
+      title: `${folder}${basename(path)}${shortHash === undefined ? '' : ` [${shortHash}]`}`,
+      card: { ...side?.card, ...own },
       hasPreview: side?.preview !== undefined || description.hasThumbnail,
-      ...(row.sha256 === null ? {} : { sha256: row.sha256, shortHash: row.sha256.slice(0, 10) }),
-      ...(row.autov3 === null ? {} : { autoV3: row.autov3 }),
-      ...(row.legacy_hash === null ? {} : { legacyHash: row.legacy_hash }),
-      ...(row.hash_error === null ? {} : { hashError: row.hash_error }),
-      embedded: row.path === this.#options.embeddedModel,
+      shortHash,
+      embedded: path === this.#options.embeddedModel,
     };
   }
 }

@@ -1,8 +1,7 @@
 /** A model as the library lists it. */
 
-import type { ModelCard } from './card.ts';
+import type { ModelCard, ModelKind } from '#api/records/model';
 import type { ModelDescription } from './describe.ts';
-import type { ModelKind } from './layout.ts';
 
 export interface LibraryModel {
   readonly id: string;

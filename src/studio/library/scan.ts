@@ -6,8 +6,9 @@
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
+import type { ModelKind } from '#api/records/model';
 import { isMissing } from '../files/disk-error.ts';
-import { type ModelKind, modelFoldersOf } from './layout.ts';
+import { modelFoldersOf } from './layout.ts';
 
 export interface FoundModel {
   /** Absolute path of the file or the diffusers folder. */

@@ -27,7 +27,7 @@ beforeEach(async () => {
   db = openDatabase(':memory:');
   migrate(db, migrations);
   const embeddedModel = put('elsewhere/mini.safetensors', 'm');
-  library = new Library({ db, roots: [join(root, 'models')], embeddedModel, emit: () => {}, hashInBackground: false });
+  library = new Library({ db, roots: [join(root, 'models')], embeddedModel, emit: () => {} });
   trash = new ModelTrash(library);
 });
 afterEach(async () => {

@@ -9,30 +9,19 @@
 import { lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
+import { type TrashedModel, trashedModelSchema } from '#api/records/model';
 import { UserError } from '#core/errors';
 import { diskError, isMissing } from '../files/disk-error.ts';
 import { isBelow } from '../files/safe-path.ts';
 import { writeWholeFile } from '../files/whole-file.ts';
 import { idPattern, newId } from '../store/id.ts';
-import { modelKinds } from './layout.ts';
 import type { Library } from './library.ts';
 
 const folderName = '.darkroom-trash';
 const noteName = 'removed.json';
 const isId = new RegExp(`^${idPattern}$`);
 
-const noteSchema = z.object({
-  name: z.string(),
-  title: z.string(),
-  kind: z.enum(modelKinds),
-  bytes: z.number(),
-  removedAt: z.number().describe('Milliseconds since 1970.'),
-  /** Below its root. */
-  path: z.string(),
-});
-
-export const trashedModelSchema = noteSchema.omit({ path: true }).extend({ id: z.string() });
-export type TrashedModel = z.output<typeof trashedModelSchema>;
+const noteSchema = trashedModelSchema.omit({ id: true }).extend({ path: z.string().describe('Below its root.') });
 
 interface Entry {
   readonly id: string;

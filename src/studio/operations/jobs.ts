@@ -3,9 +3,10 @@
 import type { z } from 'zod';
 import { FieldError } from '#api/check';
 import type { jobInputSchema, jobs, queue } from '#api/operations/jobs';
+import type { Job, JobKind, JobState } from '#api/records/job';
 import { type Caller, maySee, requireEffect, scopeOf } from '#api/rights';
 import { UserError } from '#core/errors';
-import type { Job, JobFilter, JobState, Place } from '../queue/job.ts';
+import type { JobFilter, Place } from '../queue/job.ts';
 import type { SubmitInput } from '../studio.ts';
 import { type StudioFolder, unknownJob } from '../studio-folder.ts';
 import { finishedJob } from '../work/finished-job.ts';
@@ -14,16 +15,16 @@ import { toldJob, toldPicture } from './told.ts';
 
 export const jobHandlers = {
   async submitJob({ wait, ...input }, context) {
-    const { studio } = context;
+    const { studio, caller } = context;
     const [job] = await studio.submit(await submission(input, context));
-    if (!wait) return { job: toldJob(job!) };
+    if (!wait) return { job: toldJob(job!, caller) };
     const ended = await studio.wait(job!.id, context.signal);
-    return { job: toldJob(ended), images: picturesOf(studio, ended) };
+    return { job: toldJob(ended, caller), images: picturesOf(studio, ended) };
   },
   async submitJobs({ jobs: list }, context) {
     const inputs: SubmitInput[] = [];
     for (const input of list) inputs.push(await submission(input, context));
-    return { jobs: (await context.studio.submit(inputs)).map(toldJob) };
+    return { jobs: (await context.studio.submit(inputs)).map((job) => toldJob(job, context.caller)) };
   },
   async generate(input, context) {
     const many = (['batchSize', 'batchCount'] as const).find((field) => (input[field] ?? 1) > 1);
@@ -38,13 +39,13 @@ export const jobHandlers = {
   },
   async listJobs({ order, limit, cursor, ...filter }, { studio, caller }) {
     const page = await studio.queue.list({ ...filterOf(filter, caller), order, limit, cursor });
-    return { ...page, jobs: page.jobs.map(toldJob) };
+    return { ...page, jobs: page.jobs.map((job) => toldJob(job, caller)) };
   },
   async getJob({ id }, { studio, caller }) {
     const job = await ownJob(studio, id, caller);
     // Known only where it runs.
     const progress = 'progress' in studio ? (studio as Context<true>['studio']).progress.get(id) : undefined;
-    return { job: toldJob(job), progress, images: picturesOf(studio, job) };
+    return { job: toldJob(job, caller), progress, images: picturesOf(studio, job) };
   },
   async getPreview({ id, index }, { studio, caller }) {
     await ownJob(studio, id, caller);
@@ -60,25 +61,33 @@ export const jobHandlers = {
   },
   async cancelJob({ id, hard }, { studio, caller }) {
     await ownJob(studio, id, caller);
-    return toldJob(await studio.cancel(id, { hard }));
+    return toldJob(await studio.cancel(id, { hard }), caller);
   },
   async retryJob({ id }, { studio, caller }) {
     await ownJob(studio, id, caller);
-    return toldJob(await studio.queue.retry(id));
+    return toldJob(await studio.queue.retry(id), caller);
   },
-  pauseJob: async ({ id }, context) => await hold(id, context, 'pauseJobs', 'paused'),
-  resumeJob: async ({ id }, context) => await hold(id, context, 'resumeJobs', 'resumed'),
+  async pauseJob({ id }, { studio, caller }) {
+    await ownJob(studio, id, caller);
+    return toldJob(await studio.pause(id), caller);
+  },
+  async resumeJob({ id }, { studio, caller }) {
+    const { state } = await ownJob(studio, id, caller);
+    const [resumed] = await studio.queue.resumeJobs({ id });
+    if (!resumed) throw new UserError('job.state', `Job ${id} is ${state}; only paused jobs can be resumed.`);
+    return toldJob(resumed, caller);
+  },
   async moveJob({ id, to, before, after }, { studio, caller }) {
     await ownJob(studio, id, caller);
     const neighbour = before ?? after;
     if (neighbour !== undefined) await ownJob(studio, neighbour, caller);
     const place: Place = to ?? (before === undefined ? { after: after! } : { before });
-    return toldJob(await studio.queue.move(id, place));
+    return toldJob(await studio.queue.move(id, place), caller);
   },
   async setPriority({ id, priority }, { studio, caller }) {
     await ownJob(studio, id, caller);
     if (priority > 0) requireEffect(caller, 'queue');
-    return toldJob(await studio.queue.setPriority(id, priority));
+    return toldJob(await studio.queue.setPriority(id, priority), caller);
   },
 } satisfies HandlersOf<typeof jobs>;
 
@@ -86,7 +95,7 @@ export const queueHandlers = {
   getQueue: async (_input, { studio }) => await studio.queue.state(),
   async getLine({ limit, ...filter }, { studio, caller }) {
     const line = await studio.line(filterOf(filter, caller), limit);
-    return { ...line, jobs: line.jobs.map(toldJob) };
+    return { ...line, jobs: line.jobs.map((job) => toldJob(job, caller)) };
   },
   async pauseQueue({ reason }, { studio }) {
     await studio.queue.pause(reason);
@@ -108,29 +117,19 @@ export async function ownJob(studio: StudioFolder, id: string, caller: Caller): 
   return job;
 }
 
-/** Holds or lets go one job. A job that is not in a state for that stays as it is. */
-async function hold(id: string, { studio, caller }: Context, verb: 'pauseJobs' | 'resumeJobs', done: string) {
-  const job = await ownJob(studio, id, caller);
-  const from = verb === 'pauseJobs' ? 'queued' : 'paused';
-  if (job.state !== from) {
-    throw new UserError('job.state', `Job ${id} is ${job.state}; only ${from} jobs can be ${done}.`);
-  }
-  const [changed] = await studio.queue[verb]({ id });
-  return toldJob(changed ?? (await ownJob(studio, id, caller)));
-}
-
 function picturesOf({ gallery }: StudioFolder, job: Job) {
   return gallery.ofJob(job.id).map(toldPicture);
 }
 
 interface FilterFields {
+  readonly kind: JobKind[];
   readonly state?: JobState[] | undefined;
   readonly batch?: string | undefined;
   readonly user?: string | undefined;
 }
 
-function filterOf({ state, batch, user }: FilterFields, caller: Caller): JobFilter {
-  return { states: state, batch, user: scopeOf(caller) ?? user };
+function filterOf({ kind, state, batch, user }: FilterFields, caller: Caller): JobFilter {
+  return { kinds: kind, states: state, batch, user: scopeOf(caller) ?? user };
 }
 
 /** What the studio is to queue. @throws UserError of a picture that cannot be read, or of a priority not allowed */

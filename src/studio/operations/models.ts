@@ -2,7 +2,6 @@
 
 import type { models, pulls } from '#api/operations/models';
 import { UserError } from '#core/errors';
-import { nodeModelFiles } from '../files/model-files.ts';
 import { sniffImage } from '../images/codec.ts';
 import { starters } from '../pull/starters.ts';
 import type { HandlersOf } from './context.ts';
@@ -30,9 +29,7 @@ export const modelHandlers = {
   removeModel: async ({ id }, { studio }) => await studio.modelTrash.remove(id),
   hashModel: async ({ id }, { studio, caller }) => toldModel(await studio.library.hash(id), caller),
   async getModelLimits({ id }, { studio }) {
-    const { loadCheckpoint } = await import('#models/load');
-    const { parts } = await loadCheckpoint(nodeModelFiles, studio.library.get(id).path);
-    return { ...parts.limits, prediction: parts.prediction };
+    return await studio.library.limits(id);
   },
   getModelMetadata: async ({ id }, { studio }) => await studio.library.metadata(id),
   async getModelPreview({ id }, { studio }) {
@@ -46,10 +43,13 @@ export const modelHandlers = {
 
 export const pullHandlers = {
   listStarters: () => ({ starters: [...starters] }),
-  listPulls: (_input, { studio }) => ({ pulls: studio.pulls.list().map(toldPull) }),
-  addPull: ({ source, ...options }, { studio }) => toldPull(studio.pulls.add(source, options)),
-  pausePull: async ({ id }, { studio }) => toldPull(await studio.pulls.pause(id)),
-  resumePull: async ({ id }, { studio }) => toldPull(await studio.pulls.resume(id)),
-  cancelPull: async ({ id }, { studio }) => toldPull(await studio.pulls.cancel(id)),
-  removePull: ({ id }, { studio }) => studio.pulls.remove(id),
+  listPulls: async (_input, { studio, caller }) => ({
+    pulls: (await studio.pulls.list()).map((pull) => toldPull(pull, caller)),
+  }),
+  addPull: async ({ source, ...options }, { studio, caller }) =>
+    toldPull(await studio.pulls.add(source, options, caller.name), caller),
+  pausePull: async ({ id }, { studio, caller }) => toldPull(await studio.pulls.pause(id), caller),
+  resumePull: async ({ id }, { studio, caller }) => toldPull(await studio.pulls.resume(id), caller),
+  cancelPull: async ({ id }, { studio, caller }) => toldPull(await studio.pulls.cancel(id), caller),
+  removePull: async ({ id }, { studio }) => await studio.pulls.remove(id),
 } satisfies HandlersOf<typeof pulls>;

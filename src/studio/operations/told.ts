@@ -1,21 +1,14 @@
 /** Records as they are told to a caller: without what is the studio's own business. */
 
 import type { z } from 'zod';
-import type { jobSchema } from '#api/records/job';
+import type { Job } from '#api/records/job';
 import type { modelSchema } from '#api/records/model';
 import type { pictureSchema } from '#api/records/picture';
-import type { pullSchema } from '#api/records/pull';
+import type { Pull } from '#api/records/pull';
 import { type Caller, mayChange } from '#api/rights';
 import type { GalleryImage } from '../gallery/image.ts';
 import type { LibraryModel } from '../library/model.ts';
-import type { Pull } from '../pull/pull.ts';
-import type { Job } from '../queue/job.ts';
 import type { StudioFolder } from '../studio-folder.ts';
-
-export function toldJob({ inputs, ...job }: Job): z.input<typeof jobSchema> {
-  const roles = (['init', 'mask'] as const).filter((role) => inputs[role] !== undefined);
-  return { ...job, warnings: [...job.warnings], inputs: roles };
-}
 
 export function toldPicture(image: GalleryImage): z.input<typeof pictureSchema> {
   const url = `/api/v1/images/${image.id}`;
@@ -52,21 +45,27 @@ export function toldModel(model: LibraryModel, caller: Caller): z.input<typeof m
   };
 }
 
-/** Addresses may hold tokens, and everybody may look at downloads. */
-export function toldPull({
-  options: _options,
-  files,
-  source,
-  title,
-  error,
-  ...pull
-}: Pull): z.input<typeof pullSchema> {
+/** Addresses may hold tokens, and everybody may look at downloads; where files lie is for those who may install. */
+export function toldPull({ source, title, error, files, ...pull }: Pull, caller: Caller): Pull {
   return {
     ...pull,
     source: withoutSecrets(source),
     title: withoutSecrets(title),
     error: error && { ...error, message: withoutSecrets(error.message) },
-    files: files.map(({ name, done, total }) => ({ name, done, total })),
+    files: mayChange(caller, 'models') ? files : files.map(({ path: _path, ...file }) => file),
+  };
+}
+
+/** Of a download as much as `toldPull` tells. */
+export function toldJob(job: Job, caller: Caller): Job {
+  if (job.kind !== 'pull') return job;
+  const { label, error, request, result } = job;
+  return {
+    ...job,
+    label: label && withoutSecrets(label),
+    request: { ...request, source: withoutSecrets(request.source) },
+    result: mayChange(caller, 'models') ? result : undefined,
+    error: error && { ...error, message: withoutSecrets(error.message) },
   };
 }
 

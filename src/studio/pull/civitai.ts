@@ -4,10 +4,9 @@
  */
 
 import { z } from 'zod';
+import type { ModelCard, ModelKind } from '#api/records/model';
 import { UserError } from '#core/errors';
 import { isSafeName } from '../files/safe-path.ts';
-import type { ModelCard } from '../library/card.ts';
-import type { ModelKind } from '../library/layout.ts';
 import type { PullPlan } from './plan.ts';
 import { fetchJson, type PullServices } from './services.ts';
 import type { PullSource } from './source.ts';

@@ -2,12 +2,14 @@
 
 import { cp, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { ModelKind } from '#api/records/model';
+import type { PullRequest } from '#api/records/pull';
 import { UserError } from '#core/errors';
 import { isMissing } from '../files/disk-error.ts';
 import { isBelow, isSafeName, pathInside } from '../files/safe-path.ts';
 import { writeWholeFile } from '../files/whole-file.ts';
 import type { ModelDescription } from '../library/describe.ts';
-import { folderForKind, type ModelKind } from '../library/layout.ts';
+import { folderForKind } from '../library/layout.ts';
 import { modelStem } from '../library/scan.ts';
 import { planAddress, planLocal } from './address.ts';
 import { planCivitai } from './civitai.ts';
@@ -15,7 +17,6 @@ import { checkRoom, discardPart, download, hashFile } from './download.ts';
 import { blobPath, enterSnapshot, placeFile } from './hub-cache.ts';
 import { planHuggingFace } from './hugging-face.ts';
 import type { PlannedFile, PullPlan } from './plan.ts';
-import type { PullOptions } from './pull.ts';
 import { authorizationFor, type PullServices } from './services.ts';
 import { type PullSource, parsePullSource } from './source.ts';
 
@@ -30,10 +31,9 @@ export interface InstallParts {
 
 export interface InstallRun {
   readonly id: string;
-  readonly source: string;
-  readonly options: PullOptions;
+  readonly request: PullRequest;
   readonly signal: AbortSignal;
-  onPlan(plan: PullPlan): void;
+  onPlan(plan: PullPlan): void | Promise<void>;
   onProgress(file: number, done: number, total: number | undefined): void;
 }
 
@@ -42,10 +42,10 @@ export const stagingFolder = '.darkroom-downloads';
 
 /** @returns where each planned file lies now */
 export async function install(parts: InstallParts, run: InstallRun): Promise<readonly string[]> {
-  const source = parsePullSource(run.source, parts.services.hosts);
-  const plan = withOptions(await planFor(parts.services, source, run.signal), run.options);
-  run.onPlan(plan);
-  const root = chooseRoot(parts.roots, run.options.root);
+  const source = parsePullSource(run.request.source, parts.services.hosts);
+  const plan = withOptions(await planFor(parts.services, source, run.signal), run.request);
+  await run.onPlan(plan);
+  const root = chooseRoot(parts.roots, run.request.root);
   if (source.type === 'local') return [await installLocal(parts, run, source.path, root)];
   const staging = join(root, stagingFolder, run.id);
   await mkdir(staging, { recursive: true });
@@ -55,7 +55,7 @@ export async function install(parts: InstallParts, run: InstallRun): Promise<rea
   );
   const fetched: string[] = [];
   for (const [index, file] of plan.files.entries()) fetched.push(await fetchFile(parts, run, staging, file, index));
-  const kind = run.options.kind ?? plan.kind ?? (await kindOf(parts, plan, fetched));
+  const kind = run.request.kind ?? plan.kind ?? (await kindOf(parts, plan, fetched));
   const folder = join(await folderForKind(root, kind), ...(plan.folder === undefined ? [] : [plan.folder]));
   const placed: string[] = [];
   for (const [index, file] of plan.files.entries()) {
@@ -67,8 +67,8 @@ export async function install(parts: InstallParts, run: InstallRun): Promise<rea
 }
 
 /** Removes what a cancelled pull has fetched. */
-export async function discard(parts: InstallParts, id: string, options: PullOptions, plan?: PullPlan): Promise<void> {
-  const root = chooseRoot(parts.roots, options.root);
+export async function discard(parts: InstallParts, id: string, request: PullRequest, plan?: PullPlan): Promise<void> {
+  const root = chooseRoot(parts.roots, request.root);
   await rm(join(root, stagingFolder, id), { recursive: true, force: true });
   for (const { hub } of plan?.files ?? []) if (hub) await discardPart(blobPath(parts.services.hubCache, hub));
 }
@@ -87,7 +87,7 @@ async function planFor(services: PullServices, source: PullSource, signal: Abort
   }
 }
 
-function withOptions(plan: PullPlan, options: PullOptions): PullPlan {
+function withOptions(plan: PullPlan, options: PullRequest): PullPlan {
   const { name } = options;
   const wanted = options.sha256?.toLowerCase();
   if (wanted === undefined && name === undefined) return plan;
@@ -186,12 +186,12 @@ async function place(from: string, to: string, file: PlannedFile): Promise<strin
 async function installLocal(parts: InstallParts, run: InstallRun, from: string, root: string): Promise<string> {
   if (parts.roots.some((known) => isBelow(known, from))) return from;
   const isFolder = (await stat(from)).isDirectory();
-  const description = run.options.kind === undefined ? await parts.describe(from) : undefined;
-  const kind = run.options.kind ?? description!.kind;
+  const description = run.request.kind === undefined ? await parts.describe(from) : undefined;
+  const kind = run.request.kind ?? description!.kind;
   if (kind === 'unknown') {
     throw new UserError('pull.kind', `${from} cannot be placed: ${description?.problem ?? 'it is of no known kind'}.`);
   }
-  if (run.options.sha256 !== undefined) await checkLocalHash(from, run.options.sha256, run.signal);
+  if (run.request.sha256 !== undefined) await checkLocalHash(from, run.request.sha256, run.signal);
   const to = join(
     await folderForKind(root, kind),
     isFolder ? from.split(/[\\/]/).at(-1)! : `${modelStem(from)}${extensionOf(from)}`,

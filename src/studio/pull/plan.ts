@@ -1,7 +1,6 @@
 /** What a source comes down to: the files to fetch and where they go. */
 
-import type { ModelCard } from '../library/card.ts';
-import type { ModelKind } from '../library/layout.ts';
+import type { ModelCard, ModelKind } from '#api/records/model';
 
 export interface PlannedFile {
   /** Web address, or absolute path of a local file. */

@@ -13,19 +13,25 @@ import {
 import { homedir, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Job } from '#api/records/job';
+import type { Pull } from '#api/records/pull';
 import { writeSafetensors } from '#formats/safetensors-writer';
 import { TestHub } from '../../../test/fixtures/test-hub.ts';
 import { EventBus, type ResetEvents } from '../events/bus.ts';
 import { describeModel } from '../library/describe.ts';
 import { isPrivateAddress } from '../net/address.ts';
 import { httpGet } from '../net/http.ts';
+import type { QueueEvents } from '../queue/job.ts';
+import { SqliteJobQueue } from '../queue/sqlite-queue.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
+import { ProgressBoard, type ProgressEvents } from '../work/progress.ts';
+import { PullRunner } from '../work/runners/pull.ts';
+import { Worker } from '../work/worker.ts';
 import { type DownloadTask, download } from './download.ts';
 import { lockFile } from './file-lock.ts';
-import type { Pull, PullEvents } from './pull.ts';
-import { Pulls, type PullsOptions } from './pulls.ts';
+import { type JobControl, type PullEvents, Pulls } from './pulls.ts';
 import { servicesFromEnvironment } from './services.ts';
 import { parsePullSource } from './source.ts';
 import { starters } from './starters.ts';
@@ -33,8 +39,8 @@ import { starters } from './starters.ts';
 let root: string;
 let hub: TestHub;
 let db: Database;
-let bus: EventBus<PullEvents & ResetEvents>;
-const open: Pulls[] = [];
+let bus: EventBus<PullEvents & QueueEvents & ProgressEvents & ResetEvents>;
+const open: Worker<'pull'>[] = [];
 
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'darkroom-pull-'));
@@ -44,7 +50,7 @@ beforeEach(async () => {
   bus = new EventBus();
 });
 afterEach(async () => {
-  for (const pulls of open.splice(0)) await pulls.close();
+  for (const worker of open.splice(0)) await worker.close();
   await hub.stop();
   rmSync(root, { recursive: true, force: true });
 });
@@ -368,35 +374,54 @@ describe('pulls', () => {
   const cache = () => join(root, 'cache');
   let installed = 0;
 
-  function start(extra: Partial<PullsOptions> = {}): Pulls {
+  /** What the studio does, without all that is not about pulls. */
+  function start(): Pulls {
     installed = 0;
     mkdirSync(models(), { recursive: true });
-    const pulls = new Pulls({
-      db,
-      emit: bus.emit,
-      roots: [models()],
-      services: {
-        hosts: { huggingFace: hub.url, civitai: hub.url },
-        tokens: { 'hugging-face': 'hf-secret', civitai: 'c-secret' },
-        hubCache: cache(),
-        allowPrivate: true,
+    const services = {
+      hosts: { huggingFace: hub.url, civitai: hub.url },
+      tokens: { 'hugging-face': 'hf-secret', civitai: 'c-secret' },
+      hubCache: cache(),
+      allowPrivate: true,
+    };
+    const queue = new SqliteJobQueue(db, bus.emit);
+    queue.recover(({ delivered }) => delivered);
+    const progress = new ProgressBoard(bus.emit);
+    const describe = describeModel;
+    const parts = { services, roots: [models()], describe, onInstalled: () => void installed++, retryMs: 1 };
+    const runner = new PullRunner(parts);
+    const worker = new Worker({ queue, runner, progress, isReady: () => true, log: () => {} });
+    open.push(worker);
+    worker.start();
+    const control: JobControl = {
+      queue,
+      async cancel(id) {
+        const job = await queue.cancel(id);
+        if (!worker.stop(id, 'cancel')) await worker.discard(job as Job<'pull'>);
+        return job;
       },
-      describe: describeModel,
-      onInstalled: () => installed++,
-      retryMs: 1,
-      ...extra,
-    });
-    open.push(pulls);
-    pulls.start();
-    return pulls;
+      async pause(id) {
+        worker.stop(id, 'pause');
+        return await queue.hold(id);
+      },
+      clear: async (filter) => (await queue.clear(filter)).length,
+      async settled(id) {
+        let job = await queue.get(id);
+        for (; job!.state === 'queued' || job!.state === 'running'; job = await queue.get(id)) await tick();
+        return job!;
+      },
+    };
+    return new Pulls({ jobs: control, progress, hosts: services.hosts, emit: bus.emit });
   }
 
+  const tick = () => new Promise((resolve) => setTimeout(resolve, 5));
+
   async function pull(pulls: Pulls, source: string, options = {}): Promise<Pull> {
-    return await pulls.wait(pulls.add(source, options).id);
+    return await pulls.wait((await pulls.add(source, options)).id);
   }
 
   async function begun(pulls: Pulls, id: string): Promise<void> {
-    while (pulls.get(id).done === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    while ((await pulls.get(id)).done === 0) await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
   const commit = 'c'.repeat(40);
@@ -572,32 +597,33 @@ describe('pulls', () => {
     const body = lora(512);
     hub.serve('/big.safetensors', { body, breakAfter: 50_000, stallAfter: 40_000 });
     const first = start();
-    const { id } = first.add(`${hub.url}/big.safetensors`, { sha256: sha(body) });
+    const { id } = await first.add(`${hub.url}/big.safetensors`, { sha256: sha(body) });
     await begun(first, id);
     expect((await first.pause(id)).state).toBe('paused');
     const kept = files(models()).find((name) => name.endsWith('.part'));
     expect(kept).toBeDefined();
-    await first.close();
+    await open.pop()!.close();
     const second = start();
-    expect(second.get(id).state).toBe('paused');
-    second.resume(id);
+    expect((await second.get(id)).state).toBe('paused');
+    await second.resume(id);
     expect((await second.wait(id)).state).toBe('done');
     hub.serve('/more.safetensors', { body, stallAfter: 40_000 });
-    const more = second.add(`${hub.url}/more.safetensors`);
+    const more = await second.add(`${hub.url}/more.safetensors`);
     await begun(second, more.id);
     expect((await second.cancel(more.id)).state).toBe('cancelled');
     expect(files(models()).filter((name) => name.includes(more.id) || name.includes('more'))).toEqual([]);
-    second.remove(more.id);
-    expect(second.list().map((p) => p.id)).toEqual([id]);
-    expect(() => second.get(more.id)).toThrow(expect.objectContaining({ code: 'pull.unknown' }));
+    await second.remove(more.id);
+    expect((await second.list()).map((each) => each.id)).toEqual([id]);
+    await expect(second.get(more.id)).rejects.toMatchObject({ code: 'pull.unknown' });
   });
 
   it('takes up what was running when the studio died', async () => {
     const body = lora();
     hub.serve('/a.safetensors', { body });
-    db.run("INSERT INTO pulls (id, source, state, options, created_at) VALUES ('p', ?, 'running', '{}', 1)", [
-      `${hub.url}/a.safetensors`,
-    ]);
+    const queue = new SqliteJobQueue(db, bus.emit);
+    const request = { source: `${hub.url}/a.safetensors` };
+    await queue.add([{ id: 'p', kind: 'pull', user: 'local', request, total: 0 }]);
+    await queue.take('pull');
     expect((await start().wait('p')).state).toBe('done');
   });
 
@@ -605,7 +631,7 @@ describe('pulls', () => {
     hub.serve('/a.safetensors', { body: lora() });
     const pulls = start();
     expect((await pull(pulls, `${hub.url}/a.safetensors`, { root: '/etc' })).error?.code).toBe('pull.root');
-    expect(() => pulls.add('what?')).toThrow(expect.objectContaining({ code: 'pull.source' }));
-    expect(() => pulls.add('o/n', { sha256: 'x' })).toThrow(expect.objectContaining({ code: 'pull.hash' }));
+    await expect(pulls.add('what?')).rejects.toMatchObject({ code: 'pull.source' });
+    await expect(pulls.add('o/n', { sha256: 'x' })).rejects.toMatchObject({ code: 'pull.hash' });
   });
 });

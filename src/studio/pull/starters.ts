@@ -3,21 +3,7 @@
  * hashes as published by their repositories.
  */
 
-import type { ModelKind } from '../library/layout.ts';
-
-export interface Starter {
-  readonly name: string;
-  readonly about: string;
-  readonly kind: ModelKind;
-  readonly family?: string;
-  /** Give it to a pull. */
-  readonly source: string;
-  /** File name to keep it under, where its own says nothing. */
-  readonly file?: string;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly licence: string;
-}
+import type { Starter } from '#api/records/pull';
 
 export const starters: readonly Starter[] = [
   {

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Job } from '#api/records/job';
 import { generateSchema } from '#pipelines/request';
 import { type BusEvent, EventBus, type ResetEvents } from '../events/bus.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
-import type { Job, NewJob, QueueEvents } from './job.ts';
+import type { NewJob, QueueEvents } from './job.ts';
 import { SqliteJobQueue } from './sqlite-queue.ts';
 
 type Events = QueueEvents & ResetEvents;
@@ -19,7 +20,10 @@ beforeEach(() => {
   queue = new SqliteJobQueue(db, bus.emit);
 });
 
-const job = (user: string, extra: Partial<NewJob> = {}): NewJob => ({
+type NewPictureJob = Extract<NewJob, { kind: 'picture' }>;
+
+const job = (user: string, extra: Partial<NewPictureJob> = {}): NewPictureJob => ({
+  kind: 'picture',
   user,
   request: generateSchema.parse({ prompt: `by ${user}` }),
   total: 1,
@@ -28,7 +32,7 @@ const job = (user: string, extra: Partial<NewJob> = {}): NewJob => ({
 
 async function takeAll(): Promise<Job[]> {
   const taken: Job[] = [];
-  for (let next = await queue.take(); next; next = await queue.take()) taken.push(next);
+  for (let next = await queue.take('picture'); next; next = await queue.take('picture')) taken.push(next);
   return taken;
 }
 
@@ -51,8 +55,8 @@ describe('order', () => {
 
   it('keeps turns over a restart', async () => {
     await queue.add([job('ann', { label: 'a1' }), job('ann', { label: 'a2' }), job('bob', { label: 'b1' })]);
-    expect((await queue.take())?.label).toBe('a1');
-    expect((await new SqliteJobQueue(db, bus.emit).take())?.label).toBe('b1');
+    expect((await queue.take('picture'))?.label).toBe('a1');
+    expect((await new SqliteJobQueue(db, bus.emit).take('picture'))?.label).toBe('b1');
   });
 
   it('moves jobs to the front, to the back, before and after another', async () => {
@@ -103,9 +107,9 @@ describe('states', () => {
       seen.push(event.type.startsWith('job') ? `${event.type}:${(event.data as Job).state}` : event.type);
     });
     const [added] = await queue.add([job('ann', { total: 2 })]);
-    const taken = await queue.take();
+    const taken = await queue.take('picture');
     expect(taken).toMatchObject({ id: added!.id, state: 'running', attempts: 1 });
-    await queue.delivered(added!.id, 2);
+    await queue.report(added!.id, { delivered: 2 });
     const done = await queue.finish(added!.id, { state: 'done' });
     expect(done).toMatchObject({ state: 'done', delivered: 2 });
     expect(done.finishedAt).toBeGreaterThanOrEqual(done.startedAt!);
@@ -122,14 +126,14 @@ describe('states', () => {
   it('takes nothing while paused, also after a restart, and says when it may go on', async () => {
     await queue.add([job('ann')]);
     await queue.pause('disk full');
-    expect(await queue.take()).toBeUndefined();
+    expect(await queue.take('picture')).toBeUndefined();
     const again = new SqliteJobQueue(db, bus.emit);
     expect(await again.state()).toMatchObject({ paused: true, reason: 'disk full' });
     let woken = 0;
     again.onReady(() => woken++);
     await again.resume();
     expect(woken).toBe(1);
-    expect(await again.take()).toBeDefined();
+    expect(await again.take('picture')).toBeDefined();
   });
 
   it('holds single jobs and whole batches back', async () => {
@@ -146,7 +150,7 @@ describe('states', () => {
 
   it('cancels waiting jobs at once and marks running ones', async () => {
     const [a, b] = await queue.add([job('ann'), job('ann')]);
-    await queue.take();
+    await queue.take('picture');
     expect((await queue.cancel(b!.id)).state).toBe('cancelled');
     expect((await queue.cancel(a!.id)).state).toBe('running');
     expect(await queue.get(a!.id)).toMatchObject({ cancelRequested: true });
@@ -158,18 +162,18 @@ describe('states', () => {
   it('retries failed and cancelled jobs, and no others', async () => {
     const [a] = await queue.add([job('ann')]);
     await expect(queue.retry(a!.id)).rejects.toMatchObject({ code: 'job.state' });
-    await queue.take();
+    await queue.take('picture');
     const failed = await queue.finish(a!.id, { state: 'failed', error: { code: 'disk-full', message: 'full' } });
     expect(failed.error).toEqual({ code: 'disk-full', message: 'full' });
     const again = await queue.retry(a!.id);
     expect(again.state).toBe('queued');
     expect(again.error).toBeUndefined();
-    expect((await queue.take())?.attempts).toBe(2);
+    expect((await queue.take('picture'))?.attempts).toBe(2);
   });
 
   it('clears ended jobs only, and only those asked for', async () => {
     const [a, b] = await queue.add([job('ann'), job('bob'), job('ann')]);
-    await queue.take();
+    await queue.take('picture');
     await queue.finish(a!.id, { state: 'done' });
     await queue.cancel(b!.id);
     expect((await queue.clear({ user: 'bob' })).map((j) => j.id)).toEqual([b!.id]);
@@ -199,16 +203,16 @@ describe('after a kill', () => {
     await queue.cancel(cancelled!.id);
     const restart = () => {
       const next = new SqliteJobQueue(db, bus.emit);
-      next.recover((id) => (id === whole!.id ? 2 : 1));
+      next.recover(({ id }) => (id === whole!.id ? 2 : 1));
       return next;
     };
     let next = restart();
     expect(await next.get(partly!.id)).toMatchObject({ state: 'queued', delivered: 1, interruptions: 1 });
     expect(await next.get(whole!.id)).toMatchObject({ state: 'done', delivered: 2 });
     expect(await next.get(cancelled!.id)).toMatchObject({ state: 'cancelled' });
-    await next.take();
+    await next.take('picture');
     next = restart();
-    await next.take();
+    await next.take('picture');
     next = restart();
     expect(await next.get(partly!.id)).toMatchObject({ state: 'failed', error: { code: 'job.interrupted' } });
   });

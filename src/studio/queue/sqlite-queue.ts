@@ -4,62 +4,72 @@
  * Left out: several processes taking from one database (that is what another JobQueue implementation is for).
  */
 
-import { UserError } from '#core/errors';
-import type { Emit } from '../events/bus.ts';
-import type { Database } from '../store/database.ts';
-import { newId } from '../store/id.ts';
+import { z } from 'zod';
 import {
   endStates,
   type Job,
+  type JobKind,
+  type JobState,
+  jobSchema,
+  jobStates,
+  type QueueState,
+} from '#api/records/job';
+import { UserError } from '#core/errors';
+import type { Emit } from '../events/bus.ts';
+import type { Database, SqlRow } from '../store/database.ts';
+import { followId, newId } from '../store/id.ts';
+import { allOf, type Condition, equals, oneOf, Table } from '../store/table.ts';
+import { heldKinds, kindRules } from '../work/kinds.ts';
+import {
   type JobFilter,
   type JobListOptions,
   type JobOutcome,
   type JobPage,
   type JobQueue,
-  type JobState,
-  jobStates,
+  type JobReport,
   type NewJob,
   type Place,
   type QueueEvents,
-  type QueueState,
+  type Stop,
+  stops,
 } from './job.ts';
-import { type JobRow, toJob, whereJobs } from './job-row.ts';
 import { readPause, writePause } from './pause.ts';
 
-export interface SqliteQueueOptions {
-  /** Times the studio may die under a job before it is given up; default 3. */
-  readonly maxInterruptions?: number;
-}
+/** How a running job was asked to stop is kept, so that a restart does not let it go on. */
+const storedSchema = jobSchema.omit({ cancelRequested: true }).extend({ stop: z.enum(stops).optional() });
+type StoredJob = z.output<typeof storedSchema>;
 
 export class SqliteJobQueue implements JobQueue {
   readonly #db: Database;
+  readonly #table: Table<typeof storedSchema>;
   readonly #emit: Emit<QueueEvents>;
-  readonly #maxInterruptions: number;
   readonly #ready = new Set<() => void>();
 
-  constructor(db: Database, emit: Emit<QueueEvents>, options: SqliteQueueOptions = {}) {
+  constructor(db: Database, emit: Emit<QueueEvents>) {
     this.#db = db;
+    this.#table = new Table(db, 'jobs', storedSchema);
     this.#emit = emit;
-    this.#maxInterruptions = options.maxInterruptions ?? 3;
+    followId(db.get<{ id: string | null }>('SELECT max(id) AS id FROM jobs')?.id ?? '');
   }
 
   /**
    * After a start: jobs that ran when the studio died wait again, or end if they had delivered everything, had been
    * cancelled, or were interrupted too often.
-   * @param delivered pictures of a job that are in the gallery
+   * @param delivered what of a job is there
    */
-  recover(delivered: (id: string) => number): void {
+  recover(delivered: (job: Job) => number): void {
     this.#db.transaction(() => {
-      for (const row of this.#db.all<JobRow>("SELECT * FROM jobs WHERE state = 'running'")) {
-        const count = delivered(row.id);
-        const interruptions = row.interruptions + 1;
-        this.#db.run('UPDATE jobs SET delivered = ?, interruptions = ? WHERE id = ?', [count, interruptions, row.id]);
-        if (count >= row.total) this.#end(row.id, 'done');
-        else if (row.cancel_requested) this.#end(row.id, 'cancelled');
-        else if (interruptions >= this.#maxInterruptions) {
+      for (const stored of this.#table.all(equals('state', 'running'))) {
+        const count = delivered(toJob(stored));
+        const interruptions = stored.interruptions + 1;
+        this.#table.update(stored.id, { delivered: count, interruptions });
+        if (stored.total > 0 && count >= stored.total) this.#end(stored.id, { state: 'done', result: stored.result });
+        else if (stored.stop === 'pause') this.#table.update(stored.id, { state: 'paused', stop: undefined });
+        else if (stored.stop) this.#end(stored.id, { state: 'cancelled' });
+        else if (interruptions >= kindRules[stored.kind].maxInterruptions) {
           const message = `Darkroom stopped ${interruptions} times while this job ran; it is not tried again by itself.`;
-          this.#end(row.id, 'failed', { code: 'job.interrupted', message });
-        } else this.#db.run("UPDATE jobs SET state = 'queued' WHERE id = ?", [row.id]);
+          this.#end(stored.id, { state: 'failed', error: { code: 'job.interrupted', message } });
+        } else this.#table.update(stored.id, { state: 'queued' });
       }
     });
   }
@@ -76,13 +86,19 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async get(id: string): Promise<Job | undefined> {
-    const row = this.#row(id);
-    return row && toJob(row);
+    const stored = this.#table.get(id);
+    return stored && toJob(stored);
   }
 
-  async list(options: JobListOptions = {}): Promise<JobPage> {
+  async list<K extends JobKind = JobKind>(options: JobListOptions<K> = {}): Promise<JobPage<K>> {
     const limit = Math.max(1, Math.min(options.limit ?? 100, 1000));
-    return options.order === 'next' ? this.#listNext(options, limit) : this.#listRecent(options, limit);
+    return (options.order === 'next' ? this.#listNext(options, limit) : this.#listRecent(options, limit)) as JobPage<K>;
+  }
+
+  #listRecent(options: JobListOptions, limit: number): JobPage {
+    const order = { by: ['id'], direction: 'DESC' } as const;
+    const page = this.#table.page({ where: whereJobs(options), order, limit, cursor: options.cursor });
+    return { jobs: page.records.map(toJob), cursor: page.cursor };
   }
 
   async state(): Promise<QueueState> {
@@ -90,7 +106,7 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async pause(reason?: string): Promise<void> {
-    writePause(this.#db, { paused: true, ...(reason === undefined ? {} : { reason }) });
+    writePause(this.#db, { paused: true, reason });
     this.#announceState();
   }
 
@@ -99,36 +115,39 @@ export class SqliteJobQueue implements JobQueue {
     this.#announce();
   }
 
-  async pauseJobs(filter: JobFilter & { readonly id?: string }): Promise<readonly Job[]> {
+  async pauseJobs(filter: JobFilter): Promise<readonly Job[]> {
     return this.#switch(filter, 'queued', 'paused');
   }
 
-  async resumeJobs(filter: JobFilter & { readonly id?: string }): Promise<readonly Job[]> {
+  async resumeJobs(filter: JobFilter): Promise<readonly Job[]> {
     return this.#switch(filter, 'paused', 'queued');
   }
 
   async move(id: string, place: Place): Promise<Job> {
     this.#db.transaction(() => {
       this.#requireState(id, ['queued', 'paused'], 'moved');
-      this.#db.run('UPDATE jobs SET position = ? WHERE id = ?', [this.#positionAt(id, place), id]);
+      this.#table.update(id, { position: this.#positionAt(id, place) });
     });
     return this.#changed(id);
   }
 
   async setPriority(id: string, priority: number): Promise<Job> {
     this.#requireState(id, ['queued', 'paused'], 'given a priority');
-    this.#db.run('UPDATE jobs SET priority = ? WHERE id = ?', [priority, id]);
+    this.#table.update(id, { priority });
     return this.#changed(id);
   }
 
   async retry(id: string): Promise<Job> {
     this.#db.transaction(() => {
       this.#requireState(id, ['failed', 'cancelled'], 'retried');
-      this.#db.run(
-        `UPDATE jobs SET state = 'queued', position = ?, interruptions = 0, cancel_requested = 0, error_code = NULL,
-         error_message = NULL, started_at = NULL, finished_at = NULL WHERE id = ?`,
-        [this.#edge('max') + 1, id],
-      );
+      const fresh = {
+        interruptions: 0,
+        stop: undefined,
+        error: undefined,
+        startedAt: undefined,
+        finishedAt: undefined,
+      };
+      this.#table.update(id, { ...fresh, state: 'queued', position: this.#edge('max') + 1 });
     });
     const job = this.#changed(id);
     this.#announce();
@@ -137,78 +156,85 @@ export class SqliteJobQueue implements JobQueue {
 
   async cancel(id: string, hard = false): Promise<Job> {
     const job = this.#require(id);
-    const level = hard ? 2 : 1;
-    if (job.state === 'running')
-      this.#db.run('UPDATE jobs SET cancel_requested = max(cancel_requested, ?) WHERE id = ?', [level, id]);
-    else if (job.state === 'queued' || job.state === 'paused') this.#end(id, 'cancelled');
+    if (job.state === 'running') {
+      const already = this.#table.get(id)?.stop;
+      this.#table.update(id, { stop: hard || already === 'kill' ? 'kill' : 'cancel' });
+    } else if (job.state === 'queued' || job.state === 'paused') this.#end(id, { state: 'cancelled' });
     else return job;
+    return this.#changed(id);
+  }
+
+  async hold(id: string): Promise<Job> {
+    this.#requireState(id, ['queued', 'running'], 'paused');
+    if (this.#require(id).state === 'queued') return (await this.pauseJobs({ id }))[0]!;
+    if (this.#table.get(id)?.stop === undefined) this.#table.update(id, { stop: 'pause' });
     return this.#changed(id);
   }
 
   async clear(filter: JobFilter = {}): Promise<readonly Job[]> {
     const states = (filter.states ?? endStates).filter((state) => (endStates as readonly JobState[]).includes(state));
-    const { sql, params } = whereJobs({ ...filter, states });
+    const where = whereJobs({ ...filter, states });
     const removed = this.#db.transaction(() => {
-      const rows = this.#db.all<JobRow>(`SELECT * FROM jobs WHERE ${sql}`, params);
-      this.#db.run(`DELETE FROM jobs WHERE ${sql}`, params);
-      return rows.map(toJob);
+      const jobs = this.#table.all(where);
+      this.#table.delete(where);
+      return jobs.map(toJob);
     });
-    for (const job of removed) this.#emit('job.removed', { id: job.id }, { user: job.user });
+    for (const { id, kind, user } of removed) this.#emit('job.removed', { id, kind }, { user });
     this.#announceState();
     return removed;
   }
 
-  async take(): Promise<Job | undefined> {
+  async take<K extends JobKind>(kind: K): Promise<Job<K> | undefined> {
     const id = this.#db.transaction(() => {
-      if (readPause(this.#db).paused) return undefined;
+      if (kindRules[kind].isHeld && readPause(this.#db).paused) return undefined;
       const next = this.#db.get<{ id: string; user: string }>(
-        `SELECT jobs.id, jobs.user FROM jobs LEFT JOIN turns ON turns.user = jobs.user
-         WHERE state = 'queued' AND priority = (SELECT max(priority) FROM jobs WHERE state = 'queued')
+        `SELECT jobs.id, jobs.user FROM jobs LEFT JOIN turns ON turns.user = jobs.user AND turns.kind = jobs.kind
+         WHERE state = 'queued' AND jobs.kind = ?1
+           AND priority = (SELECT max(priority) FROM jobs WHERE state = 'queued' AND kind = ?1)
          ORDER BY coalesce(turn, 0), position, jobs.id LIMIT 1`,
+        [kind],
       );
       if (!next) return undefined;
       this.#db.run(
-        `INSERT INTO turns (user, turn) VALUES (?1, (SELECT coalesce(max(turn), 0) + 1 FROM turns))
-         ON CONFLICT (user) DO UPDATE SET turn = excluded.turn`,
-        [next.user],
+        `INSERT INTO turns (kind, user, turn) VALUES (?1, ?2, (SELECT coalesce(max(turn), 0) + 1 FROM turns))
+         ON CONFLICT (kind, user) DO UPDATE SET turn = excluded.turn`,
+        [kind, next.user],
       );
-      this.#db.run("UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ? WHERE id = ?", [
-        Date.now(),
-        next.id,
-      ]);
+      const attempts = this.#table.get(next.id)!.attempts + 1;
+      this.#table.update(next.id, { state: 'running', attempts, startedAt: Date.now() });
       return next.id;
     });
-    return id === undefined ? undefined : this.#changed(id);
+    return id === undefined ? undefined : (this.#changed(id) as Job<K>);
   }
 
-  async delivered(id: string, count: number): Promise<void> {
-    this.#db.run('UPDATE jobs SET delivered = ? WHERE id = ?', [count, id]);
+  async report(id: string, report: JobReport): Promise<void> {
+    this.#table.update(id, report);
     this.#changed(id);
   }
 
   async warn(id: string, message: string): Promise<void> {
-    this.#db.run("UPDATE jobs SET warnings = json_insert(warnings, '$[#]', ?) WHERE id = ?", [message, id]);
+    const { warnings } = this.#require(id);
+    this.#table.update(id, { warnings: [...warnings, message] });
     this.#changed(id);
   }
 
   async finish(id: string, outcome: JobOutcome): Promise<Job> {
     this.#db.transaction(() => {
       this.#requireState(id, ['running'], 'finished');
-      if (outcome.state === 'requeue') this.#db.run("UPDATE jobs SET state = 'queued' WHERE id = ?", [id]);
-      else this.#end(id, outcome.state, outcome.state === 'failed' ? outcome.error : undefined);
+      if (outcome.state === 'requeue') this.#table.update(id, { state: 'queued' });
+      else if (outcome.state === 'paused') this.#table.update(id, { state: 'paused', stop: undefined });
+      else this.#end(id, outcome);
     });
     const job = this.#changed(id);
+    if (job.state === 'done' && !kindRules[job.kind].isKept) await this.clear({ id });
     this.#announce();
     return job;
   }
 
-  /** Running jobs that are to stop, and whether in the middle of their step. */
-  cancelling(): { readonly id: string; readonly hard: boolean }[] {
-    return this.#db
-      .all<{ id: string; level: number }>(
-        "SELECT id, cancel_requested AS level FROM jobs WHERE state = 'running' AND cancel_requested > 0",
-      )
-      .map(({ id, level }) => ({ id, hard: level === 2 }));
+  /** Running jobs that are to stop, and how. */
+  stopping(): { readonly id: string; readonly stop: Stop }[] {
+    const where = allOf([equals('state', 'running'), { sql: 'stop IS NOT NULL', params: [] }]);
+    return this.#table.all(where).map(({ id, stop }) => ({ id, stop: stop! }));
   }
 
   /** Another process changed the jobs: tells those who wait for one. */
@@ -222,61 +248,48 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   #insert(job: NewJob, position: number): string {
-    const id = job.id ?? newId();
-    if (this.#row(id)) throw new UserError('job.duplicate', `There is a job ${id} already.`);
-    this.#db.run(
-      `INSERT INTO jobs (id, user, batch, label, state, priority, position, request, inputs, total, warnings,
-         created_at)
-       VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)`,
-      [
-        id,
-        job.user,
-        job.batch,
-        job.label,
-        job.priority ?? 0,
-        position,
-        JSON.stringify(job.request),
-        JSON.stringify(job.inputs ?? {}),
-        job.total,
-        JSON.stringify(job.warnings ?? []),
-        Date.now(),
-      ],
-    );
+    const { id = newId(), priority = 0, inputs = [], warnings = [], ...given } = job;
+    if (this.#table.get(id)) throw new UserError('job.duplicate', `There is a job ${id} already.`);
+    const counts = { delivered: 0, attempts: 0, interruptions: 0 };
+    this.#table.insert({
+      ...given,
+      ...counts,
+      id,
+      priority,
+      position,
+      inputs: [...inputs],
+      warnings: [...warnings],
+      state: 'queued',
+      createdAt: Date.now(),
+    });
     return id;
   }
 
-  #listRecent(options: JobListOptions, limit: number): JobPage {
-    const { sql, params } = whereJobs(options);
-    const rows = this.#db.all<JobRow>(
-      `SELECT * FROM jobs WHERE ${sql} AND (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?`,
-      [...params, options.cursor, options.cursor, limit + 1],
-    );
-    const jobs = rows.slice(0, limit).map(toJob);
-    return rows.length > limit ? { jobs, cursor: jobs.at(-1)!.id } : { jobs };
-  }
-
-  /** In the order of taking: by priority, then one job of each user in turn. */
+  /** In the order of taking: by kind and priority, then one job of each user in turn. */
   #listNext(options: JobListOptions, limit: number): JobPage {
     const { sql, params } = whereJobs(options);
-    const offset = Number(options.cursor ?? 0) || 0;
-    const rows = this.#db.all<JobRow>(
+    const { cursor = '0' } = options;
+    if (!/^\d{1,15}$/.test(cursor)) throw new UserError('page.cursor', 'The cursor is not one that a page has given.');
+    const offset = Number(cursor);
+    const rows = this.#db.all<SqlRow>(
       `SELECT * FROM (
          SELECT jobs.*, coalesce(turn, 0) AS turn,
-           row_number() OVER (PARTITION BY priority, jobs.user ORDER BY position, jobs.id) AS round
-         FROM jobs LEFT JOIN turns ON turns.user = jobs.user WHERE state IN ('queued', 'paused')
+           row_number() OVER (PARTITION BY priority, jobs.kind, jobs.user ORDER BY position, jobs.id) AS round
+         FROM jobs LEFT JOIN turns ON turns.user = jobs.user AND turns.kind = jobs.kind
+         WHERE state IN ('queued', 'paused')
        ) WHERE ${sql} ORDER BY priority DESC, round, turn, position, id LIMIT ? OFFSET ?`,
       [...params, limit + 1, offset],
     );
-    const jobs = rows.slice(0, limit).map(toJob);
-    return rows.length > limit ? { jobs, cursor: String(offset + limit) } : { jobs };
+    const jobs = rows.slice(0, limit).map((row) => toJob(this.#table.decode(row)));
+    return { jobs, cursor: rows.length > limit ? String(offset + limit) : undefined };
   }
 
-  #switch(filter: JobFilter & { readonly id?: string }, from: JobState, to: JobState): readonly Job[] {
-    const { sql, params } = whereJobs(filter);
+  #switch(filter: JobFilter, from: JobState, state: JobState): readonly Job[] {
+    const where = allOf([whereJobs(filter), equals('state', from)]);
     const ids = this.#db.transaction(() => {
-      const rows = this.#db.all<{ id: string }>(`SELECT id FROM jobs WHERE state = ? AND ${sql}`, [from, ...params]);
-      this.#db.run(`UPDATE jobs SET state = ? WHERE state = ? AND ${sql}`, [to, from, ...params]);
-      return rows.map((row) => row.id);
+      const jobs = this.#table.all(where, 'position, id');
+      this.#table.updateAll(where, { state });
+      return jobs.map(({ id }) => id);
     });
     const jobs = ids.map((id) => this.#changed(id));
     this.#announce();
@@ -313,24 +326,17 @@ export class SqliteJobQueue implements JobQueue {
     return this.#db.get<{ edge: number }>(`SELECT coalesce(${side}(position), 0) AS edge FROM jobs`)!.edge;
   }
 
-  #end(id: string, state: 'done' | 'failed' | 'cancelled', error?: { code: string; message: string }): void {
-    this.#db.run('UPDATE jobs SET state = ?, finished_at = ?, error_code = ?, error_message = ? WHERE id = ?', [
-      state,
-      Date.now(),
-      error?.code,
-      error?.message,
-      id,
-    ]);
-  }
-
-  #row(id: string): JobRow | undefined {
-    return this.#db.get<JobRow>('SELECT * FROM jobs WHERE id = ?', [id]);
+  #end(id: string, outcome: Extract<JobOutcome, { state: (typeof endStates)[number] }>): void {
+    const { state } = outcome;
+    const error = state === 'failed' ? outcome.error : undefined;
+    this.#table.update(id, { state, error, stop: undefined, finishedAt: Date.now() });
+    if (state === 'done' && outcome.result) this.#table.update(id, { result: outcome.result });
   }
 
   #require(id: string): Job {
-    const row = this.#row(id);
-    if (!row) throw new UserError('job.unknown', `There is no job ${id}.`);
-    return toJob(row);
+    const stored = this.#table.get(id);
+    if (!stored) throw new UserError('job.unknown', `There is no job ${id}.`);
+    return toJob(stored);
   }
 
   #requireState(id: string, states: readonly JobState[], verb: string): void {
@@ -349,7 +355,11 @@ export class SqliteJobQueue implements JobQueue {
 
   #state(): QueueState {
     const counts = Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>;
-    const rows = this.#db.all<{ state: JobState; n: number }>('SELECT state, count(*) AS n FROM jobs GROUP BY state');
+    const { sql, params } = oneOf('kind', heldKinds)!;
+    const rows = this.#db.all<{ state: JobState; n: number }>(
+      `SELECT state, count(*) AS n FROM jobs WHERE ${sql} GROUP BY state`,
+      params,
+    );
     for (const { state, n } of rows) counts[state] = n;
     return { ...readPause(this.#db), counts };
   }
@@ -362,4 +372,19 @@ export class SqliteJobQueue implements JobQueue {
     this.#announceState();
     for (const listener of this.#ready) listener();
   }
+}
+
+function whereJobs({ id, kinds, user, batch, states }: JobFilter): Condition {
+  return allOf([
+    equals('id', id),
+    oneOf('kind', kinds),
+    equals('user', user),
+    equals('batch', batch),
+    oneOf('state', states),
+  ]);
+}
+
+function toJob({ stop, ...job }: StoredJob): Job {
+  const cancelRequested = job.state === 'running' && (stop === 'cancel' || stop === 'kill');
+  return { ...job, cancelRequested } as Job;
 }

@@ -190,4 +190,67 @@ export const migrations: readonly Migration[] = [
     // Milliseconds since 1970; NULL: its file is there.
     sql: 'ALTER TABLE images ADD COLUMN away_at INTEGER',
   },
+  {
+    version: 6,
+    about: 'one queue for all kinds of work',
+    sql: `
+      CREATE TABLE all_jobs (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        user TEXT NOT NULL,
+        batch TEXT,
+        label TEXT,
+        state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')),
+        priority INTEGER NOT NULL,
+        position REAL NOT NULL,
+        request TEXT NOT NULL, -- JSON, by kind, without pictures
+        inputs TEXT NOT NULL, -- JSON: roles of the pictures that it starts from, files <id>-<role>.png
+        total INTEGER NOT NULL,
+        delivered INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        interruptions INTEGER NOT NULL,
+        stop TEXT CHECK (stop IN ('pause', 'cancel', 'kill')), -- how it was asked to end while it runs
+        warnings TEXT NOT NULL, -- JSON
+        result TEXT, -- JSON, by kind
+        error TEXT, -- JSON: code, message
+        created_at INTEGER NOT NULL,
+        started_at INTEGER,
+        finished_at INTEGER
+      ) STRICT;
+      INSERT INTO all_jobs
+        SELECT id, 'picture', user, batch, label, state, priority, position, request,
+          (SELECT json_group_array(key) FROM json_each(inputs)), total, delivered, attempts, interruptions,
+          CASE cancel_requested WHEN 0 THEN NULL WHEN 2 THEN 'kill' ELSE 'cancel' END, warnings, NULL,
+          CASE WHEN error_code IS NULL THEN NULL
+            ELSE json_object('code', error_code, 'message', coalesce(error_message, '')) END,
+          created_at, started_at, finished_at
+        FROM jobs;
+      INSERT INTO all_jobs
+        SELECT id, 'pull', 'local', NULL, title, state, 0, (SELECT coalesce(max(position), 0) FROM jobs) + pulls.rowid,
+          json_set(options, '$.source', source), '[]',
+          (SELECT coalesce(sum(json_extract(value, '$.total')), 0) FROM json_each(files)),
+          (SELECT coalesce(sum(json_extract(value, '$.done')), 0) FROM json_each(files)), 1, 0, NULL, '[]',
+          json_object('title', coalesce(title, source), 'files', json(files)),
+          CASE WHEN error_code IS NULL THEN NULL
+            ELSE json_object('code', error_code, 'message', coalesce(error_message, '')) END,
+          created_at, NULL, finished_at
+        FROM pulls;
+      DROP TABLE jobs;
+      DROP TABLE pulls;
+      ALTER TABLE all_jobs RENAME TO jobs;
+      CREATE INDEX jobs_next ON jobs (kind, state, priority, user, position);
+      CREATE INDEX jobs_by_position ON jobs (position);
+
+      -- Whose turn it is: the user with the lowest number is served next within a kind and priority.
+      CREATE TABLE all_turns (
+        kind TEXT NOT NULL,
+        user TEXT NOT NULL,
+        turn INTEGER NOT NULL,
+        PRIMARY KEY (kind, user)
+      ) STRICT;
+      INSERT INTO all_turns SELECT 'picture', user, turn FROM turns;
+      DROP TABLE turns;
+      ALTER TABLE all_turns RENAME TO turns;
+    `,
+  },
 ];

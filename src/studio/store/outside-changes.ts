@@ -5,14 +5,22 @@
 
 import type { Database } from './database.ts';
 
-/** Calls `listener` after others have changed the database. @returns a function that ends it */
-export function watchOutsideChanges(db: Database, listener: () => void, everyMs = 500): () => void {
+export interface OutsideWatch {
+  /** Others have changed the database. */
+  readonly onChange: () => void;
+  /** Called at each look. */
+  readonly onLook?: () => void;
+}
+
+/** @returns a function that ends it */
+export function watchOutsideChanges(db: Database, { onChange, onLook }: OutsideWatch, everyMs = 500): () => void {
   let seen = dataVersion(db);
   const timer = setInterval(() => {
+    onLook?.();
     const now = dataVersion(db) ?? seen;
     if (now === seen) return;
     seen = now;
-    listener();
+    onChange();
   }, everyMs);
   timer.unref();
   return () => clearInterval(timer);

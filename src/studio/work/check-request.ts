@@ -1,9 +1,9 @@
 /** A request as callers write it, made into one that can be stored and run again with the same result. */
 
 import { randomInt } from 'node:crypto';
+import type { ModelKind } from '#api/records/model';
 import { UserError } from '#core/errors';
 import { type GenerateInput, generateSchema } from '#pipelines/request';
-import type { ModelKind } from '../library/layout.ts';
 import type { Library } from '../library/library.ts';
 import type { StoredRequest } from '../queue/job.ts';
 

@@ -1,14 +1,14 @@
 /** Waiting for a job on behalf of a client whose protocol blocks until the pictures are there. */
 
 import { DarkroomError, UserError } from '#core/errors';
-import type { Job } from '../queue/job.ts';
+import type { PictureJob } from '../queue/job.ts';
 import type { Studio } from '../studio.ts';
 
 /** The ended job, however it ended but failed. A client that goes away takes its job with it. @throws why it failed */
-export async function finishedJob(studio: Studio, id: string, signal: AbortSignal): Promise<Job> {
-  let job: Job;
+export async function finishedJob(studio: Studio, id: string, signal: AbortSignal): Promise<PictureJob> {
+  let job: PictureJob;
   try {
-    job = await studio.wait(id, signal);
+    job = (await studio.wait(id, signal)) as PictureJob;
   } catch (error) {
     if (signal.aborted) await studio.cancel(id);
     throw error;

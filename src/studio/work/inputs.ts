@@ -2,15 +2,13 @@
 
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type InputRole, inputRoles } from '#api/records/job';
 import { UserError } from '#core/errors';
 import type { GeneratePictures } from '#pipelines/request';
 import { isMissing } from '../files/disk-error.ts';
 import { pathInside } from '../files/safe-path.ts';
 import { writeWholeFile } from '../files/whole-file.ts';
 import { decodeImage, encodeImage } from '../images/codec.ts';
-import type { JobInputs } from '../queue/job.ts';
-
-const pictureRoles = ['init', 'mask'] as const satisfies readonly (keyof GeneratePictures)[];
 
 export class InputFiles {
   readonly #folder: string;
@@ -19,40 +17,39 @@ export class InputFiles {
     this.#folder = folder;
   }
 
-  async write(job: string, pictures: GeneratePictures): Promise<JobInputs> {
-    const files: { init?: string; mask?: string } = {};
-    for (const role of pictureRoles) {
+  /** @returns which there are */
+  async write(job: string, pictures: GeneratePictures): Promise<InputRole[]> {
+    const written: InputRole[] = [];
+    for (const role of inputRoles) {
       const image = pictures[role];
       if (!image) continue;
-      const name = `${job}-${role}.png`;
-      await writeWholeFile(join(this.#folder, name), await encodeImage(image, 'png'), join(this.#folder, '.tmp'));
-      files[role] = name;
+      await writeWholeFile(this.#file(job, role), await encodeImage(image, 'png'), join(this.#folder, '.tmp'));
+      written.push(role);
     }
-    return files;
+    return written;
   }
 
   /** @throws UserError `job.input-gone` */
-  async read(inputs: JobInputs): Promise<GeneratePictures> {
+  async read(job: string, roles: readonly InputRole[]): Promise<GeneratePictures> {
     const pictures: { -readonly [R in keyof GeneratePictures]: GeneratePictures[R] } = {};
-    for (const role of pictureRoles) {
-      const name = inputs[role];
-      if (name !== undefined) pictures[role] = (await decodeImage(await this.file(name))).image;
-    }
+    for (const role of roles) pictures[role] = (await decodeImage(await this.bytes(job, role))).image;
     return pictures;
   }
 
-  /** Bytes of one input. */
-  async file(name: string): Promise<Uint8Array> {
+  /** @throws UserError `job.input-gone` */
+  async bytes(job: string, role: InputRole): Promise<Uint8Array> {
     try {
-      return await readFile(pathInside(this.#folder, name));
+      return await readFile(this.#file(job, role));
     } catch (error) {
       if (!isMissing(error)) throw error;
-      throw new UserError('job.input-gone', `The picture ${name} that the job starts from is gone.`, { cause: error });
+      throw new UserError('job.input-gone', `The ${role} picture that job ${job} starts from is gone.`, {
+        cause: error,
+      });
     }
   }
 
-  async remove(inputs: JobInputs): Promise<void> {
-    for (const name of Object.values(inputs)) await rm(pathInside(this.#folder, name), { force: true });
+  async remove(job: string): Promise<void> {
+    for (const role of inputRoles) await rm(this.#file(job, role), { force: true });
   }
 
   /** Start-up: removes files of jobs that are not known, and half-written ones. */
@@ -66,5 +63,9 @@ export class InputFiles {
       throw error;
     }
     for (const name of names) if (!isKnown(name.slice(0, 16))) await rm(join(this.#folder, name), { force: true });
+  }
+
+  #file(job: string, role: InputRole): string {
+    return pathInside(this.#folder, `${job}-${role}.png`);
   }
 }

@@ -1,24 +1,14 @@
 /** How far running jobs are: in memory only, since it is worth nothing after a restart. */
 
+import type { Job, JobProgress } from '#api/records/job';
+import type { PulledFile } from '#api/records/pull';
 import type { Emit } from '../events/bus.ts';
 
-export interface JobProgress {
-  readonly id: string;
-  readonly user: string;
-  /** `starting` until the engine says more. */
-  readonly phase: 'starting' | 'loading' | 'sampling';
-  /** 0 to 1 over all batches. */
-  readonly fraction: number;
-  readonly batch: number;
-  readonly batches: number;
-  readonly step: number;
-  readonly steps: number;
-  /** Seconds left, when the engine can tell. */
-  readonly eta?: number;
-  readonly loading?: { readonly part: string; readonly bytes?: number; readonly totalBytes?: number };
-  /** Grows with every new preview; 0: none yet. */
-  readonly preview: number;
-}
+/** What changes; what was said of loading, speed and time left holds for its moment only. */
+export type ProgressChange = Partial<Omit<JobProgress, 'id' | 'user' | 'kind' | 'fraction' | 'preview'>> & {
+  /** Files of a download. */
+  readonly files?: readonly PulledFile[];
+};
 
 export interface ProgressEvents {
   'job.progress': JobProgress;
@@ -31,6 +21,7 @@ const intervalMs = 100;
 
 interface Live {
   progress: JobProgress;
+  files: readonly PulledFile[];
   previews: readonly Uint8Array[];
   emittedAt: number;
 }
@@ -56,30 +47,28 @@ export class ProgressBoard {
     return this.#live.get(id)?.previews ?? [];
   }
 
-  begin(job: { readonly id: string; readonly user: string }, batches: number, steps: number): void {
-    const { id, user } = job;
-    const progress = {
-      id,
-      user,
-      phase: 'starting',
-      fraction: 0,
-      batch: 0,
-      batches,
-      step: 0,
-      steps,
-      preview: 0,
-    } as const;
-    this.#live.set(id, { progress, previews: [], emittedAt: 0 });
+  /** Files of a running download. */
+  files(id: string): readonly PulledFile[] | undefined {
+    return this.#live.get(id)?.files;
+  }
+
+  begin(job: Pick<Job, 'id' | 'user' | 'kind'>, start: ProgressChange = {}): void {
+    const { id, user, kind } = job;
+    const nothing = { phase: 'starting', fraction: 0, batch: 0, batches: 1, step: 0, steps: 0, preview: 0 } as const;
+    const { files = [], ...rest } = start;
+    this.#live.set(id, { progress: { id, user, kind, ...nothing, ...rest }, files, previews: [], emittedAt: 0 });
     this.#announce(id, true);
   }
 
-  update(id: string, change: Partial<JobProgress>): void {
+  update(id: string, change: ProgressChange): void {
     const live = this.#live.get(id);
     if (!live) return;
-    const { loading: _loading, eta: _eta, ...rest } = live.progress;
-    const next = { ...rest, ...change };
+    const { files = live.files, ...given } = change;
+    const { loading: _loading, eta: _eta, speed: _speed, ...rest } = live.progress;
+    const next = { ...rest, ...given };
     const fraction = Math.min(1, (next.batch + (next.steps === 0 ? 0 : next.step / next.steps)) / next.batches);
     live.progress = { ...next, fraction };
+    live.files = files;
     this.#announce(id, next.step === next.steps);
   }
 

@@ -1,0 +1,29 @@
+/**
+ * Everything that reads files which users bring, and that could take long or much. It runs in the reader's process
+ * (`main.ts`), so that a hostile file costs that process and nothing else.
+ */
+
+/** @param tell how many bytes have been read */
+type Task = (path: string, tell: (bytes: number) => void) => Promise<unknown>;
+
+/** Each loads what it needs when it is first asked. */
+export const readerTasks = {
+  describe: async (path: string) => await (await import('../library/describe.ts')).describeModel(path),
+  metadata: async (path: string) => await (await import('../library/describe.ts')).readMetadata(path),
+  thumbnail: async (path: string) => await (await import('../library/describe.ts')).readThumbnail(path),
+  async hash(path: string, tell: (bytes: number) => void) {
+    const { hashModel } = await import('../library/hash.ts');
+    return await hashModel(path, tell);
+  },
+  /** Sizes and settings that a checkpoint takes. */
+  async limits(path: string) {
+    const { loadCheckpoint } = await import('#models/load');
+    const { nodeModelFiles } = await import('../files/model-files.ts');
+    const { parts } = await loadCheckpoint(nodeModelFiles, path);
+    return { ...parts.limits, prediction: parts.prediction };
+  },
+} satisfies Record<string, Task>;
+
+export type ReaderTasks = typeof readerTasks;
+export type TaskName = keyof ReaderTasks;
+export type TaskResult<N extends TaskName> = Awaited<ReturnType<ReaderTasks[N]>>;

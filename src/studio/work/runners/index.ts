@@ -1,0 +1,21 @@
+/** Who does the work of a studio: one runner for each job of a kind that may be at work at the same time. */
+
+import type { EngineHost } from '../../engine-host/host.ts';
+import type { Runner } from '../runner.ts';
+import { HashRunner } from './hash.ts';
+import { type PictureParts, PictureRunner } from './picture.ts';
+import { type PullParts, PullRunner } from './pull.ts';
+
+export interface RunnerParts extends Omit<PictureParts, 'host'>, PullParts {
+  readonly hosts: readonly EngineHost[];
+}
+
+const pullsAtOnce = 2;
+
+export function runnersOf(parts: RunnerParts): Runner[] {
+  return [
+    ...parts.hosts.map((host) => new PictureRunner({ ...parts, host })),
+    ...Array.from({ length: pullsAtOnce }, () => new PullRunner(parts)),
+    new HashRunner(parts.library),
+  ] as Runner[];
+}
