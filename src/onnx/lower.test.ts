@@ -74,6 +74,17 @@ describe('the operators of a lowered graph', () => {
     expect(kinds).not.toContain('ScatterND');
   });
 
+  it('adds many values in parts, few in one', () => {
+    const large = b.input('large', 'f32', [3, 5, 200, 101]);
+    expect(nodesOf(b.sum(x))).toEqual(['ReduceSum']);
+    expect(nodesOf(b.sum(large, [2, 3]))).toEqual(['Reshape', 'Reshape', 'ReduceSum', 'ReduceSum', 'Reshape']);
+    expect(nodesOf(b.mean(large, [0, 2, 3])).filter((n) => n === 'ReduceSum').length).toBe(3);
+    expect(nodesOf(b.sum(large, [0]))).toEqual(['ReduceSum']);
+    // A prime number of values is filled up.
+    expect(nodesOf(b.sum(b.input('prime', 'f32', [10_007])))).toContain('Pad');
+    expect(nodesOf(b.max(large))).toEqual(['ReduceMax']);
+  });
+
   it('reduces the argument of sine for a GPU only', () => {
     expect(nodesOf(b.sin(x))).toEqual(['Sin']);
     expect(nodesOf(b.sin(x), { target: 'gpu' })).toContain('Floor');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { f32ToBf16Array, f32ToF16Array } from '#core/half';
-import { f32, i64, tensor, zeros } from '#core/tensor';
+import { f32, i64, sizeOf, tensor, zeros } from '#core/tensor';
 import type { WeightRef, WeightSource } from '#engine/backend';
 import { EngineError } from '#engine/errors';
 import * as b from '#graph/build';
@@ -47,6 +47,35 @@ async function multiply(w: WeightRef): Promise<number[]> {
   await session.dispose();
   return Array.from(y!.data as Float32Array);
 }
+
+describe('reductions', () => {
+  it.each([
+    [[2_000_000], undefined],
+    [[1009, 1999], undefined],
+    [
+      [2, 3, 500_009],
+      [0, 2],
+    ],
+    [
+      [4, 2, 300, 400],
+      [0, 2, 3],
+    ],
+  ] as const)('of %j over %j keep the digits of f32', async (shape, axes) => {
+    const values = b.input('values', 'f32', [...shape]);
+    const sums = b.sum(values, axes && [...axes]);
+    const means = b.mean(values, axes && [...axes]);
+    const session = await backend.compile(closeGraph('reductions', { sums, means }));
+    const count = shape.reduce((product: number, d) => product * d, 1);
+    const data = Float32Array.from({ length: count }, (_, i) => 0.1 + ((i * 7919) % 1000) / 1e4);
+    const exact = data.reduce((sum, v) => sum + v, 0);
+    const out = await session.run({ values: f32(shape, data) });
+    await session.dispose();
+    const total = (name: string) => (out[name]!.data as Float32Array).reduce((sum, v) => sum + v, 0);
+    // One chain of additions is wrong by 1e-3 here.
+    expect(Math.abs(total('sums') / exact - 1)).toBeLessThan(2e-5);
+    expect(Math.abs((total('means') * count) / sizeOf(out.means!.shape) / exact - 1)).toBeLessThan(2e-5);
+  });
+});
 
 describe('weights in files', () => {
   it.each([

@@ -1,6 +1,6 @@
 /** Movement, gathering and reductions. */
 
-import { productOf } from '#graph/dim';
+import { type Dim, productOf } from '#graph/dim';
 import type { ReduceAttrs } from '#graph/ops';
 import type { Value } from '#graph/value';
 import type { ModelBuilder } from '../builder.ts';
@@ -30,6 +30,53 @@ const reduction =
     return axes.length === 0 ? x! : b.node(opType, [x!, b.ints(axes)], { keepdims: keepDims ? 1 : 0 });
   };
 
+/** Of one chain of additions in float32. Longer ones lose digits: 2e7 equal values summed in one are per cents off. */
+const longestChain = 4096;
+
+/** Sums and means over many trailing values in two rounds, of parts and of their results. */
+const reductionInParts =
+  (opType: 'ReduceSum' | 'ReduceMean'): LoweringRule<ReduceOp> =>
+  (b, v, [x]) => {
+    const { axes } = v.attrs as ReduceAttrs;
+    const from = b.bindShape(v.inputs[0]!.shape);
+    const last = trailingCount(from, axes);
+    const count = from.slice(from.length - last).reduce((product: number, d) => product * Number(d), 1);
+    if (v.dtype !== 'f32' || last === 0 || count <= longestChain) return reduction(opType)(b, v, [x!]);
+    const lead = from.slice(0, from.length - last);
+    const size = partSize(count);
+    const parts = Math.ceil(count / size);
+    let cells = b.reshape(x!, [...lead, count]);
+    const missing = parts * size - count;
+    if (missing > 0) {
+      const pads = b.ints([...lead.map(() => 0), 0, ...lead.map(() => 0), missing]);
+      cells = b.node('Pad', [cells, pads, b.filled('f32', 0)], { mode: 'constant' });
+    }
+    const axis = b.ints([lead.length]);
+    const rows = b.reshape(cells, [...lead, parts, size]);
+    const sums = b.node('ReduceSum', [rows, b.ints([lead.length + 1])], { keepdims: 0 });
+    const sum = b.node('ReduceSum', [sums, axis], { keepdims: 0 });
+    const others = axes.filter((a) => a < lead.length);
+    const total = others.length === 0 ? sum : b.node('ReduceSum', [sum, b.ints(others)], { keepdims: 0 });
+    const shaped = b.reshape(total, v.shape);
+    if (opType === 'ReduceSum') return shaped;
+    const factor = others.reduce((product, a) => product * Number(from[a]), count);
+    return b.node('Mul', [shaped, b.filled('f32', 1 / factor)]);
+  };
+
+/** How many axes at the end are reduced and have fixed sizes; none where another reduced axis has not. */
+function trailingCount(shape: readonly Dim[], axes: readonly number[]): number {
+  if (axes.some((a) => typeof shape[a] !== 'number')) return 0;
+  let count = 0;
+  while (axes.includes(shape.length - 1 - count)) count++;
+  return count;
+}
+
+/** A divisor of `count` for parts of no more than a chain; where there is none of a useful size, a size to pad to. */
+function partSize(count: number): number {
+  for (let size = longestChain; size >= 64; size--) if (count % size === 0) return size;
+  return longestChain;
+}
+
 const padModes = { constant: 'constant', reflect: 'reflect', circular: 'wrap' } as const;
 
 export const movementRules: LoweringTable<MovementOp> = {
@@ -52,8 +99,8 @@ export const movementRules: LoweringTable<MovementOp> = {
       axis: attrs.axis,
       reduction: 'add',
     }),
-  sum: reduction('ReduceSum'),
-  mean: reduction('ReduceMean'),
+  sum: reductionInParts('ReduceSum'),
+  mean: reductionInParts('ReduceMean'),
   max: reduction('ReduceMax'),
   min: reduction('ReduceMin'),
   argMax: (b, { attrs }, [x]) => b.node('ArgMax', [x!], { axis: attrs.axis, keepdims: attrs.keepDims ? 1 : 0 }),
