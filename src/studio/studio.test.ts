@@ -118,6 +118,15 @@ describe('studio', () => {
     expect((await studio.queue.state()).counts.queued).toBe(1);
   });
 
+  it('goes on with the embedded model where the default one has gone, and says so', async () => {
+    const studio = await start();
+    studio.settings.update({ defaultModel: 'gone' });
+    const [job] = await studio.submit({ request: { prompt: 'a', steps: 1 } });
+    expect(job!.request.model).toBeUndefined();
+    expect(job!.warnings).toEqual([expect.stringContaining('The default model gone cannot be used')]);
+    expect((await studio.wait(job!.id)).state).toBe('done');
+  });
+
   it('keeps the pictures a job starts from until the job is cleared', async () => {
     const studio = await start();
     const init = picture({ width: 64, height: 64 }, 3);

@@ -78,6 +78,16 @@ describe('txt2img', () => {
     expect(silent.images).toEqual([]);
   });
 
+  it('goes on with the default of an option whose file has gone, and says so', async () => {
+    server.studio.settings.write('a1111.options', { sd_vae: 'gone.safetensors', emphasis: 'loud', s_churn: 3 });
+    const answer = await server.json('POST', `${api}/txt2img`, { steps: 1, sampler_name: 'Euler' });
+    expect(answer.warnings).toEqual([
+      expect.stringMatching(/^The option sd_vae was left at its default/),
+      expect.stringMatching(/^The option emphasis was left at its default/),
+    ]);
+    expect(await lastRequest()).toMatchObject({ sChurn: 3, emphasis: 'Original' });
+  });
+
   it('takes settings for one call, and keeps them when told to', async () => {
     const override_settings = { CLIP_stop_at_last_layers: 2, randn_source: 'CPU', unknown_option: 1 };
     await server.json('POST', `${api}/txt2img`, { steps: 2, override_settings });

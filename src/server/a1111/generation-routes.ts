@@ -47,7 +47,9 @@ export function generationRoutes(parts: A1111Parts): Route[] {
       async handle({ body }, call) {
         const fields = body as Txt2imgFields;
         const { txt2imgInput } = await import('./translate.ts');
-        const translation = txt2imgInput(fields, parts.options.get());
+        const lost: string[] = [];
+        const translation = txt2imgInput(fields, parts.options.get(lost));
+        translation.warnings.push(...lost);
         return await generate(parts, call, fields, translation, body);
       },
     }),
@@ -60,7 +62,9 @@ export function generationRoutes(parts: A1111Parts): Route[] {
       async handle({ body }, call) {
         const fields = body as Img2imgFields;
         const { img2imgInput } = await import('./translate.ts');
-        const translation = img2imgInput(fields, parts.options.get());
+        const lost: string[] = [];
+        const translation = img2imgInput(fields, parts.options.get(lost));
+        translation.warnings.push(...lost);
         const pictures = await readPictures(parts, call, fields);
         const { resized } = await import('./resize.ts');
         const input = { ...translation.input, ...resized(pictures, translation.input, fields.resize_mode ?? 0) };

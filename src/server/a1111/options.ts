@@ -106,12 +106,13 @@ export class OptionStore {
     this.#studio = studio;
   }
 
-  get(): Options {
+  /** @param warnings takes what is kept and cannot be used any more, one sentence each */
+  get(warnings: string[] = []): Options {
     const { defaultModel, outputFormat, outputQuality } = this.#studio.settings.get();
     const model = this.checkpoint(defaultModel);
     return {
       ...defaults,
-      ...this.#stored(),
+      ...this.#usable(warnings),
       sd_model_checkpoint: model?.title ?? null,
       sd_checkpoint_hash: model?.sha256 ?? '',
       samples_format: outputFormat === 'jpeg' ? 'jpg' : outputFormat,
@@ -153,6 +154,22 @@ export class OptionStore {
       if (error instanceof UserError) return undefined;
       throw error;
     }
+  }
+
+  /** What is kept, without what would break a request: a VAE whose file has gone, a value of an older version. */
+  #usable(warnings: string[]): Options {
+    return Object.fromEntries(
+      Object.entries(this.#stored()).filter(([name, value]) => {
+        try {
+          this.#checked(name, value);
+          return true;
+        } catch (error) {
+          if (!(error instanceof UserError)) throw error;
+          warnings.push(`The option ${name} was left at its default: ${error.message}`);
+          return false;
+        }
+      }),
+    );
   }
 
   #stored(): Options {

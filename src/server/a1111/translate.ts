@@ -27,7 +27,7 @@ import { checkScripts } from './scripts.ts';
 export interface Translation {
   readonly input: GenerateInput;
   /** What is not acted on, one sentence each. */
-  readonly warnings: readonly string[];
+  readonly warnings: string[];
 }
 
 type Tab = 'txt2img' | 'img2img';

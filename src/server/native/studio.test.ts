@@ -105,7 +105,8 @@ describe('studio over HTTP', () => {
     for (const patch of [{ outputQuality: 0 }, { outputsDir: '/etc' }, { nonsense: 1 }]) {
       expect((await server.call('PATCH', '/api/v1/settings', patch)).status).toBe(400);
     }
-    expect(await server.json('GET', '/api/v1/settings')).toMatchObject({ previewEvery: 2, outputQuality: 90 });
+    expect((await server.call('PATCH', '/api/v1/settings', { defaultModel: 'nope' })).status).toBe(404);
+    expect(await server.json('GET', '/api/v1/settings')).toMatchObject({ previewEvery: 2, defaultModel: '' });
   });
 
   it('lists models and downloads', async () => {

@@ -26,6 +26,7 @@ import { Boards } from './boards.ts';
 import { Gallery } from './gallery.ts';
 import type { GalleryEvents, GalleryImage, ImageQuery } from './image.ts';
 import { infotextFields } from './infotext-fields.ts';
+import { PictureIndex } from './picture-index.ts';
 import { adoptFiles, adoptPictures, mendTrash, rebuildGallery } from './rebuild.ts';
 
 let root: string;
@@ -82,6 +83,16 @@ function filesIn(folder: string): string[] {
     .map((entry) => entry.name)
     .sort();
 }
+
+it('tells all pictures of a job in their order, more than a page of them', () => {
+  const index = new PictureIndex(db);
+  const job = newId();
+  for (let i = 600; i >= 0; i--) {
+    const file = { path: `${i}.png`, format: 'png', bytes: 1, width: 64, height: 64, createdAt: 1000 + i };
+    index.add({ ...file, user: 'local', job, index: i, seed: i, prompt: '', negativePrompt: '', infotext: '' });
+  }
+  expect(gallery.ofJob(job).map(({ index: place }) => place)).toEqual(Array.from({ length: 601 }, (_, i) => i));
+});
 
 describe('saving', () => {
   it('writes a file that says how it was made, and an entry with the same facts', async () => {
