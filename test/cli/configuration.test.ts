@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { nounsOfOperations } from '#cli/operations';
 import { commands } from '../../src/cli/commands/index.ts';
@@ -58,9 +58,10 @@ it.each([
 });
 
 it('takes paths as they were meant where npm starts elsewhere', async () => {
-  vi.stubEnv('npm_package_name', 'darkroom');
+  vi.stubEnv('npm_lifecycle_event', 'darkroom');
+  vi.stubEnv('npm_package_json', join(repository, 'package.json'));
   vi.stubEnv('INIT_CWD', root);
-  const { stdout } = await finished(startCli(repository, 'models', 'folders'));
+  const { stdout } = await finished(startCli(dirname(join(repository, 'x')), 'models', 'folders'));
   expect(lines(stdout)[0]).toMatch(new RegExp(`${root}/models$`));
 }, 180_000);
 

@@ -22,11 +22,12 @@ import {
   PictureWriter,
   pictureTarget,
 } from '../generate/picture-files.ts';
-import { barReporter, jsonReporter, plainReporter, type Reporter } from '../generate/reporter.ts';
+import { finished, loading, Speed, saved, stopped, warning } from '../generate/told.ts';
 import { watchInterrupt } from '../interrupt.ts';
 import { modelRoots } from '../model-roots.ts';
+import { createProgress, type Progress } from '../progress.ts';
 import { addRequestFlags, readRequest } from '../request-flags.ts';
-import { describeError, errorCode, type Output } from '../terminal.ts';
+import type { Output } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import { wholeNumber } from '../whole-number.ts';
 
@@ -74,24 +75,20 @@ Examples:
 async function generate(words: readonly string[], options: GenerateOptions, context: CommandContext): Promise<void> {
   const { output } = context;
   // Where the picture itself goes to standard output, everything else is said beside it.
-  const reporter = await reporterFor(options, options.out === '-' ? { ...output, result: output.note } : output);
+  const shown = options.out === '-' ? { ...output, result: output.note } : output;
+  const progress = await createProgress(shown, { json: options.json, now, lineEvery: 5000, jsonEvery: 0 });
   try {
-    const request = await preparedPrompts(await requestOf(words, options), options, reporter);
-    context.exitCode = await makePictures(request, options, reporter, output);
+    const request = await preparedPrompts(await requestOf(words, options), options, progress);
+    context.exitCode = await makePictures(request, options, progress, output);
   } catch (error) {
-    reporter.failed(errorCode(error), describeError(error));
+    progress.failed(error);
     throw error;
   } finally {
-    reporter.close();
+    progress.close();
   }
 }
 
 const now = (): number => performance.now();
-
-async function reporterFor({ json }: GenerateOptions, output: Output): Promise<Reporter> {
-  if (json) return jsonReporter(output);
-  return output.interactive ? await barReporter(output, now) : plainReporter(output, now);
-}
 
 async function requestOf(words: readonly string[], options: GenerateOptions): Promise<GenerateRequest> {
   if (words.length > 0 && options.prompt !== undefined) {
@@ -111,12 +108,12 @@ async function requestOf(words: readonly string[], options: GenerateOptions): Pr
 async function preparedPrompts(
   request: GenerateRequest,
   { modelsDir }: GenerateOptions,
-  reporter: Reporter,
+  progress: Progress,
 ): Promise<GenerateRequest> {
   const seed = request.seed < 0 ? randomInt(2 ** 32) : request.seed;
   const files = new PromptFiles(process.cwd(), modelRoots(modelsDir));
   const prepared = await preparePrompts({ ...request, seed }, files);
-  for (const warning of prepared.warnings) reporter.warning(warning);
+  for (const message of prepared.warnings) progress.tell(warning(message));
   return prepared.request;
 }
 
@@ -163,7 +160,7 @@ async function streamSaver(format: ImageFormat, count: number, output: Output) {
 async function makePictures(
   request: GenerateRequest,
   options: GenerateOptions,
-  reporter: Reporter,
+  progress: Progress,
   output: Output,
 ): Promise<number> {
   const started = now();
@@ -177,31 +174,31 @@ async function makePictures(
   const interrupt = watchInterrupt(() => {});
   try {
     let pictures = 0;
+    const speed = new Speed(now);
     for await (const event of engine.generate(request, { signal: interrupt })) {
       if (event.type === 'image') {
         const { image, index, seed, infotext } = event;
         const file = await save({ image, index, seed, infotext, count });
-        reporter.saved({ file, index, seed, width: image.width, height: image.height, infotext });
+        progress.tell(saved({ file, index, seed, width: image.width, height: image.height, infotext }));
         pictures++;
-      } else report(event, reporter);
+      } else report(event, progress, speed);
       await interrupt.turn();
     }
-    const stopped = interrupt.aborted && pictures < count;
-    if (stopped) reporter.stopped(pictures);
-    else reporter.finished(pictures, (now() - started) / 1000);
-    return stopped ? interrupt.exitCode : 0;
+    const cut = interrupt.aborted && pictures < count;
+    progress.tell(cut ? stopped(pictures) : finished(pictures, (now() - started) / 1000));
+    return cut ? interrupt.exitCode : 0;
   } finally {
     interrupt.release();
     await engine.dispose();
   }
 }
 
-function report(event: GenerateEvent, reporter: Reporter): void {
+function report(event: GenerateEvent, progress: Progress, speed: Speed): void {
   // The end of a load is told with its bytes; one line for each is enough.
   const begins = event.type === 'loading' && (event.bytes ?? 0) === 0;
-  if (begins) reporter.loading(event.part, event.totalBytes);
-  else if (event.type === 'step') reporter.step(event);
-  else if (event.type === 'warning') reporter.warning(event.message);
+  if (begins) progress.tell(loading(event.part, event.totalBytes));
+  else if (event.type === 'step') progress.step(speed.step(event));
+  else if (event.type === 'warning') progress.tell(warning(event.message));
 }
 
 function engineOptions({ threads, memoryBudget }: GenerateOptions): Record<string, number> {

@@ -18,8 +18,10 @@ import { starters } from '#studio/pull/starters';
 import { type CommandContext, gather } from '../command.ts';
 import { watchInterrupt } from '../interrupt.ts';
 import { modelRoots } from '../model-roots.ts';
-import { barReporter, jsonReporter, type PullReporter, plainReporter } from '../pull/reporter.ts';
-import { columns, describeError, errorCode, formatBytes, type Output } from '../terminal.ts';
+import { createProgress, type Progress } from '../progress.ts';
+import { installed, Transfer } from '../pull/transfer.ts';
+import { columns, formatBytes, type Output } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
 
 interface Options {
   readonly kind?: ModelKind;
@@ -62,21 +64,22 @@ export function define(command: Command, context: CommandContext): void {
 
 async function pull(what: string | undefined, options: Options, context: CommandContext): Promise<void> {
   if ((what === undefined) !== (options.starters === true)) {
-    throw new UserError('pull.what', 'Say what to pull, or ask for the list with --starters.');
+    throw new UsageError('pull.what', 'Say what to pull, or ask for the list with --starters.');
   }
   if (what === undefined) return showStarters(options, context.output);
   const starter = starters.find(({ name }) => name.toLowerCase() === what.trim().toLowerCase());
   const source = starter?.source ?? what.trim();
   const services = servicesOf(options);
   parsePullSource(source, services.hosts);
-  const reporter = await reporterFor(options, context.output);
+  const { json } = options;
+  const progress = await createProgress(context.output, { json, now, lineEvery: 5000, jsonEvery: 250 });
   try {
-    context.exitCode = await fetchModel(source, pullOptions(options, starter), options, services, reporter);
+    context.exitCode = await fetchModel(source, pullOptions(options, starter), options, services, progress);
   } catch (error) {
-    reporter.failed(errorCode(error), describeError(error));
+    progress.failed(error);
     throw error;
   } finally {
-    reporter.close();
+    progress.close();
   }
 }
 
@@ -86,12 +89,12 @@ async function fetchModel(
   pullOptions: Omit<PullRequest, 'source'>,
   options: Options,
   services: PullServices,
-  reporter: PullReporter,
+  progress: Progress,
 ): Promise<number> {
   const { describeModel } = await import('#studio/library/describe');
   const stop = new AbortController();
   const interrupt = watchInterrupt(() => stop.abort(new UserError('pull.stopped', 'Stopped.')));
-  const done: number[] = [];
+  const transfer = new Transfer(now);
   try {
     const paths = await install(
       { services, roots: modelRoots(options.modelsDir), describe: describeModel },
@@ -99,18 +102,18 @@ async function fetchModel(
         id: idOf(source),
         request: { ...pullOptions, source },
         signal: stop.signal,
-        onPlan: (plan) => reporter.planned(plan),
+        onPlan: (plan) => progress.tell(transfer.planned(plan)),
         onProgress(file, bytes, total) {
-          done[file] = bytes;
-          reporter.progress(file, bytes, total);
+          transfer.update(file, bytes, total);
+          progress.step(transfer.step());
         },
       },
     );
-    reporter.installed(paths);
+    progress.tell(installed(paths));
     return 0;
   } catch (error) {
     if (!interrupt.aborted) throw diskError(error, source);
-    reporter.stopped(done.reduce((sum, bytes) => sum + (bytes ?? 0), 0));
+    progress.tell(transfer.stopped());
     return interrupt.exitCode;
   } finally {
     interrupt.release();
@@ -123,7 +126,7 @@ function servicesOf({ allowPrivate }: Options): PullServices {
 
 function pullOptions({ kind, name, sha256 }: Options, starter: Starter | undefined): Omit<PullRequest, 'source'> {
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
-    throw new UserError('pull.hash', 'A sha256 has 64 hexadecimal digits.');
+    throw new UsageError('pull.hash', 'A sha256 has 64 hexadecimal digits.');
   }
   const given = {
     kind: kind ?? starter?.kind,
@@ -138,11 +141,7 @@ function idOf(source: string): string {
   return createHash('sha256').update(source).digest('hex').slice(0, 16);
 }
 
-async function reporterFor({ json }: Options, output: Output): Promise<PullReporter> {
-  const now = (): number => performance.now();
-  if (json) return jsonReporter(output, now);
-  return output.interactive ? await barReporter(output, now) : plainReporter(output, now);
-}
+const now = (): number => performance.now();
 
 function showStarters({ json }: Options, output: Output): void {
   const rows = starters.map(({ name, bytes, licence, about }) => [name, formatBytes(bytes), licence, about]);
