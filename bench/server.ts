@@ -15,9 +15,9 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
-import { modelOpener } from '#cli/models';
 import { createPictureEngine } from '#pipelines/engine';
 import { generateSchema } from '#pipelines/request';
+import { modelOpener } from '#studio/library/open-model';
 import { ask } from '../test/faults/http-client.ts';
 import { realEngine, startServer, tinyModels } from '../test/faults/server-child.ts';
 

@@ -10,11 +10,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
-import { modelOpener } from '#cli/models';
 import type { HostTensor } from '#core/tensor';
 import type { Backend, Feeds, Session } from '#engine/backend';
 import { createPictureEngine } from '#pipelines/engine';
 import { generateSchema } from '#pipelines/request';
+import { modelOpener } from '#studio/library/open-model';
 
 const [checkpoint, memoryBudget, steps, folder, threads] = process.argv.slice(2) as [
   string,

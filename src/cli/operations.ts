@@ -11,14 +11,15 @@ import { type OperationName, operations } from '#api/operations/index';
 import { UserError } from '#core/errors';
 import type { Emit } from '#studio/events/bus';
 import { localUser } from '#studio/gallery/picture-path';
+import { modelRoots } from '#studio/library/roots';
 import type { Context } from '#studio/operations/context';
 import { handlers } from '#studio/operations/index';
 import type { FolderEvents, StudioFolder } from '#studio/studio-folder';
+import { version } from '#studio/version';
 import type { CommandContext } from './command.ts';
 import { resolveEntity } from './entities.ts';
 import { addFlags, type Field, fieldsOf, givenFlags, optionKey, readFields, type Texts } from './fields.ts';
 import { watchInterrupt } from './interrupt.ts';
-import { modelRoots } from './model-roots.ts';
 import { confirm, readPassword } from './password.ts';
 import { extraArguments } from './spellings.ts';
 import {
@@ -30,7 +31,6 @@ import {
 } from './studio-folder.ts';
 import type { Output } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
-import { version } from './version.ts';
 import { linesOf, listOf, type Told, tell } from './views.ts';
 
 interface Argument {

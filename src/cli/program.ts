@@ -2,12 +2,12 @@
 
 import { homedir } from 'node:os';
 import { Command, CommanderError } from 'commander';
+import { version } from '#studio/version';
 import type { CommandContext } from './command.ts';
 import { commands } from './commands/index.ts';
 import { configurationFile } from './configuration-file.ts';
 import { describeError, type Output } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
-import { version } from './version.ts';
 
 /** Exit codes of mistakes in the command line itself, and of what could not be done; 130 and its like of signals. */
 const usageError = 2;

@@ -8,13 +8,13 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { InternalError, UserError } from '#core/errors';
 import type { Emit } from '#studio/events/bus';
+import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
 import { type Database, openDatabase } from '#studio/store/database';
 import { type FolderLock, lockFolder } from '#studio/store/lock';
 import { migrate, schemaVersion } from '#studio/store/migrate';
 import { migrations } from '#studio/store/migrations';
 import { type FolderEvents, StudioFolder } from '#studio/studio-folder';
 import { gather } from './command.ts';
-import { defaultModel, modelRoots, ownModels } from './model-roots.ts';
 
 export interface FolderOptions {
   readonly outputs: string;

@@ -12,7 +12,7 @@ const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 export const adminToken = 'token-of-the-admin';
 
 export const fakeEngine = fileURLToPath(new URL('../fixtures/fake-engine.ts', import.meta.url));
-export const realEngine = fileURLToPath(new URL('../../src/cli/engine.ts', import.meta.url));
+export const realEngine = fileURLToPath(new URL('../../src/engine-main.ts', import.meta.url));
 /** Where the tiny model of the goldens lies, called `tiny-sd1`. */
 export const tinyModels = fileURLToPath(new URL('../goldens/data/models', import.meta.url));
 

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
-import { modelOpener } from '#cli/models';
 import type { PixelImage } from '#core/image';
 import { samplers } from '#diffusion/samplers/index';
 import { createPictureEngine } from '#pipelines/engine';
 import { type GenerateEvent, type GenerateInput, generateSchema, type PictureEngine } from '#pipelines/request';
+import { modelOpener } from '#studio/library/open-model';
 
 type Of<T extends GenerateEvent['type']> = Extract<GenerateEvent, { type: T }>;
 

@@ -2,13 +2,13 @@
 
 import path from 'node:path';
 import type { Command } from 'commander';
+import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
 import { type CommandContext, gather } from '../command.ts';
 import { checkDevices, likelyDevices } from '../doctor/devices.ts';
 import type { Finding, Patient } from '../doctor/finding.ts';
 import { checkDatabase, checkFolders, checkModels, checkPage } from '../doctor/folders.ts';
 import { checkImages, checkMemory, checkVersions } from '../doctor/machine.ts';
 import { checkPort } from '../doctor/port.ts';
-import { defaultModel, modelRoots, ownModels } from '../model-roots.ts';
 import { pageFolder } from '../page-folder.ts';
 import { addFolderOptions, type FolderOptions, studioFolders } from '../studio-folder.ts';
 import type { Output } from '../terminal.ts';

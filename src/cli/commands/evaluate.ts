@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import type { PixelImage } from '#core/image';
-import { createEngine, devices } from '../engine.ts';
+import { createEngine, devices } from '../../engine-main.ts';
 import { processOutput } from '../terminal.ts';
 
 const ownEvaluator = fileURLToPath(new URL('../../../evaluators/mini-evaluator.safetensors', import.meta.url));

@@ -10,10 +10,11 @@ import type { PixelImage } from '#core/image';
 import { checkRequest } from '#pipelines/job';
 import type { GenerateEvent, GenerateRequest } from '#pipelines/request';
 import type { ImageFormat } from '#studio/images/codec';
+import { modelRoots } from '#studio/library/roots';
 import { preparePrompts } from '#studio/prompts/prepare';
 import { PromptFiles } from '#studio/prompts/prompt-files';
+import { createEngine, devices } from '../../engine-main.ts';
 import { type CommandContext, gather } from '../command.ts';
-import { createEngine, devices } from '../engine.ts';
 import {
   checkFree,
   checkWritable,
@@ -24,7 +25,6 @@ import {
 } from '../generate/picture-files.ts';
 import { finished, loading, Speed, saved, stopped, warning } from '../generate/told.ts';
 import { watchInterrupt } from '../interrupt.ts';
-import { modelRoots } from '../model-roots.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { addRequestFlags, readRequest } from '../request-flags.ts';
 import type { Output } from '../terminal.ts';

@@ -7,9 +7,9 @@ import type { FileDescription } from '#models/detect';
 import { CheckpointError, type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { diskError, isMissing } from '#studio/files/disk-error';
 import { nodeModelFiles } from '#studio/files/model-files';
+import { nonFiniteParameters } from '#studio/library/non-finite';
 import type { CommandContext } from '../command.ts';
 import { type DescribedSource, describeSource } from '../describe.ts';
-import { nonFiniteParameters } from '../non-finite.ts';
 import { formatBytes, type Output } from '../terminal.ts';
 
 interface InspectOptions {

@@ -4,12 +4,12 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { DarkroomError, UserError } from '#core/errors';
+import { defaultModel, modelRoots } from '#studio/library/roots';
+import { type FoundModel, scanModels } from '#studio/library/scan';
 import type { CommandContext } from '../command.ts';
 import { readConfiguration, writeConfiguration } from '../configuration.ts';
 import { configurationFile } from '../configuration-file.ts';
 import { describeSource } from '../describe.ts';
-import { defaultModel, modelRoots } from '../model-roots.ts';
-import { listModels, type ModelEntry } from '../models.ts';
 import { addModelsOption } from '../studio-folder.ts';
 import { formatBytes, type Output } from '../terminal.ts';
 
@@ -69,7 +69,7 @@ function existingFolder(folder: string): string {
 async function showModels({ modelsDir, json }: ModelsOptions, output: Output): Promise<void> {
   const roots = modelRoots(modelsDir);
   const rows: Row[] = [];
-  for (const entry of await listModels(roots)) rows.push(await rowOf(entry));
+  for (const entry of await scanModels(roots)) rows.push(await rowOf(entry));
   if (json) {
     for (const row of rows) output.result(JSON.stringify(row));
     return;
@@ -86,7 +86,7 @@ async function showModels({ modelsDir, json }: ModelsOptions, output: Output): P
   }
 }
 
-async function rowOf({ name, path: file, bytes }: ModelEntry): Promise<Row> {
+async function rowOf({ name, path: file, bytes }: FoundModel): Promise<Row> {
   const base = { name, path: file, ...(bytes !== undefined && { bytes }), default: name === defaultModel };
   try {
     const { kind, family, title } = (await describeSource(file)).description;

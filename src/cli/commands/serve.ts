@@ -10,14 +10,14 @@ import { pino } from 'pino';
 import { renderUnicodeCompact } from 'uqr';
 import { listen } from '#server/listen';
 import { createServer } from '#server/server';
+import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
 import { createStudio, type Studio } from '#studio/studio';
+import { version } from '#studio/version';
 import { type CommandContext, gather } from '../command.ts';
 import { watchInterrupt } from '../interrupt.ts';
-import { defaultModel, modelRoots, ownModels } from '../model-roots.ts';
 import { pageFolder } from '../page-folder.ts';
 import { addFolderOptions, type FolderOptions, studioFolders } from '../studio-folder.ts';
 import { UsageError } from '../usage-error.ts';
-import { version } from '../version.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 interface ServeOptions extends FolderOptions {
@@ -35,7 +35,7 @@ interface ServeOptions extends FolderOptions {
   readonly qr?: boolean;
 }
 
-const engineModule = fileURLToPath(new URL('../engine.ts', import.meta.url));
+const engineModule = fileURLToPath(new URL('../../engine-main.ts', import.meta.url));
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug'];
 
 export function define(command: Command, context: CommandContext): void {

@@ -94,10 +94,10 @@ function describeLock(dataDir: string): Finding[] {
 }
 
 export async function checkModels({ modelRoots, embeddedModel }: Patient): Promise<Finding[]> {
-  const { listModels } = await import('../models.ts');
+  const { scanModels } = await import('#studio/library/scan');
   const findings: Finding[] = [];
   for (const root of modelRoots) {
-    const models = await listModels([root]);
+    const models = await scanModels([root]);
     const count = models.length === 1 ? '1 model' : `${models.length} models`;
     findings.push(ok('model folder', existsSync(root) ? `${root}: ${count}` : `${root}: not there yet`));
   }

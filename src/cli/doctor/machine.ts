@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os';
+import { version } from '#studio/version';
 import { formatBytes } from '../terminal.ts';
-import { version } from '../version.ts';
 import { type Finding, note, ok, problem } from './finding.ts';
 
 const manifest = new URL('../../../package.json', import.meta.url);

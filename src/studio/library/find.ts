@@ -1,35 +1,64 @@
 /** Finds a model by what people call it, as A1111 does, and names the nearest when there is none. */
 
 import { basename } from 'node:path';
-import type { LibraryModel } from './model.ts';
 import { modelStem } from './scan.ts';
 
-/** Exact by id, path, name, title, file name or hash; otherwise a part of the title, the shortest title first. */
-export function findModel(models: readonly LibraryModel[], wanted: string): LibraryModel | undefined {
-  // As typed on Windows.
+/** What a model may be called by. */
+export interface Findable {
+  /** Below its kind's folder, without extension. */
+  readonly name: string;
+  readonly path: string;
+  readonly id?: string;
+  readonly title?: string;
+  readonly sha256?: string;
+  readonly shortHash?: string;
+  readonly autoV3?: string;
+  readonly legacyHash?: string;
+}
+
+/**
+ * Exact by id, path, name, title, file name or hash; then the same whatever the case and between spaces, hyphens and
+ * underscores; otherwise a part of the title, the shortest first.
+ */
+export function findModel<M extends Findable>(models: readonly M[], wanted: string): M | undefined {
   const text = wanted.trim().replaceAll('\\', '/');
+  const [, name = text, hash] = /^(.*?) ?\[([0-9a-f]{4,64})\]$/i.exec(text) ?? [];
+  if (hash !== undefined) return findHashed(models, name, hash.toLowerCase());
   if (text === '') return undefined;
   const exact = models.find((model) => aliases(model).includes(text));
   if (exact) return exact;
-  const lower = text.toLowerCase();
-  const without = lower.replace(/ ?\[[0-9a-f]{4,64}\]$/, '');
-  const folded = models.find((model) => aliases(model).some((alias) => [lower, without].includes(alias.toLowerCase())));
+  const key = canonical(text);
+  const folded = models.find((model) => aliases(model).some((alias) => canonical(alias) === key));
   if (folded) return folded;
   return models
-    .filter((model) => model.title.toLowerCase().includes(without))
-    .sort((a, b) => a.title.length - b.title.length)[0];
+    .filter((model) => titleOf(model).toLowerCase().includes(text.toLowerCase()))
+    .sort((a, b) => titleOf(a).length - titleOf(b).length)[0];
 }
 
-function aliases(model: LibraryModel): string[] {
-  const hashes = [model.sha256, model.shortHash, model.autoV3, model.legacyHash];
-  const { id, path, name, title } = model;
-  // A1111's `model_name` has no folders.
-  const names = [id, path, name, title, basename(path), modelStem(path), name.replaceAll('/', '_')];
-  return [...names, ...hashes.filter((hash) => hash !== undefined)];
+/** `name.safetensors [0123456789]`, as A1111 shows it: the file of that hash, of several the one called so. */
+function findHashed<M extends Findable>(models: readonly M[], name: string, hash: string): M | undefined {
+  const hashed = models.filter((model) => hashes(model).some((known) => known.startsWith(hash)));
+  if (name === '') return hashed[0];
+  // A hash of somebody else's file of that name, or one that is not computed yet.
+  return findModel(hashed, name) ?? hashed[0] ?? findModel(models, name);
 }
+
+function aliases(model: Findable): string[] {
+  const { id, path, name, title } = model;
+  const names = [id, path, name, title, basename(path), modelStem(path), `${name}${extensionOf(path)}`];
+  return [...names.filter((alias) => alias !== undefined), ...hashes(model)];
+}
+
+function hashes({ sha256, shortHash, autoV3, legacyHash }: Findable): string[] {
+  return [sha256, shortHash, autoV3, legacyHash].filter((hash) => hash !== undefined);
+}
+
+const extensionOf = (path: string): string => basename(path).slice(modelStem(path).length);
+const titleOf = ({ title, name }: Findable): string => title ?? name;
+const canonical = (name: string): string => name.toLowerCase().replaceAll(/[\s_-]+/g, '');
 
 /** Names most like `wanted`, for a message. */
-export function nearestNames(models: readonly LibraryModel[], wanted: string, count = 3): string[] {
+export function nearestNames(models: readonly Findable[], wanted: string, count = 3): string[] {
   const text = wanted.toLowerCase().slice(0, 100);
   return models
     .map((model) => ({ name: model.name, distance: editDistance(text, model.name.toLowerCase().slice(0, 100)) }))

@@ -1,6 +1,6 @@
 /**
- * Where models lie: the folder names of AUTOMATIC1111, ComfyUI and their relatives, found in place. A folder that has
- * none of them is taken as it is, and every file's kind is told by its header.
+ * Where models lie: the folder names of AUTOMATIC1111, ComfyUI and their relatives, found in place. Files outside of
+ * them are found as well, and their kind is told by their headers.
  */
 
 import type { Dirent } from 'node:fs';
@@ -44,18 +44,33 @@ export interface ModelFolder {
   readonly path: string;
   /** What its files are; undefined where only their headers can tell. */
   readonly kind: ModelKind | undefined;
+  /** Only what lies in it directly. */
+  readonly isShallow?: boolean;
 }
 
-/** The folders of models in a root: its own known ones and those in its `models`; the root itself when there are none. */
+/**
+ * Where to look in a root, the most particular first: folders of known names in it and in its `models`, which tell what
+ * their files are; then the root as it is. Of an application's folder (a web UI, with known folders in its `models`),
+ * whose other parts are its own, `models` as it is and the files that lie loose beside it. A diffusers folder is one
+ * model.
+ */
 export async function modelFoldersOf(root: string): Promise<ModelFolder[]> {
-  const found: ModelFolder[] = [];
-  for (const parent of [root, join(root, 'models')]) {
-    for (const name of await folderNames(parent)) {
-      const kind = kindOfFolder[name.toLowerCase()];
-      if (kind) found.push({ root, path: join(parent, name), kind });
-    }
+  const models = join(root, 'models');
+  if ((await entriesOf(root)).some(({ name }) => name === 'model_index.json')) {
+    return [{ root, path: root, kind: 'checkpoint' }];
   }
-  return found.length > 0 ? found : [{ root, path: root, kind: undefined }];
+  const inModels = await knownFolders(root, models);
+  const known = [...(await knownFolders(root, root)), ...inModels];
+  if (inModels.length === 0) return [...known, { root, path: root, kind: undefined }];
+  return [...known, { root, path: models, kind: undefined }, { root, path: root, kind: undefined, isShallow: true }];
+}
+
+async function knownFolders(root: string, parent: string): Promise<ModelFolder[]> {
+  const names = await folderNames(parent);
+  return names.flatMap((name) => {
+    const kind = kindOfFolder[name.toLowerCase()];
+    return kind ? [{ root, path: join(parent, name), kind }] : [];
+  });
 }
 
 /**
@@ -64,9 +79,9 @@ export async function modelFoldersOf(root: string): Promise<ModelFolder[]> {
  */
 export async function folderForKind(root: string, kind: ModelKind): Promise<string> {
   const folders = await modelFoldersOf(root);
-  const own = folders.find((folder) => folder.kind === kind);
+  const own = folders.find((folder) => folder.kind === kind && folder.path !== root);
   if (own) return own.path;
-  const isPlain = folders[0]!.kind === undefined;
+  const isPlain = folders.every((folder) => folder.kind === undefined);
   if (isPlain && (await entriesOf(root)).length > 0) return root;
   const parent = (await folderNames(root)).includes('models') ? join(root, 'models') : root;
   const name = Object.entries(kindOfFolder).find(([, folderKind]) => folderKind === kind)?.[0] ?? 'other';

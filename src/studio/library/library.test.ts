@@ -126,6 +126,37 @@ describe('folders', () => {
     ]);
   });
 
+  it('finds loose files beside folders of known names, and a root that is a diffusers folder itself', async () => {
+    for (const file of ['vae/README', 'Lora/a.safetensors', 'loose.safetensors', 'mine/deep.ckpt'])
+      put(`plain/${file}`);
+    put('webui/models/Stable-diffusion/x.ckpt');
+    put('webui/models/other/y.safetensors');
+    put('webui/embeddings/e.pt');
+    put('webui/beside.safetensors');
+    put('webui/extensions/tool/weights.pt');
+    put('diff/model_index.json', '{}');
+    put('diff/vae/diffusion_pytorch_model.safetensors');
+    const found = await scanModels(['plain', 'webui', 'diff'].map((name) => join(root, name)));
+    expect(found.map(({ name, kind }) => `${kind}:${name}`)).toEqual([
+      'lora:a',
+      'undefined:beside',
+      'checkpoint:diff',
+      'embedding:e',
+      'undefined:loose',
+      'undefined:mine/deep',
+      'undefined:other/y',
+      'checkpoint:x',
+    ]);
+  });
+
+  it('lists the other models when one has a name too long for side files', async () => {
+    put(`models/${'n'.repeat(243)}.safetensors`);
+    put('models/z.safetensors');
+    const library = makeLibrary({ roots: [join(root, 'models')] });
+    await library.start();
+    expect(library.list().map((model) => model.name.slice(0, 1))).toEqual(['n', 'z']);
+  });
+
   it('knows where a new model of a kind goes', async () => {
     put('a/models/Stable-diffusion/x.ckpt');
     put('c/loras/x.safetensors');
@@ -264,6 +295,8 @@ describe('library', () => {
     expect(name('DREAMLIKE')).toBe('sub/dreamlike');
     expect(name('photo')).toBe('dreamlike-photoreal');
     expect(name(title)).toBe(title === library.find(shortHash!, ['lora']).title ? name(shortHash!) : 'other');
+    expect(name(`other.safetensors [${'0'.repeat(10)}]`)).toBe('other');
+    expect(() => library.find('[deadbeef]', ['lora'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
     expect(() => library.find('othr', ['lora'])).toThrow(/other/);
     expect(() => library.find('dreamlike', ['checkpoint'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
     expect(() => library.find('', ['lora'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));

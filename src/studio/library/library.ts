@@ -251,7 +251,7 @@ export class Library {
       if (this.#closed) return;
       if (fresh) this.#note(model, description, row?.id);
       else if (row.missingAt !== undefined) this.#table.update(row.id, { missingAt: undefined });
-      const side = { card: await readCard(model.path, description), preview: await findPreview(model.path) };
+      const side = await readSide(model.path, description);
       if (!fresh && JSON.stringify(side) !== JSON.stringify(this.#side.get(model.path))) changed++;
       this.#side.set(model.path, side);
       if (!row) added++;
@@ -349,6 +349,15 @@ export class Library {
       shortHash,
       embedded: path === this.#options.embeddedModel,
     };
+  }
+}
+
+/** Side files that cannot be looked at (a name too long for them, a folder not for us) are as good as none. */
+async function readSide(path: string, description: ModelDescription): Promise<SideFacts> {
+  try {
+    return { card: await readCard(path, description), preview: await findPreview(path) };
+  } catch {
+    return { card: {}, preview: undefined };
   }
 }
 

@@ -7,8 +7,7 @@ import type { Dirent, Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import type { ModelKind } from '#api/records/model';
-import { isMissing } from '../files/disk-error.ts';
-import { modelFoldersOf } from './layout.ts';
+import { type ModelFolder, modelFoldersOf } from './layout.ts';
 
 export interface FoundModel {
   /** Absolute path of the file or the diffusers folder. */
@@ -32,12 +31,10 @@ export async function scanModels(roots: readonly string[]): Promise<FoundModel[]
   const found = new Map<string, FoundModel>();
   const entered = new Set<string>();
   for (const root of roots) {
-    // Deepest first: a folder inside another known one keeps its own kind.
-    const folders = (await modelFoldersOf(root)).sort((a, b) => b.path.length - a.path.length);
-    for (const folder of folders) {
-      for await (const { path, stats } of walk(folder.path, entered)) {
+    for (const folder of await modelFoldersOf(root)) {
+      for await (const { path, stats } of walk(folder, entered)) {
         if (found.has(path)) continue;
-        const below = relative(folder.path, path).split(sep).join('/');
+        const below = relative(folder.path, path).split(sep).join('/') || basename(path);
         found.set(path, {
           path,
           root,
@@ -57,29 +54,36 @@ function kindByName(path: string, kind: ModelKind | undefined): ModelKind | unde
   return kind === 'checkpoint' && /\.vae\.[a-z]+$/i.test(path) ? 'vae' : kind;
 }
 
-async function* walk(folder: string, entered: Set<string>, depth = 0): AsyncGenerator<{ path: string; stats: Stats }> {
+/** Folders of programs, however many files they have. */
+const foreign = /^(node_modules|site-packages|venv|__pycache__)$/;
+
+async function* walk(
+  { path: folder, isShallow = false }: Pick<ModelFolder, 'path' | 'isShallow'>,
+  entered: Set<string>,
+  depth = 0,
+): AsyncGenerator<{ path: string; stats: Stats }> {
   if (depth > maxDepth) return;
   const real = await orMissing(realpath(folder));
   if (real === undefined || entered.has(real)) return;
   entered.add(real);
   const entries = (await orMissing(readdir(folder, { withFileTypes: true }))) ?? [];
-  if (depth > 0 && entries.some((entry) => entry.name === 'model_index.json')) {
+  if (entries.some((entry) => entry.name === 'model_index.json')) {
     const stats = await orMissing(stat(folder));
     if (stats) yield { path: folder, stats };
     return;
   }
   for (const entry of entries.sort(byName)) {
-    if (entry.name.startsWith('.') || ignored.test(entry.name)) continue;
+    if (entry.name.startsWith('.') || ignored.test(entry.name) || foreign.test(entry.name)) continue;
     const path = join(folder, entry.name);
     const stats = await orMissing(stat(path));
-    if (stats?.isDirectory()) yield* walk(path, entered, depth + 1);
+    if (stats?.isDirectory() && !isShallow) yield* walk({ path }, entered, depth + 1);
     else if (stats?.isFile() && extensions.test(entry.name)) yield { path, stats };
   }
 }
 
 async function folderBytes(folder: string): Promise<number> {
   let bytes = 0;
-  for (const name of await readdir(folder, { recursive: true })) {
+  for (const name of (await orMissing(readdir(folder, { recursive: true }))) ?? []) {
     const stats = await orMissing(stat(join(folder, name)));
     if (stats?.isFile()) bytes += stats.size;
   }
@@ -90,13 +94,12 @@ function byName(a: Dirent, b: Dirent): number {
   return a.name < b.name ? -1 : 1;
 }
 
-/** Files come and go, and links may lead nowhere, while a folder is read. */
+/** Files come and go, links lead nowhere and folders are not for us: what cannot be looked at must not hide the rest. */
 async function orMissing<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (isMissing(error) || code === 'ELOOP' || code === 'EACCES') return undefined;
+    if (typeof (error as NodeJS.ErrnoException).code === 'string') return undefined;
     throw error;
   }
 }

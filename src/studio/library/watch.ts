@@ -24,7 +24,9 @@ export class FolderWatch {
   async follow(): Promise<void> {
     if (this.#closed) return;
     this.#interval ??= setInterval(this.#onChange, lookAgainMs).unref();
-    for (const root of this.#roots) for (const { path } of await modelFoldersOf(root)) this.#watch(path);
+    for (const root of this.#roots) {
+      for (const { path, isShallow } of await modelFoldersOf(root)) this.#watch(path, !isShallow);
+    }
   }
 
   close(): void {
@@ -35,10 +37,10 @@ export class FolderWatch {
   }
 
   /** Where the system refuses (too many folders, a network drive) looking now and then must do. */
-  #watch(path: string): void {
+  #watch(path: string, recursive: boolean): void {
     if (this.#closed || this.#watchers.has(path)) return;
     try {
-      const watcher = watch(path, { recursive: true, persistent: false }, () => this.#noticed());
+      const watcher = watch(path, { recursive, persistent: false }, () => this.#noticed());
       watcher.on('error', () => this.#forget(path));
       this.#watchers.set(path, watcher);
     } catch {

@@ -1,6 +1,6 @@
 /**
- * The engine on this machine, in this process. Also the module that engine processes of the studio load: its
- * `createEngine` makes the same engine from plain settings.
+ * Composition root of the engine: chooses the backend, and how models are found and opened. Commands make their engine
+ * here; engine processes of the studio load this module and call the same `createEngine`.
  */
 
 import { performance } from 'node:perf_hooks';
@@ -9,10 +9,10 @@ import { UserError } from '#core/errors';
 import { createPictureEngine } from '#pipelines/engine';
 import type { PictureEngine } from '#pipelines/request';
 import type { EngineSettings } from '#studio/engine-host/protocol';
-import { embeddingNames } from './embeddings.ts';
-import { modelRoots } from './model-roots.ts';
-import { modelOpener } from './models.ts';
-import { version } from './version.ts';
+import { embeddingNames } from '#studio/library/embeddings';
+import { modelOpener } from '#studio/library/open-model';
+import { modelRoots } from '#studio/library/roots';
+import { version } from '#studio/version';
 
 export const devices = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const satisfies readonly OrtDevice[];
 

@@ -1,84 +1,57 @@
-/** Model names to files: the folders where models are looked for, what is in them, and opening one for the engine. */
+/** From the name of a model to one that the engine can draw with; files stay where they are. */
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { ModelKind } from '#api/records/model';
 import { UserError } from '#core/errors';
-import { findNamed, type Named } from '#diffusion/named';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { ModelFileError } from '#models/model-error';
 import type { ModelRequest, OpenModel, PipelineModel } from '#pipelines/model';
-import { nodeModelFiles } from '#studio/files/model-files';
-import { defaultModel } from './model-roots.ts';
+import { nodeModelFiles } from '../files/model-files.ts';
+import { findModel, nearestNames } from './find.ts';
 import { nonFiniteParameters } from './non-finite.ts';
-
-export interface ModelEntry extends Named {
-  readonly path: string;
-  /** Undefined for a folder. */
-  readonly bytes: number | undefined;
-}
-
-const modelFile = /\.(safetensors|ckpt|pt|pth|bin)$/i;
-const deepest = 4;
-
-/** Model files and diffusers folders below the roots, by name; a root that is not there holds none. */
-export async function listModels(roots: readonly string[]): Promise<ModelEntry[]> {
-  const found: ModelEntry[] = [];
-  for (const root of roots) await collect(root, root, 0, found);
-  return found.sort((a, b) => a.name.localeCompare(b.name));
-}
-
-async function collect(root: string, folder: string, depth: number, found: ModelEntry[]): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries) {
-    const full = path.join(folder, entry.name);
-    const facts = entry.name.startsWith('.') ? undefined : await stat(full).catch(() => undefined);
-    if (facts?.isDirectory() && (await nodeModelFiles.exists(path.join(full, 'model_index.json')))) {
-      found.push(entryOf(root, full, undefined));
-    } else if (facts?.isDirectory() && depth < deepest) {
-      await collect(root, full, depth + 1, found);
-    } else if (facts?.isFile() && modelFile.test(entry.name)) {
-      found.push(entryOf(root, full, facts.size));
-    }
-  }
-}
-
-/** Known by its stem, its file name and its path below the root. */
-function entryOf(root: string, full: string, bytes: number | undefined): ModelEntry {
-  const below = path.relative(root, full).split(path.sep).join('/');
-  const file = path.basename(full);
-  return { name: file.replace(modelFile, ''), aliases: [below, below.replace(modelFile, ''), file], path: full, bytes };
-}
+import { defaultModel } from './roots.ts';
+import { modelStem, scanModels } from './scan.ts';
 
 /**
  * The file that a name or path stands for.
  * @throws UserError naming the nearest models
  */
-export async function findModel(kind: 'model' | 'vae', given: string, roots: readonly string[]): Promise<string> {
+export async function findModelFile(kind: 'model' | 'vae', given: string, roots: readonly string[]): Promise<string> {
   if (await nodeModelFiles.exists(given)) return path.resolve(given);
-  const models = await listModels(roots);
+  // A file's kind is known by its folder at most; a file in a folder of others is not meant.
+  const wanted: readonly (ModelKind | undefined)[] =
+    kind === 'vae' ? ['vae', undefined] : ['checkpoint', 'unet', undefined];
+  const models = (await scanModels(roots)).filter((model) => wanted.includes(model.kind));
+  const found = looksLikePath(given) ? undefined : findModel(models, given);
+  if (found) return found.path;
   if (looksLikePath(given) || models.length === 0) {
     const looked = models.length === 0 ? ` No models were found in ${roots.join(', ')}.` : '';
     throw new UserError(`${kind}.not-found`, `There is no ${kind} file or folder ${JSON.stringify(given)}.${looked}`);
   }
-  return findNamed(kind, models, given).path;
+  const nearest = nearestNames(models, given).map((name) => JSON.stringify(name));
+  const shown = JSON.stringify(given.slice(0, 100));
+  throw new UserError(`${kind}.unknown`, `There is no ${kind} ${shown}. Did you mean ${nearest.join(' or ')}?`);
 }
 
 function looksLikePath(given: string): boolean {
-  return /^(\.{0,2}\/|~\/|[a-z]:[\\/])/i.test(given) || (given.includes('/') && modelFile.test(given));
+  return (
+    /^(\.{0,2}\/|~\/|[a-z]:[\\/])/i.test(given) || (given.includes('/') && modelStem(given) !== path.basename(given))
+  );
 }
 
 /** Opens what a request names; files stay where they are. */
 export function modelOpener(roots: readonly string[]): OpenModel {
   return async ({ model, vae }: ModelRequest): Promise<PipelineModel> => {
-    const file = await findModel('model', model ?? defaultModel, roots);
-    const vaeFile = vae === undefined ? undefined : await findModel('vae', vae, roots);
+    const file = await findModelFile('model', model ?? defaultModel, roots);
+    const vaeFile = vae === undefined ? undefined : await findModelFile('vae', vae, roots);
     const loaded = await loadCheckpoint(nodeModelFiles, file, { vae: vaeFile });
     const hash = await shortHash(file);
     const opened = await stampsOf(filesOf(loaded));
     return {
-      reference: { name: stemOf(file), family: loaded.family.id, ...(hash && { hash }) },
+      reference: { name: modelStem(file), family: loaded.family.id, ...(hash && { hash }) },
       ...(vaeFile !== undefined && { vae: { name: path.basename(vaeFile) } }),
       parts: loaded.parts,
       weights: loaded.weights,
@@ -99,10 +72,6 @@ function filesOf({ family, config, weights }: LoadedCheckpoint): string[] {
 async function stampsOf(files: readonly string[]): Promise<string> {
   const facts = await Promise.all(files.map((file) => stat(file, { bigint: true }).catch(() => undefined)));
   return facts.map((f) => (f ? `${f.ino}:${f.size}:${f.mtimeNs}` : 'gone')).join(' ');
-}
-
-function stemOf(file: string): string {
-  return path.basename(file).replace(modelFile, '');
 }
 
 function warningsOf({ path: file, problems }: LoadedCheckpoint): string[] {

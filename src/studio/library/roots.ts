@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The folder of the models that come with Darkroom. */
-export const ownModels = fileURLToPath(new URL('../../models', import.meta.url));
+export const ownModels = fileURLToPath(new URL('../../../models', import.meta.url));
 
 export const defaultModel = 'darkroom-mini';
 

@@ -4,7 +4,7 @@ import { byteSize, viewBytes } from '#core/dtype';
 import { toF32 } from '#core/tensor';
 import type { WeightRef } from '#engine/backend';
 import type { LoadedCheckpoint } from '#models/load';
-import { fileSource } from '#studio/files/model-files';
+import { fileSource } from '../files/model-files.ts';
 
 /** Elements read at once. */
 const blockLength = 2 ** 22;
