@@ -96,16 +96,13 @@ function imageEvent(job: GenerationJob, { version }: RunContext, index: number, 
   };
 }
 
-async function* encodePrompts(
-  { request, model, plan, clipSkip }: GenerationJob,
-  { sessions, tokenizer }: RunContext,
-): Loading<Prompts> {
+async function* encodePrompts(job: GenerationJob, { sessions, tokenizer }: RunContext): Loading<Prompts> {
+  const { request, model, clipSkip } = job;
   const encoders: LoadedTextEncoder[] = [];
   for (const part of model.parts.textEncoders) {
     encoders.push({ part, session: yield* sessions.textEncoder(part, clipSkip) });
   }
-  // Prompt editing counts denoiser calls, of which second-order samplers make two a step.
-  const calls = request.steps * (plan.sampler.secondOrder ? 2 : 1);
+  const calls = callsOf(job);
   const options = { encoders, tokenizer, emphasis: request.emphasis, commaBacktrack: request.commaPaddingBacktrack };
   const { prompt } = extractExtraNetworks(stripComments(request.prompt));
   return {
@@ -168,7 +165,7 @@ async function* startBatch(
     parts,
     shape,
     ...prompts,
-    guidance: guidanceOf(request),
+    guidance: guidanceOf(job),
     extra: start.extra && repeat(start.extra, batch.count),
     table,
     plan,
@@ -178,20 +175,20 @@ async function* startBatch(
   });
 }
 
-function guidanceOf({
-  cfgScale,
-  cfgRescale,
-  dynamicThreshold,
-  mimicScale,
-  sMinUncond,
-  sMinUncondAll,
-}: GenerateRequest): Guidance {
+function guidanceOf(job: GenerationJob): Guidance {
+  const { dynamicThreshold, mimicScale, sMinUncond, ...request } = job.request;
   return {
-    scale: cfgScale,
-    rescale: cfgRescale,
+    scale: request.cfgScale,
+    rescale: request.cfgRescale,
     threshold: dynamicThreshold > 0 ? { quantile: dynamicThreshold, mimicScale } : undefined,
-    skipBelow: { level: sMinUncond, always: sMinUncondAll },
+    skipBelow: { level: sMinUncond, always: request.sMinUncondAll },
+    skipEarly: { fraction: request.skipEarlyCond, calls: callsOf(job) },
   };
+}
+
+/** Denoiser calls that A1111 counts, of which second-order samplers make two a step. */
+function callsOf({ request, plan }: GenerationJob): number {
+  return request.steps * (plan.sampler.secondOrder ? 2 : 1);
 }
 
 function noiseOf(job: GenerationJob, { first, count }: Batch): ReturnType<typeof createNoiseSource> {

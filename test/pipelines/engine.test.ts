@@ -236,6 +236,7 @@ describe('prompts', () => {
     ['clip skip', { clipSkip: 2 }],
     ['the negative prompt', { negativePrompt: 'snow' }],
     ['guidance', { cfgScale: 2 }],
+    ['guidance left out early', { skipEarlyCond: 0.5 }],
     ['a second sub-prompt', { prompt: 'a fox AND a house :0.7' }],
     ['prompt editing', { prompt: '[a fox:a house:1]' }],
   ])('is changed by %s', async (_, change) => {

@@ -242,6 +242,13 @@ export const guidanceSettings = {
       write: (value, { request }) => (request.dynamicThreshold ? [['Mimic scale', value as number]] : []),
     },
   }),
+  skipEarlyCond: setting({
+    type: z.number().min(0).max(1).default(0),
+    help: 'Leave the negative prompt out for this share of the steps at the start; 0: off.',
+    form: { label: 'Skip early CFG', group: 'guidance', level: 'full', control: 'slider', step: 0.01 },
+    infotext: entry('Skip Early CFG', { unless: 0 }),
+    a1111: { option: 'skip_early_cond' },
+  }),
   sMinUncond: setting({
     type: z.number().min(0).max(1000).default(0),
     help: 'Below this noise level every second step leaves the negative prompt out, which is faster; 0: off.',

@@ -193,6 +193,11 @@ describe('txt2img', () => {
     expect((await lastRequest()).sampler).toBe('Euler a');
     const infotext = 'a\nSteps: 2, Sampler: Euler, Seed: 1, Randomness: 3, Version: v1.9.0';
     expect(await warningsOf({ infotext })).toEqual(['"Randomness" in the infotext has no effect here.']);
+    const other = 'a\nSteps: 2, Sampler: Euler, Seed: 1, Model: another';
+    const override_settings = { sd_model_checkpoint: '' };
+    expect(await warningsOf({ infotext: other, override_settings })).toEqual([
+      expect.stringContaining('The infotext names the model another'),
+    ]);
   });
 
   it('answers in the format that one request asks for', async () => {

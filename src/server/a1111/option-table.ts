@@ -18,7 +18,6 @@ export const missingOptions: Readonly<Record<string, readonly [fallback: OptionV
   img2img_extra_noise: [0, 'Extra noise'],
   inpainting_mask_weight: [1, 'The conditional mask weight'],
   overlay_inpaint: [true, 'Inpainting without the original laid over (overlay_inpaint)'],
-  skip_early_cond: [0, 'Leaving guidance out early'],
   pad_cond_uncond: [false, 'Padding prompt and negative prompt to equal length'],
   pad_cond_uncond_v0: [false, 'Padding prompt and negative prompt to equal length'],
   enable_quantization: [false, 'Rounded timesteps (enable_quantization)'],

@@ -156,6 +156,15 @@ class Translator {
     const { missing, unheeded } = reportInfotext(infotext);
     if (missing.length > 0) throw new MissingFeatureError(missing.join(', '));
     for (const key of unheeded) this.#warnings.push(`"${key}" in the infotext has no effect here.`);
+    this.#reportModel();
+  }
+
+  /** Upstream's default too: the checkpoint of an infotext is not switched to. */
+  #reportModel(): void {
+    const said = this.#parsed?.Model;
+    const taken = this.#overrides.sd_model_checkpoint ?? this.#stored.sd_model_checkpoint;
+    if (said === undefined || typeof taken !== 'string' || stemOf(taken) === stemOf(String(said))) return;
+    this.#warnings.push(`The infotext names the model ${said}; ${taken} was taken.`);
   }
 
   /** In our terms, not yet held to the schema. */
@@ -234,6 +243,15 @@ class Translator {
 
 /** Upstream's samplers that are not here yet, lower case. */
 const upstreamSamplers: readonly string[] = ['ddim cfg++', 'ddim_cfgpp'];
+
+/** A model's name without folders, extension and hash. */
+function stemOf(name: string): string {
+  const file = name.replaceAll('\\', '/').split('/').at(-1)!;
+  return file
+    .replace(/ \[[0-9a-f]+\]$/, '')
+    .replace(/\.(safetensors|ckpt|pt)$/i, '')
+    .toLowerCase();
+}
 
 function attempt<T>(act: () => T): T | undefined {
   try {

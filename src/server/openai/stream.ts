@@ -105,7 +105,9 @@ class Sender {
     const { name, facts, usage, encode, studio } = this.#options;
     this.#then(async () => {
       const { seed } = studio.gallery.get(id);
-      this.#send(`${name}.completed`, { ...facts, b64_json: await encode(id), seed, usage });
+      const warnings = (await studio.queue.get(this.#options.job))?.warnings ?? [];
+      const said = warnings.length > 0 ? { warnings } : {};
+      this.#send(`${name}.completed`, { ...facts, b64_json: await encode(id), seed, usage, ...said });
     });
   }
 
