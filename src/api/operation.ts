@@ -64,7 +64,7 @@ export interface CommandFacts {
   readonly creates?: boolean;
   /** No other Darkroom may have the folder meanwhile. */
   readonly alone?: boolean;
-  /** Needs no studio at all. */
+  /** Needs nothing that a studio keeps: one that passes will do. */
   readonly bare?: boolean;
   /** Where there is nothing to say: the operation that shows what was changed, called with each id. */
   readonly shows?: string;

@@ -6,7 +6,7 @@
 
 import type { Command } from 'commander';
 import { z } from 'zod';
-import type { Operation } from '#api/operation';
+import type { CommandFacts, Operation } from '#api/operation';
 import { type OperationName, operations } from '#api/operations/index';
 import { UserError } from '#core/errors';
 import type { Emit } from '#studio/events/bus';
@@ -22,13 +22,7 @@ import { addFlags, type Field, fieldsOf, givenFlags, optionKey, readFields, type
 import { watchInterrupt } from './interrupt.ts';
 import { confirm, readPassword } from './password.ts';
 import { extraArguments } from './spellings.ts';
-import {
-  addFolderOptions,
-  addModelsOption,
-  type FolderOptions,
-  withoutStudio,
-  withStudioFolder,
-} from './studio-folder.ts';
+import { addFolderOptions, addModelsOption, type FolderOptions, withStudioFolder } from './studio-folder.ts';
 import type { Output } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 import { linesOf, listOf, type Told, tell } from './views.ts';
@@ -42,7 +36,7 @@ interface Argument {
 /** An operation as a command. */
 interface Verb {
   readonly name: OperationName;
-  readonly row: Operation & { readonly command: NonNullable<Operation['command']> };
+  readonly row: Operation & { readonly command: CommandFacts };
   /** `queue`, `cancel` */
   readonly words: readonly string[];
   readonly arguments: readonly Argument[];
@@ -69,6 +63,16 @@ export function defineNoun(command: Command, noun: string, context: CommandConte
   }
 }
 
+/** One operation under words of a command's own. */
+export function defineOperation(
+  command: Command,
+  name: OperationName,
+  facts: CommandFacts,
+  context: CommandContext,
+): void {
+  defineVerb(command, [verbOf(name, facts)], context);
+}
+
 /** Nouns and single words that the rows have. */
 export function nounsOfOperations(): string[] {
   return [
@@ -78,13 +82,22 @@ export function nounsOfOperations(): string[] {
 
 function verbsOf(noun: string): Verb[] {
   const rows: [string, Operation][] = Object.entries(operations);
-  return rows.flatMap(([name, row]) => {
-    const parts = row.command?.usage.split(' ') ?? [];
-    if (parts[0] !== noun) return [];
-    const words = parts.filter((part) => !/^[<[]/.test(part));
-    const given = parts.filter((part) => /^[<[]/.test(part)).map(argumentOf);
-    return [{ name, row, words, arguments: given, fields: fieldsOf(row.input) } as Verb];
-  });
+  return rows.flatMap(([name, { command }]) =>
+    command?.usage.split(' ')[0] === noun ? [verbOf(name as OperationName, command)] : [],
+  );
+}
+
+function verbOf(name: OperationName, facts: CommandFacts): Verb {
+  const row = { ...(operations[name] as Operation), command: facts };
+  const parts = facts.usage.split(' ');
+  const isArgument = (part: string): boolean => /^[<[]/.test(part);
+  return {
+    name,
+    row,
+    words: parts.filter((part) => !isArgument(part)),
+    arguments: parts.filter(isArgument).map(argumentOf),
+    fields: fieldsOf(row.input),
+  };
 }
 
 function argumentOf(part: string): Argument {
@@ -122,7 +135,7 @@ function defineVerb(command: Command, verbs: readonly Verb[], context: CommandCo
 }
 
 const takesArguments = (verb: Verb): boolean => verb.arguments.length > 0;
-const usesModels = ({ row }: Verb): boolean => row.tag === 'Models' && !row.command.bare;
+const usesModels = ({ row }: Verb): boolean => row.tag === 'Models';
 
 function isNew(command: Command): (field: Field) => boolean {
   return ({ flag }) => !command.options.some((option) => option.long === `--${flag}`);
@@ -186,9 +199,8 @@ async function run(verb: Verb, texts: Texts, options: VerbOptions, context: Comm
     shower.end();
   };
   try {
-    if (bare) await work(withoutStudio);
-    else
-      await withStudioFolder(options, work, { create: creates, alone, emit: progressNotes(context.output, options) });
+    const emit = progressNotes(context.output, options);
+    await withStudioFolder(options, work, { create: creates, alone, passing: bare, emit });
   } catch (error) {
     throw withHint(error, row);
   } finally {

@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { InternalError, UserError } from '#core/errors';
+import { UserError } from '#core/errors';
 import type { Emit } from '#studio/events/bus';
 import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
 import { type Database, openDatabase } from '#studio/store/database';
@@ -17,7 +17,7 @@ import { type FolderEvents, StudioFolder } from '#studio/studio-folder';
 import { gather } from './command.ts';
 
 export interface FolderOptions {
-  readonly outputs: string;
+  readonly outputs?: string;
   /** Default: `.darkroom` in the outputs. */
   readonly data?: string;
   readonly modelsDir?: readonly string[];
@@ -34,6 +34,8 @@ export interface OpenFolderOptions {
   readonly create?: boolean;
   /** Keeps every other Darkroom off the folders meanwhile. */
   readonly alone?: boolean;
+  /** In memory: nothing is read from the folder or left in it. */
+  readonly passing?: boolean;
   /** Told what happens; nobody else in this process listens. */
   readonly emit?: Emit<FolderEvents>;
 }
@@ -48,7 +50,7 @@ export function addModelsOption(command: Command): Command {
   return command.option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather);
 }
 
-export function studioFolders({ outputs, data }: FolderOptions): StudioFolders {
+export function studioFolders({ outputs = 'outputs', data }: FolderOptions): StudioFolders {
   const outputsDir = path.resolve(outputs);
   const dataDir = data === undefined ? path.join(outputsDir, '.darkroom') : path.resolve(data);
   return { dataDir, outputsDir, databaseFile: path.join(dataDir, 'studio.db') };
@@ -61,19 +63,20 @@ export function studioFolders({ outputs, data }: FolderOptions): StudioFolders {
 export async function withStudioFolder<T>(
   options: FolderOptions,
   work: (studio: StudioFolder) => T | Promise<T>,
-  { create = false, alone = false, emit = () => {} }: OpenFolderOptions = {},
+  { create = false, alone = false, passing = false, emit = () => {} }: OpenFolderOptions = {},
 ): Promise<T> {
   const folders = studioFolders(options);
   const { dataDir, outputsDir, databaseFile } = folders;
-  if (!create && !existsSync(databaseFile)) throw noStudio(dataDir);
-  mkdirSync(dataDir, { recursive: true });
+  if (!create && !passing && !existsSync(databaseFile)) throw noStudio(dataDir);
+  if (!passing) mkdirSync(dataDir, { recursive: true });
   const locks: FolderLock[] = [];
   let db: Database | undefined;
   let studio: StudioFolder | undefined;
   try {
     if (alone) for (const folder of new Set([dataDir, outputsDir])) locks.push(lockFolder(folder));
-    db = openDatabase(databaseFile);
-    update(db, databaseFile, dataDir, alone);
+    db = openDatabase(passing ? ':memory:' : databaseFile);
+    if (passing) migrate(db, migrations);
+    else update(db, databaseFile, dataDir, alone);
     studio = new StudioFolder(
       db,
       {
@@ -109,10 +112,3 @@ function noStudio(dataDir: string): UserError {
     `There is no studio in ${dataDir}: darkroom serve makes one there, --data names another.`,
   );
 }
-
-/** For what needs no studio: whatever is asked of it is a fault of ours. */
-export const withoutStudio = new Proxy({} as StudioFolder, {
-  get(_target, name) {
-    throw new InternalError(`a command without a studio asked for ${String(name)}`);
-  },
-});

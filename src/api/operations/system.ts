@@ -63,14 +63,14 @@ export const choices = {
   listFamilies: operation({
     method: 'get',
     path: '/families',
-    tag: 'Models',
+    tag: 'Choices',
     summary: 'Model families that can be run, and the controls of a request: fields, bounds, defaults, choices.',
     output: controlsSchema,
   }),
   listSamplers: operation({
     method: 'get',
     path: '/samplers',
-    tag: 'Models',
+    tag: 'Choices',
     summary: 'Sampling methods, with the noise schedule that Automatic stands for.',
     output: z.object({ samplers: z.array(samplerSchema) }),
     command: { usage: 'samplers', bare: true },
@@ -78,7 +78,7 @@ export const choices = {
   listSchedulers: operation({
     method: 'get',
     path: '/schedulers',
-    tag: 'Models',
+    tag: 'Choices',
     summary: 'Noise schedules.',
     output: z.object({ schedulers: z.array(schedulerSchema) }),
     command: { usage: 'schedulers', bare: true },

@@ -3,13 +3,14 @@
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { UserError } from '#core/errors';
-import type { FileDescription } from '#models/detect';
+import { describeFile, type FileDescription } from '#models/detect';
 import { CheckpointError, type LoadedCheckpoint, loadCheckpoint } from '#models/load';
+import { type ModelSource, openModelSource } from '#models/model-source';
 import { diskError, isMissing } from '#studio/files/disk-error';
 import { nodeModelFiles } from '#studio/files/model-files';
+import { toldFamily } from '#studio/library/describe';
 import { nonFiniteParameters } from '#studio/library/non-finite';
 import type { CommandContext } from '../command.ts';
-import { type DescribedSource, describeSource } from '../describe.ts';
 import { formatBytes, type Output } from '../terminal.ts';
 
 interface InspectOptions {
@@ -66,9 +67,9 @@ async function firstBytes(file: string): Promise<string | undefined> {
 }
 
 async function modelReport(file: string, values: boolean): Promise<Report> {
-  const described = await describeSource(file);
-  const { description, source } = described;
-  const { model, problems } = await tryLoad(described);
+  const source = await openModelSource(nodeModelFiles, file);
+  const description = describeFile(source.tensors, toldFamily(source.metadata));
+  const { model, problems } = await tryLoad(source, description);
   const nonFinite = values && model ? await nonFiniteOf(model) : undefined;
   return {
     file,
@@ -87,10 +88,10 @@ async function modelReport(file: string, values: boolean): Promise<Report> {
 }
 
 /** Opens it as a model where it is one, for what only then can be seen. */
-async function tryLoad({
-  description,
-  source,
-}: DescribedSource): Promise<{ model?: LoadedCheckpoint; problems: string[] }> {
+async function tryLoad(
+  source: ModelSource,
+  description: FileDescription,
+): Promise<{ model?: LoadedCheckpoint; problems: string[] }> {
   if (description.kind !== 'checkpoint' && description.kind !== 'unet') return { problems: [] };
   try {
     const model = await loadCheckpoint(nodeModelFiles, source.path, { partial: description.kind === 'unet' });

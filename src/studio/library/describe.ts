@@ -88,7 +88,8 @@ function embeddingShape(tensors: TensorTable): ModelDescription['embedding'] {
   return { vectors: shape.length === 1 ? 1 : shape[0]!, width: shape.at(-1)! };
 }
 
-function toldFamily(metadata: Readonly<Record<string, string>>): string | undefined {
+/** The family that a file’s own configuration states. */
+export function toldFamily(metadata: Readonly<Record<string, string>>): string | undefined {
   const config = parseObject(metadata[embeddedConfigKey]);
   return typeof config?.family === 'string' ? config.family : undefined;
 }
