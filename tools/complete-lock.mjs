@@ -1,8 +1,9 @@
 /**
  * Adds to package-lock.json the optional packages of other platforms that npm left out of it (npm/cli issue 4828), so
  * that `npm ci` accepts the lock on every platform. Run after `npm install`. Platform and processor follow from the
- * package's name.
+ * package's name; the digest of every package's archive is asked of the registry where npm left it out.
  */
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const file = new URL('../package-lock.json', import.meta.url);
@@ -29,6 +30,20 @@ for (const [path, owner] of Object.entries({ ...lock.packages })) {
     };
     console.log(`added ${name} ${version}`);
   }
+}
+
+function integrityOf(name, version) {
+  const { stdout } = spawnSync('npm', ['view', `${name}@${version}`, 'dist.integrity'], { encoding: 'utf8' });
+  return stdout.trim();
+}
+
+for (const [path, facts] of Object.entries(lock.packages)) {
+  if (path === '' || facts.integrity) continue;
+  const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+  const integrity = integrityOf(name, facts.version);
+  if (!integrity.startsWith('sha512-')) throw new Error(`the registry has no digest of ${name}@${facts.version}`);
+  const { version, ...rest } = facts;
+  lock.packages[path] = { version, integrity, ...rest };
 }
 const sorted = Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1));
 lock.packages = Object.fromEntries(sorted);

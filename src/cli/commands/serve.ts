@@ -4,12 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import { pino } from 'pino';
 import { renderUnicodeCompact } from 'uqr';
 import { listen } from '#server/listen';
 import { createServer } from '#server/server';
+import { ownModule } from '#studio/files/own-module';
 import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
 import { createStudio, type Studio } from '#studio/studio';
 import { version } from '#studio/version';
@@ -35,7 +35,7 @@ interface ServeOptions extends FolderOptions {
   readonly qr?: boolean;
 }
 
-const engineModule = fileURLToPath(new URL('../../engine-main.ts', import.meta.url));
+const engineModule = ownModule(import.meta.url, '../../engine-main');
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug'];
 
 export function define(command: Command, context: CommandContext): void {

@@ -1,11 +1,11 @@
 /** Which devices can compute: each adds two numbers in a process of its own, for a driver may crash. */
 
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { childExecArgv } from '#studio/engine-host/process-info';
+import { ownModule } from '#studio/files/own-module';
 import { type Finding, note, ok, problem } from './finding.ts';
 
-const probe = fileURLToPath(new URL('./device-probe.ts', import.meta.url));
+const probe = ownModule(import.meta.url, './device-probe');
 const patienceMs = 60_000;
 
 /** Those that the runtime has on this system. */

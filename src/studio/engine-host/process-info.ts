@@ -2,10 +2,11 @@
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { DarkroomError } from '#core/errors';
+import { ownModule } from '../files/own-module.ts';
 
-export const childMain = fileURLToPath(new URL(`./child.${fromSource() ? 'ts' : 'js'}`, import.meta.url));
+export const childMain = ownModule(import.meta.url, './child');
 
 /** Node flags for a process that runs our files: TypeScript needs tsx's loader. */
 export function childExecArgv(): string[] {

@@ -4,14 +4,14 @@
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { DarkroomError } from '#core/errors';
 import { childEnvironment, childExecArgv } from '../engine-host/process-info.ts';
 import { fromWireError } from '../engine-host/protocol.ts';
+import { ownModule } from '../files/own-module.ts';
 import type { FromReader, ToReader } from './protocol.ts';
 import type { TaskName, TaskResult } from './tasks.ts';
 
-const main = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
+const main = ownModule(import.meta.url, './main');
 
 /** A header larger than this bursts the reader, not the server. */
 const heapMib = 1024;
