@@ -1,5 +1,8 @@
 /** Ctrl-C and its relatives: the first asks the work to stop at its next safe point, the second ends the process. */
 
+/** A wrapper such as npm passes on the signal that the terminal has sent to both: within this it is the same Ctrl-C. */
+const sameMs = 700;
+
 const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export interface Interrupt {
@@ -15,9 +18,14 @@ export interface Interrupt {
 /** `onFirst` is called when the first signal arrives. */
 export function watchInterrupt(onFirst: () => void): Interrupt {
   let exitCode = 0;
+  let first = 0;
   const handlers = Object.entries(exitCodes).map(([signal, code]) => {
     const handler = (): void => {
-      if (exitCode !== 0) process.exit(exitCode);
+      if (exitCode !== 0) {
+        if (performance.now() - first > sameMs) process.exit(exitCode);
+        return;
+      }
+      first = performance.now();
       exitCode = code;
       onFirst();
     };
