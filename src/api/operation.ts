@@ -110,6 +110,3 @@ export function operation<
   const { input = z.object({}), output = z.void(), kind = 'json', runs = false, changes = [], ...facts } = row;
   return { ...facts, input, output, kind, runs, changes } as unknown as Operation<I, O, K, R>;
 }
-
-export type InputOf<Op extends Operation> = z.output<Op['input']>;
-export type OutputOf<Op extends Operation> = z.output<Op['output']>;

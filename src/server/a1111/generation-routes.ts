@@ -8,7 +8,7 @@ import { readPairs } from '#prompt/infotext';
 import { unquoteValue } from '#prompt/infotext-values';
 import type { GalleryImage } from '#studio/gallery/image';
 import type { PictureJob } from '#studio/queue/job';
-import { finishedJob } from '../finished-job.ts';
+import { finishedJob } from '#studio/work/finished-job';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import { type Route, route } from '../http/route.ts';

@@ -3,13 +3,13 @@
  * further ones that clients like to read are kept and given back; where files go cannot be changed by a request.
  */
 
+import { FieldError } from '#api/check';
 import { UserError } from '#core/errors';
 import { defaultOf, type SettingName, settingRows, valueType } from '#pipelines/settings/index';
 import type { A1111Face, Setting } from '#pipelines/settings/setting';
 import type { LibraryModel } from '#studio/library/model';
 import type { Studio } from '#studio/studio';
 import { vaeKinds } from '#studio/work/check-request';
-import { FieldError } from '../http/check.ts';
 import { MissingFeatureError } from '../http/errors.ts';
 import { missingOptions, quietOptions } from './option-table.ts';
 import { type Kind, kinds } from './pydantic.ts';

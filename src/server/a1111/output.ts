@@ -1,9 +1,9 @@
 /** Pictures in answers: base64 of the file, or of a copy in the format that this request asks for. */
 
+import { FieldError } from '#api/check';
 import type { GalleryImage } from '#studio/gallery/image';
 import { decodeImage, encodeImage, type ImageFormat, imageFormats } from '#studio/images/codec';
 import type { Studio } from '#studio/studio';
-import { FieldError } from '../http/check.ts';
 import { type Options, readOption } from './options.ts';
 import type { CommonFields } from './schemas.ts';
 

@@ -1,6 +1,6 @@
 /** Scripts that requests name. None runs here yet; those that upstream always has may be sent switched off. */
 
-import { FieldError } from '../http/check.ts';
+import { FieldError } from '#api/check';
 import { MissingFeatureError } from '../http/errors.ts';
 import { bool } from './pydantic.ts';
 import type { CommonFields } from './schemas.ts';

@@ -10,6 +10,7 @@
  */
 
 import { z } from 'zod';
+import { FieldError } from '#api/check';
 import { UserError } from '#core/errors';
 import { findSampler, findSamplerAndScheduler } from '#diffusion/samplers/index';
 import type { GenerateInput } from '#pipelines/request';
@@ -17,7 +18,6 @@ import { type SettingName, settingRows, settingsOfInfotext, valueType } from '#p
 import { reportInfotext } from '#pipelines/settings/infotext-keys';
 import type { A1111Face } from '#pipelines/settings/setting';
 import { type ParsedInfotext, parseInfotext } from '#prompt/infotext';
-import { FieldError } from '../http/check.ts';
 import { MissingFeatureError } from '../http/errors.ts';
 import { etaOptions, type Options, readOption } from './options.ts';
 import type { CommonFields, Img2imgFields, Txt2imgFields } from './schemas.ts';

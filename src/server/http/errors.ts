@@ -1,7 +1,7 @@
 /** Errors as answers: the status for each kind, and the shape each family of clients expects. */
 
+import { FieldError } from '#api/check';
 import { DarkroomError, UserError } from '#core/errors';
-import { FieldError } from './check.ts';
 
 export interface Failure {
   readonly status: number;

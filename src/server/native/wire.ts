@@ -1,25 +1,21 @@
 /** The native API's answers as types, from the schemas that check them: for clients in TypeScript, such as the page. */
 
 import type { z } from 'zod';
-import type { jobInputSchema } from '#api/operations/jobs';
-import type { controlsSchema, statusSchema } from '#api/operations/system';
+import type { statusSchema } from '#api/operations/system';
 import type { jobSchema, progressSchema, queueStateSchema } from '#api/records/job';
 import type { limitsSchema, modelSchema } from '#api/records/model';
 import type { pictureSchema } from '#api/records/picture';
-import type { pullSchema, starterSchema } from '#api/records/pull';
+import type { pullSchema } from '#api/records/pull';
 import type { SettingsValues } from '#api/records/settings';
 import type { LibraryEvents } from '#studio/library/model';
 
 export type WireJob = z.output<typeof jobSchema>;
-export type WireJobInput = z.input<typeof jobInputSchema>;
 export type WireProgress = z.output<typeof progressSchema>;
 export type WireQueue = z.output<typeof queueStateSchema>;
 export type WireImage = z.output<typeof pictureSchema>;
 export type WireModel = z.output<typeof modelSchema>;
 export type WirePull = z.output<typeof pullSchema>;
-export type WireStarter = z.output<typeof starterSchema>;
 export type WireLimits = z.output<typeof limitsSchema>;
-export type WireControls = z.output<typeof controlsSchema>;
 export type WireStatus = z.output<typeof statusSchema>;
 export type WireSettings = SettingsValues;
 

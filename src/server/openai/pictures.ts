@@ -1,8 +1,8 @@
 /** Source pictures and masks of edits. OpenAI's masks are transparent where to repaint; ours are white there. */
 
+import { FieldError } from '#api/check';
 import type { PixelImage } from '#core/image';
 import { decodeImage } from '#studio/images/codec';
-import { FieldError } from '../http/check.ts';
 
 export interface EditPictures {
   readonly init: PixelImage;

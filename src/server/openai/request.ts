@@ -9,11 +9,11 @@
  */
 
 import { z } from 'zod';
+import { coerceFields, FieldError } from '#api/check';
 import { type GenerateInput, maxSide } from '#pipelines/request';
 import { type SettingName, settingRows, valueType } from '#pipelines/settings/index';
 import { type ImageFormat, imageFormats } from '#studio/images/codec';
 import type { Library } from '#studio/library/library';
-import { coerceFields, FieldError } from '../http/check.ts';
 import type { MultipartBody } from '../http/route.ts';
 
 const qualities = ['auto', 'standard', 'hd', 'low', 'medium', 'high', 'xhigh', 'max'] as const;

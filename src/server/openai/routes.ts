@@ -1,6 +1,7 @@
 /** `/v1/images/*` and `/v1/models` as OpenAI's clients know them (the DALL-E and gpt-image endpoints). */
 
 import { z } from 'zod';
+import { idOf } from '#api/records/id';
 import { UserError } from '#core/errors';
 import type { GenerateInput } from '#pipelines/request';
 import { parseInfotext } from '#prompt/infotext';
@@ -8,12 +9,11 @@ import type { GalleryImage } from '#studio/gallery/image';
 import { decodeImage, encodeImage, imageMediaTypes } from '#studio/images/codec';
 import type { LibraryModel } from '#studio/library/model';
 import type { Studio } from '#studio/studio';
-import { finishedJob } from '../finished-job.ts';
+import { finishedJob } from '#studio/work/finished-job';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import { failureOf, MissingFeatureError } from '../http/errors.ts';
 import { type Route, route } from '../http/route.ts';
-import { idParams } from '../native/job-schemas.ts';
 import { errorObject } from './dialect.ts';
 import { editPictures } from './pictures.ts';
 import {
@@ -149,7 +149,7 @@ function fileRoute({ studio, links }: OpenAiParts): Route {
     tag,
     role: 'viewer',
     summary: 'A picture by its signed link, for an hour.',
-    params: idParams,
+    params: z.object({ id: idOf('picture') }),
     query: z.object({ expires: z.string().max(20), signature: z.string().max(100) }),
     answer: { description: 'The file.', type: 'image/*' },
     async handle({ params, query }) {

@@ -1,1 +1,0 @@
-export { finishedJob } from '#studio/work/finished-job';

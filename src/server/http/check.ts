@@ -1,1 +1,0 @@
-export { check, coerceFields, FieldError } from '#api/check';
