@@ -8,8 +8,9 @@
 import { constant } from './build.ts';
 import { canonicalText } from './hash.ts';
 import { evaluateConstant } from './interpret.ts';
+import { mapGraph, withInputs } from './map-graph.ts';
 import { type Rewrite, rewriteRules } from './rewrites.ts';
-import { closeGraph, type Graph, make, topological, type Value } from './value.ts';
+import type { Graph, Value } from './value.ts';
 
 export interface SimplifyOptions {
   /** Largest number of elements of a constant that is computed ahead. Default 4096. */
@@ -19,19 +20,7 @@ export interface SimplifyOptions {
 /** An equal graph with fewer values. Leaves that no longer matter are dropped from its inputs. */
 export function simplify(graph: Graph, options: SimplifyOptions = {}): Graph {
   const settle = settler(options.foldLimit ?? 4096);
-  const results = new Map<Value, Value>();
-  for (const v of topological(Object.values(graph.outputs))) {
-    const inputs = v.inputs.map((x) => results.get(x)!);
-    results.set(v, settle(withInputs(v, inputs)));
-  }
-  const outputs = Object.entries(graph.outputs).map(([name, v]) => [name, results.get(v)!] as const);
-  return closeGraph(graph.name, Object.fromEntries(outputs));
-}
-
-/** The same operation on other operands of the same types. */
-function withInputs(v: Value, inputs: readonly Value[]): Value {
-  if (v.op === 'input' || v.op === 'parameter' || v.inputs.every((x, i) => x === inputs[i])) return v;
-  return make(v.op, inputs, v.attrs);
+  return mapGraph(graph, (v, inputs) => settle(withInputs(v, inputs)));
 }
 
 const commutative: ReadonlySet<string> = new Set([

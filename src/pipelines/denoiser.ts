@@ -8,6 +8,7 @@ import type { Latent } from '#diffusion/numbers';
 import { type Denoise, type Network, noiseFrom, type Prediction } from '#diffusion/parameterization';
 import { explodingScale } from '#diffusion/samplers/variance-preserving';
 import type { Session } from '#engine/backend';
+import { perturbInput } from '#models/adjust/perturbed-attention';
 import type { DenoiserPart } from '#models/family';
 import type { Conditioning, Context, WeightedConditioning } from './conditioning.ts';
 import { type Guidance, guide, skipsUncond } from './guidance.ts';
@@ -44,11 +45,17 @@ export function guidedNetwork(options: GuidedNetworkOptions): Network {
     const call = calls++;
     const skips = unguided || skipsUncond(guidance, call, options.levelsAreTimesteps ? timestep : sigma);
     const contexts = cond.map(({ conditioning }) => conditioning.at(call));
-    const outputs = await predictAll(options, x, timestep, skips ? contexts : [...contexts, uncond.at(call)]);
+    const passes = [
+      ...contexts.map((context): Pass => ({ context })),
+      ...(guidance.perturbed ? contexts.map((context): Pass => ({ context, perturbed: true })) : []),
+      ...(skips ? [] : [{ context: uncond.at(call) }]),
+    ];
+    const outputs = await predictAll(options, x, timestep, passes);
     const [images, channels] = shape;
-    const unconditional = skips ? undefined : outputs[weights.length];
+    const unconditional = skips ? undefined : outputs.at(-1);
     const conds = outputs.slice(0, weights.length);
-    const given = { conds, weights, uncond: unconditional, input: x, sigma, prediction, images, channels };
+    const perturbed = guidance.perturbed ? outputs.slice(weights.length, 2 * weights.length) : undefined;
+    const given = { conds, weights, uncond: unconditional, perturbed, input: x, sigma, prediction, images, channels };
     const guided = guide(guidance, given);
     onUnconditional?.(noiseFrom(prediction, x, unconditional ?? conds[0]!, sigma));
     checkFinite(guided, part.component, `denoising at timestep ${Math.round(timestep)}`);
@@ -56,21 +63,28 @@ export function guidedNetwork(options: GuidedNetworkOptions): Network {
   };
 }
 
-/** Predictions for the same latents under each context; those of equal length share a run. */
+/** One prediction of a call. */
+interface Pass {
+  readonly context: Context;
+  /** With the attention that perturbed-attention guidance leads away from. */
+  readonly perturbed?: boolean;
+}
+
+/** Predictions for the same latents in each pass; those with contexts of equal length share a run. */
 async function predictAll(
   options: GuidedNetworkOptions,
   x: Latent,
   timestep: number,
-  contexts: readonly Context[],
+  passes: readonly Pass[],
 ): Promise<Latent[]> {
   const predictions: Latent[] = [];
-  for (const tokens of new Set(contexts.map((c) => c.tokens))) {
-    const indices = [...contexts.keys()].filter((i) => contexts[i]!.tokens === tokens);
+  for (const tokens of new Set(passes.map(({ context }) => context.tokens))) {
+    const indices = [...passes.keys()].filter((i) => passes[i]!.context.tokens === tokens);
     const group = await predict(
       options,
       x,
       timestep,
-      indices.map((i) => contexts[i]!),
+      indices.map((i) => passes[i]!),
     );
     for (const [k, i] of indices.entries()) predictions[i] = group[k]!;
   }
@@ -79,27 +93,30 @@ async function predictAll(
 
 /** Predictions under contexts of one length, in one run. */
 async function predict(
-  { session, part, shape, extra }: GuidedNetworkOptions,
+  { session, part, shape, extra, guidance }: GuidedNetworkOptions,
   x: Latent,
   timestep: number,
-  contexts: readonly Context[],
+  passes: readonly Pass[],
 ): Promise<Latent[]> {
   const [images, channels, height, width] = shape;
   const cells = height * width;
   const own = x instanceof Float32Array ? x : Float32Array.from(x);
   const input = extra ? joinChannels(own, extra, images, cells) : own;
-  const runs = contexts.length * images;
-  const sample = new Float32Array(contexts.length * input.length);
-  for (let i = 0; i < contexts.length; i++) sample.set(input, i * input.length);
+  const runs = passes.length * images;
+  const sample = new Float32Array(passes.length * input.length);
+  for (let i = 0; i < passes.length; i++) sample.set(input, i * input.length);
+  const contexts = passes.map(({ context }) => context);
   const { tokens } = contexts[0]!;
+  const perturb = Float32Array.from({ length: runs }, (_, i) => (passes[Math.floor(i / images)]!.perturbed ? 1 : 0));
   const { prediction } = await session.run({
     sample: f32([runs, part.inChannels, height, width], sample),
     timestep: f32([runs], new Float32Array(runs).fill(timestep)),
     context: f32([runs, tokens, part.contextWidth], repeatContexts(contexts, images)),
+    ...(guidance.perturbed ? { [perturbInput]: f32([runs], perturb) } : {}),
   });
   const data = prediction!.data as Float32Array;
   const size = images * channels * cells;
-  return contexts.map((_, i) => data.subarray(i * size, (i + 1) * size));
+  return passes.map((_, i) => data.subarray(i * size, (i + 1) * size));
 }
 
 /** Each context once for every image: [contexts * images, tokens, width]. */

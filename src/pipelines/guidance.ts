@@ -7,7 +7,7 @@
  */
 
 import { composable, mimicThreshold, rescaleGuidance } from '#diffusion/guidance';
-import type { Latent } from '#diffusion/numbers';
+import { combine, type Latent, type Term } from '#diffusion/numbers';
 import { cleanFrom, type Prediction, predictionFrom } from '#diffusion/parameterization';
 
 export interface Guidance {
@@ -15,6 +15,8 @@ export interface Guidance {
   readonly scale: number;
   /** How far to bring the contrast back to that of unguided predictions, 0..1. */
   readonly rescale?: number | undefined;
+  /** Scale of perturbed-attention guidance; 0 makes no further pass. */
+  readonly perturbed?: number | undefined;
   /** Dynamic thresholding: the quantile of guided clean estimates that is brought to the largest at `mimicScale`. */
   readonly threshold?: { readonly quantile: number; readonly mimicScale: number } | undefined;
   /** Below this level every second call, or each, does without the unconditional pass. */
@@ -35,6 +37,8 @@ export interface Predictions {
   readonly weights: readonly number[];
   /** Absent where the call does without. */
   readonly uncond?: Latent | undefined;
+  /** Those of the conditions with perturbed attention, where such guidance is asked for. */
+  readonly perturbed?: readonly Latent[] | undefined;
   /** What the network was given, of the same length. */
   readonly input: Latent;
   readonly sigma: number;
@@ -45,6 +49,20 @@ export interface Predictions {
 
 /** One prediction of the same shape as each. */
 export function guide(guidance: Guidance, predictions: Predictions): Latent {
+  return awayFromPerturbed(guidance.perturbed ?? 0, byConditions(guidance, predictions), predictions);
+}
+
+/** Guidance + scale * weight * (cond - perturbed) for each condition (Ahn et al. 2024, eq. 12). */
+function awayFromPerturbed(scale: number, guided: Latent, { conds, weights, perturbed }: Predictions): Latent {
+  if (scale === 0 || !perturbed) return guided;
+  const terms = conds.flatMap((cond, i): Term[] => [
+    [scale * weights[i]!, cond],
+    [-scale * weights[i]!, perturbed[i]!],
+  ]);
+  return combine([1, guided], ...terms);
+}
+
+function byConditions(guidance: Guidance, predictions: Predictions): Latent {
   const { conds, weights, uncond, images } = predictions;
   const { scale, rescale = 0, threshold } = guidance;
   // As upstream: the first condition stands in for the unconditional one.

@@ -6,6 +6,7 @@ import type { Latent } from '#diffusion/numbers';
 import { stripComments } from '#prompt/comments';
 import { extractExtraNetworks } from '#prompt/extra-networks';
 import type { Tokenizer } from '#prompt/tokenizer';
+import { autoencoderAdjustment, denoiserAdjustment } from './adjustments.ts';
 import {
   type Conditioning,
   encodeComposition,
@@ -57,7 +58,9 @@ export async function* runJob(job: GenerationJob, context: RunContext): Events {
   yield* warnings(job, context.embeddings);
   const prompts = untouched ? undefined : yield* encodePrompts(job, context);
   if (context.signal.aborted) return;
-  const encoder = needsEncoder(job) ? yield* context.sessions.encoder(job.latentSize) : undefined;
+  const encoder = needsEncoder(job)
+    ? yield* context.sessions.encoder(job.latentSize, autoencoderAdjustment(request))
+    : undefined;
   const start = await prepareStart(job, encoder);
   const progress = new Progress(stepsOf(job) * job.batches.length, context.now);
   for (const batch of job.batches) {
@@ -152,7 +155,7 @@ async function* startBatch(
 ): Loading<ReturnType<typeof sampleLatents>> {
   const { request, model, plan, table, latentSize } = job;
   const { parts } = model;
-  const session = yield* sessions.denoiser(latentSize);
+  const session = yield* sessions.denoiser(latentSize, denoiserAdjustment(request));
   const { height, width } = latentSize;
   const shape: BatchShape = [batch.count, parts.latent.channels, height, width];
   const noise = noiseOf(job, batch);
@@ -180,6 +183,7 @@ function guidanceOf(job: GenerationJob): Guidance {
   return {
     scale: request.cfgScale,
     rescale: request.cfgRescale,
+    perturbed: request.pagScale,
     threshold: dynamicThreshold > 0 ? { quantile: dynamicThreshold, mimicScale } : undefined,
     skipBelow: { level: sMinUncond, always: request.sMinUncondAll },
     skipEarly: { fraction: request.skipEarlyCond, calls: callsOf(job) },
@@ -223,11 +227,11 @@ async function* finishPicture(
 }
 
 async function* decode(
-  { model, latentSize }: GenerationJob,
+  { request, model, latentSize }: GenerationJob,
   { sessions }: RunContext,
   latent: Float32Array,
 ): Loading<PixelImage> {
-  const session = yield* sessions.decoder(latentSize);
+  const session = yield* sessions.decoder(latentSize, autoencoderAdjustment(request));
   const { latent: format } = model.parts;
   return imageOfDecoded(await decodeLatent(session, format, latent, latentSize), format, latentSize);
 }

@@ -10,6 +10,7 @@ import { sizeOf } from '#core/tensor';
 import type { Backend, CompileOptions, Session } from '#engine/backend';
 import type { Graph } from '#graph/value';
 import type { TextEncoderPart } from '#models/family';
+import type { Adjustment } from './adjustments.ts';
 import type { PipelineModel } from './model.ts';
 import type { GenerateEvent } from './request.ts';
 
@@ -50,24 +51,24 @@ export class ModelSessions {
     return this.#open(part.component, String(clipSkip), () => part.graph({ clipSkip }), { optimize: 'load' });
   }
 
-  denoiser(size: LatentSize): LoadingSession {
+  denoiser(size: LatentSize, adjustment: Adjustment): LoadingSession {
     const { denoiser } = this.model.parts;
     const memoryBudget = this.#memoryBudget * (1 - decoderShare);
-    return this.#open(denoiser.component, sizeKey(size), () => denoiser.graph(size), { memoryBudget });
+    const graph = (): Graph => adjustment.apply(denoiser.graph(size));
+    return this.#open(denoiser.component, sizeKey(size, adjustment), graph, { memoryBudget });
   }
 
-  encoder(size: LatentSize): LoadingSession {
+  encoder(size: LatentSize, adjustment: Adjustment): LoadingSession {
     const { autoencoder } = this.model.parts;
-    return this.#open(`${autoencoder.component}.encoder`, sizeKey(size), () => autoencoder.encoderGraph(size), {
-      optimize: 'load',
-    });
+    const graph = (): Graph => adjustment.apply(autoencoder.encoderGraph(size));
+    return this.#open(`${autoencoder.component}.encoder`, sizeKey(size, adjustment), graph, { optimize: 'load' });
   }
 
-  decoder(size: LatentSize): LoadingSession {
+  decoder(size: LatentSize, adjustment: Adjustment): LoadingSession {
     const { autoencoder } = this.model.parts;
     const memoryBudget = this.#memoryBudget * decoderShare;
-    const graph = (): Graph => autoencoder.decoderGraph(size);
-    return this.#open(`${autoencoder.component}.decoder`, sizeKey(size), graph, { memoryBudget });
+    const graph = (): Graph => adjustment.apply(autoencoder.decoderGraph(size));
+    return this.#open(`${autoencoder.component}.decoder`, sizeKey(size, adjustment), graph, { memoryBudget });
   }
 
   async dispose(): Promise<void> {
@@ -91,8 +92,8 @@ export class ModelSessions {
   }
 }
 
-function sizeKey({ height, width }: LatentSize): string {
-  return `${width}x${height}`;
+function sizeKey({ height, width }: LatentSize, { key }: Adjustment): string {
+  return `${width}x${height} ${key}`;
 }
 
 /** Bytes of a graph's weights as they are stored. */

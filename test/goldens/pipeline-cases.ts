@@ -10,6 +10,7 @@ import { diffusersFirstStep, planSampling, type SamplingOptions, type SamplingPl
 import { karrasSigmas, type Schedule } from '#diffusion/schedules';
 import { diffusersEulerSchedule, withRoundedTimesteps } from '#diffusion/timesteps';
 import type { Backend } from '#engine/backend';
+import { withPerturbedAttention } from '#models/adjust/perturbed-attention';
 import type { LoadedCheckpoint } from '#models/load';
 import type { Conditioning } from '#pipelines/conditioning';
 import { decodeLatent, encodePlanes } from '#pipelines/latents';
@@ -26,7 +27,14 @@ export interface PipelineCase {
   readonly rtol: number;
 }
 
-export const pipelineKinds = ['txt2img', 'img2img', 'inpaint_masked', 'inpaint_9ch'] as const;
+export const pipelineKinds = [
+  'txt2img',
+  'img2img',
+  'inpaint_masked',
+  'inpaint_9ch',
+  'guidance_rescale',
+  'pag',
+] as const;
 
 /** Sampler and ready schedule by the case's sampler name. */
 const conventions: Readonly<Record<string, (steps: number, table: NoiseTable) => Partial<SamplingOptions>>> = {
@@ -76,7 +84,9 @@ export async function runPipelineCase(
     original = await encodePlanes(session, parts.latent, toF32(image), size);
     await session.dispose();
   }
-  const session = await backend.compile(parts.denoiser.graph(size), { weights });
+  const perturbed = Number(params.pag_scale ?? 0);
+  const plain = parts.denoiser.graph(size);
+  const session = await backend.compile(perturbed > 0 ? withPerturbedAttention(plain) : plain, { weights });
   const mask = given('mask');
   const masked = given('masked_image_latent');
   const run = sampleLatents({
@@ -86,7 +96,7 @@ export async function runPipelineCase(
     shape,
     cond: [{ weight: 1, conditioning: contextOf(given('cond')!) }],
     uncond: contextOf(given('uncond')!),
-    guidance: { scale: Number(params.cfg_scale), rescale: Number(params.guidance_rescale ?? 0) },
+    guidance: { scale: Number(params.cfg_scale), rescale: Number(params.guidance_rescale ?? 0), perturbed },
     extra: masked && joinChannels(toF32(mask!), toF32(masked), shape[0], size.height * size.width),
     table,
     plan,

@@ -39,15 +39,16 @@ const backend = createOrtNodeBackend({ device: 'cpu', threads: 1 });
 afterAll(() => backend.dispose());
 
 describe.each([
-  { folder: 'tiny-sd1', count: 5, partial: false },
-  { folder: 'tiny-inpaint', count: 1, partial: true },
-])('$folder', ({ folder, count, partial }) => {
+  { folder: 'tiny-sd1', model: 'tiny-sd1', count: 5, partial: false },
+  { folder: 'tiny-inpaint', model: 'tiny-inpaint', count: 1, partial: true },
+  { folder: 'guidance', model: 'tiny-sd1', count: 3, partial: false },
+])('$folder', ({ folder, model: modelFolder, count, partial }) => {
   const cases = casesOf(folder);
   let model: LoadedCheckpoint;
   let tensors: Map<string, HostTensor>;
 
   beforeAll(async () => {
-    model = await loadCheckpoint(files, fixture(folder), { partial });
+    model = await loadCheckpoint(files, fixture(modelFolder), { partial });
     tensors = await tensorsOf(folder);
   });
 

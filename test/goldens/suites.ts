@@ -13,6 +13,7 @@ import { readFileTensor } from '#formats/file-dtype';
 import { readSafetensorsHeader } from '#formats/safetensors';
 import { interpret } from '#graph/interpret';
 import type { Graph } from '#graph/value';
+import { withFreeU } from '#models/adjust/free-u';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import type { ModelFiles } from '#models/tensor-file';
 import { type AutogradRow, autogradCase } from './autograd-cases.ts';
@@ -54,6 +55,7 @@ export const suites: readonly Suite[] = [
   { fixture: 'numeric/prompts.json', run: (file) => checkPrompts(json(file)) },
   { fixture: 'numeric/infotext.json', run: (file) => checkInfotext(json(file)) },
   { fixture: 'models/tiny-sd1/cases.json', run: (file, backend) => checkModel(file, backend, false) },
+  { fixture: 'models/guidance/cases.json', run: (file, backend) => checkModel(file, backend, false) },
   { fixture: 'models/tiny-inpaint/cases.json', run: (file, backend) => checkModel(file, backend, true) },
   later('models/tiny-sd2/cases.json', 'Stable Diffusion 2'),
   later('models/tiny-sdxl/cases.json', 'SDXL'),
@@ -123,9 +125,12 @@ const modelFiles: ModelFiles = {
 /** Components and end-to-end cases, from the folder and from the single file that the fixture names. */
 async function* checkModel(file: string, backend: Backend, partial: boolean): AsyncGenerator<Outcome> {
   const folder = path.dirname(file);
-  const { model: about, cases } = json<{ model: { single_file?: string }; cases: PipelineCase[] }>(file);
+  const { model: about, cases } = json<{ model: { folder?: string; single_file?: string }; cases: PipelineCase[] }>(
+    file,
+  );
   const tensors = await readTensors(path.join(folder, 'cases.safetensors'));
-  const layouts = [folder, ...(about.single_file === undefined ? [] : [path.join(folder, about.single_file)])];
+  const own = about.folder === undefined ? folder : path.join(folder, about.folder);
+  const layouts = [own, ...(about.single_file === undefined ? [] : [path.join(folder, about.single_file)])];
   for (const layout of layouts) {
     const model = await loadCheckpoint(modelFiles, layout.split(path.sep).join('/'), { partial });
     for (const testCase of cases) {
@@ -171,7 +176,11 @@ async function answerCase(
       const t = given('timestep')!;
       const timestep = f32(t.shape, Float32Array.from(t.data, Number));
       const feeds = { sample: given('sample')!, timestep, context: given('context')! };
-      return { sample: (await run(denoiser.graph(), feeds)).prediction! };
+      const [, , height, width] = given('sample')!.shape as [number, number, number, number];
+      const { b1, b2, s1, s2 } = testCase.params as Partial<Record<'b1' | 'b2' | 's1' | 's2', number>>;
+      const freeU = b1 !== undefined && { b1, b2: b2!, s1: s1!, s2: s2! };
+      const graph = freeU ? withFreeU(denoiser.graph({ height, width }), freeU) : denoiser.graph();
+      return { sample: (await run(graph, feeds)).prediction! };
     }
     case 'vae_encode':
       return run(autoencoder.encoderGraph(), { image: given('image')! });

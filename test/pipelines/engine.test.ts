@@ -239,6 +239,13 @@ describe('prompts', () => {
     ['guidance left out early', { skipEarlyCond: 0.5 }],
     ['a second sub-prompt', { prompt: 'a fox AND a house :0.7' }],
     ['prompt editing', { prompt: '[a fox:a house:1]' }],
+    ['joined edges', { tiling: true }],
+    ['perturbed-attention guidance', { pagScale: 3 }],
+    ['FreeU', { freeUB1: 1.4, freeUS2: 0.5 }],
+    ['CFG rescale', { cfgRescale: 0.7 }],
+    ['dynamic thresholding', { dynamicThreshold: 0.9, mimicScale: 3 }],
+    ['fewer unconditional passes', { sMinUncond: 50, sMinUncondAll: true }],
+    ['zero-terminal SNR', { noiseSchedule: 'Zero Terminal SNR' as const }],
   ])('is changed by %s', async (_, change) => {
     expect(largestDifference(await picture({ ...plain, ...change }), await picture(plain))).toBeGreaterThan(0);
   });

@@ -1,7 +1,7 @@
 /** How large and how many, and what a picture starts from. */
 
 import { z } from 'zod';
-import { entry, flagEntry, type InfotextFace, numberOf, setting } from './setting.ts';
+import { entry, flagEntry, type InfotextFace, numberOf, setting, textEntry } from './setting.ts';
 
 /** Upper bound of one side, in pixels: beyond it a request is a mistake, not a wish. */
 export const maxSide = 4096;
@@ -170,6 +170,11 @@ export const advancedSettings = {
     form: { label: 'Tiling', group: 'advanced', level: 'full', control: 'switch' },
     infotext: flagEntry('Tiling'),
     a1111: { field: 'tiling', option: 'tiling' },
-    missing: 'Tiling',
+  }),
+  tilingAxes: setting({
+    type: z.enum(['both', 'horizontal', 'vertical']).default('both'),
+    help: 'Tiling: which edges meet; horizontal means left and right.',
+    form: { label: 'Tiling axes', group: 'advanced', level: 'full', control: 'choice', when: 'tiling' },
+    infotext: textEntry('Tiling axes', { unless: 'both' }),
   }),
 };

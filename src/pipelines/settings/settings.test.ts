@@ -84,7 +84,9 @@ describe('the table of settings', () => {
     ['Euler', { denoisingStrength: 0.3, init: {} }, 'Denoising strength: 0.3', undefined],
     ['Euler', { maskInvert: true, init: {}, mask: {} }, 'Mask mode: Inpaint not masked', undefined],
     ['Euler', { etaNoiseSeedDelta: 1 }, undefined, 'does not use it'],
-    ['Euler', { tiling: true }, undefined, 'not part of this version'],
+    ['Euler', { tiling: true }, 'Tiling: True', undefined],
+    ['Euler', { tilingAxes: 'vertical' }, undefined, 'tiling is off'],
+    ['Euler', { pagScale: 3 }, 'PAG scale: 3', undefined],
   ])('of %s with %j is claimed (%s) or told (%s)', (sampler, request, claimed, told) => {
     const { grid } = findSampler(sampler);
     const facts = factsOf(sampler, grid ? undefined : 'Uniform', request);

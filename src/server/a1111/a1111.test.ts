@@ -240,7 +240,6 @@ describe('txt2img', () => {
   it.each([
     [{ enable_hr: true }, /hires/],
     [{ restore_faces: true }, /Face restoration/],
-    [{ tiling: true }, /Tiling/],
     [{ refiner_checkpoint: 'xl-refiner' }, /refiner/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Hires upscale: 2' }, /hires/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],

@@ -1,0 +1,34 @@
+/** What a request changes about the networks themselves, as passes over their graphs, family by family the same. */
+
+import type { Graph } from '#graph/value';
+import { withFreeU } from '#models/adjust/free-u';
+import { withPerturbedAttention } from '#models/adjust/perturbed-attention';
+import { tiled } from '#models/adjust/tiling';
+import type { GenerateRequest } from './request.ts';
+
+/** A change of a graph; graphs with equal `key` are equal. */
+export interface Adjustment {
+  readonly key: string;
+  apply(graph: Graph): Graph;
+}
+
+/** Of the autoencoder: joined edges. */
+export function autoencoderAdjustment({ tiling, tilingAxes }: GenerateRequest): Adjustment {
+  const axes = { x: tiling && tilingAxes !== 'vertical', y: tiling && tilingAxes !== 'horizontal' };
+  return { key: tiling ? `tiled ${tilingAxes}` : '', apply: (graph) => (tiling ? tiled(graph, axes) : graph) };
+}
+
+/** Of the denoiser. */
+export function denoiserAdjustment(request: GenerateRequest): Adjustment {
+  const { freeUB1: b1, freeUB2: b2, freeUS1: s1, freeUS2: s2, pagScale } = request;
+  const edges = autoencoderAdjustment(request);
+  const freeU = [b1, b2, s1, s2].some((factor) => factor !== 1);
+  const perturbs = pagScale > 0;
+  return {
+    key: [edges.key, freeU && `FreeU ${[b1, b2, s1, s2]}`, perturbs && 'perturbed'].filter(Boolean).join(', '),
+    apply(graph) {
+      const strengthened = freeU ? withFreeU(graph, { b1, b2, s1, s2 }) : graph;
+      return edges.apply(perturbs ? withPerturbedAttention(strengthened) : strengthened);
+    },
+  };
+}
