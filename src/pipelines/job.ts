@@ -13,6 +13,7 @@ import type { GenerateRequest } from './request.ts';
 import type { PlaneSize } from './resample.ts';
 import type { LatentSize } from './sessions.ts';
 import { samplerSettings } from './settings/index.ts';
+import { checkSides } from './sides.ts';
 
 export interface GenerationJob {
   readonly request: GenerateRequest;
@@ -102,13 +103,7 @@ function batchesOf(pictures: number, size: number): { first: number; count: numb
 function pictureSize({ width, height, init }: GenerateRequest, { limits }: ModelParts): PlaneSize {
   const own = init && width === undefined && height === undefined ? sizeLike(init, limits) : limits.defaultSize;
   const size = { width: width ?? own.width, height: height ?? own.height };
-  for (const side of ['width', 'height'] as const) {
-    if (size[side] % limits.sizeMultiple === 0) continue;
-    const low = Math.floor(size[side] / limits.sizeMultiple) * limits.sizeMultiple;
-    const near = `${low} or ${low + limits.sizeMultiple}`;
-    const message = `The ${side} must be a multiple of ${limits.sizeMultiple} for this model; got ${size[side]}, try ${near}.`;
-    throw new UserError('request.size', message);
-  }
+  checkSides(size, limits.sizeMultiple);
   return size;
 }
 

@@ -35,6 +35,7 @@ import {
   unknownJob,
 } from './studio-folder.ts';
 import { checkRequest } from './work/check-request.ts';
+import { ModelSides } from './work/model-sides.ts';
 import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
 import type { Log, Runner } from './work/runner.ts';
 import { runnersOf } from './work/runners/index.ts';
@@ -77,6 +78,8 @@ export interface SubmitInput {
   /** Higher goes first; default 0. */
   readonly priority?: number;
   readonly label?: string;
+  /** Cut sides to what the model takes rather than refuse them. */
+  readonly fitSides?: boolean;
   /** What whoever made the request of another one could not keep of it. */
   readonly warnings?: readonly string[];
 }
@@ -122,6 +125,7 @@ export class Studio extends StudioFolder {
   readonly #outputsWatch: OutputsWatch;
   readonly #trashClock = new TrashClock();
   #whereabouts = new Whereabouts([]);
+  readonly #sides: ModelSides;
   #trouble: string | undefined;
   #trashTimer: NodeJS.Timeout | undefined;
   #offOutside: () => void = () => {};
@@ -141,6 +145,7 @@ export class Studio extends StudioFolder {
     };
     super(db, options, emit, () => this.#hashNewModels());
     this.#options = options;
+    this.#sides = new ModelSides(this.library);
     this.#locks = locks;
     this.#log = log;
     this.events = events;
@@ -220,7 +225,8 @@ export class Studio extends StudioFolder {
     const checked = await this.#checkAll(list);
     const jobs: NewJob[] = [];
     for (const { input, id, request: asked, warnings } of checked) {
-      const { request, warnings: unfound } = await preparePrompts(asked, this.promptFiles);
+      const sized = await this.#sides.checked(asked, input.fitSides ?? false);
+      const { request, warnings: unfound } = await preparePrompts(sized, this.promptFiles);
       jobs.push({
         id,
         kind: 'picture',

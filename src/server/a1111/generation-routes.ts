@@ -97,7 +97,13 @@ async function generate(
   const output = outputOf(fields, options.get());
   const told = [...warnings, ...keepOptions(fields, call, options)];
   const user = call.caller.name;
-  const [job] = await studio.submit({ request: input, user, label: label ?? undefined, warnings: told });
+  const [job] = await studio.submit({
+    request: input,
+    user,
+    label: label ?? undefined,
+    warnings: told,
+    fitSides: true,
+  });
   const ended = await finishedJob(studio, job!.id, call.signal);
   // Interrupted: what is finished is the answer, as upstream.
   const images = studio.gallery.ofJob(ended.id);
