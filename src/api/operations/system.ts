@@ -122,6 +122,14 @@ export const studio = {
     summary: 'Version, engines, and how far running jobs are.',
     output: statusSchema,
   }),
+  warmEngines: operation({
+    method: 'post',
+    path: '/engines/warm',
+    tag: 'Studio',
+    changes: ['engines'],
+    runs: true,
+    summary: 'Start every engine ahead of the first job.',
+  }),
   unloadEngines: operation({
     method: 'post',
     path: '/engines/unload',

@@ -42,6 +42,7 @@ export const studioHandlers = {
     engines: studio.engines().map((engine) => ({ ...engine })),
     running: studio.progress.list().filter(({ user }) => maySee(caller, user)),
   }),
+  warmEngines: async (_input, { studio }) => await studio.warm(),
   unloadEngines: async (_input, { studio }) => await studio.unload(),
 } satisfies HandlersOf<typeof studioRows>;
 
