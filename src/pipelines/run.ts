@@ -21,7 +21,7 @@ import { decodeLatent, imageOfDecoded, previewLatent } from './latents.ts';
 import { overlayOriginal } from './mask.ts';
 import { layBack } from './only-masked.ts';
 import { parametersText } from './parameters-text.ts';
-import type { CancelSignal, GenerateEvent, GenerateRequest } from './request.ts';
+import type { CancelSignal, GenerateEvent } from './request.ts';
 import { sampleLatents } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import { needsEncoder, prepareStart, type StartPicture } from './start.ts';
