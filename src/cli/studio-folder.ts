@@ -10,7 +10,7 @@ import { UserError } from '#core/errors';
 import type { Emit } from '#studio/events/bus';
 import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
 import { type Database, openDatabase } from '#studio/store/database';
-import { type FolderLock, lockFolder } from '#studio/store/lock';
+import { type Lock, lockFolder } from '#studio/store/lock';
 import { migrate, schemaVersion } from '#studio/store/migrate';
 import { migrations } from '#studio/store/migrations';
 import { type FolderEvents, StudioFolder } from '#studio/studio-folder';
@@ -69,7 +69,7 @@ export async function withStudioFolder<T>(
   const { dataDir, outputsDir, databaseFile } = folders;
   if (!create && !passing && !existsSync(databaseFile)) throw noStudio(dataDir);
   if (!passing) mkdirSync(dataDir, { recursive: true });
-  const locks: FolderLock[] = [];
+  const locks: Lock[] = [];
   let db: Database | undefined;
   let studio: StudioFolder | undefined;
   try {

@@ -7,7 +7,7 @@ import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import type { Gallery } from '#studio/gallery/gallery';
 import { decodeImage } from '#studio/images/codec';
-import { httpGet, readBody } from '#studio/net/http';
+import { discard, httpGet, readBody } from '#studio/net/http';
 import { type Caller, maySee } from './http/call.ts';
 
 export interface PictureSources {
@@ -55,7 +55,7 @@ async function fetchPicture(url: string, sources: PictureSources, signal?: Abort
     signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
   }).catch(asUserError);
   if (response.status !== 200) {
-    response.body.destroy();
+    discard(response.body);
     throw new UserError('net.status', `The picture's address answers ${response.status}.`);
   }
   return await readBody(response, maxPictureBytes).catch(asUserError);

@@ -22,7 +22,7 @@ import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
 import type { NewJob, PictureJob, Stop } from './queue/job.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { newId } from './store/id.ts';
-import { type FolderLock, lockFolder } from './store/lock.ts';
+import { type Lock, lockFolder } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
 import { migrations } from './store/migrations.ts';
 import { watchOutsideChanges } from './store/outside-changes.ts';
@@ -87,7 +87,7 @@ export interface SubmitInput {
 /** @throws UserError `folder.locked` when another Darkroom has the folders; DarkroomError `store.*` */
 export async function createStudio(options: StudioOptions): Promise<Studio> {
   mkdirSync(options.dataDir, { recursive: true });
-  const locks: FolderLock[] = [];
+  const locks: Lock[] = [];
   let db: Database | undefined;
   try {
     locks.push(lockFolder(options.dataDir));
@@ -118,7 +118,7 @@ export class Studio extends StudioFolder {
   readonly progress: ProgressBoard;
   readonly events: EventBus<StudioEvents>;
   readonly #options: StudioOptions;
-  readonly #locks: readonly FolderLock[];
+  readonly #locks: readonly Lock[];
   readonly #hosts: readonly EngineHost[];
   readonly #workers: readonly Worker[];
   readonly #log: Log;
@@ -132,7 +132,7 @@ export class Studio extends StudioFolder {
   /** Resolves when the model folders have been looked at for the first time. */
   #listed: Promise<void> = Promise.resolve();
 
-  constructor(db: Database, options: StudioOptions, locks: readonly FolderLock[]) {
+  constructor(db: Database, options: StudioOptions, locks: readonly Lock[]) {
     const log: Log = options.log ?? (() => {});
     const events = new EventBus<StudioEvents>({
       epoch: nextEpoch(db),

@@ -51,3 +51,11 @@ it('reads no more of an answer than is allowed, whatever its length says', async
   const response = await httpGet(`http://127.0.0.1:${port}/`);
   await expect(readBody(response, 3)).rejects.toMatchObject({ code: 'net.too-large' });
 });
+
+it('lets through the private hosts that were named, and no others', async () => {
+  const get = (host: string, allowPrivate: string[]) => httpGet(`http://${host}:${port}/`, { allowPrivate });
+  expect((await get('127.0.0.2', [`127.0.0.2:${port}`])).status).toBe(200);
+  expect((await get('127.0.0.2', ['127.0.0.2'])).status).toBe(200);
+  await expect(get('127.0.0.3', ['127.0.0.2'])).rejects.toMatchObject({ code: 'net.private-address' });
+  await expect(get('127.0.0.2', [`127.0.0.2:${port + 1}`])).rejects.toMatchObject({ code: 'net.private-address' });
+});

@@ -7,9 +7,9 @@
  */
 
 import { lookup as resolveName } from 'node:dns';
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
 import { DarkroomError, UserError } from '#core/errors';
 import { EventStream } from '../events/event-stream.ts';
 import { isPrivateAddress } from './address.ts';
@@ -21,41 +21,38 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds without a byte before the connection is given up; default 30,000. */
   readonly stallMs?: number;
-  /** Lets addresses of this machine and the local network through; default false. */
-  readonly allowPrivate?: boolean;
+  /** Lets addresses of this machine and the local network through: all, or those of some hosts (`name` or `name:port`). */
+  readonly allowPrivate?: boolean | readonly string[];
   readonly maxRedirects?: number;
 }
+
+export type Headers = Readonly<Record<string, string | undefined>>;
 
 export interface HttpResponse {
   /** Where the answer came from, after redirects. */
   readonly url: string;
   readonly status: number;
-  readonly headers: IncomingMessage['headers'];
-  /** Headers of the redirects on the way, first to last (Hugging Face says the hash there). */
-  readonly redirects: readonly IncomingMessage['headers'][];
+  readonly headers: Headers;
   /** Read it to the end or destroy it. */
-  readonly body: IncomingMessage;
+  readonly body: Readable;
 }
+
+const redirects: readonly number[] = [301, 302, 303, 307, 308];
 
 /**
  * The answer's head, whatever its status. `body` is an async iterable of bytes.
  * @throws UserError `net.url`, `net.private-address`, `net.redirects`; DarkroomError `net.connection` when it broke
  */
 export async function httpGet(address: string, options: GetOptions = {}): Promise<HttpResponse> {
-  const redirects: IncomingMessage['headers'][] = [];
   let url = parseUrl(address);
   const first = url.origin;
   for (let hops = 0; hops <= (options.maxRedirects ?? 10); hops++) {
     const headers: Record<string, string> = { 'user-agent': 'darkroom', ...options.headers };
     if (options.authorization !== undefined && url.origin === first) headers.authorization = options.authorization;
-    const body = await send(url, headers, options);
-    const location = body.headers.location;
-    const status = body.statusCode ?? 0;
-    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
-      return { url: url.href, status, headers: body.headers, redirects, body };
-    }
-    body.destroy();
-    redirects.push(body.headers);
+    const response = await send(url, headers, options);
+    const { location } = response.headers;
+    if (!redirects.includes(response.status) || location === undefined) return response;
+    discard(response.body);
     const next = parseUrl(location, url);
     if (url.protocol === 'https:' && next.protocol === 'http:') {
       throw new UserError('net.redirects', `${url.host} redirects to an unprotected address (${next.host}).`);
@@ -83,7 +80,7 @@ export async function readBody(response: HttpResponse, maxBytes: number): Promis
   } catch (error) {
     throw connectionError(error, response.url);
   } finally {
-    response.body.destroy();
+    discard(response.body);
   }
   return Buffer.concat(chunks);
 }
@@ -95,7 +92,7 @@ const maxQueuedBytes = 8 * 2 ** 20;
  * The chunks of a body, those included that had come before the connection broke (a plain iteration drops them). Call
  * it as soon as the head is there.
  */
-export function bodyChunks(body: IncomingMessage): AsyncIterable<Buffer> {
+export function bodyChunks(body: Readable): AsyncIterable<Buffer> {
   const chunks = new EventStream<Buffer>();
   let queued = 0;
   body.on('data', (chunk: Buffer) => {
@@ -115,9 +112,17 @@ export function bodyChunks(body: IncomingMessage): AsyncIterable<Buffer> {
   })();
 }
 
+/** Ends a body that is not read to its end; that it ends so is no news. */
+export function discard(body: Readable): void {
+  body.on('error', () => {});
+  body.destroy();
+}
+
 /** What broke a transfer, as a DarkroomError `net.connection`; DarkroomErrors and aborts are returned as they are. */
 export function connectionError(error: unknown, url: string): unknown {
   if (error instanceof DarkroomError || (error as Error).name === 'AbortError') return error;
+  const cause: unknown = (error as Error).cause;
+  if (cause instanceof DarkroomError) return cause;
   const why = error instanceof Error ? error.message : String(error);
   return new DarkroomError('net.connection', `The connection to ${hostOf(url)} broke: ${why}`, { cause: error });
 }
@@ -138,26 +143,40 @@ function parseUrl(address: string, base?: URL): URL {
   return url;
 }
 
-function send(url: URL, headers: Record<string, string>, options: GetOptions): Promise<IncomingMessage> {
+async function send(url: URL, headers: Record<string, string>, options: GetOptions): Promise<HttpResponse> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (!options.allowPrivate && isIP(host) !== 0 && isPrivateAddress(host)) return Promise.reject(privateAddress(host));
-  const stallMs = options.stallMs ?? 30_000;
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(connectionError(error, url.href));
-    const module = url.protocol === 'https:' ? https : http;
-    const request = module.get(
-      url,
-      {
-        headers,
-        agent: false,
-        lookup: options.allowPrivate ? undefined : publicLookup,
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      },
-      resolve,
-    );
-    request.setTimeout(stallMs, () => request.destroy(new Error(`nothing came for ${stallMs / 1000} seconds`)));
-    request.on('error', fail);
-  });
+  const isOpen = isAllowed(url, options.allowPrivate);
+  // A number is not looked up, so it is checked here.
+  if (!isOpen && isIP(host) !== 0 && isPrivateAddress(host)) throw privateAddress(host);
+  const { stallMs = 30_000, signal } = options;
+  const { request } = await import('undici');
+  const dispatcher = await dispatcherFor(isOpen);
+  try {
+    const answer = await request(url, { dispatcher, headers, signal, headersTimeout: stallMs, bodyTimeout: stallMs });
+    return { url: url.href, status: answer.statusCode, headers: plainHeaders(answer.headers), body: answer.body };
+  } catch (error) {
+    throw connectionError(error, url.href);
+  }
+}
+
+function isAllowed({ host, hostname }: URL, allow: GetOptions['allowPrivate'] = false): boolean {
+  return typeof allow === 'boolean' ? allow : allow.includes(host) || allow.includes(hostname);
+}
+
+const dispatchers = new Map<boolean, Dispatcher>();
+
+/** One for all, and one that connects to the public internet only. Connections are not kept: each is looked up anew. */
+async function dispatcherFor(isOpen: boolean): Promise<Dispatcher> {
+  const known = dispatchers.get(isOpen);
+  if (known) return known;
+  const { Agent } = await import('undici');
+  const agent = new Agent({ pipelining: 0, connect: isOpen ? {} : { lookup: publicLookup } });
+  dispatchers.set(isOpen, agent);
+  return agent;
+}
+
+function plainHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat()[0]]));
 }
 
 /** Resolves a name and refuses it when any of its addresses is private. */
@@ -174,7 +193,7 @@ const publicLookup: LookupFunction = (name, options, callback) => {
 function privateAddress(host: string): UserError {
   return new UserError(
     'net.private-address',
-    `${host} is an address of this machine or a local network; it is not fetched.`,
+    `${host} is an address of this machine or a local network; it is not fetched. Whoever runs Darkroom may name hosts that are, in DARKROOM_PRIVATE_HOSTS.`,
   );
 }
 

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { UserError } from '#core/errors';
 import { isMissing } from '../files/disk-error.ts';
 import { isSafeName } from '../files/safe-path.ts';
-import { httpGet } from '../net/http.ts';
+import { discard, httpGet } from '../net/http.ts';
 import type { PullPlan } from './plan.ts';
 import { type PullServices, statusError } from './services.ts';
 
@@ -18,7 +18,7 @@ export async function planAddress(services: PullServices, url: string, signal: A
     signal,
     allowPrivate: services.allowPrivate,
   });
-  response.body.destroy();
+  discard(response.body);
   const { status, headers } = response;
   if (status !== 200 && status !== 206 && status !== 416) throw statusError(status, url);
   const names = [dispositionName(headers['content-disposition']), lastName(url), lastName(response.url)];
@@ -35,7 +35,7 @@ export async function planAddress(services: PullServices, url: string, signal: A
     /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] ?? (status === 200 ? headers['content-length'] : undefined);
   return {
     title: name,
-    files: [{ from: url, name, ...(total === undefined ? {} : { bytes: Number(total) }) }],
+    files: [{ from: url, name, bytes: total === undefined ? undefined : Number(total) }],
     card: { source: url },
   };
 }
@@ -48,7 +48,7 @@ export async function planLocal(path: string): Promise<PullPlan> {
     if (!stats.isDirectory() && !modelExtension.test(name)) {
       throw new UserError('pull.not-a-model', `${path} does not look like a model file.`);
     }
-    return { title: name, files: [{ from: path, name, ...(stats.isFile() ? { bytes: stats.size } : {}) }], card: {} };
+    return { title: name, files: [{ from: path, name, bytes: stats.isFile() ? stats.size : undefined }], card: {} };
   } catch (error) {
     if (!isMissing(error)) throw error;
     throw new UserError('pull.not-found', `There is no file or folder ${path}.`, { cause: error });

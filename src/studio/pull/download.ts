@@ -13,21 +13,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DarkroomError, UserError } from '#core/errors';
 import { describeSignature, SIGNATURE_BYTES } from '#formats/file-signature';
 import { diskError, isMissing } from '../files/disk-error.ts';
-import { bodyChunks, connectionError, type HttpResponse, httpGet } from '../net/http.ts';
-import { lockFile } from './file-lock.ts';
+import { bodyChunks, connectionError, discard, type Headers, type HttpResponse, httpGet } from '../net/http.ts';
+import { lockFile } from '../store/lock.ts';
 import { statusError } from './services.ts';
 
 export interface DownloadTask {
   readonly url: string;
   /** Absolute path of the finished file. */
   readonly file: string;
+  /** Where others are kept from fetching it; default beside it. */
+  readonly lock?: string;
   /** Promised by the source. */
   readonly bytes?: number;
   /** Promised by the source; lower case hex. */
   readonly sha256?: string;
   readonly authorization?: string;
   readonly whose?: 'hugging-face' | 'civitai';
-  readonly allowPrivate: boolean;
+  readonly allowPrivate: boolean | readonly string[];
   readonly signal: AbortSignal;
   /** @param total undefined when nobody has said */
   readonly onProgress: (bytes: number, total: number | undefined) => void;
@@ -56,7 +58,7 @@ const maxRetryAfterMs = 300_000;
  */
 export async function download(task: DownloadTask): Promise<DownloadResult> {
   await mkdir(dirname(task.file), { recursive: true });
-  const lock = await lockFile(`${task.file}.lock`);
+  const lock = lockFile(task.lock ?? `${task.file}.lock`);
   try {
     const present = await checkPresent(task);
     if (present) return present;
@@ -70,7 +72,7 @@ export async function download(task: DownloadTask): Promise<DownloadResult> {
   } catch (error) {
     throw task.signal.aborted ? task.signal.reason : diskError(error, task.file);
   } finally {
-    await lock.release();
+    lock.release();
   }
 }
 
@@ -146,9 +148,9 @@ class BusyError extends DarkroomError {
 async function fetchSome(task: DownloadTask, part: Part): Promise<boolean> {
   if (part.total !== undefined && part.bytes === part.total && part.total > 0) return true;
   const response = await httpGet(task.url, {
-    headers: part.rangeHeaders(),
-    ...(task.authorization === undefined ? {} : { authorization: task.authorization }),
-    ...(task.stallMs === undefined ? {} : { stallMs: task.stallMs }),
+    headers: await part.rangeHeaders(),
+    authorization: task.authorization,
+    stallMs: task.stallMs,
     signal: task.signal,
     allowPrivate: task.allowPrivate,
   });
@@ -159,7 +161,7 @@ async function fetchSome(task: DownloadTask, part: Part): Promise<boolean> {
   } catch (error) {
     throw connectionError(error, response.url);
   } finally {
-    response.body.destroy();
+    discard(response.body);
   }
   if (part.total === undefined) return true;
   if (part.bytes < part.total) throw connectionError(new Error('it ended early'), response.url);
@@ -179,20 +181,31 @@ async function begin(task: DownloadTask, part: Part, response: HttpResponse): Pr
     return false;
   }
   if (status !== 200 && status !== 206) throw statusError(status, task.url, task.whose);
-  const etag = headers.etag;
+  const mark = markOf(headers);
   if (status === 200) {
     await part.restart();
-    await part.begin(lengthOf(headers['content-length']), etag);
+    await part.begin(lengthOf(headers['content-length']), mark);
     return true;
   }
   const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers['content-range'] ?? '');
   const total = range ? Number(range[2]) : undefined;
-  if (Number(range?.[1]) !== part.bytes || (part.total !== undefined && part.total !== total)) {
+  const differs = part.mark !== undefined && mark !== undefined && part.mark !== mark;
+  if (differs || Number(range?.[1]) !== part.bytes || (part.total !== undefined && part.total !== total)) {
     await part.restart();
     return false;
   }
-  await part.begin(total, etag);
+  await part.begin(total, mark);
   return true;
+}
+
+/**
+ * What tells one version of a file from another, byte for byte: a strong etag, or a date of change that lay well before
+ * the answer (RFC 9110, 8.8). Undefined where the server says neither.
+ */
+function markOf({ etag, 'last-modified': changed, date }: Headers): string | undefined {
+  if (etag?.startsWith('"')) return etag;
+  const age = Date.parse(date ?? '') - Date.parse(changed ?? '');
+  return age >= 60_000 ? changed : undefined;
 }
 
 function lengthOf(header: string | undefined): number | undefined {
@@ -212,48 +225,50 @@ class Part {
   readonly #task: DownloadTask;
   readonly #handle: FileHandle;
   #hash: Hash;
-  #etag: string | undefined;
   #restarts = 0;
+  /** Of the version that is here; see `markOf`. */
+  mark: string | undefined;
   bytes: number;
   /** Size of the whole file, once somebody has said. */
   total: number | undefined;
 
-  private constructor(task: DownloadTask, handle: FileHandle, hash: Hash, bytes: number, etag: string | undefined) {
+  private constructor(task: DownloadTask, handle: FileHandle, hash: Hash, bytes: number, mark: string | undefined) {
     this.#task = task;
     this.#handle = handle;
     this.#hash = hash;
     this.bytes = bytes;
-    this.#etag = etag;
+    this.mark = mark;
     this.total = task.bytes;
   }
 
-  /** Takes up what an earlier try left, as long as it is of the same address. */
+  /** Takes up what an earlier try left, where it can be known to be of the same file. */
   static async open(task: DownloadTask): Promise<Part> {
     const known = await readState(`${task.file}.part.json`);
-    const usable = known?.url === task.url;
+    const usable = known?.url === task.url && isProvable(task, known.mark);
     const handle = await openPart(`${task.file}.part`, usable);
     const hash = createHash('sha256');
     const bytes = usable ? await hashInto(hash, handle, task.signal) : 0;
-    return new Part(task, handle, hash, bytes, usable ? known.etag : undefined);
+    return new Part(task, handle, hash, bytes, usable ? known.mark : undefined);
   }
 
-  rangeHeaders(): Record<string, string> {
+  /** Asks for the rest; for all where two halves could be of two files without anybody noticing. */
+  async rangeHeaders(): Promise<Record<string, string>> {
+    if (this.bytes > 0 && !isProvable(this.#task, this.mark)) await this.restart();
     if (this.bytes === 0) return {};
-    // A strong etag makes sure that both halves are of the same file; a weak one may not be used so.
-    const same: Record<string, string> = this.#etag?.startsWith('"') ? { 'if-range': this.#etag } : {};
-    return { range: `bytes=${this.bytes}-`, ...same };
+    const range = { range: `bytes=${this.bytes}-` };
+    return this.mark === undefined ? range : { ...range, 'if-range': this.mark };
   }
 
   /** Knows the size now: is it the promised one, and is there room? */
-  async begin(total: number | undefined, etag: string | undefined): Promise<void> {
+  async begin(total: number | undefined, mark: string | undefined): Promise<void> {
     const { bytes: promised, file, url } = this.#task;
     if (total !== undefined && promised !== undefined && total !== promised) {
       throw new UserError('pull.size', `${url} has ${total} bytes, expected ${promised}; it is not the promised file.`);
     }
     this.total = total ?? promised;
-    this.#etag = etag;
+    this.mark = mark;
     await checkRoom(file, (this.total ?? 0) - this.bytes);
-    await writeFile(`${file}.part.json`, JSON.stringify({ url, etag: etag ?? null }));
+    await writeFile(`${file}.part.json`, JSON.stringify({ url, mark }));
     this.#task.onProgress(this.bytes, this.total);
   }
 
@@ -275,7 +290,7 @@ class Part {
     await this.#handle.truncate(0);
     this.#hash = createHash('sha256');
     this.bytes = 0;
-    this.#etag = undefined;
+    this.mark = undefined;
     this.total = this.#task.bytes;
   }
 
@@ -298,6 +313,11 @@ class Part {
   async close(): Promise<void> {
     await this.#handle.close();
   }
+}
+
+/** Both halves of a resumed file are of one version: by its mark, or by the hash that the whole must have. */
+function isProvable(task: DownloadTask, mark: string | undefined): boolean {
+  return task.sha256 !== undefined || mark !== undefined;
 }
 
 async function openPart(file: string, keep: boolean): Promise<FileHandle> {
@@ -333,11 +353,11 @@ export async function checkRoom(file: string, needed: number): Promise<void> {
   throw new DarkroomError('disk-full', message);
 }
 
-async function readState(file: string): Promise<{ url: string; etag?: string } | undefined> {
+async function readState(file: string): Promise<{ url: string; mark?: string } | undefined> {
   try {
-    const state = JSON.parse(await readFile(file, 'utf8')) as { url?: unknown; etag?: unknown };
+    const state = JSON.parse(await readFile(file, 'utf8')) as { url?: unknown; mark?: unknown };
     if (typeof state.url !== 'string') return undefined;
-    return { url: state.url, ...(typeof state.etag === 'string' ? { etag: state.etag } : {}) };
+    return { url: state.url, mark: typeof state.mark === 'string' ? state.mark : undefined };
   } catch {
     return undefined;
   }

@@ -15,6 +15,11 @@ export function blobPath(cache: string, place: HubPlace): string {
   return join(repoFolder(cache, place), 'blobs', place.etag);
 }
 
+/** Beside the blobs, as huggingface_hub keeps its own locks, so that nothing of ours lies among them. */
+export function lockPath(cache: string, place: HubPlace): string {
+  return join(cache, '.locks', repoName(place), `${place.etag}.darkroom`);
+}
+
 /** Enters a finished blob as a file of its snapshot; returns the snapshot's path of it. */
 export async function enterSnapshot(cache: string, place: HubPlace): Promise<string> {
   const repo = repoFolder(cache, place);
@@ -55,7 +60,11 @@ export async function placeFile(from: string, to: string): Promise<void> {
 }
 
 function repoFolder(cache: string, place: HubPlace): string {
-  return join(cache, `models--${place.repo.replaceAll('/', '--')}`);
+  return join(cache, repoName(place));
+}
+
+function repoName({ repo }: HubPlace): string {
+  return `models--${repo.replaceAll('/', '--')}`;
 }
 
 async function exists(file: string): Promise<boolean> {

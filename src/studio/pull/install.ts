@@ -14,7 +14,7 @@ import { modelStem } from '../library/scan.ts';
 import { planAddress, planLocal } from './address.ts';
 import { planCivitai } from './civitai.ts';
 import { checkRoom, discardPart, download, hashFile } from './download.ts';
-import { blobPath, enterSnapshot, placeFile } from './hub-cache.ts';
+import { blobPath, enterSnapshot, lockPath, placeFile } from './hub-cache.ts';
 import { planHuggingFace } from './hugging-face.ts';
 import type { PlannedFile, PullPlan } from './plan.ts';
 import { authorizationFor, type PullServices } from './services.ts';
@@ -130,12 +130,13 @@ async function fetchFile(
     allowPrivate: services.allowPrivate,
     signal: run.signal,
     onProgress: (done, total) => run.onProgress(index, done, total),
-    ...(file.bytes === undefined ? {} : { bytes: file.bytes }),
-    ...(file.sha256 === undefined ? {} : { sha256: file.sha256 }),
-    ...(authorization === undefined ? {} : { authorization }),
-    ...(file.credentials === undefined ? {} : { whose: file.credentials }),
-    ...(parts.retryMs === undefined ? {} : { retryMs: parts.retryMs }),
-    ...(parts.stallMs === undefined ? {} : { stallMs: parts.stallMs }),
+    bytes: file.bytes,
+    sha256: file.sha256,
+    authorization,
+    whose: file.credentials,
+    lock: file.hub && lockPath(services.hubCache, file.hub),
+    retryMs: parts.retryMs,
+    stallMs: parts.stallMs,
   });
   run.onProgress(index, result.bytes, result.bytes);
   if (file.hub) await enterSnapshot(services.hubCache, file.hub);

@@ -10,7 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir, hostname, tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Job } from '#api/records/job';
@@ -24,13 +24,13 @@ import { httpGet } from '../net/http.ts';
 import type { QueueEvents } from '../queue/job.ts';
 import { SqliteJobQueue } from '../queue/sqlite-queue.ts';
 import { type Database, openDatabase } from '../store/database.ts';
+import { lockFile } from '../store/lock.ts';
 import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
 import { ProgressBoard, type ProgressEvents } from '../work/progress.ts';
 import { PullRunner } from '../work/runners/pull.ts';
 import { Worker } from '../work/worker.ts';
 import { type DownloadTask, download } from './download.ts';
-import { lockFile } from './file-lock.ts';
 import { type JobControl, type PullEvents, Pulls } from './pulls.ts';
 import { servicesFromEnvironment } from './services.ts';
 import { parsePullSource } from './source.ts';
@@ -97,7 +97,7 @@ describe('download', () => {
     const result = await download(task(`${hub.url}/a`, { bytes: body.length, sha256: sha(body) }));
     expect(result).toEqual({ bytes: body.length, sha256: sha(body), wasThere: false });
     expect(readFileSync(join(root, 'out/a.safetensors'))).toEqual(body);
-    expect(files(join(root, 'out'))).toEqual(['a.safetensors']);
+    expect(files(join(root, 'out'))).toEqual(['a.safetensors', 'a.safetensors.lock']);
     expect((await download(task(`${hub.url}/a`, { sha256: sha(body) }))).wasThere).toBe(true);
     expect(hub.seen).toHaveLength(1);
   });
@@ -134,9 +134,6 @@ describe('download', () => {
     const part = join(root, 'out/a.safetensors.part');
     const kept = statSync(part).size;
     expect(kept).toBeGreaterThan(0);
-    // A dead process's lock is taken over.
-    const dead = { host: hostname(), pid: 2 ** 22 + 1, started: '1' };
-    writeFileSync(join(root, 'out/a.safetensors.lock'), JSON.stringify(dead));
     hub.seen.length = 0;
     expect((await download(task(`${hub.url}/a`, { sha256: sha(body) }))).bytes).toBe(body.length);
     expect(hub.seen[0]!.range).toBe(`bytes=${kept}-`);
@@ -155,13 +152,30 @@ describe('download', () => {
     expect((await download(task(`${hub.url}/b`, { sha256: sha(body), stallMs: 100 }))).sha256).toBe(sha(body));
   });
 
+  it.each([
+    ['a weak etag', { etag: 'W/"same"' }],
+    ['a date of change that is too young to tell', { 'last-modified': 'now' }],
+    ['neither', {}],
+  ])('never joins halves of two files: %s', async (_, told) => {
+    const [old, body] = [lora(64, 1), lora(64, 2)];
+    const now = new Date().toUTCString();
+    const headers = Object.fromEntries(Object.entries(told).map(([k, v]) => [k, v === 'now' ? now : v]));
+    hub.serve('/a', { body: old, headers: { etag: '', ...headers }, breakAfter: 30_000 });
+    const abort = new AbortController();
+    const onProgress = (bytes: number) => bytes > 0 && abort.abort(new Error('enough'));
+    await expect(download(task(`${hub.url}/a`, { signal: abort.signal, onProgress }))).rejects.toThrow('enough');
+    hub.serve('/a', { body, headers: { etag: '', ...headers } });
+    expect((await download(task(`${hub.url}/a`))).sha256).toBe(sha(body));
+    expect(hub.seen.at(-1)!.range).toBeUndefined();
+  });
+
   it('finishes a part that was complete but not yet renamed', async () => {
     const body = lora();
     hub.serve('/a', { body });
     mkdirSync(join(root, 'out'));
     writeFileSync(join(root, 'out/a.safetensors.part'), body);
     writeFileSync(join(root, 'out/a.safetensors.part.json'), JSON.stringify({ url: `${hub.url}/a` }));
-    expect((await download(task(`${hub.url}/a`))).sha256).toBe(sha(body));
+    expect((await download(task(`${hub.url}/a`, { sha256: sha(body) }))).sha256).toBe(sha(body));
   });
 
   it('refuses wrong hashes, wrong sizes and surplus bytes, and leaves no file under the final name', async () => {
@@ -171,7 +185,7 @@ describe('download', () => {
       code: 'pull.hash',
       message: expect.stringContaining(sha(body)),
     });
-    expect(files(join(root, 'out'))).toEqual([]);
+    expect(files(join(root, 'out'))).toEqual(['a.safetensors.lock']);
     await expect(download(task(`${hub.url}/a`, { bytes: body.length + 1 }))).rejects.toMatchObject({
       code: 'pull.size',
     });
@@ -231,11 +245,11 @@ describe('download', () => {
   });
 
   it('lets one fetch a file at a time', async () => {
-    const lock = await lockFile(join(root, 'x.lock'));
-    await expect(lockFile(join(root, 'x.lock'))).rejects.toMatchObject({ code: 'pull.locked' });
-    await lock.release();
-    await (await lockFile(join(root, 'x.lock'))).release();
-    expect(files(root)).toEqual([]);
+    const lock = lockFile(join(root, 'x.lock'));
+    expect(() => lockFile(join(root, 'x.lock'))).toThrow(expect.objectContaining({ code: 'pull.locked' }));
+    lock.release();
+    lockFile(join(root, 'x.lock')).release();
+    expect(files(root)).toEqual(['x.lock']);
   });
 
   it('does not touch another file of the same name', async () => {
@@ -355,6 +369,9 @@ describe('sources', () => {
       hubCache: '/h/hub',
     });
     expect(servicesFromEnvironment({ ...env, HF_HUB_CACHE: '/c' }, '/').hubCache).toBe('/c');
+    const hosts = { DARKROOM_PRIVATE_HOSTS: 'hub.lan, 10.0.0.5:8080' };
+    expect(servicesFromEnvironment(hosts, '/').allowPrivate).toEqual(['hub.lan', '10.0.0.5:8080']);
+    expect(servicesFromEnvironment({}, '/').allowPrivate).toEqual([]);
   });
 
   it('knows where its starters come from', () => {

@@ -9,11 +9,11 @@ export interface PullServices {
   readonly tokens: Partial<Record<'hugging-face' | 'civitai', string>>;
   /** Folder of the Hugging Face hub's cache. */
   readonly hubCache: string;
-  /** Lets addresses of the local network through (a mirror at home, tests). */
-  readonly allowPrivate: boolean;
+  /** Lets addresses of the local network through: all, or those of some hosts (a mirror at home). */
+  readonly allowPrivate: boolean | readonly string[];
 }
 
-/** Reads the environment as Hugging Face's own library does, plus CIVITAI_TOKEN. */
+/** Reads the environment as Hugging Face's own library does, plus CIVITAI_TOKEN and DARKROOM_PRIVATE_HOSTS. */
 export function servicesFromEnvironment(env: NodeJS.ProcessEnv, home: string): PullServices {
   const path = (...parts: string[]) => parts.join('/');
   const hfHome = env.HF_HOME ?? path(env.XDG_CACHE_HOME ?? path(home, '.cache'), 'huggingface');
@@ -21,12 +21,10 @@ export function servicesFromEnvironment(env: NodeJS.ProcessEnv, home: string): P
   const hfToken = env.HF_TOKEN ?? env.HUGGING_FACE_HUB_TOKEN;
   return {
     hosts: { huggingFace, civitai: 'https://civitai.com' },
-    tokens: {
-      ...(hfToken ? { 'hugging-face': hfToken } : {}),
-      ...(env.CIVITAI_TOKEN ? { civitai: env.CIVITAI_TOKEN } : {}),
-    },
+    tokens: { 'hugging-face': hfToken || undefined, civitai: env.CIVITAI_TOKEN || undefined },
     hubCache: env.HF_HUB_CACHE ?? env.HUGGINGFACE_HUB_CACHE ?? path(hfHome, 'hub'),
-    allowPrivate: false,
+    // By name, comma between them: an address that a user pastes must not reach the rest of the network.
+    allowPrivate: (env.DARKROOM_PRIVATE_HOSTS ?? '').split(',').flatMap((host) => host.trim() || []),
   };
 }
 
@@ -48,7 +46,7 @@ export async function fetchJson(
   const authorization = authorizationFor(services, whose);
   const response = await httpGet(url, {
     headers: { accept: 'application/json' },
-    ...(authorization === undefined ? {} : { authorization }),
+    authorization,
     signal,
     allowPrivate: services.allowPrivate,
   });

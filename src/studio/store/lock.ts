@@ -1,36 +1,51 @@
 /**
- * One Darkroom per folder. The lock is an exclusive SQLite transaction on a small file of its own, so the system lets
- * it go the moment its holder dies, whatever the death; who holds it is written beside it, for the message only.
+ * What only one process may do at a time: work on a folder, fetch a file. A lock is an exclusive SQLite transaction on
+ * a small file of its own, so the system lets it go the moment its holder dies, whatever the death; who holds it is
+ * written beside it, for the message only. The file stays: taking it away would let two others have it.
  *
  * Left out: network file systems without POSIX locks.
  */
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import Libsql from 'libsql';
 import { UserError } from '#core/errors';
 
-export interface FolderLock {
+export interface Lock {
   release(): void;
 }
 
-/** @throws UserError `folder.locked` naming the process that has it */
-export function lockFolder(folder: string): FolderLock {
-  mkdirSync(folder, { recursive: true });
-  const holderFile = join(folder, '.darkroom-lock.json');
-  const connection = new Libsql(join(folder, '.darkroom-lock'), { timeout: 0 });
+/** One Darkroom per folder. @throws UserError `folder.locked` naming the process that has it */
+export function lockFolder(folder: string): Lock {
+  return take(join(folder, '.darkroom-lock'), (holder) => {
+    const message = `Another Darkroom works on ${folder}${holder}; stop it, or use another folder.`;
+    return new UserError('folder.locked', message);
+  });
+}
+
+/** @param path of the lock, not of the file. @throws UserError `pull.locked` */
+export function lockFile(path: string): Lock {
+  return take(
+    path,
+    (holder) => new UserError('pull.locked', `Another process${holder} is fetching the same file (${path}).`),
+  );
+}
+
+function take(path: string, refusal: (holder: string) => UserError): Lock {
+  mkdirSync(dirname(path), { recursive: true });
+  const holderFile = `${path}.json`;
+  const connection = new Libsql(path, { timeout: 0 });
   try {
     connection.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
   } catch (cause) {
     connection.close();
-    if (!isBusy(cause)) throw cause;
-    throw new UserError(
-      'folder.locked',
-      `Another Darkroom works on ${folder}${describeHolder(holderFile)}; stop it, or use another folder.`,
-      { cause },
-    );
+    throw isBusy(cause) ? refusal(describeHolder(holderFile)) : cause;
   }
-  writeFileSync(holderFile, JSON.stringify({ pid: process.pid, since: new Date().toISOString() }));
+  try {
+    writeFileSync(holderFile, JSON.stringify({ pid: process.pid, since: new Date().toISOString() }));
+  } catch {
+    // A full disk keeps nobody from starting, which may be what makes room.
+  }
   return {
     release() {
       if (!connection.open) return;
