@@ -1,4 +1,5 @@
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -17,6 +18,8 @@ import { type FakeOptions, picture } from '../../test/fixtures/fake-engine.ts';
 import { systemCalls } from './files/whole-file.ts';
 import { decodeImage } from './images/codec.ts';
 import type { PictureJob } from './queue/job.ts';
+import { SqliteJobQueue } from './queue/sqlite-queue.ts';
+import { openDatabase } from './store/database.ts';
 import { createStudio, type Studio, type StudioEvent, type StudioOptions } from './studio.ts';
 
 const engineModule = fileURLToPath(new URL('../../test/fixtures/fake-engine.ts', import.meta.url));
@@ -277,6 +280,59 @@ describe('studio', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await studio.emptyOldTrash()).toBe(1);
     expect(existsSync(join(root, 'outputs', '.trash', image!.path))).toBe(false);
+  });
+
+  it('takes nothing while its database or its pictures are away, and goes on when they are back', async () => {
+    const studio = await start();
+    const request = { prompt: 'a', steps: 1 };
+    for (const path of ['data/studio.db', 'outputs']) {
+      const [here, away] = [join(root, path), join(root, 'away')];
+      const told = when(studio, 'studio.trouble', () => true);
+      renameSync(here, away);
+      await expect(studio.submit({ request })).rejects.toMatchObject({ code: 'studio.not-ready' });
+      await told;
+      expect(studio.trouble()).toContain(here);
+      renameSync(away, here);
+      expect((await studio.wait((await submit(studio, 'back')).id)).state).toBe('done');
+      expect(studio.trouble()).toBeUndefined();
+    }
+  });
+
+  it('shows pictures that others put into its outputs', async () => {
+    const studio = await start();
+    await studio.wait((await submit(studio, 'a fox')).id);
+    const [image] = studio.gallery.search().images;
+    const noticed = when(studio, 'image.added', (data: { path: string }) => data.path.endsWith('00001-10.png'));
+    const file = await studio.gallery.file(image!.id);
+    copyFileSync(file, join(file, '..', '00001-10.png'));
+    await noticed;
+    expect(studio.gallery.search({ text: 'fox' }).images).toHaveLength(2);
+  });
+
+  it('holds a running job after its step and goes on with what is missing', async () => {
+    const studio = await start({ stepMs: 30 });
+    const job = await submit(studio, 'a', { batchCount: 3 });
+    await when(studio, 'image.added', () => true);
+    const paused = when(studio, 'job.changed', (data: { state: string }) => data.state === 'paused');
+    await studio.pause(job.id);
+    await paused;
+    const { delivered } = (await studio.queue.get(job.id))!;
+    expect(delivered).toBeGreaterThan(0);
+    expect(delivered).toBeLessThan(3);
+    await studio.queue.resumeJobs({ id: job.id });
+    expect(await studio.wait(job.id)).toMatchObject({ state: 'done', delivered: 3 });
+    expect(studio.gallery.ofJob(job.id).map(({ seed }) => seed)).toEqual([10, 11, 12]);
+  });
+
+  it('tells who waits when another process ended the job', async () => {
+    const studio = await start();
+    await studio.queue.pause();
+    const job = await submit(studio, 'a');
+    const waiting = studio.wait(job.id);
+    const other = openDatabase(join(root, 'data', 'studio.db'));
+    await new SqliteJobQueue(other, () => {}).cancel(job.id);
+    other.close();
+    expect((await waiting).state).toBe('cancelled');
   });
 
   it('stops waiting when its caller goes away', async () => {

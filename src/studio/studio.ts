@@ -26,6 +26,7 @@ import { type Lock, lockFolder } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
 import { migrations } from './store/migrations.ts';
 import { watchOutsideChanges } from './store/outside-changes.ts';
+import { keepReserve, spendReserve } from './store/reserve.ts';
 import { Whereabouts } from './store/whereabouts.ts';
 import {
   type CancelOptions,
@@ -39,7 +40,7 @@ import { ModelSides } from './work/model-sides.ts';
 import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
 import type { Log, Runner } from './work/runner.ts';
 import { runnersOf } from './work/runners/index.ts';
-import { Worker } from './work/worker.ts';
+import { fullDisk, Worker } from './work/worker.ts';
 
 export type { Log } from './work/runner.ts';
 
@@ -86,6 +87,19 @@ export interface SubmitInput {
 
 /** @throws UserError `folder.locked` when another Darkroom has the folders; DarkroomError `store.*` */
 export async function createStudio(options: StudioOptions): Promise<Studio> {
+  try {
+    const studio = await openStudio(options);
+    keepReserve(options.dataDir);
+    return studio;
+  } catch (error) {
+    const isFull = error instanceof DarkroomError && fullDisk.includes(error.code);
+    if (!isFull || !spendReserve(options.dataDir)) throw error;
+    options.log?.('warn', 'The disk is full; what was kept for this is used up to start. Free some space.');
+    return await openStudio(options);
+  }
+}
+
+async function openStudio(options: StudioOptions): Promise<Studio> {
   mkdirSync(options.dataDir, { recursive: true });
   const locks: Lock[] = [];
   let db: Database | undefined;

@@ -36,7 +36,7 @@ function take(path: string, refusal: (holder: string) => UserError): Lock {
   const holderFile = `${path}.json`;
   const connection = new Libsql(path, { timeout: 0 });
   try {
-    connection.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
+    connection.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (cause) {
     connection.close();
     throw isBusy(cause) ? refusal(describeHolder(holderFile)) : cause;

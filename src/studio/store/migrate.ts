@@ -3,7 +3,7 @@
  * file has). A file that is older gets a copy beside it first; a file from a newer Darkroom is refused untouched.
  */
 
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { DarkroomError, InternalError } from '#core/errors';
 import type { Database } from './database.ts';
 
@@ -45,6 +45,17 @@ export function schemaVersion(db: Database): number {
   return db.get<{ user_version: number }>('PRAGMA user_version')!.user_version;
 }
 
+/** Whole or not there: a kill leaves what is written aside, which the next try removes. */
 function backup(db: Database, path: string): void {
-  if (!existsSync(path)) db.run('VACUUM INTO ?', [path]);
+  if (existsSync(path)) return;
+  const aside = `${path}.part`;
+  rmSync(aside, { force: true });
+  db.run('VACUUM INTO ?', [aside]);
+  const file = openSync(aside, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(aside, path);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from './database.ts';
-import { idPattern, newId } from './id.ts';
+import { followId, idPattern, newId } from './id.ts';
 import { lockFolder } from './lock.ts';
 import { migrate, schemaVersion } from './migrate.ts';
 import { migrations } from './migrations.ts';
@@ -122,6 +122,21 @@ describe('migrations', () => {
     expect(schemaVersion(db)).toBe(migrations.length + 1);
   });
 
+  it('keeps a copy that is whole, whatever a kill left of an earlier one', () => {
+    const file = join(folder, 'a.db');
+    const db = openDatabase(file);
+    migrate(db, migrations.slice(0, 1));
+    rowsOfVersion[1]!(db);
+    writeFileSync(`${file}.v1.bak.part`, 'half of a copy');
+    migrate(db, migrations, { file });
+    db.close();
+    expect(existsSync(`${file}.v1.bak.part`)).toBe(false);
+    const copy = openDatabase(`${file}.v1.bak`);
+    expect(schemaVersion(copy)).toBe(1);
+    expect(tableCounts(copy)).toMatchObject({ users: 1, jobs: 1 });
+    copy.close();
+  });
+
   it('a step that fails leaves the version before it', () => {
     const db = openDatabase(':memory:');
     const steps = [
@@ -182,5 +197,12 @@ describe('ids', () => {
     expect([...ids].sort()).toEqual(ids);
     for (const id of ids) expect(id).toMatch(new RegExp(`^${idPattern}$`));
     expect(new Set(Array.from({ length: 1000 }, () => newId(5))).size).toBe(1000);
+    expect(newId(1.5)).toMatch(new RegExp(`^${idPattern}$`));
+  });
+
+  it('go on growing when the clock is set back', () => {
+    const ahead = newId(Date.now() + 86_400_000);
+    followId(ahead);
+    expect(newId() > ahead).toBe(true);
   });
 });

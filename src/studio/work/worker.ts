@@ -19,7 +19,8 @@ export interface WorkerParts<K extends JobKind> {
   readonly log: Log;
 }
 
-const fullDisk: readonly string[] = ['disk-full', 'store.disk-full'];
+/** Codes of errors that mean a full disk. */
+export const fullDisk: readonly string[] = ['disk-full', 'store.disk-full'];
 const retryMs = 2000;
 
 export class Worker<K extends JobKind = JobKind> {
