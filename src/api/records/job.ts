@@ -6,7 +6,7 @@ import { jobErrorSchema } from './error.ts';
 import { milliseconds } from './id.ts';
 import { pullRequestSchema } from './pull.ts';
 
-export { type JobError, jobErrorSchema } from './error.ts';
+export type { JobError } from './error.ts';
 
 /** What there is to do, with what is asked for it: every default filled in, pictures left out. */
 export const jobRequests = {
