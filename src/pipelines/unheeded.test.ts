@@ -28,14 +28,13 @@ describe('what a request asks for and does not get', () => {
   it('is told by name: adapters, embeddings as words of their own, too deep a clip skip, settings that do not act', () => {
     const prompt = 'a fox <lora:film:0.8> by My-Style, mystyles # <lora:comment:1>';
     const negativePrompt = 'bad <hypernet:x:1>';
-    const input = { prompt, negativePrompt, clipSkip: 13, sampler: 'Euler a', sChurn: 4, tiling: true };
+    const input = { prompt, negativePrompt, clipSkip: 13, sampler: 'Euler a', sChurn: 4 };
     expect(unheeded(jobOf(input), ['my-style', 'mystyle', 'bad'])).toEqual([
       '<lora:film:0.8> is left out: adapters cannot be applied yet.',
       '<hypernet:x:1> in the negative prompt is read as words.',
       'my-style, bad: read as words; embeddings cannot be applied yet.',
       "Clip skip 13 is more than this model's text encoder has; 12 was taken.",
       'Sigma churn (sChurn) has no effect: the sampler Euler a does not use it.',
-      'Tiling (tiling) has no effect: Tiling is not part of this version of Darkroom yet.',
     ]);
   });
 
