@@ -12,7 +12,7 @@ export interface ListenOptions {
   readonly host?: string;
   /** 0: any free one. */
   readonly port: number;
-  /** Default 256; what comes beyond is hung up on. */
+  /** Default 256, and no bound on this machine itself; what comes beyond is hung up on. */
   readonly maxConnectionsOfAddress?: number;
   /** Milliseconds; tests wait less long. */
   readonly limits?: Partial<typeof limits> & { readonly connectionsCheckingInterval?: number };
@@ -52,7 +52,7 @@ export async function listen(app: ServerApp, listening: ListenOptions): Promise<
     const opened = serve(options, () => resolve(opened as HttpServer));
     const opening = opened as HttpServer;
     opening.maxConnections = maxConnections;
-    shareConnections(opening, listening.maxConnectionsOfAddress ?? maxConnectionsOfAddress);
+    shareConnections(opening, listening.maxConnectionsOfAddress);
     opening.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
   });
   const address = server.address() as AddressInfo;
@@ -73,11 +73,13 @@ export async function listen(app: ServerApp, listening: ListenOptions): Promise<
   };
 }
 
-function shareConnections(server: HttpServer, most: number): void {
+function shareConnections(server: HttpServer, given: number | undefined): void {
   const open = new Map<string, number>();
   server.on('connection', (socket) => {
     const address = socket.remoteAddress ?? '';
     const count = (open.get(address) ?? 0) + 1;
+    const isOwn = /^(::1$|(::ffff:)?127\.)/.test(address);
+    const most = given ?? (isOwn ? maxConnections : maxConnectionsOfAddress);
     if (count > most) return socket.destroy();
     open.set(address, count);
     socket.once('close', () => {
