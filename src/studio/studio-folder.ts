@@ -19,6 +19,7 @@ import { ModelTrash } from './library/trash.ts';
 import { PromptFiles } from './prompts/prompt-files.ts';
 import type { JobFilter, QueueEvents } from './queue/job.ts';
 import { SqliteJobQueue } from './queue/sqlite-queue.ts';
+import { withReader } from './reader/host.ts';
 import { Settings, type SettingsEvents } from './settings/settings.ts';
 import type { Database } from './store/database.ts';
 import { Users } from './users/users.ts';
@@ -144,7 +145,9 @@ export class StudioFolder {
 
   /** Makes the gallery's index match the picture files. */
   async rebuild(): Promise<RebuildReport> {
-    return await rebuildGallery(this.db, this.outputsDir, this.#emit);
+    return await withReader('picture', async (read) => {
+      return await rebuildGallery(this.db, this.outputsDir, read, this.#emit);
+    });
   }
 
   /** Ids of jobs or pictures that begin so, at most three. */

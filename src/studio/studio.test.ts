@@ -73,6 +73,8 @@ function when<T extends StudioEvent['type']>(studio: Studio, type: T, test: (dat
   });
 }
 
+const tick = () => new Promise((resolve) => setTimeout(resolve, 20));
+
 const isStep = (step: number) => (data: { step: number }) => data.step >= step;
 
 describe('studio', () => {
@@ -333,6 +335,25 @@ describe('studio', () => {
     await new SqliteJobQueue(other, () => {}).cancel(job.id);
     other.close();
     expect((await waiting).state).toBe('cancelled');
+  });
+
+  it('hashes models as work of its own, which pauses and ends like any other', async () => {
+    const models = join(root, 'models');
+    mkdirSync(models);
+    for (const name of ['a', 'b']) writeFileSync(join(models, `${name}.ckpt`), name);
+    const seen = new Set<string>();
+    const studio = await start({}, { modelRoots: [models] });
+    studio.events.subscribe(({ type, data }) => {
+      if (type === 'job.changed' && data.kind === 'hash') seen.add(`${data.label} ${data.state}`);
+    });
+    while (studio.library.list().filter(({ sha256 }) => sha256 !== undefined).length < 2) await tick();
+    while ((await studio.queue.list({ kinds: ['hash'] })).jobs.length > 0) await tick();
+    expect(seen).toContain('a done');
+    expect(studio.library.list()[0]).toMatchObject({
+      name: 'a',
+      sha256: 'ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb',
+    });
+    expect((await studio.queue.state()).counts.done).toBe(0);
   });
 
   it('stops waiting when its caller goes away', async () => {

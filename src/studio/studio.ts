@@ -20,6 +20,7 @@ import { preparePrompts } from './prompts/prepare.ts';
 import { type JobControl, type PullEvents, Pulls } from './pull/pulls.ts';
 import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
 import type { NewJob, PictureJob, Stop } from './queue/job.ts';
+import { withReader } from './reader/host.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { newId } from './store/id.ts';
 import { type Lock, lockFolder } from './store/lock.ts';
@@ -195,10 +196,13 @@ export class Studio extends StudioFolder {
     await this.gallery.sweep();
     await mendTrash(this.db, this.#options.outputsDir);
     const { jobs } = await this.queue.list({ kinds: ['picture'], states: ['running'], limit: 1000 });
-    for (const job of jobs) {
-      const { problems } = await adoptPictures(this.db, this.#options.outputsDir, job);
-      for (const problem of problems) this.#log('warn', 'A file of an interrupted job is no picture.', { ...problem });
-    }
+    await withReader('picture', async (read) => {
+      for (const job of jobs) {
+        const { problems } = await adoptPictures(this.db, this.#options.outputsDir, read, job);
+        for (const problem of problems)
+          this.#log('warn', 'A file of an interrupted job is no picture.', { ...problem });
+      }
+    });
     this.queue.recover((job) => (job.kind === 'picture' ? this.gallery.delivered(job.id).size : job.delivered));
     await this.inputs.sweep((id) => this.db.get('SELECT 1 FROM jobs WHERE id = ?', [id]) !== undefined);
     const { dataDir, outputsDir } = this.#options;

@@ -26,6 +26,7 @@ import { Boards } from './boards.ts';
 import { Gallery } from './gallery.ts';
 import type { GalleryEvents, GalleryImage, ImageQuery } from './image.ts';
 import { infotextFields } from './infotext-fields.ts';
+import { readPictureFile } from './picture-file.ts';
 import { PictureIndex } from './picture-index.ts';
 import { adoptFiles, adoptPictures, mendTrash, rebuildGallery } from './rebuild.ts';
 
@@ -282,7 +283,7 @@ describe('from files to index', () => {
     await gallery.trash([before[2]!.id]);
     db.close();
     reopen();
-    const report = await rebuildGallery(db, outputs, bus.emit);
+    const report = await rebuildGallery(db, outputs, readPictureFile, bus.emit);
     expect(report).toEqual({ added: 3, away: 0, back: 0, kept: 0, problems: [] });
     const after = [...gallery.search().images, ...gallery.search({ trashed: true }).images];
     for (const image of before) {
@@ -302,7 +303,7 @@ describe('from files to index', () => {
     writeFileSync(join(day, 'broken.png'), 'not a picture');
     writeFileSync(join(day, 'notes.txt'), 'ignored');
     symlinkSync(join(outputs, a.path), join(day, 'link.png'));
-    const report = await rebuildGallery(db, outputs, bus.emit);
+    const report = await rebuildGallery(db, outputs, readPictureFile, bus.emit);
     expect(report).toMatchObject({ added: 1, away: 1, back: 0, kept: 1 });
     expect(report.problems.map((problem) => problem.path.split('/')[1])).toEqual(['broken.png']);
     expect(gallery.get(a.id).rating).toBe(5);
@@ -317,15 +318,25 @@ describe('from files to index', () => {
     boards.add(board.id, [image.id]);
     const marked = gallery.get(image.id);
     renameSync(outputs, `${outputs}-elsewhere`);
-    expect(await rebuildGallery(db, outputs, bus.emit)).toMatchObject({ added: 0, away: 1, kept: 0 });
+    expect(await rebuildGallery(db, outputs, readPictureFile, bus.emit)).toMatchObject({ added: 0, away: 1, kept: 0 });
     expect(prompts({})).toEqual([]);
     expect(prompts({ away: true })).toEqual(['a fox']);
     expect(boards.get(board.id).images).toBe(0);
     renameSync(`${outputs}-elsewhere`, outputs);
-    expect(await rebuildGallery(db, outputs, bus.emit)).toMatchObject({ added: 0, away: 0, back: 1, kept: 1 });
+    expect(await rebuildGallery(db, outputs, readPictureFile, bus.emit)).toMatchObject({
+      added: 0,
+      away: 0,
+      back: 1,
+      kept: 1,
+    });
     expect(gallery.get(image.id)).toEqual(marked);
     renameSync(join(outputs, image.path.split('/')[0]!), join(outputs, 'favourites'));
-    expect(await rebuildGallery(db, outputs, bus.emit)).toMatchObject({ added: 0, away: 0, back: 1, kept: 1 });
+    expect(await rebuildGallery(db, outputs, readPictureFile, bus.emit)).toMatchObject({
+      added: 0,
+      away: 0,
+      back: 1,
+      kept: 1,
+    });
     expect(gallery.get(image.id)).toEqual({ ...marked, path: image.path.replace(/^[^/]+/, 'favourites') });
   });
 
@@ -334,11 +345,16 @@ describe('from files to index', () => {
     const day = image.path.split('/')[0]!;
     writeFileSync(join(outputs, day, '00001-5.png'), readFileSync(join(outputs, image.path)));
     utimesSync(join(outputs, day, '00001-5.png'), 1_700_000_000.1234, 1_700_000_000.1234);
-    const [id] = await adoptFiles(db, outputs, [`${day}/00001-5.png`, image.path, `${day}/gone.png`, `${day}/a.txt`]);
+    const [id] = await adoptFiles(db, outputs, readPictureFile, [
+      `${day}/00001-5.png`,
+      image.path,
+      `${day}/gone.png`,
+      `${day}/a.txt`,
+    ]);
     expect(id).toMatch(/^[0-9a-z]{16}$/);
     expect(gallery.get(id!)).toMatchObject({ prompt: 'a', createdAt: 1_700_000_000_123 });
     expect(gallery.get(id!).job).toBeUndefined();
-    expect(await adoptFiles(db, outputs, [`${day}/00001-5.png`])).toEqual([]);
+    expect(await adoptFiles(db, outputs, readPictureFile, [`${day}/00001-5.png`])).toEqual([]);
     expect(gallery.count()).toBe(2);
   });
 
@@ -346,7 +362,7 @@ describe('from files to index', () => {
     const image = await save('a', { index: 3 });
     const { job, index, path } = image;
     db.run('DELETE FROM images');
-    await rebuildGallery(db, outputs, bus.emit);
+    await rebuildGallery(db, outputs, readPictureFile, bus.emit);
     const again = await save('a', { job: job!, index: index! });
     expect(again).toMatchObject({ job, index, path });
     expect(gallery.count()).toBe(1);
@@ -361,12 +377,12 @@ describe('from files to index', () => {
     const day = join(outputs, gallery.search().images[0]!.path.split('/')[0]!);
     writeFileSync(join(day, `${id}-0000-5.txt`), 'a caption that somebody put there');
     writeFileSync(join(day, `${id}-0009-5.png`), '');
-    expect(await adoptPictures(db, outputs, job('local'))).toEqual({
+    expect(await adoptPictures(db, outputs, readPictureFile, job('local'))).toEqual({
       adopted: 1,
       problems: [{ path: expect.stringMatching(/-0009-5\.png$/), message: expect.any(String) }],
     });
-    expect((await adoptPictures(db, outputs, job('ann'))).adopted).toBe(1);
-    expect((await adoptPictures(db, outputs, job('ann'))).adopted).toBe(0);
+    expect((await adoptPictures(db, outputs, readPictureFile, job('ann'))).adopted).toBe(1);
+    expect((await adoptPictures(db, outputs, readPictureFile, job('ann'))).adopted).toBe(0);
     expect([...gallery.delivered(id)].sort()).toEqual([0, 1]);
     expect(gallery.count()).toBe(3);
   });

@@ -12,6 +12,7 @@ import { diskError, isMissing } from '../files/disk-error.ts';
 import { pathInside, realPathInside } from '../files/safe-path.ts';
 import { type FileSystemCalls, sweepTemporary, systemCalls, writeWholeFile } from '../files/whole-file.ts';
 import { encodeImage, makeThumbnail } from '../images/codec.ts';
+import { withReader } from '../reader/host.ts';
 import type { Database } from '../store/database.ts';
 import { allOf, equals } from '../store/table.ts';
 import type { GalleryEvents, GalleryImage, ImagePage, ImageQuery, NewPicture } from './image.ts';
@@ -234,7 +235,10 @@ export class Gallery {
 
   /** Takes in what others put below the outputs; paths that are no pictures are left alone. */
   async adopt(paths: readonly string[]): Promise<void> {
-    for (const id of await adoptFiles(this.#db, this.#outputs, paths)) {
+    const adopted = await withReader('picture', async (read) => {
+      return await adoptFiles(this.#db, this.#outputs, read, paths);
+    });
+    for (const id of adopted) {
       const image = this.get(id);
       this.#emit('image.added', image, { user: image.user });
     }

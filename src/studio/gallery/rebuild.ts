@@ -3,15 +3,14 @@
  * been written but not noted down, or moved to the trash but not marked.
  */
 
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Emit } from '../events/bus.ts';
 import { isMissing } from '../files/disk-error.ts';
-import { readImageHeader, readInfotext } from '../images/codec.ts';
 import type { Database } from '../store/database.ts';
 import { equals } from '../store/table.ts';
 import type { GalleryEvents, RebuildReport } from './image.ts';
-import { infotextFields } from './infotext-fields.ts';
+import type { ReadPicture } from './picture-file.ts';
 import { PictureIndex } from './picture-index.ts';
 import { dateFolder, localUser, readPicturePath, trashFolder } from './picture-path.ts';
 
@@ -25,7 +24,12 @@ export interface FileProblem {
  * Makes the index match the files: adds what is not in it, and marks what has no file as away. Nothing that was said
  * of a picture is forgotten, since a folder may only be unmounted or renamed; what comes back is as it was.
  */
-export async function rebuildGallery(db: Database, outputs: string, emit: Emit<GalleryEvents>): Promise<RebuildReport> {
+export async function rebuildGallery(
+  db: Database,
+  outputs: string,
+  read: ReadPicture,
+  emit: Emit<GalleryEvents>,
+): Promise<RebuildReport> {
   const index = new PictureIndex(db);
   const missing = new Map(index.all().map((entry) => [entry.path, entry]));
   const fresh: FoundFile[] = [];
@@ -50,7 +54,7 @@ export async function rebuildGallery(db: Database, outputs: string, emit: Emit<G
     if (entry && missing.delete(entry.path)) {
       index.update(entry.id, { path: file.path, awayAt: undefined, trashedAt: file.trashed ? Date.now() : undefined });
       back++;
-    } else if (await tryRegister(index, file, problems)) added++;
+    } else if (await tryRegister({ index, read }, file, problems)) added++;
   }
   const away = [...missing.values()].filter(({ awayAt }) => awayAt === undefined);
   for (const { id } of away) index.update(id, { awayAt: Date.now() });
@@ -59,7 +63,7 @@ export async function rebuildGallery(db: Database, outputs: string, emit: Emit<G
 }
 
 /** Notes down a job's pictures that are on disk but not in the index; a file that is none is named and left alone. */
-export async function adoptPictures(db: Database, outputs: string, job: Adopter): Promise<Adopted> {
+export async function adoptPictures(db: Database, outputs: string, read: ReadPicture, job: Adopter): Promise<Adopted> {
   const index = new PictureIndex(db);
   const below = job.user === localUser ? '' : `${job.user}/`;
   // A day earlier: the clock may have been set back, or the time zone changed.
@@ -72,7 +76,7 @@ export async function adoptPictures(db: Database, outputs: string, job: Adopter)
     for (const name of await names(join(outputs, below, day))) {
       const path = `${below}${day}/${name}`;
       if (!name.startsWith(`${job.id}-`) || !isPictureName(name) || known.has(path)) continue;
-      if (await tryRegister(index, { folder: outputs, path, trashed: false }, problems)) adopted++;
+      if (await tryRegister({ index, read }, { folder: outputs, path, trashed: false }, problems)) adopted++;
     }
   }
   return { adopted, problems };
@@ -90,7 +94,12 @@ interface Adopter {
 }
 
 /** Takes pictures that others put below the outputs into the index. @returns the ids of the new ones */
-export async function adoptFiles(db: Database, outputs: string, paths: readonly string[]): Promise<string[]> {
+export async function adoptFiles(
+  db: Database,
+  outputs: string,
+  read: ReadPicture,
+  paths: readonly string[],
+): Promise<string[]> {
   const index = new PictureIndex(db);
   const problems: FileProblem[] = [];
   const added: string[] = [];
@@ -100,7 +109,7 @@ export async function adoptFiles(db: Database, outputs: string, paths: readonly 
     const known = index.all(equals('path', path))[0];
     if (known?.awayAt !== undefined) index.update(known.id, { awayAt: undefined });
     if (known) continue;
-    const id = await tryRegister(index, { folder: outputs, path, trashed: false }, problems);
+    const id = await tryRegister({ index, read }, { folder: outputs, path, trashed: false }, problems);
     if (id !== undefined) added.push(id);
   }
   return added;
@@ -121,6 +130,11 @@ export async function mendTrash(db: Database, outputs: string): Promise<void> {
   }
 }
 
+interface Parts {
+  readonly index: PictureIndex;
+  readonly read: ReadPicture;
+}
+
 interface FoundFile {
   /** The outputs, or the trash in them. */
   readonly folder: string;
@@ -139,55 +153,30 @@ function placeKey({ job, index }: { readonly job?: string; readonly index?: numb
   return job === undefined || index === undefined ? undefined : `${job} ${index}`;
 }
 
-async function tryRegister(index: PictureIndex, file: FoundFile, problems: FileProblem[]): Promise<string | undefined> {
+async function tryRegister(parts: Parts, file: FoundFile, problems: FileProblem[]): Promise<string | undefined> {
   try {
-    return await register(index, file);
+    return await register(parts, file);
   } catch (error) {
     problems.push({ path: file.path, message: error instanceof Error ? error.message : String(error) });
     return undefined;
   }
 }
 
-async function register(index: PictureIndex, { folder, path, trashed }: FoundFile): Promise<string> {
-  const file = join(folder, path);
-  const { size, mtimeMs } = await stat(file);
-  const { head, infotext = '' } = await readStart(file);
-  const { format, width, height } = await readImageHeader(head, { maxBytes: Number.POSITIVE_INFINITY });
+async function register({ index, read }: Parts, { folder, path, trashed }: FoundFile): Promise<string> {
+  const { modifiedAt, fields, ...facts } = await read(join(folder, path));
   const name = readPicturePath(path);
   const isFree = name.job !== undefined && index.at(name.job, name.index!) === undefined;
-  const fields = infotextFields(infotext);
   return index.add({
+    ...facts,
     ...fields,
     seed: fields.seed ?? name.seed,
     user: name.user,
     job: isFree ? name.job : undefined,
     index: isFree ? name.index : undefined,
     path,
-    format,
-    bytes: size,
-    width,
-    height,
-    createdAt: Math.trunc(mtimeMs),
-    infotext,
+    createdAt: modifiedAt,
     trashedAt: trashed ? Date.now() : undefined,
   });
-}
-
-const startBytes = 2 ** 18;
-
-/** As much of a file as its size and its infotext take: PNG and JPEG have them in front, WebP at the end. */
-async function readStart(file: string): Promise<{ head: Uint8Array; infotext: string | undefined }> {
-  const handle = await open(file, 'r');
-  try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(startBytes), 0, startBytes, 0);
-    const head = buffer.subarray(0, bytesRead);
-    const infotext = readInfotext(head);
-    if (infotext !== undefined || bytesRead < startBytes) return { head, infotext };
-  } finally {
-    await handle.close();
-  }
-  const whole = await readFile(file);
-  return { head: whole, infotext: readInfotext(whole) };
 }
 
 /** Paths of pictures below a folder, forward slashes; folders that begin with a dot and links are left out. */

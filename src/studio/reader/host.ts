@@ -148,6 +148,19 @@ export class ReaderHost {
   }
 }
 
+/** For work on files of one kind that is soon done: the process ends with it. */
+export async function withReader<N extends TaskName, T>(
+  task: N,
+  work: (read: (path: string) => Promise<TaskResult<N>>) => Promise<T>,
+): Promise<T> {
+  const host = new ReaderHost();
+  try {
+    return await work((path) => host.read(task, path));
+  } finally {
+    host.dispose();
+  }
+}
+
 function leftAlone(path: string, why: string): DarkroomError {
   return new DarkroomError('reader.left-alone', `${path} is left alone: ${why}.`);
 }

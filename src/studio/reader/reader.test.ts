@@ -59,10 +59,10 @@ it('dies with its parent, however busy it is', async () => {
   const parent = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
   await new Promise((resolve) => parent.stdout.once('data', resolve));
   const readers = await childrenOf(parent.pid!);
-  expect(readers).toHaveLength(1);
+  expect(readers.length).toBeGreaterThan(0);
   parent.kill('SIGKILL');
-  for (let tries = 0; isAlive(readers[0]!) && tries < 100; tries++) await delay(50);
-  expect(isAlive(readers[0]!)).toBe(false);
+  for (let tries = 0; readers.some(isAlive) && tries < 100; tries++) await delay(50);
+  expect(readers.filter(isAlive)).toEqual([]);
 });
 
 async function childrenOf(pid: number): Promise<number[]> {

@@ -15,6 +15,7 @@ export const readerTasks = {
     const { hashModel } = await import('../library/hash.ts');
     return await hashModel(path, tell);
   },
+  picture: async (path: string) => await (await import('../gallery/picture-file.ts')).readPictureFile(path),
   /** Sizes and settings that a checkpoint takes. */
   async limits(path: string) {
     const { loadCheckpoint } = await import('#models/load');
