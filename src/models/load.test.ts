@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { WeightRange } from '#engine/backend';
 import { type ByteSource, bytesSource } from '#formats/byte-source';
+import { readSafetensorsHeader } from '#formats/safetensors';
 import { CheckpointError, loadCheckpoint } from './load.ts';
 import { ModelFileError } from './model-error.ts';
 import { type Sd1Config, sd15 } from './sd1/config.ts';
@@ -274,6 +275,48 @@ describe('loadCheckpoint on a diffusers folder', () => {
     for (const outside of ['../unet/shard-1.safetensors', '/etc/passwd', 'C:x.safetensors']) {
       expect(await failure(loadCheckpoint(sharded(outside), 'd'))).toMatchObject({ code: 'model.shard-name' });
     }
+  });
+
+  it.each([
+    'X.fp16.safetensors',
+    'X.bf16.safetensors',
+    'X.non_ema.safetensors',
+    'X.fp16-00001-of-00001.safetensors X.safetensors.index.fp16.json',
+    'X-00001-of-00001.fp16.safetensors X.safetensors.fp16.index.json',
+    'X-00001-of-00001.safetensors X.safetensors.index.json',
+    'T.bin',
+    'T.fp16.bin',
+    'T-00001-of-00001.bin T.bin.index.json',
+    'T.fp16-00001-of-00001.bin T.bin.index.fp16.json',
+  ])('finds the weights of every component in %s', async (form) => {
+    const change: Record<string, ByteSource | string | undefined> = {};
+    for (const [component, stem, torchStem] of [
+      ['unet', 'diffusion_pytorch_model', 'diffusion_pytorch_model'],
+      ['vae', 'diffusion_pytorch_model', 'diffusion_pytorch_model'],
+      ['text_encoder', 'model', 'pytorch_model'],
+    ] as const) {
+      const [file, index] = form.replaceAll('X', stem).replaceAll('T', torchStem).split(' ') as [string, string?];
+      const weights = real(`${component}/${stem}.safetensors`);
+      const { tensors } = await readSafetensorsHeader(weights);
+      const map = Object.fromEntries([...tensors.keys()].map((name) => [name, file]));
+      change[`d/${component}/${stem}.safetensors`] = undefined;
+      change[`d/${component}/${file}`] = weights;
+      if (index) change[`d/${component}/${index}`] = JSON.stringify({ weight_map: map });
+    }
+    expect(await loadCheckpoint(folder(change), 'd')).toMatchObject({ problems: [], layout: 'folder' });
+  });
+
+  it('prefers full precision to half, and weights with their moving average to those without', async () => {
+    const other = real('unet/diffusion_pytorch_model.safetensors');
+    const change = {
+      'd/unet/diffusion_pytorch_model.fp16.safetensors': other,
+      'd/unet/diffusion_pytorch_model.non_ema.safetensors': other,
+    };
+    const path = async (files: ModelFiles): Promise<unknown> =>
+      ((await loadCheckpoint(files, 'd')).weights.get('unet.conv_in.weight') as WeightRange).path;
+    expect(await path(folder(change))).toBe('d/unet/diffusion_pytorch_model.safetensors');
+    const without = { ...change, 'd/unet/diffusion_pytorch_model.safetensors': undefined };
+    expect(await path(folder(without))).toBe('d/unet/diffusion_pytorch_model.fp16.safetensors');
   });
 
   it('names a shape that contradicts the config', async () => {

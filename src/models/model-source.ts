@@ -8,6 +8,7 @@ import { Fields, parseJson } from './fields.ts';
 import { ModelFileError } from './model-error.ts';
 import type { StoredTensor } from './resolve.ts';
 import { type ModelFiles, openTensorFile, type TensorFile } from './tensor-file.ts';
+import { type WeightForm, weightForms } from './weight-files.ts';
 
 export interface ModelSource extends TensorFile {
   readonly layout: 'single-file' | 'folder';
@@ -18,14 +19,6 @@ export interface ModelSource extends TensorFile {
 }
 
 const folderComponents = ['unet', 'vae', 'text_encoder', 'text_encoder_2'] as const;
-
-const weightNames = ['diffusion_pytorch_model', 'model'].flatMap((stem) => [
-  `${stem}.safetensors`,
-  `${stem}.safetensors.index.json`,
-  `${stem}.fp16.safetensors`,
-  `${stem}.fp16.safetensors.index.json`,
-]);
-const torchNames = ['diffusion_pytorch_model.bin', 'pytorch_model.bin'];
 
 /** Opens whatever `path` is; reads headers and side files only. */
 export async function openModelSource(files: ModelFiles, path: string): Promise<ModelSource> {
@@ -60,13 +53,15 @@ async function openFolder(files: ModelFiles, path: string): Promise<ModelSource>
 
 /** The tensors of one component's folder, from one file or from the shards that its index lists. */
 export async function openComponent(files: ModelFiles, folder: string): Promise<TensorFile> {
-  for (const name of [...weightNames, ...torchNames]) {
-    const path = `${folder}/${name}`;
-    if (!(await files.exists(path))) continue;
-    return name.endsWith('.json') ? openShards(files, folder, path) : openTensorFile(files, path);
+  for (const { whole, indexes } of weightForms) {
+    if (await files.exists(`${folder}/${whole}`)) return openTensorFile(files, `${folder}/${whole}`);
+    for (const index of indexes) {
+      if (await files.exists(`${folder}/${index}`)) return openShards(files, folder, `${folder}/${index}`);
+    }
   }
-  const expected = weightNames.filter((n) => n.endsWith('.safetensors')).join(', ');
-  throw new ModelFileError('no-weights', `no weights in this folder; expected one of ${expected}`, folder);
+  const [{ whole }] = weightForms as [WeightForm];
+  const message = `no weights in this folder; expected ${whole} or another name that save_pretrained writes`;
+  throw new ModelFileError('no-weights', message, folder);
 }
 
 /** Shards named by an index; a name that leaves the folder is refused. */

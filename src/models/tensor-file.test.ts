@@ -27,6 +27,16 @@ function valuesOf({ ref }: StoredTensor): HostTensor {
 
 describe('openTensorFile', () => {
   it.each([
+    ['ckpt/expected.safetensors', 'model.ckpt'],
+    ['ckpt/plain-zip.ckpt', 'model.safetensors'],
+    ['ckpt/plain-legacy.ckpt', 'model.safetensors'],
+  ])('reads %s by its first bytes when it is called %s', async (path, name) => {
+    const renamed = { ...files, source: async () => bytesSource(name, fixture(path)) };
+    const { tensors } = await openTensorFile(renamed, name);
+    expect([...tensors.keys()].sort()).toEqual([...(await openTensorFile(files, path)).tensors.keys()].sort());
+  });
+
+  it.each([
     ['ckpt/plain-zip.ckpt', 'ckpt/expected.safetensors'],
     ['ckpt/plain-legacy.ckpt', 'ckpt/expected.safetensors'],
     ['ckpt/noncontiguous-zip.ckpt', 'ckpt/expected-noncontiguous.safetensors'],

@@ -7,6 +7,7 @@ import type { HostTensor } from '#core/tensor';
 import type { ByteSource } from '#formats/byte-source';
 import { openCheckpoint, readCheckpointTensor } from '#formats/checkpoint';
 import { coreDType, type FileTensor } from '#formats/file-dtype';
+import { SIGNATURE_BYTES, tensorContainer } from '#formats/file-signature';
 import { PickleDict, PickleList, PickleTensor, PickleTuple, type PickleValue } from '#formats/pickle-value';
 import { readSafetensorsHeader } from '#formats/safetensors';
 import type { StoredTensor } from './resolve.ts';
@@ -24,10 +25,12 @@ export interface TensorFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The tensors of one file: a PyTorch checkpoint by its extension, otherwise safetensors. */
+/** The tensors of one file: what it is by its first bytes, whatever its name says; by its name where they do not tell. */
 export async function openTensorFile(files: ModelFiles, path: string): Promise<TensorFile> {
   const source = await files.source(path);
-  return /\.(ckpt|pt|pth|bin)$/i.test(path) ? openTorchFile(source, path) : openSafetensors(source, path);
+  const container = tensorContainer(await source.read(0, Math.min(SIGNATURE_BYTES, source.size)));
+  const named = /\.(ckpt|pt|pth|bin)$/i.test(path) ? 'torch' : 'safetensors';
+  return (container ?? named) === 'torch' ? openTorchFile(source, path) : openSafetensors(source, path);
 }
 
 async function openSafetensors(source: ByteSource, path: string): Promise<TensorFile> {

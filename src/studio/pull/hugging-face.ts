@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import { UserError } from '#core/errors';
+import { chooseWeightFiles } from '#models/weight-files';
 import { isSafeName } from '../files/safe-path.ts';
 import type { PlannedFile, PullPlan } from './plan.ts';
 import { fetchJson, type PullServices } from './services.ts';
@@ -84,24 +85,11 @@ function diffusersFiles(names: Choice['files']): Choice['files'] {
   const inParts = names.filter(({ name }) => parts.test(name) && name.split('/').length === 2);
   chosen.push(...inParts.filter(({ name }) => sideFiles.test(name) && !/\.index(\.\w+)?\.json$/.test(name)));
   for (const part of new Set(inParts.map(({ name }) => name.split('/')[0]!))) {
-    chosen.push(...weightsOf(inParts.filter(({ name }) => name.startsWith(`${part}/`))));
+    const inPart = inParts.filter(({ name }) => name.startsWith(`${part}/`));
+    const weights = chooseWeightFiles(inPart.map(({ name }) => name.slice(part.length + 1)));
+    chosen.push(...inPart.filter(({ name }) => weights.includes(name.slice(part.length + 1))));
   }
   return chosen;
-}
-
-/** In order of preference; the first form that is there is taken, with its index when it is in shards. */
-const weightForms: readonly RegExp[] = [
-  /\/(diffusion_pytorch_model|model)(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/,
-  /\/(diffusion_pytorch_model|model)\.fp16(-\d{5}-of-\d{5})?\.safetensors$|\.safetensors\.index\.fp16\.json$/,
-  /\/(diffusion_pytorch_model|pytorch_model)(-\d{5}-of-\d{5})?\.bin(\.index\.json)?$/,
-];
-
-function weightsOf(files: Choice['files']): Choice['files'] {
-  for (const form of weightForms) {
-    const found = files.filter(({ name }) => form.test(name));
-    if (found.some(({ name }) => !name.endsWith('.json'))) return found;
-  }
-  return [];
 }
 
 function planned(base: string, source: HuggingFaceSource, commit: string, sibling: Sibling, name: string): PlannedFile {
