@@ -73,6 +73,17 @@ export function defineOperation(
   defineVerb(command, [verbOf(name, facts)], context);
 }
 
+/** Carries out an operation for a command with words and flags of its own. */
+export async function runOperation(
+  name: OperationName,
+  facts: CommandFacts,
+  texts: Texts,
+  options: VerbOptions,
+  context: CommandContext,
+): Promise<void> {
+  await run(verbOf(name, facts), texts, options, context);
+}
+
 /** Nouns and single words that the rows have. */
 export function nounsOfOperations(): string[] {
   return [

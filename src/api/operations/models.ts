@@ -150,6 +150,7 @@ export const pulls = {
     tag: 'Downloads',
     summary: 'Models to start with; give source to a download.',
     output: z.object({ starters: z.array(starterSchema) }),
+    command: { usage: 'pull starters', bare: true },
   }),
   listPulls: operation({
     method: 'get',

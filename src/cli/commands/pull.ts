@@ -18,9 +18,9 @@ import { parsePullSource } from '#studio/pull/source';
 import { starters } from '#studio/pull/starters';
 import { type CommandContext, gather } from '../command.ts';
 import { watchInterrupt } from '../interrupt.ts';
+import { defineNoun, runOperation } from '../operations.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { installed, Transfer } from '../pull/transfer.ts';
-import { columns, formatBytes, type Output } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface Options {
@@ -60,13 +60,15 @@ export function define(command: Command, context: CommandContext): void {
     .option('--json', 'Print events as JSON lines.')
     .addHelpText('after', forms)
     .action(async (what: string | undefined, options: Options) => await pull(what, options, context));
+  defineNoun(command, 'pull', context);
 }
 
 async function pull(what: string | undefined, options: Options, context: CommandContext): Promise<void> {
   if ((what === undefined) !== (options.starters === true)) {
     throw new UsageError('pull.what', 'Say what to pull, or ask for the list with --starters.');
   }
-  if (what === undefined) return showStarters(options, context.output);
+  if (what === undefined)
+    return await runOperation('listStarters', { usage: 'pull', bare: true }, {}, { json: options.json }, context);
   const starter = starters.find(({ name }) => name.toLowerCase() === what.trim().toLowerCase());
   const source = starter?.source ?? what.trim();
   const services = servicesOf(options);
@@ -142,8 +144,3 @@ function idOf(source: string): string {
 }
 
 const now = (): number => performance.now();
-
-function showStarters({ json }: Options, output: Output): void {
-  const rows = starters.map(({ name, bytes, licence, about }) => [name, formatBytes(bytes), licence, about]);
-  for (const line of json ? starters.map((each) => JSON.stringify(each)) : columns(rows)) output.result(line);
-}
