@@ -118,7 +118,9 @@ function argumentOf(part: string): Argument {
 function defineVerb(command: Command, verbs: readonly Verb[], context: CommandContext): void {
   const [withArguments, withoutArguments] = [verbs.find(takesArguments), verbs.find((verb) => !takesArguments(verb))];
   const main = withArguments ?? withoutArguments!;
-  const also = withArguments && withoutArguments ? ` Without any: ${withoutArguments.row.summary}` : '';
+  const { all } = withoutArguments?.row.command ?? {};
+  const when = all === undefined ? 'Without any' : `With --${all}`;
+  const also = withArguments && withoutArguments ? ` ${when}: ${withoutArguments.row.summary}` : '';
   command.description(main.row.summary + also);
   for (const { name, required, many } of main.arguments) {
     const shown = `${name}${many ? '...' : ''}`;
@@ -128,7 +130,7 @@ function defineVerb(command: Command, verbs: readonly Verb[], context: CommandCo
   const extra = extraArguments[main.name];
   if (extra) command.argument(extra.usage, extra.about);
   for (const verb of verbs) addFlags(command, flagsOf(verb).filter(isNew(command)));
-  if (withoutArguments?.row.command.all) command.option(`--${withoutArguments.row.command.all}`, 'All of them.');
+  if (all !== undefined) command.option(`--${all}`, 'All of them.');
   if (main.fields.some(({ meta }) => meta.secret)) addSecretOptions(command, main);
   if (!main.row.command.bare) addFolderOptions(command);
   if (usesModels(main)) addModelsOption(command);

@@ -21,8 +21,16 @@ export const pictures = {
       text: z.string().max(500).optional().describe('Words of the prompt; "a phrase", -without.'),
       model: z.string().max(500).optional().describe('Made with this model (name or hash).'),
       sampler: z.string().max(100).optional().describe('Made with this sampler.'),
-      from: z.number().optional().describe('Milliseconds since 1970, inclusive.').meta({ day: 'start' }),
-      to: z.number().optional().describe('Not after this day or time.').meta({ day: 'end' }),
+      from: z
+        .number()
+        .optional()
+        .describe('Not before this day or time (in requests milliseconds since 1970).')
+        .meta({ day: 'start' }),
+      to: z
+        .number()
+        .optional()
+        .describe('Not after this day or time (in requests milliseconds since 1970).')
+        .meta({ day: 'end' }),
       minRating: z.int().min(0).max(5).optional().describe('With at least so many stars.'),
       tags: tags.max(20).optional().describe('With all of these tags; may be repeated.').meta({ flag: 'tag' }),
       board: z.string().optional().describe('On this board (name or id).').meta({ of: 'board' }),
