@@ -79,10 +79,10 @@ export class EngineHost implements PictureEngine {
     return {
       device: this.#options.settings.device,
       state,
-      ...(this.#child?.pid === undefined ? {} : { pid: this.#child.pid }),
+      pid: this.#child?.pid,
       rss: this.#child ? this.#rss : 0,
       starts: this.#starts,
-      ...(this.#lastCrash === undefined ? {} : { lastCrash: this.#lastCrash }),
+      lastCrash: this.#lastCrash,
     };
   }
 

@@ -50,7 +50,7 @@ export function toWireError(error: unknown): WireError {
   const user = error instanceof UserError;
   const code = error instanceof DarkroomError ? error.code : 'engine.failed';
   if (!(error instanceof Error)) return { code, message: String(error), user };
-  return { code, message: error.message, user, ...(error.stack === undefined ? {} : { stack: error.stack }) };
+  return { code, message: error.message, user, stack: error.stack };
 }
 
 export function fromWireError(wire: WireError): DarkroomError {

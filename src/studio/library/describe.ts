@@ -41,8 +41,8 @@ export async function describeModel(path: string): Promise<ModelDescription> {
     const { kind, family, variant, title, parts } = describeFile(source.tensors, toldFamily(source.metadata));
     return {
       kind,
-      ...(family === undefined ? {} : { family }),
-      ...(variant === undefined ? {} : { variant }),
+      family,
+      variant,
       title,
       parts,
       parameters: parts.reduce((sum, part) => sum + part.parameters, 0),

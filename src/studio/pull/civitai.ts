@@ -73,7 +73,7 @@ export async function planCivitai(
   const title = model?.name ?? version.model?.name ?? file.name;
   return {
     title: version.name === '' ? title : `${title} (${version.name})`,
-    ...(kind === undefined ? {} : { kind }),
+    kind,
     files: [
       {
         from: downloadAddress(services, version, file.downloadUrl),
@@ -125,7 +125,7 @@ function cardOf(services: PullServices, version: Version, model: Model | undefin
   return {
     ...(words.length > 0 ? { triggerWords: words } : {}),
     ...(version.baseModel ? { baseModel: version.baseModel } : {}),
-    ...(page === undefined ? {} : { source: page }),
+    source: page,
     ...(model ? { licence: licenceOf(model) } : {}),
   };
 }

@@ -46,8 +46,8 @@ export async function planHuggingFace(
   return {
     title: source.path === undefined ? repo : `${repo}/${source.path}`,
     files: files.map(({ sibling, name }) => planned(base, source, info.sha, sibling, name)),
-    card: { source: `${base}/${repo}`, ...(licence === undefined ? {} : { licence }) },
-    ...(folder === undefined ? {} : { folder }),
+    card: { source: `${base}/${repo}`, licence },
+    folder,
   };
 }
 
@@ -101,7 +101,7 @@ function planned(base: string, source: HuggingFaceSource, commit: string, siblin
     from: `${base}/${repo}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`,
     name,
     credentials: 'hugging-face',
-    ...(bytes === undefined ? {} : { bytes }),
+    bytes,
     ...(sibling.lfs ? { sha256: sibling.lfs.sha256 } : {}),
     ...(etag && /^[0-9a-f]{40,64}$/.test(etag) ? { hub: { repo, revision, commit, path, etag } } : {}),
   };

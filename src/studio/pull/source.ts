@@ -87,7 +87,7 @@ function huggingFaceUrl(url: URL): PullSource | undefined {
 
 function withPath(repo: string, revision: string, path: string | undefined): PullSource {
   if (path?.split('/').some((name) => name === '..' || name === '.' || name === '')) throw notASource(path);
-  return { type: 'hugging-face', repo, revision, ...(path === undefined ? {} : { path }) };
+  return { type: 'hugging-face', repo, revision, path };
 }
 
 /** `/models/ID[/slug][?modelVersionId=ID]`, `/api/download/models/VERSION`, `/model-versions/ID` */
@@ -117,11 +117,14 @@ function airSource(text: string): PullSource {
 function civitaiSource(model: string | undefined, version: string | undefined, file?: string): PullSource {
   return {
     type: 'civitai',
-    ...(model === undefined ? {} : { modelId: Number(model) }),
-    ...(version === undefined ? {} : { versionId: Number(version) }),
-    ...(file === undefined ? {} : { fileId: Number(file) }),
+    modelId: numberOf(model),
+    versionId: numberOf(version),
+    fileId: numberOf(file),
   };
 }
+
+const numberOf = (digits: string | undefined): number | undefined =>
+  digits === undefined ? undefined : Number(digits);
 
 function notASource(text: string): UserError {
   return new UserError(

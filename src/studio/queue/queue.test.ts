@@ -196,6 +196,66 @@ describe('states', () => {
   });
 });
 
+describe('kinds', () => {
+  const hash = (user: string, model: string): NewJob => ({
+    kind: 'hash',
+    user,
+    label: model,
+    request: { model },
+    total: 0,
+  });
+  const pull = (user: string, label: string): NewJob => ({
+    kind: 'pull',
+    user,
+    label,
+    request: { source: 'o/n' },
+    total: 0,
+  });
+
+  it('have lines of their own, each in fair turns', async () => {
+    await queue.add([...['a1', 'a2', 'a3'].map((label) => pull('ann', label)), pull('bob', 'b1')]);
+    await queue.add([job('ann', { label: 'picture' }), hash('ann', 'h')]);
+    const taken: (string | undefined)[] = [];
+    for (let next = await queue.take('pull'); next; next = await queue.take('pull')) taken.push(next.label);
+    expect(taken).toEqual(['a1', 'b1', 'a2', 'a3']);
+    expect((await queue.take('picture'))?.label).toBe('picture');
+    expect((await queue.take('hash'))?.request).toEqual({ model: 'h' });
+    expect(labels((await queue.list({ kinds: ['pull'] })).jobs).sort()).toEqual(['a1', 'a2', 'a3', 'b1']);
+  });
+
+  it('a pause holds what makes pictures, not what fetches or reads', async () => {
+    await queue.add([job('ann'), pull('ann', 'p'), hash('ann', 'h')]);
+    await queue.pause();
+    expect(await queue.take('picture')).toBeUndefined();
+    expect((await queue.take('pull'))?.label).toBe('p');
+    expect((await queue.take('hash'))?.label).toBe('h');
+  });
+
+  it('downloads are taken up after any number of kills, hashes leave no history', async () => {
+    const [fetched, hashed] = await queue.add([pull('ann', 'p'), hash('ann', 'h')]);
+    for (let kills = 0; kills < 5; kills++) {
+      await queue.take('pull');
+      queue = new SqliteJobQueue(db, bus.emit);
+      queue.recover(({ delivered }) => delivered);
+    }
+    expect(await queue.get(fetched!.id)).toMatchObject({ state: 'queued', interruptions: 5 });
+    await queue.take('hash');
+    await queue.finish(hashed!.id, { state: 'done' });
+    expect(await queue.get(hashed!.id)).toBeUndefined();
+  });
+
+  it('a running job of any kind is held and goes on', async () => {
+    const [added] = await queue.add([pull('ann', 'p')]);
+    await queue.take('pull');
+    await queue.hold(added!.id);
+    expect(queue.stopping()).toEqual([{ id: added!.id, stop: 'pause' }]);
+    expect((await queue.finish(added!.id, { state: 'paused' })).state).toBe('paused');
+    await queue.resumeJobs({ id: added!.id });
+    expect((await queue.take('pull'))?.attempts).toBe(2);
+    expect(queue.stopping()).toEqual([]);
+  });
+});
+
 describe('after a kill', () => {
   it('queues the running job again, ends what was complete or cancelled, gives up after three times', async () => {
     await queue.add([job('a', { total: 2 }), job('b', { total: 2 }), job('c', { total: 2 })]);
