@@ -85,6 +85,19 @@ it('asks for the token where one is needed', async () => {
   socket.close();
 });
 
+it('ends with the token that it was opened with', async () => {
+  await listener.close();
+  await server.dispose();
+  await start({ access: { required: true } });
+  await server.studio.users.create('ann', 'user');
+  const token = server.studio.users.issueToken('ann', 'phone');
+  const { socket } = connect('', { authorization: `Bearer ${token}` });
+  await once(socket, 'open');
+  const closed = once(socket, 'close') as Promise<[number]>;
+  server.studio.users.revokeToken(token);
+  expect((await closed)[0]).toBe(1008);
+});
+
 it('lets go a client that does not read', async () => {
   const { socket } = connect();
   await once(socket, 'open');

@@ -1,6 +1,9 @@
 /** Guessing, and what becomes of open requests when an account changes. */
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Operation } from '#api/operation';
+import { operations } from '#api/operations/index';
+import { leastRole } from '#api/rights';
 import { startTestServer, type TestServer } from '../../../test/fixtures/test-server.ts';
 import { Guesses } from './guesses.ts';
 
@@ -95,4 +98,22 @@ it('ends a request that waits', async () => {
   await expect.poll(async () => (await server.studio.queue.state()).counts.queued).toBe(1);
   server.studio.users.revokeToken(token);
   expect((await waiting).status).toBe(401);
+});
+
+it('lets nobody change more than their role may, whatever the operation', async () => {
+  const { users } = server.studio;
+  await users.create('eve', 'viewer', 'the password of eve');
+  const as = { user: bearer(users.issueToken('ann', 't')), viewer: bearer(users.issueToken('eve', 't')) };
+  const rows = Object.entries<Operation>(operations).filter(([, { kind }]) => kind !== 'socket');
+  const letIn: string[] = [];
+  for (const [name, row] of rows) {
+    const needed = leastRole(row.changes);
+    for (const role of ['user', 'viewer'] as const) {
+      if (needed === 'viewer' || needed === role) continue;
+      const path = `/api/v1${row.path.replaceAll(/\{\w+\}/g, 'x')}`;
+      const { status: answered } = await server.call(row.method.toUpperCase(), path, undefined, as[role]);
+      if (answered !== 403) letIn.push(`${role}: ${name} answers ${answered}`);
+    }
+  }
+  expect(letIn).toEqual([]);
 });
