@@ -17,8 +17,8 @@ export type Denoise = (x: Latent, sigma: Sigma) => Promise<Latent>;
 /** The network as trained: scaled latent and timestep to prediction, same shape; `sigma` is the same noise as a level. */
 export type Network = (x: Latent, timestep: Timestep, sigma: Sigma) => Promise<Latent>;
 
-/** `sample` is x0-prediction; the names are those of diffusers' `prediction_type`. */
-export type Prediction = 'epsilon' | 'v_prediction' | 'sample' | 'flow';
+/** What a network predicts: the noise, the velocity (Salimans & Ho 2022), the clean latent, or a flow's velocity. */
+export type Prediction = 'eps' | 'v' | 'x0' | 'flow';
 
 interface Scaling {
   /** Factor of the network's input. */
@@ -31,13 +31,13 @@ interface Scaling {
 const varianceScale = (sigma: number) => Math.sqrt(1 + sigma * sigma);
 
 const scalings = {
-  epsilon: { input: (s) => 1 / varianceScale(s), skip: () => 1, out: (s) => -s },
-  v_prediction: {
+  eps: { input: (s) => 1 / varianceScale(s), skip: () => 1, out: (s) => -s },
+  v: {
     input: (s) => 1 / varianceScale(s),
     skip: (s) => 1 / (1 + s * s),
     out: (s) => -s / varianceScale(s),
   },
-  sample: { input: (s) => 1 / varianceScale(s), skip: () => 0, out: () => 1 },
+  x0: { input: (s) => 1 / varianceScale(s), skip: () => 0, out: () => 1 },
   flow: { input: () => 1, skip: () => 1, out: (s) => -s },
 } as const satisfies Record<Prediction, Scaling>;
 
@@ -90,7 +90,7 @@ export function predictionFrom(prediction: Prediction, input: Latent, clean: Lat
 
 /** The unit noise that a network's `output` stands for, given its `input`. */
 export function noiseFrom(prediction: Prediction, input: Latent, output: Latent, sigma: number): Latent {
-  if (prediction === 'epsilon') return output;
+  if (prediction === 'eps') return output;
   const clean = cleanFrom(prediction, input, output, sigma);
   // Of x0 + sigma n, or of a flow's (1 - sigma) x0 + sigma n.
   const kept = prediction === 'flow' ? 1 - sigma : 1;

@@ -221,13 +221,13 @@ describe('parameterisations', () => {
   const clean = Float64Array.from([0.3, -1.2, 2]);
   const noise = Float64Array.from([1.1, -0.4, 0.2]);
 
-  it.each(['epsilon', 'v_prediction', 'sample', 'flow'] as const)('%s finds the clean latent', async (prediction) => {
+  it.each(['eps', 'v', 'x0', 'flow'] as const)('%s finds the clean latent', async (prediction) => {
     const sigma = (prediction === 'flow' ? 0.6 : 3.7) as Sigma;
     const alpha = Math.sqrt(alphaBarOfSigma(sigma));
     const target: Record<Prediction, (i: number) => number> = {
-      epsilon: (i) => noise[i]!,
-      v_prediction: (i) => alpha * noise[i]! - alpha * sigma * clean[i]!,
-      sample: (i) => clean[i]!,
+      eps: (i) => noise[i]!,
+      v: (i) => alpha * noise[i]! - alpha * sigma * clean[i]!,
+      x0: (i) => clean[i]!,
       flow: (i) => noise[i]! - clean[i]!,
     };
     const noised = clean.map((value, i) =>
@@ -247,7 +247,7 @@ describe('parameterisations', () => {
     expect(seen).toEqual({ x: scaleInput(prediction, noised, sigma), t: table.timestepAt(sigma) });
   });
 
-  it.each(['epsilon', 'v_prediction', 'sample', 'flow'] as const)('%s turns into its parts and back', (prediction) => {
+  it.each(['eps', 'v', 'x0', 'flow'] as const)('%s turns into its parts and back', (prediction) => {
     const sigma = prediction === 'flow' ? 0.6 : 3.7;
     const x = clean.map((v, i) => (prediction === 'flow' ? (1 - sigma) * v : v) + sigma * noise[i]!);
     const input = scaleInput(prediction, x, sigma);
@@ -267,7 +267,7 @@ describe('parameterisations', () => {
     };
     const sigma = table.sigmaAt(500.4);
     for (const quantize of [false, true]) {
-      await createDenoiser({ network, prediction: 'epsilon', table, quantize })(clean, sigma);
+      await createDenoiser({ network, prediction: 'eps', table, quantize })(clean, sigma);
     }
     expect(timesteps[0]).toBeCloseTo(500.4, 9);
     expect(timesteps[1]).toBe(500);

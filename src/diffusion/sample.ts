@@ -6,7 +6,7 @@
  * const table = stableDiffusionTable();
  * const plan = planSampling({ sampler: 'DPM++ 2M', scheduler: 'Automatic', steps: 20, table });
  * const source = createNoiseSource({ kind: 'cpu', seeds: batchSeeds(2, 42).seeds, shape: [4, 64, 64] });
- * const predict = createDenoiser({ network, prediction: 'epsilon', table, timestepOf: plan.timestepOf });
+ * const predict = createDenoiser({ network, prediction: 'eps', table, timestepOf: plan.timestepOf });
  * let latent = plan.start(source.first()); // or plan.start(source.first(), imageLatent) with `strength` given
  * for await (const step of plan.run({ denoise: predict, x: latent, noise: source })) {
  *   latent = step.x; // the last one is the result; step.denoised is the preview

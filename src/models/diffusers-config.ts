@@ -5,8 +5,9 @@
  * Fields that change the network in ways not built here are refused by name.
  */
 
+import type { Prediction } from '#diffusion/parameterization';
 import type { ClipTextConfig } from './clip/config.ts';
-import type { PredictionType, TrainingSchedule } from './family.ts';
+import type { TrainingSchedule } from './family.ts';
 import { type CountRange, type Fields, mostLayers } from './fields.ts';
 import type { UNetConfig } from './unet/config.ts';
 import type { VaeConfig } from './vae/config.ts';
@@ -122,7 +123,7 @@ export function clipFromTransformers(fields: Fields): ClipTextConfig {
 const predictions = { epsilon: 'eps', v_prediction: 'v', sample: 'x0' } as const;
 
 /** What scheduler_config.json says about how the model was trained. */
-export function trainingFromScheduler(fields: Fields): { prediction: PredictionType; schedule: TrainingSchedule } {
+export function trainingFromScheduler(fields: Fields): { prediction: Exclude<Prediction, 'flow'>; schedule: TrainingSchedule } {
   const names = ['epsilon', 'v_prediction', 'sample'] as const;
   fields.require('beta_schedule', ['scaled_linear']);
   fields.require('trained_betas', []);

@@ -3,6 +3,7 @@
  * that pipelines put together.
  */
 
+import type { Prediction } from '#diffusion/parameterization';
 import type { Graph } from '#graph/value';
 import type { FileDescription } from './detect.ts';
 import type { Fields } from './fields.ts';
@@ -10,9 +11,6 @@ import type { KeyMap } from './keys.ts';
 import type { ImageSize } from './nn/grid.ts';
 import type { DeclaredParameter } from './nn/scope.ts';
 import type { TensorTable } from './tensor-table.ts';
-
-/** What the denoiser's output means: the noise, the velocity or the clean latent. */
-export type PredictionType = 'eps' | 'v' | 'x0';
 
 /** The noise the model was trained with: sqrt(beta) is linear from start to end ("scaled linear"). */
 export interface TrainingSchedule {
@@ -83,7 +81,7 @@ export interface AutoencoderPart {
 /** What pipelines need to know and run. */
 export interface ModelParts {
   readonly latent: LatentFormat;
-  readonly prediction: PredictionType;
+  readonly prediction: Prediction;
   readonly schedule: TrainingSchedule;
   readonly limits: ModelLimits;
   readonly textEncoders: readonly TextEncoderPart[];

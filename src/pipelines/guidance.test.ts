@@ -8,7 +8,7 @@ const given: Predictions = {
   uncond: Float64Array.of(0.5, 1, 1, 2),
   input: Float64Array.of(0.1, -0.4, 2, 0.6),
   sigma: 3,
-  prediction: 'v_prediction',
+  prediction: 'v',
   images: 1,
   channels: 2,
 };

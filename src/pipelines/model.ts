@@ -7,9 +7,8 @@ import {
   scaledLinearBetas,
   zeroTerminalSnr,
 } from '#diffusion/noise-table';
-import type { Prediction } from '#diffusion/parameterization';
 import type { WeightSource } from '#engine/backend';
-import type { ModelParts, PredictionType, TrainingSchedule } from '#models/family';
+import type { ModelParts, TrainingSchedule } from '#models/family';
 import type { ModelReference } from './request.ts';
 
 export interface PipelineModel {
@@ -40,13 +39,4 @@ export function noiseTableOf(schedule: TrainingSchedule, zeroTerminal = false): 
   const { betaStart, betaEnd, steps } = schedule;
   const alphaBars = alphasCumprod(scaledLinearBetas(betaStart, betaEnd, steps));
   return discreteTable(zeroTerminal || schedule.zeroTerminalSnr ? zeroTerminalSnr(alphaBars) : alphaBars);
-}
-
-const predictions = { eps: 'epsilon', v: 'v_prediction', x0: 'sample' } as const satisfies Record<
-  PredictionType,
-  Prediction
->;
-
-export function predictionOf(type: PredictionType): Prediction {
-  return predictions[type];
 }

@@ -11,7 +11,6 @@ import type { SamplingPlan } from '#diffusion/sample';
 import type { SamplerStep } from '#diffusion/samplers/sampler';
 import type { ModelParts } from '#models/family';
 import { type GuidedNetworkOptions, guidedNetwork, keepUnmasked, showUnmasked } from './denoiser.ts';
-import { predictionOf } from './model.ts';
 
 export interface SamplingRun
   extends Omit<GuidedNetworkOptions, 'prediction' | 'levelsAreTimesteps' | 'onUnconditional'> {
@@ -29,7 +28,7 @@ export interface SamplingRun
 export function sampleLatents(run: SamplingRun): AsyncGenerator<SamplerStep, void, undefined> {
   const { parts, table, plan, keep, noise } = run;
   const { sampler } = plan;
-  const prediction = predictionOf(parts.prediction);
+  const { prediction } = parts;
   let unconditional: Latent | undefined;
   const keepUnconditional = (estimate: Latent): void => {
     unconditional = estimate;

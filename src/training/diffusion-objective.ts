@@ -6,7 +6,9 @@
  * sqrt(1 - abar) x0 (Salimans and Ho 2022, arXiv:2202.00512).
  */
 
-export type Prediction = 'eps' | 'v' | 'x0';
+import type { Prediction as ModelPrediction } from '#diffusion/parameterization';
+
+export type Prediction = Exclude<ModelPrediction, 'flow'>;
 
 /**
  * Weight of the squared error by timestep.

@@ -12,7 +12,7 @@ import { explodingScale, predictVp } from './variance-preserving.ts';
 
 export async function* plms(run: SamplerRun): AsyncGenerator<SamplerStep, void, undefined> {
   const { sigmas } = run.schedule;
-  const velocities = run.settings?.averages === 'prediction' && run.prediction === 'v_prediction';
+  const velocities = run.settings?.averages === 'prediction' && run.prediction === 'v';
   const history: Latent[] = [];
   let x = run.x;
   for (let step = 0; step < sigmas.length - 1; step++) {

@@ -3,6 +3,7 @@
  * .yaml beside it, or the config that Darkroom's trainer writes into the metadata.
  */
 
+import type { Prediction } from '#diffusion/parameterization';
 import { type ClipTextConfig, clipL } from '../clip/config.ts';
 import { inferClip } from '../clip/infer.ts';
 import {
@@ -12,7 +13,7 @@ import {
   unetFromDiffusers,
   vaeFromDiffusers,
 } from '../diffusers-config.ts';
-import type { FolderConfigs, PredictionType, SingleFileHints, TrainingSchedule } from '../family.ts';
+import type { FolderConfigs, SingleFileHints, TrainingSchedule } from '../family.ts';
 import type { Fields } from '../fields.ts';
 import type { TensorTable } from '../tensor-table.ts';
 import { sd1UNet, type UNetConfig } from '../unet/config.ts';
@@ -25,7 +26,7 @@ export interface Sd1Config {
   readonly unet: UNetConfig;
   readonly vae: VaeConfig;
   readonly textEncoder: ClipTextConfig;
-  readonly prediction: PredictionType;
+  readonly prediction: Exclude<Prediction, 'flow'>;
   readonly schedule: TrainingSchedule;
   /** Side of the latents it was trained on. */
   readonly sampleSize: number;
