@@ -1,5 +1,6 @@
 /**
- * What a file of tensors is, from names and shapes alone: its kind, the model family it belongs to and its parts.
+ * What a file of tensors is, from names and shapes alone: its kind and its parts; which model family it belongs to, the
+ * families say themselves.
  *
  * Kinds that merely contain pieces of a model (LoRA, embedding, ControlNet, ...) are looked for before models, since
  * some of them carry a model's names. What nothing matches is `unknown`: nothing is ever guessed to be SD 1.
@@ -7,9 +8,11 @@
 
 import { sizeOf } from '#core/tensor';
 import { clipPrefix } from './clip/infer.ts';
+import { families } from './families.ts';
+import type { FamilyIdentity } from './family.ts';
+import { otherFamilies } from './known.ts';
 import { below, type TensorTable } from './tensor-table.ts';
-import { contextWidthOf, hasLinearProjection, isDiffusersUNet, isLdmUNet } from './unet/infer.ts';
-import { isDiffusersVae, isLdmVae } from './vae/infer.ts';
+import { findModel, findVae, variantOf } from './traits.ts';
 
 export type FileKind =
   | 'checkpoint'
@@ -36,7 +39,7 @@ export interface FilePart {
 
 export interface FileDescription {
   readonly kind: FileKind;
-  /** Family the file is or was made for: `sd1`, `sd2`, `sdxl`, `sdxl-refiner`; undefined when it cannot be told. */
+  /** Id of the family that the file is of or was made for; undefined when it cannot be told. */
   readonly family: string | undefined;
   /** What the U-Net takes beside the latent: `inpaint`, `instruct-pix2pix`, `depth`, `upscale`, `unclip`. */
   readonly variant: string | undefined;
@@ -44,17 +47,6 @@ export interface FileDescription {
   readonly title: string;
   readonly parts: readonly FilePart[];
 }
-
-/** Where a model's U-Net may be, in single files, folders and bare files. */
-export const unetPrefixes = ['model.diffusion_model.', 'diffusion_model.', 'unet.', ''] as const;
-export const vaePrefixes = ['first_stage_model.', 'vae.', ''] as const;
-
-const familyTitles: Readonly<Record<string, string>> = {
-  sd1: 'Stable Diffusion 1',
-  sd2: 'Stable Diffusion 2',
-  sdxl: 'SDXL',
-  'sdxl-refiner': 'SDXL refiner',
-};
 
 const kindTitles: Readonly<Record<FileKind, string>> = {
   checkpoint: 'checkpoint',
@@ -118,19 +110,28 @@ function isVectors(tensors: TensorTable): boolean {
   return !name.includes('.') && (shape.length === 1 || shape.length === 2);
 }
 
-/**
- * Says what a file is. Names are those in the file; in a folder, each behind its component's name and a dot. `told` is
- * the family that the file's metadata states, which then counts.
- */
-export function describeFile(tensors: TensorTable, told?: string): FileDescription {
+export interface DescribeOptions {
+  /** The family that the file's metadata states, which then counts. */
+  readonly told?: string | undefined;
+  /** In the order in which they are asked. */
+  readonly known?: readonly FamilyIdentity[];
+}
+
+/** Says what a file is. Names are those in the file; in a folder, each behind its component's name and a dot. */
+export function describeFile(
+  tensors: TensorTable,
+  { told, known = [...families, ...otherFamilies] }: DescribeOptions = {},
+): FileDescription {
   const names = [...tensors.keys()];
   const parts = partsOf(tensors);
-  const kind = names.length === 0 ? undefined : signatures.find((s) => s.matches(names, tensors))?.kind;
-  if (kind) return entitled(kind, adaptedFamily(kind, tensors), undefined, parts);
-  const unet = unetOf(tensors);
-  if (unet) {
+  const piece = names.length === 0 ? undefined : signatures.find((s) => s.matches(names, tensors))?.kind;
+  if (piece) return entitled(piece, adaptedFamily(piece, tensors, known), undefined, parts);
+  const found = findModel(tensors, told);
+  const family = known.find((each) => each.matches(found));
+  if (found.unet || family) {
     const alone = findVae(tensors) === undefined && !some(names, /^(cond_stage_model|conditioner|text_encoder)/);
-    return entitled(alone ? 'unet' : 'checkpoint', told ?? unet.family, unet.variant, parts);
+    const variant = (found.unet && variantOf(found.unet)) ?? family?.variantOf?.(found);
+    return entitled(alone ? 'unet' : 'checkpoint', family, variant, parts);
   }
   if (findVae(tensors) !== undefined) return entitled('vae', undefined, undefined, parts);
   if ([tensors, below(tensors, 'text_encoder.')].some((t) => clipPrefix(t) !== undefined)) {
@@ -141,64 +142,35 @@ export function describeFile(tensors: TensorTable, told?: string): FileDescripti
 
 function entitled(
   kind: FileKind,
-  family: string | undefined,
+  family: FamilyIdentity | undefined,
   variant: string | undefined,
   parts: readonly FilePart[],
 ): FileDescription {
   const model = kind === 'checkpoint' || kind === 'unet';
-  const base = family ? familyTitles[family] : undefined;
+  const base = family?.title;
   const words = model ? [base ?? 'diffusion', variant, kindTitles[kind]] : [kindTitles[kind]];
   const noun = words.filter(Boolean).join(' ');
   const article = /^(SDXL|IP |upscaler)/.test(noun) ? 'an' : 'a';
   const title = `${article} ${noun}${!model && base ? ` for ${base}` : ''}`;
-  return { kind, family, variant, title, parts };
-}
-
-function findVae(tensors: TensorTable): string | undefined {
-  return vaePrefixes.find((p) => isLdmVae(below(tensors, p)) || isDiffusersVae(below(tensors, p)));
-}
-
-function unetOf(tensors: TensorTable): { family: string | undefined; variant: string | undefined } | undefined {
-  const prefix = unetPrefixes.find((p) => isLdmUNet(below(tensors, p)) || isDiffusersUNet(below(tensors, p)));
-  if (prefix === undefined) return undefined;
-  const unet = below(tensors, prefix);
-  const input = unet.get('input_blocks.0.0.weight') ?? unet.get('conv_in.weight');
-  const label = (unet.get('label_emb.0.0.weight') ?? unet.get('add_embedding.linear_1.weight'))?.shape[1];
-  const output = unet.get('out.2.weight') ?? unet.get('conv_out.weight');
-  return { family: familyOf(unet, label), variant: variantOf(input?.shape[1] ?? 4, output?.shape[0] ?? 4, label) };
-}
-
-/** SD1 projects by 1x1 convolutions; SDXL has a label embedding, and so have SD2's unCLIP models, by their widths. */
-function familyOf(unet: TensorTable, label: number | undefined): string | undefined {
-  if (contextWidthOf(unet) === undefined) return undefined;
-  if (!hasLinearProjection(unet)) return label === undefined ? 'sd1' : undefined;
-  if (label === undefined || label === 1536 || label === 2048) return 'sd2';
-  return label === 2560 ? 'sdxl-refiner' : 'sdxl';
-}
-
-/** By what goes in beside the latent, which is as wide as what comes out. */
-function variantOf(channels: number, latent: number, label: number | undefined): string | undefined {
-  const byExtra: Readonly<Record<number, string>> = { 1: 'depth', 3: 'upscale' };
-  if (channels === 2 * latent + 1) return 'inpaint';
-  if (channels === 2 * latent) return 'instruct-pix2pix';
-  return byExtra[channels - latent] ?? (label === 1536 || label === 2048 ? 'unclip' : undefined);
+  return { kind, family: family?.id, variant, title, parts };
 }
 
 /** The family that an adapter was made for, by the width of the context that it reads or replaces. */
-function adaptedFamily(kind: FileKind, tensors: TensorTable): string | undefined {
-  const byWidth: Readonly<Record<number, string>> = { 768: 'sd1', 1024: 'sd2', 2048: 'sdxl' };
-  if (kind === 'embedding') return embeddedFamily(tensors);
+function adaptedFamily(
+  kind: FileKind,
+  tensors: TensorTable,
+  known: readonly FamilyIdentity[],
+): FamilyIdentity | undefined {
+  const byWidth = (width: number | undefined) =>
+    known.find((each) => each.contextWidth === width && width !== undefined);
+  if (kind === 'embedding') {
+    const named = known.find(({ embeddingKeys = [] }) => embeddingKeys.some((key) => tensors.has(key)));
+    return named ?? byWidth([...tensors.values()][0]!.shape.at(-1));
+  }
   const reads =
     /attn2[._]to_k\.(lora_down\.weight|lora_A\.weight|lora_A\.default\.weight|hada_w1_b|weight)$|to_k_ip\.weight$/;
-  for (const [name, { shape }] of tensors) if (reads.test(name)) return byWidth[shape[1]!];
+  for (const [name, { shape }] of tensors) if (reads.test(name)) return byWidth(shape[1]);
   return undefined;
-}
-
-function embeddedFamily(tensors: TensorTable): string | undefined {
-  if (tensors.has('clip_g')) return 'sdxl';
-  const [facts] = tensors.values();
-  const byWidth: Readonly<Record<number, string>> = { 768: 'sd1', 1024: 'sd2' };
-  return byWidth[facts!.shape.at(-1)!];
 }
 
 const knownPrefixes = [

@@ -123,7 +123,10 @@ export function clipFromTransformers(fields: Fields): ClipTextConfig {
 const predictions = { epsilon: 'eps', v_prediction: 'v', sample: 'x0' } as const;
 
 /** What scheduler_config.json says about how the model was trained. */
-export function trainingFromScheduler(fields: Fields): { prediction: Exclude<Prediction, 'flow'>; schedule: TrainingSchedule } {
+export function trainingFromScheduler(fields: Fields): {
+  prediction: Exclude<Prediction, 'flow'>;
+  schedule: TrainingSchedule;
+} {
   const names = ['epsilon', 'v_prediction', 'sample'] as const;
   fields.require('beta_schedule', ['scaled_linear']);
   fields.require('trained_betas', []);

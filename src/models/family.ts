@@ -5,12 +5,12 @@
 
 import type { Prediction } from '#diffusion/parameterization';
 import type { Graph } from '#graph/value';
-import type { FileDescription } from './detect.ts';
 import type { Fields } from './fields.ts';
 import type { KeyMap } from './keys.ts';
 import type { ImageSize } from './nn/grid.ts';
 import type { DeclaredParameter } from './nn/scope.ts';
 import type { TensorTable } from './tensor-table.ts';
+import type { FoundModel } from './traits.ts';
 
 /** The noise the model was trained with: sqrt(beta) is linear from start to end ("scaled linear"). */
 export interface TrainingSchedule {
@@ -108,13 +108,25 @@ export interface SingleFileHints {
 /** The config files of a diffusers folder by component, parsed. */
 export type FolderConfigs = ReadonlyMap<string, Fields>;
 
-export interface ModelFamily<Config = unknown> {
-  /** Stable name, e.g. `sd1`. */
+/** How a family is known, also one that cannot be run. */
+export interface FamilyIdentity {
+  /** Stable name. */
   readonly id: string;
   /** As told to people. */
   readonly title: string;
-  /** Whether it can run what the file was recognised as. */
-  accepts(description: FileDescription): boolean;
+  /** Whether a model is one of its own. */
+  matches(found: FoundModel): boolean;
+  /** A kind of model that channels do not tell. */
+  variantOf?(found: FoundModel): string | undefined;
+  /** Width of the context that its adapters read and its embeddings replace. */
+  readonly contextWidth?: number;
+  /** Names under which its embeddings keep their vectors. */
+  readonly embeddingKeys?: readonly string[];
+}
+
+export interface ModelFamily<Config = unknown> extends FamilyIdentity {
+  /** What it can run (see `variantOf` in traits.ts); undefined is the plain model. */
+  readonly variants: readonly (string | undefined)[];
   readonly components: readonly ComponentLayout[];
   /** `components`: tensors by component, prefixes taken off. */
   configOfSingleFile(components: ReadonlyMap<string, TensorTable>, hints: SingleFileHints): Config;

@@ -8,6 +8,7 @@ import { describeFile, type FileDescription } from './detect.ts';
 import { families } from './families.ts';
 import type { ComponentLayout, ModelFamily, ModelParts } from './family.ts';
 import { Fields, parseJson } from './fields.ts';
+import { otherFamilies } from './known.ts';
 import { ModelFileError } from './model-error.ts';
 import { type ModelSource, openComponent, openModelSource, readConfig } from './model-source.ts';
 import { type Problem, resolveParameters, type StoredTensor } from './resolve.ts';
@@ -70,7 +71,10 @@ export async function loadCheckpoint(
 ): Promise<LoadedCheckpoint> {
   const source = await openModelSource(files, path);
   const embedded = embeddedOf(source);
-  const description = describeFile(source.tensors, embedded?.string('family'));
+  const description = describeFile(source.tensors, {
+    told: embedded?.string('family'),
+    known: [...known, ...otherFamilies],
+  });
   const family = chooseFamily(known, description, source);
   const components = findComponents(family.components, source.tensors);
   let config = named(path, () => configOf(family, source, components, embedded));
@@ -100,7 +104,7 @@ export async function loadCheckpoint(
 }
 
 function chooseFamily(known: readonly ModelFamily[], description: FileDescription, source: ModelSource): ModelFamily {
-  const family = known.find((f) => f.accepts(description));
+  const family = known.find(({ id, variants }) => id === description.family && variants.includes(description.variant));
   if (family) return family;
   const groups = [...new Set([...source.tensors.keys()].map((n) => n.split('.').slice(0, 2).join('.')))];
   const found =

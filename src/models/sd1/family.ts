@@ -3,11 +3,11 @@
 import { clipPrefix } from '../clip/infer.ts';
 import { clipKeys } from '../clip/keys.ts';
 import { clipTextGraph, textEncoderScope } from '../clip/network.ts';
-import { unetPrefixes, vaePrefixes } from '../detect.ts';
 import { vaeFromDiffusers } from '../diffusers-config.ts';
 import type { ModelFamily } from '../family.ts';
 import { type KeyMap, sameName } from '../keys.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
+import { type FoundModel, unetPrefixes, vaePrefixes } from '../traits.ts';
 import { isDiffusersUNet, isLdmUNet } from '../unet/infer.ts';
 import { ldmUNetKeys } from '../unet/keys.ts';
 import { unetGraph, unetScope } from '../unet/network.ts';
@@ -18,13 +18,22 @@ import { type Sd1Config, sd1FromFolder, sd1FromTensors } from './config.ts';
 import { sd1Parts } from './parts.ts';
 
 const textPrefixes = ['cond_stage_model.transformer.', 'text_encoder.', ''];
-const variants: readonly (string | undefined)[] = [undefined, 'inpaint'];
+
+/** CLIP ViT-L/14's, which later checkpoints keep whatever their projections look like. */
+const publishedWidth = 768;
+
+function isSd1({ unet, told }: FoundModel): boolean {
+  if (told !== undefined) return told === 'sd1';
+  if (unet?.contextWidth === undefined || unet.vectorWidth !== undefined) return false;
+  return !unet.linearProjection || unet.contextWidth === publishedWidth;
+}
 
 export const sd1: ModelFamily<Sd1Config> = {
   id: 'sd1',
   title: 'Stable Diffusion 1',
-  accepts: ({ kind, family, variant }) =>
-    (kind === 'checkpoint' || kind === 'unet') && family === 'sd1' && variants.includes(variant),
+  contextWidth: publishedWidth,
+  matches: isSd1,
+  variants: [undefined, 'inpaint'],
   components: [
     { component: unetScope, prefixes: unetPrefixes, recognise: (t) => isLdmUNet(t) || isDiffusersUNet(t) },
     { component: vaeScope, prefixes: vaePrefixes, recognise: (t) => isLdmVae(t) || isDiffusersVae(t) },

@@ -38,7 +38,7 @@ const maxValueLength = 4000;
 export async function describeModel(path: string): Promise<ModelDescription> {
   try {
     const source = await openModelSource(nodeModelFiles, path);
-    const { kind, family, variant, title, parts } = describeFile(source.tensors, toldFamily(source.metadata));
+    const { kind, family, variant, title, parts } = describeFile(source.tensors, { told: toldFamily(source.metadata) });
     return {
       kind,
       family,
