@@ -129,7 +129,8 @@ export function describeFile(
   const found = findModel(tensors, told);
   const family = known.find((each) => each.matches(found));
   if (found.unet || family) {
-    const alone = findVae(tensors) === undefined && !some(names, /^(cond_stage_model|conditioner|text_encoder)/);
+    const alone =
+      found.unet && findVae(tensors) === undefined && !some(names, /^(cond_stage_model|conditioner|text_encoder)/);
     const variant = (found.unet && variantOf(found.unet)) ?? family?.variantOf?.(found);
     return entitled(alone ? 'unet' : 'checkpoint', family, variant, parts);
   }

@@ -7,8 +7,8 @@
 
 import type { Prediction } from '#diffusion/parameterization';
 import type { ClipTextConfig } from './clip/config.ts';
-import type { TrainingSchedule } from './family.ts';
 import { type CountRange, type Fields, mostLayers } from './fields.ts';
+import type { TrainingSchedule } from './training-noise.ts';
 import type { UNetConfig } from './unet/config.ts';
 import type { VaeConfig } from './vae/config.ts';
 
@@ -137,6 +137,7 @@ export function trainingFromScheduler(fields: Fields): {
       betaStart: fields.number('beta_start', 0.00085),
       betaEnd: fields.number('beta_end', 0.012),
       steps: fields.count('num_train_timesteps', 1000),
+      zeroTerminalSnr: fields.boolean('rescale_betas_zero_snr', false) || undefined,
     },
   };
 }

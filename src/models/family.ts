@@ -3,24 +3,17 @@
  * that pipelines put together.
  */
 
+import type { NoiseTable } from '#diffusion/noise-table';
 import type { Prediction } from '#diffusion/parameterization';
+import type { ScheduleSettings } from '#diffusion/schedules';
 import type { Graph } from '#graph/value';
+import type { Tokenizer } from '#prompt/tokenizer';
 import type { Fields } from './fields.ts';
 import type { KeyMap } from './keys.ts';
 import type { ImageSize } from './nn/grid.ts';
 import type { DeclaredParameter } from './nn/scope.ts';
 import type { TensorTable } from './tensor-table.ts';
 import type { FoundModel } from './traits.ts';
-
-/** The noise the model was trained with: sqrt(beta) is linear from start to end ("scaled linear"). */
-export interface TrainingSchedule {
-  readonly kind: 'scaled-linear';
-  readonly betaStart: number;
-  readonly betaEnd: number;
-  readonly steps: number;
-  /** Rescaled so that the last step is noise alone (Lin et al. 2023). */
-  readonly zeroTerminalSnr?: boolean | undefined;
-}
 
 export interface LatentFormat {
   readonly channels: number;
@@ -42,15 +35,30 @@ export interface ModelLimits {
   readonly maxClipSkip: number;
 }
 
-/** One text encoder: ids i64 [batch, positions] -> `context` f32 [batch, positions, width]. */
+/**
+ * One text encoder: ids i64 [batch, positions] -> `context` f32 [batch, positions, width], and `pooled` f32
+ * [batch, pooledWidth] where it sums a text up in one vector. Contexts of several encoders are joined along the width.
+ */
 export interface TextEncoderPart {
   readonly component: string;
   readonly positions: number;
   readonly width: number;
-  readonly startId: number;
-  readonly endId: number;
+  readonly pooledWidth?: number;
+  /** Fills a text up to a whole number of chunks. */
   readonly padId: number;
+  /** The same one at each call. */
+  tokenizer(): Tokenizer;
   graph(options?: { clipSkip?: number }): Graph;
+}
+
+/** What a denoiser may want to know of one condition beside its context. */
+export interface Condition {
+  /** Of the text's first chunk, by the component of the encoder that made it. */
+  readonly pooled: Readonly<Record<string, Float32Array>>;
+  /** Of the picture that is made, pixels. */
+  readonly size: { readonly width: number; readonly height: number };
+  /** Whether it says what the picture should not show. */
+  readonly negative: boolean;
 }
 
 /**
@@ -63,6 +71,8 @@ export interface DenoiserPart {
   readonly inChannels: number;
   /** What is concatenated to the latent on channels: nothing, or mask (1 = repaint) and the masked picture's latent. */
   readonly extraInput: 'none' | 'mask-and-masked-latent';
+  /** Further inputs of the graph under a condition, by name: one row of f32 [batch, length] each. */
+  feeds?(condition: Condition): Readonly<Record<string, Float32Array>>;
   /** Latent size; open (`gridHeight`, `gridWidth`) when left out. */
   graph(size?: ImageSize): Graph;
   /** Bindings of the open graph's symbols for a latent size; undefined when the size does not fit its grid. */
@@ -82,7 +92,10 @@ export interface AutoencoderPart {
 export interface ModelParts {
   readonly latent: LatentFormat;
   readonly prediction: Prediction;
-  readonly schedule: TrainingSchedule;
+  /** Noise levels it was trained with; `zeroTerminal`: with a last step of noise alone, whatever it was trained with. */
+  noiseTable(zeroTerminal?: boolean): NoiseTable;
+  /** What schedules that are made for a family (Align Your Steps) are to use; their own when left out. */
+  readonly schedules?: Pick<ScheduleSettings, 'alignYourSteps'>;
   readonly limits: ModelLimits;
   readonly textEncoders: readonly TextEncoderPart[];
   readonly denoiser: DenoiserPart;
@@ -99,6 +112,8 @@ export interface ComponentLayout {
 
 /** Side files and metadata of a single file. */
 export interface SingleFileHints {
+  /** Every tensor of the file, under its whole name. */
+  readonly tensors: TensorTable;
   /** The .yaml of the same name, parsed. */
   readonly yaml?: Fields | undefined;
   /** The config that Darkroom's trainer writes into the metadata, parsed. */

@@ -75,7 +75,7 @@ describe('loadCheckpoint on a single file', () => {
       gridMultiple: 64,
       maxClipSkip: 12,
     });
-    expect(model.parts.textEncoders[0]).toMatchObject({ startId: 49406, endId: 49407, padId: 49407, positions: 77 });
+    expect(model.parts.textEncoders[0]).toMatchObject({ padId: 49407, positions: 77 });
   });
 
   it('recognises a 9-channel U-Net as inpainting', async () => {
@@ -125,8 +125,8 @@ describe('loadCheckpoint on a single file', () => {
     expect(parts).toMatchObject({
       prediction: 'v',
       latent: { scale: 0.2 },
-      schedule: { betaStart: 0.001, betaEnd: 0.012 },
     });
+    expect((config as Sd1Config).schedule).toMatchObject({ betaStart: 0.001, betaEnd: 0.012 });
     expect(parts.limits.defaultSize.width).toBe(768);
     expect((config as Sd1Config).unet.heads).toEqual([8, 16, 32, 32]);
     const wrong = fileSystem({
@@ -162,6 +162,23 @@ describe('loadCheckpoint on a single file', () => {
     expect(error.message).toContain('the vae is missing: no tensors under first_stage_model. or vae.');
     const model = await loadCheckpoint(modelOf(noVae), 'm/sd.safetensors', { partial: true });
     expect(model.components).toEqual(['unet', 'text_encoder']);
+  });
+
+  it('takes from tensors without a value how it was trained', async () => {
+    const { parts, problems } = await loadCheckpoint(modelOf({ ...single, v_pred: [], ztsnr: [] }), 'm/sd.safetensors');
+    expect([parts.prediction, problems]).toEqual(['v', []]);
+    expect(parts.noiseTable().sigmaAt(999)).toBeGreaterThan(4000);
+  });
+
+  it('is SD 1 with linear projections too', async () => {
+    const linear = Object.fromEntries(
+      Object.entries(single).map(([name, shape]) => [
+        name,
+        /proj_(in|out)\.weight$/.test(name) ? shape.slice(0, 2) : shape,
+      ]),
+    );
+    const { family, config } = await loadCheckpoint(modelOf(linear), 'm/sd.safetensors');
+    expect([family.id, (config as Sd1Config).unet.linearProjection]).toEqual(['sd1', true]);
   });
 
   it('lists tensors that belong to nothing, and goes on', async () => {
@@ -347,5 +364,15 @@ describe('loadCheckpoint on a diffusers folder', () => {
     const v = JSON.stringify({ ...scheduler, prediction_type: 'v_prediction' });
     const { parts } = await loadCheckpoint(folder({ 'd/scheduler/scheduler_config.json': v }), 'd');
     expect(parts.prediction).toBe('v');
+  });
+
+  it('reads from the scheduler that the last step is noise alone', async () => {
+    const scheduler = JSON.parse(text('scheduler/scheduler_config.json')) as object;
+    const zero = JSON.stringify({ ...scheduler, rescale_betas_zero_snr: true });
+    const { parts } = await loadCheckpoint(folder({ 'd/scheduler/scheduler_config.json': zero }), 'd');
+    expect(parts.noiseTable().sigmaAt(999)).toBeGreaterThan(4000);
+    const usual = (await loadCheckpoint(folder({}), 'd')).parts;
+    expect(usual.noiseTable().sigmaAt(999)).toBeCloseTo(14.6146, 3);
+    expect(usual.noiseTable(true).sigmaAt(999)).toBeGreaterThan(4000);
   });
 });

@@ -146,7 +146,7 @@ function configOf(
 ): unknown {
   if (source.layout === 'folder') return family.configOfFolder(source.configs);
   const tensors = new Map([...components].map(([name, c]) => [name, c.tensors]));
-  return family.configOfSingleFile(tensors, { yaml: source.yaml, embedded });
+  return family.configOfSingleFile(tensors, { tensors: source.tensors, yaml: source.yaml, embedded });
 }
 
 /** Adds the path to errors about tensors that do not know which file they are from. */

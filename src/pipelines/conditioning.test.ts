@@ -8,8 +8,14 @@ import { encodeComposition, encodePrompt } from './conditioning.ts';
 
 const width = 2;
 const positions = 77;
-const part = { component: 'text', padId: 49407, positions, width } as TextEncoderPart;
 const tokenizer = createClipTokenizer();
+const part = {
+  component: 'text',
+  padId: 49407,
+  positions,
+  width,
+  tokenizer: () => tokenizer,
+} as Partial<TextEncoderPart> as TextEncoderPart;
 
 /** Hidden states that tell their token and position. */
 const session = {
@@ -24,7 +30,7 @@ const session = {
   },
 } as Partial<Session> as Session;
 
-const optionsOf = (emphasis: EmphasisMode = 'Original') => ({ encoders: [{ part, session }], tokenizer, emphasis });
+const optionsOf = (emphasis: EmphasisMode = 'Original') => ({ encoders: [{ part, session }], emphasis });
 const long = Array.from({ length: 80 }, () => 'tree').join(' ');
 const alone = async (text: string) => (await encodePrompt(text, 1, optionsOf())).at(0);
 

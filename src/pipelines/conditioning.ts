@@ -14,13 +14,13 @@ import { splitComposition } from '#prompt/composition';
 import { applyEmphasis, type EmphasisMode, type TextStates } from '#prompt/emphasis';
 import { evenChunks, planPrompt } from '#prompt/encode-plan';
 import { entryAt, schedulePrompt } from '#prompt/schedule';
-import type { Tokenizer } from '#prompt/tokenizer';
 import { checkFinite } from './non-finite.ts';
 
-/** What one text says to the denoiser: [tokens, width]. */
+/** What one text says to the denoiser: [tokens, width], and a vector of each encoder that makes one. */
 export interface Context {
   readonly tokens: number;
   readonly data: Float32Array;
+  readonly pooled: Readonly<Record<string, Float32Array>>;
 }
 
 /** The context of each step; prompts may change on the way. */
@@ -42,7 +42,6 @@ export interface LoadedTextEncoder {
 
 export interface EncodeOptions {
   readonly encoders: readonly LoadedTextEncoder[];
-  readonly tokenizer: Tokenizer;
   readonly emphasis: EmphasisMode;
   readonly commaBacktrack?: number;
 }
@@ -101,18 +100,20 @@ async function encodeTexts(texts: ReadonlyMap<string, number>, options: EncodeOp
 async function encodeWith(
   { part, session }: LoadedTextEncoder,
   texts: ReadonlyMap<string, number>,
-  { tokenizer, emphasis, commaBacktrack }: EncodeOptions,
+  { emphasis, commaBacktrack }: EncodeOptions,
 ): Promise<Context[]> {
-  const planOptions = { tokenizer, padId: part.padId, emphasis, commaBacktrack };
+  const planOptions = { tokenizer: part.tokenizer(), padId: part.padId, emphasis, commaBacktrack };
   const planned = evenChunks(
     [...texts.keys()].map((text) => planPrompt(text, planOptions).chunks),
     planOptions,
   );
   const states: TextStates[][] = [];
+  const pooled: Context['pooled'][] = [];
   for (const [i, chunks] of planned.entries()) {
-    const hidden = await encodeChunks(chunks, part, session);
+    const encoded = await encodeChunks(chunks, part, session);
     const times = [...texts.values()][i];
-    states.push(chunks.map(({ multipliers }, k) => ({ hidden: hidden[k]!, multipliers, times })));
+    states.push(chunks.map(({ multipliers }, k) => ({ hidden: encoded.hidden[k]!, multipliers, times })));
+    pooled.push(encoded.pooled ? { [part.component]: encoded.pooled } : {});
   }
   // Chunk by chunk over all texts: the mean that emphasis keeps is taken over what upstream runs as one batch.
   const weighted = states[0]!.map((_, k) =>
@@ -121,32 +122,42 @@ async function encodeWith(
       states.map((chunks) => chunks[k]!),
     ),
   );
-  return states.map((chunks, i) =>
-    joinTokens(
+  return states.map((chunks, i) => ({
+    ...joinTokens(
       chunks.map((_, k) => weighted[k]![i]!),
       part,
     ),
-  );
+    pooled: pooled[i]!,
+  }));
 }
 
-/** Hidden states of each chunk, [positions, width]. */
+interface EncodedChunks {
+  /** Of each chunk, [positions, width]. */
+  readonly hidden: readonly Float32Array[];
+  /** Of the first chunk, [pooledWidth]: what upstream takes for the whole text. */
+  readonly pooled: Float32Array | undefined;
+}
+
 async function encodeChunks(
   chunks: readonly PromptChunk[],
   part: TextEncoderPart,
   session: Session,
-): Promise<Float32Array[]> {
+): Promise<EncodedChunks> {
   const ids = i64(
     [chunks.length, part.positions],
     chunks.flatMap((chunk) => chunk.ids),
   );
-  const { context } = await session.run({ ids });
+  const { context, pooled } = await session.run({ ids });
   const hidden = context!.data as Float32Array;
   checkFinite(hidden, part.component, 'encoding the prompt');
   const size = part.positions * part.width;
-  return chunks.map((_, i) => hidden.slice(i * size, (i + 1) * size));
+  return {
+    hidden: chunks.map((_, i) => hidden.slice(i * size, (i + 1) * size)),
+    pooled: (pooled?.data as Float32Array | undefined)?.slice(0, part.pooledWidth),
+  };
 }
 
-function joinTokens(chunks: readonly Float32Array[], { positions }: TextEncoderPart): Context {
+function joinTokens(chunks: readonly Float32Array[], { positions }: TextEncoderPart): Omit<Context, 'pooled'> {
   const size = chunks[0]!.length;
   const data = new Float32Array(chunks.length * size);
   for (const [i, chunk] of chunks.entries()) data.set(chunk, i * size);
@@ -161,7 +172,7 @@ function lengthened(context: Context, tokens: number): Context {
   data.set(context.data);
   const last = context.data.subarray(context.data.length - width);
   for (let token = context.tokens; token < tokens; token++) data.set(last, token * width);
-  return { tokens, data };
+  return { tokens, data, pooled: context.pooled };
 }
 
 function joinWidths(contexts: readonly Context[]): Context {
@@ -178,5 +189,5 @@ function joinWidths(contexts: readonly Context[]): Context {
       at += widths[i]!;
     }
   }
-  return { tokens, data };
+  return { tokens, data, pooled: Object.assign({}, ...contexts.map(({ pooled }) => pooled)) as Context['pooled'] };
 }

@@ -3,13 +3,13 @@
  * pass share a run where their contexts are equally long, as in A1111.
  */
 
-import { f32 } from '#core/tensor';
+import { f32, type HostTensor } from '#core/tensor';
 import type { Latent } from '#diffusion/numbers';
 import { type Denoise, type Network, noiseFrom, type Prediction } from '#diffusion/parameterization';
 import { explodingScale } from '#diffusion/samplers/variance-preserving';
 import type { Session } from '#engine/backend';
 import { perturbInput } from '#models/adjust/perturbed-attention';
-import type { DenoiserPart } from '#models/family';
+import type { Condition, DenoiserPart } from '#models/family';
 import type { Conditioning, Context, WeightedConditioning } from './conditioning.ts';
 import { type Guidance, guide, skipsUncond } from './guidance.ts';
 import { checkFinite } from './non-finite.ts';
@@ -22,6 +22,8 @@ export interface GuidedNetworkOptions {
   readonly session: Session;
   readonly part: DenoiserPart;
   readonly shape: BatchShape;
+  /** Of the picture that is made, pixels. */
+  readonly size: Condition['size'];
   /** At least one. */
   readonly cond: readonly WeightedConditioning[];
   readonly uncond: Conditioning;
@@ -48,7 +50,7 @@ export function guidedNetwork(options: GuidedNetworkOptions): Network {
     const passes = [
       ...contexts.map((context): Pass => ({ context })),
       ...(guidance.perturbed ? contexts.map((context): Pass => ({ context, perturbed: true })) : []),
-      ...(skips ? [] : [{ context: uncond.at(call) }]),
+      ...(skips ? [] : [{ context: uncond.at(call), negative: true }]),
     ];
     const outputs = await predictAll(options, x, timestep, passes);
     const [images, channels] = shape;
@@ -68,6 +70,7 @@ interface Pass {
   readonly context: Context;
   /** With the attention that perturbed-attention guidance leads away from. */
   readonly perturbed?: boolean;
+  readonly negative?: boolean;
 }
 
 /** Predictions for the same latents in each pass; those with contexts of equal length share a run. */
@@ -93,7 +96,7 @@ async function predictAll(
 
 /** Predictions under contexts of one length, in one run. */
 async function predict(
-  { session, part, shape, extra, guidance }: GuidedNetworkOptions,
+  { session, part, shape, size: picture, extra, guidance }: GuidedNetworkOptions,
   x: Latent,
   timestep: number,
   passes: readonly Pass[],
@@ -111,7 +114,14 @@ async function predict(
   const { prediction } = await session.run({
     sample: f32([runs, part.inChannels, height, width], sample),
     timestep: f32([runs], new Float32Array(runs).fill(timestep)),
-    context: f32([runs, tokens, part.contextWidth], repeatContexts(contexts, images)),
+    context: f32(
+      [runs, tokens, part.contextWidth],
+      repeatRows(
+        contexts.map(({ data }) => data),
+        images,
+      ),
+    ),
+    ...feedsOf(part, passes, picture, images),
     ...(guidance.perturbed ? { [perturbInput]: f32([runs], perturb) } : {}),
   });
   const data = prediction!.data as Float32Array;
@@ -119,12 +129,31 @@ async function predict(
   return passes.map((_, i) => data.subarray(i * size, (i + 1) * size));
 }
 
-/** Each context once for every image: [contexts * images, tokens, width]. */
-function repeatContexts(contexts: readonly Context[], images: number): Float32Array {
-  const size = contexts[0]!.data.length;
-  const out = new Float32Array(contexts.length * images * size);
-  for (const [i, { data }] of contexts.entries()) {
-    for (let k = 0; k < images; k++) out.set(data, (i * images + k) * size);
+/** What the network reads beside latent, timestep and context, a row for each pass and image. */
+function feedsOf(
+  part: DenoiserPart,
+  passes: readonly Pass[],
+  size: Condition['size'],
+  images: number,
+): Record<string, HostTensor> {
+  const feeds = passes.map(({ context, negative = false }) => part.feeds?.({ pooled: context.pooled, size, negative }));
+  return Object.fromEntries(
+    Object.entries(feeds[0] ?? {}).map(([name, { length }]) => {
+      const rows = repeatRows(
+        feeds.map((of) => of![name]!),
+        images,
+      );
+      return [name, f32([passes.length * images, length], rows)];
+    }),
+  );
+}
+
+/** Each row once for every image, one after the other. */
+function repeatRows(rows: readonly Float32Array[], images: number): Float32Array {
+  const { length } = rows[0]!;
+  const out = new Float32Array(rows.length * images * length);
+  for (const [i, row] of rows.entries()) {
+    for (let k = 0; k < images; k++) out.set(row, (i * images + k) * length);
   }
   return out;
 }

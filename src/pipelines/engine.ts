@@ -6,7 +6,6 @@
 
 import { DarkroomError, InternalError, UserError } from '#core/errors';
 import type { Backend } from '#engine/backend';
-import { createClipTokenizer, type Tokenizer } from '#prompt/tokenizer';
 import { checkRequest, planJob } from './job.ts';
 import type { OpenModel } from './model.ts';
 import { NonFiniteError } from './non-finite.ts';
@@ -19,8 +18,6 @@ export interface PictureEngineOptions {
   readonly openModel: OpenModel;
   /** Names that stand for textual inversions in prompts; asked at each request. Default none. */
   readonly embeddings?: () => Promise<readonly string[]>;
-  /** Default: CLIP's. */
-  readonly tokenizer?: Tokenizer;
   /** Milliseconds of a clock that never goes back. Default Date.now. */
   readonly now?: () => number;
   /** A seed for requests that leave it open. Default: uniform below 2^32. */
@@ -38,14 +35,12 @@ export function createPictureEngine(options: PictureEngineOptions): PictureEngin
 
 class LocalPictureEngine implements PictureEngine {
   readonly #options: PictureEngineOptions;
-  readonly #tokenizer: Tokenizer;
   #sessions: ModelSessions | undefined;
   #modelKey = '';
   #busy = false;
 
   constructor(options: PictureEngineOptions) {
     this.#options = options;
-    this.#tokenizer = options.tokenizer ?? createClipTokenizer();
   }
 
   async *generate(request: GenerateRequest, options: GenerateOptions = {}): AsyncGenerator<GenerateEvent> {
@@ -58,7 +53,7 @@ class LocalPictureEngine implements PictureEngine {
       const sessions = yield* this.#openModel(request);
       const job = planJob(request, sessions.model, drawSeed);
       const embeddings = (await this.#options.embeddings?.()) ?? [];
-      yield* runJob(job, { sessions, embeddings, tokenizer: this.#tokenizer, now, version, signal, previewEvery });
+      yield* runJob(job, { sessions, embeddings, now, version, signal, previewEvery });
     } catch (error) {
       throw error instanceof NonFiniteError ? await this.#explain(error) : error;
     } finally {

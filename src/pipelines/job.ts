@@ -8,7 +8,7 @@ import { findSamplerAndScheduler } from '#diffusion/samplers/index';
 import type { ScheduleSettings } from '#diffusion/schedules';
 import type { ModelLimits, ModelParts } from '#models/family';
 import { extractExtraNetworks } from '#prompt/extra-networks';
-import { noiseTableOf, type PipelineModel } from './model.ts';
+import type { PipelineModel } from './model.ts';
 import type { GenerateRequest } from './request.ts';
 import type { PlaneSize } from './resample.ts';
 import type { LatentSize } from './sessions.ts';
@@ -46,7 +46,7 @@ export function checkRequest(request: GenerateRequest): void {
 export function planJob(request: GenerateRequest, model: PipelineModel, drawSeed: () => number): GenerationJob {
   const { parts } = model;
   const { sampler, scheduler } = findSamplerAndScheduler(request.sampler, request.scheduler);
-  const table = noiseTableOf(parts.schedule, request.noiseSchedule === 'Zero Terminal SNR');
+  const table = parts.noiseTable(request.noiseSchedule === 'Zero Terminal SNR');
   const plan = planSampling({
     sampler,
     scheduler,
@@ -54,7 +54,7 @@ export function planJob(request: GenerateRequest, model: PipelineModel, drawSeed
     table,
     strength: request.init && request.denoisingStrength,
     settings: { ...samplerSettings({ ...request, sTmax: request.sTmax || Number.POSITIVE_INFINITY }, sampler.reads) },
-    scheduleSettings: scheduleSettingsOf(request),
+    scheduleSettings: { ...parts.schedules, ...scheduleSettingsOf(request) },
     discardPenultimate: request.discardPenultimateSigma,
     startScale: request.sgmNoiseMultiplier ? 'unit-variance' : 'sigma',
   });

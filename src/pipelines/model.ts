@@ -1,14 +1,7 @@
 /** A model as pipelines run it: where it came from, its parts and its weights. Opening files is the caller's business. */
 
-import {
-  alphasCumprod,
-  discreteTable,
-  type NoiseTable,
-  scaledLinearBetas,
-  zeroTerminalSnr,
-} from '#diffusion/noise-table';
 import type { WeightSource } from '#engine/backend';
-import type { ModelParts, TrainingSchedule } from '#models/family';
+import type { ModelParts } from '#models/family';
 import type { ModelReference } from './request.ts';
 
 export interface PipelineModel {
@@ -33,10 +26,3 @@ export interface ModelRequest {
 
 /** @throws UserError for a model that is not there or cannot be used. */
 export type OpenModel = (request: ModelRequest) => Promise<PipelineModel>;
-
-/** The noise levels that a model was trained with, or those with a last step of noise alone that a request may ask for. */
-export function noiseTableOf(schedule: TrainingSchedule, zeroTerminal = false): NoiseTable {
-  const { betaStart, betaEnd, steps } = schedule;
-  const alphaBars = alphasCumprod(scaledLinearBetas(betaStart, betaEnd, steps));
-  return discreteTable(zeroTerminal || schedule.zeroTerminalSnr ? zeroTerminalSnr(alphaBars) : alphaBars);
-}

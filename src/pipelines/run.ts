@@ -5,7 +5,6 @@ import { createNoiseSource } from '#diffusion/noise-source';
 import type { Latent } from '#diffusion/numbers';
 import { stripComments } from '#prompt/comments';
 import { extractExtraNetworks } from '#prompt/extra-networks';
-import type { Tokenizer } from '#prompt/tokenizer';
 import { autoencoderAdjustment, denoiserAdjustment } from './adjustments.ts';
 import {
   type Conditioning,
@@ -29,7 +28,6 @@ import { unheeded } from './unheeded.ts';
 
 export interface RunContext {
   readonly sessions: ModelSessions;
-  readonly tokenizer: Tokenizer;
   /** Names that stand for textual inversions in prompts. */
   readonly embeddings: readonly string[];
   /** Milliseconds. */
@@ -99,14 +97,14 @@ function imageEvent(job: GenerationJob, { version }: RunContext, index: number, 
   };
 }
 
-async function* encodePrompts(job: GenerationJob, { sessions, tokenizer }: RunContext): Loading<Prompts> {
+async function* encodePrompts(job: GenerationJob, { sessions }: RunContext): Loading<Prompts> {
   const { request, model, clipSkip } = job;
   const encoders: LoadedTextEncoder[] = [];
   for (const part of model.parts.textEncoders) {
     encoders.push({ part, session: yield* sessions.textEncoder(part, clipSkip) });
   }
   const calls = callsOf(job);
-  const options = { encoders, tokenizer, emphasis: request.emphasis, commaBacktrack: request.commaPaddingBacktrack };
+  const options = { encoders, emphasis: request.emphasis, commaBacktrack: request.commaPaddingBacktrack };
   const { prompt } = extractExtraNetworks(stripComments(request.prompt));
   return {
     cond: await encodeComposition(prompt, calls, options),
@@ -167,6 +165,7 @@ async function* startBatch(
     part: parts.denoiser,
     parts,
     shape,
+    size: job.size,
     ...prompts,
     guidance: guidanceOf(job),
     extra: start.extra && repeat(start.extra, batch.count),

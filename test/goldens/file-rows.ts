@@ -133,5 +133,7 @@ const componentOf = (parameter: string): string => parameter.slice(0, parameter.
 /** Read off a whole file's tensors, or off those of a VAE by itself, which replaces a model's own. */
 function configOf(components: ReadonlyMap<string, ReadonlyMap<string, StoredTensor>>): Sd1Config {
   const vae = components.get('vae')!;
-  return components.size === 1 ? sd1.withVae(sd15, vae, undefined) : sd1.configOfSingleFile(components, {});
+  return components.size === 1
+    ? sd1.withVae(sd15, vae, undefined)
+    : sd1.configOfSingleFile(components, { tensors: new Map() });
 }

@@ -14,7 +14,6 @@ import { withPerturbedAttention } from '#models/adjust/perturbed-attention';
 import type { LoadedCheckpoint } from '#models/load';
 import type { Conditioning } from '#pipelines/conditioning';
 import { decodeLatent, encodePlanes } from '#pipelines/latents';
-import { noiseTableOf } from '#pipelines/model';
 import { joinChannels } from '#pipelines/planes';
 import { sampleLatents } from '#pipelines/sampling';
 
@@ -65,7 +64,7 @@ export async function runPipelineCase(
   const { params } = testCase;
   const steps = Number(params.steps);
   const { parts, weights } = model;
-  const table = noiseTableOf(parts.schedule);
+  const table = parts.noiseTable();
   const noise = toF32(given('noise')!);
   const shape = given('noise')!.shape as [number, number, number, number];
   const size = { height: shape[2], width: shape[3] };
@@ -94,6 +93,7 @@ export async function runPipelineCase(
     part: parts.denoiser,
     parts,
     shape,
+    size: { width: size.width * parts.latent.factor, height: size.height * parts.latent.factor },
     cond: [{ weight: 1, conditioning: contextOf(given('cond')!) }],
     uncond: contextOf(given('uncond')!),
     guidance: { scale: Number(params.cfg_scale), rescale: Number(params.guidance_rescale ?? 0), perturbed },
@@ -126,7 +126,7 @@ export async function runPipelineCase(
 }
 
 function contextOf({ shape, data }: HostTensor): Conditioning {
-  const context = { tokens: shape[1]!, data: data as Float32Array };
+  const context = { tokens: shape[1]!, data: data as Float32Array, pooled: {} };
   return { at: () => context };
 }
 

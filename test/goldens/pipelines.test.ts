@@ -11,7 +11,6 @@ import { readSafetensorsHeader } from '#formats/safetensors';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import type { ModelFiles } from '#models/tensor-file';
 import { encodeText } from '#pipelines/conditioning';
-import { createClipTokenizer } from '#prompt/tokenizer';
 import { relativeError } from './autograd-cases.ts';
 import { type PipelineCase, pipelineKinds, runPipelineCase } from './pipeline-cases.ts';
 
@@ -73,7 +72,6 @@ it('encodes the prompts of the cases to their contexts', async () => {
   const session = await backend.compile(part!.graph(), { weights: model.weights });
   const options = {
     encoders: [{ part: part!, session }],
-    tokenizer: createClipTokenizer(),
     emphasis: 'Original' as const,
   };
   for (const { name, params, inputs, rtol } of casesOf('tiny-sd1')) {

@@ -13,9 +13,10 @@ import {
   unetFromDiffusers,
   vaeFromDiffusers,
 } from '../diffusers-config.ts';
-import type { FolderConfigs, SingleFileHints, TrainingSchedule } from '../family.ts';
+import type { FolderConfigs, SingleFileHints } from '../family.ts';
 import type { Fields } from '../fields.ts';
 import type { TensorTable } from '../tensor-table.ts';
+import { stableDiffusionSchedule, type TrainingSchedule } from '../training-noise.ts';
 import { sd1UNet, type UNetConfig } from '../unet/config.ts';
 import { inferUNet } from '../unet/infer.ts';
 import { klF8, type VaeConfig } from '../vae/config.ts';
@@ -32,24 +33,20 @@ export interface Sd1Config {
   readonly sampleSize: number;
 }
 
-export const sd1Schedule: TrainingSchedule = {
-  kind: 'scaled-linear',
-  betaStart: 0.00085,
-  betaEnd: 0.012,
-  steps: 1000,
-};
-
 /** Stable Diffusion 1.5. */
 export const sd15: Sd1Config = {
   unet: sd1UNet,
   vae: klF8,
   textEncoder: clipL,
   prediction: 'eps',
-  schedule: sd1Schedule,
+  schedule: stableDiffusionSchedule,
   sampleSize: 64,
 };
 
 const predictions = ['eps', 'v', 'x0'] as const;
+/** Tensors without a value by which trainers say how a single file was trained. */
+export const velocityKey = 'v_pred';
+export const zeroTerminalKey = 'ztsnr';
 
 /** From a folder's config.json files; components that it lacks get SD 1's sizes. */
 export function sd1FromFolder(configs: FolderConfigs): Sd1Config {
@@ -59,7 +56,7 @@ export function sd1FromFolder(configs: FolderConfigs): Sd1Config {
     unet: unet ? unetFromDiffusers(unet) : sd1UNet,
     vae: vae ? vaeFromDiffusers(vae) : klF8,
     textEncoder: text ? clipFromTransformers(text) : clipL,
-    ...(scheduler ? trainingFromScheduler(scheduler) : { prediction: 'eps', schedule: sd1Schedule }),
+    ...(scheduler ? trainingFromScheduler(scheduler) : { prediction: 'eps', schedule: stableDiffusionSchedule }),
     sampleSize: unet?.count('sample_size', 64) ?? 64,
   };
 }
@@ -67,7 +64,7 @@ export function sd1FromFolder(configs: FolderConfigs): Sd1Config {
 /** From the tensors of a single file; what shapes do not tell comes from the hints, else is SD 1's. */
 export function sd1FromTensors(
   components: ReadonlyMap<string, TensorTable>,
-  { yaml, embedded }: SingleFileHints,
+  { tensors, yaml, embedded }: SingleFileHints,
 ): Sd1Config {
   if (embedded) return readEmbedded(embedded);
   const params = yaml?.child('model')?.child('params');
@@ -85,12 +82,13 @@ export function sd1FromTensors(
           activation: textParams && clipActivation(textParams, 'act'),
         })
       : clipL,
-    prediction: params?.oneOf('parameterization', predictions, 'eps') ?? 'eps',
+    prediction: tensors.has(velocityKey) ? 'v' : (params?.oneOf('parameterization', predictions, 'eps') ?? 'eps'),
     schedule: {
-      ...sd1Schedule,
-      betaStart: params?.number('linear_start', sd1Schedule.betaStart) ?? sd1Schedule.betaStart,
-      betaEnd: params?.number('linear_end', sd1Schedule.betaEnd) ?? sd1Schedule.betaEnd,
-      steps: params?.count('timesteps', sd1Schedule.steps) ?? sd1Schedule.steps,
+      ...stableDiffusionSchedule,
+      betaStart: params?.number('linear_start', stableDiffusionSchedule.betaStart) ?? stableDiffusionSchedule.betaStart,
+      betaEnd: params?.number('linear_end', stableDiffusionSchedule.betaEnd) ?? stableDiffusionSchedule.betaEnd,
+      steps: params?.count('timesteps', stableDiffusionSchedule.steps) ?? stableDiffusionSchedule.steps,
+      zeroTerminalSnr: tensors.has(zeroTerminalKey) || undefined,
     },
     sampleSize: params?.count('image_size', 64) ?? 64,
   };

@@ -14,7 +14,7 @@ import { unetGraph, unetScope } from '../unet/network.ts';
 import { inferVae, isDiffusersVae, isLdmVae } from '../vae/infer.ts';
 import { diffusersVaeKeys, ldmVaeKeys } from '../vae/keys.ts';
 import { vaeDecoderGraph, vaeEncoderGraph, vaeScope } from '../vae/network.ts';
-import { type Sd1Config, sd1FromFolder, sd1FromTensors } from './config.ts';
+import { type Sd1Config, sd1FromFolder, sd1FromTensors, velocityKey, zeroTerminalKey } from './config.ts';
 import { sd1Parts } from './parts.ts';
 
 const textPrefixes = ['cond_stage_model.transformer.', 'text_encoder.', ''];
@@ -59,6 +59,7 @@ export const sd1: ModelFamily<Sd1Config> = {
     /(^|\.)text_projection(\.weight)?$/,
     /^(first_stage_model\.)?loss\./,
     /^safety_checker\./,
+    new RegExp(`^(${velocityKey}|${zeroTerminalKey})$`),
   ],
   parts: sd1Parts,
 };

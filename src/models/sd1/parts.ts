@@ -1,8 +1,10 @@
 /** SD 1's parts as pipelines use them. */
 
 import { clipTextGraph, textEncoderScope } from '../clip/network.ts';
+import { clipTokenizer } from '../clip/tokenizer.ts';
 import type { AutoencoderPart, DenoiserPart, ModelParts, TextEncoderPart } from '../family.ts';
 import { gridBindings, gridStep } from '../nn/grid.ts';
+import { noiseTableOf } from '../training-noise.ts';
 import { unetGraph, unetScope } from '../unet/network.ts';
 import { klF8, type VaeConfig, vaeFactor } from '../vae/config.ts';
 import { vaeDecoderGraph, vaeEncoderGraph, vaeScope } from '../vae/network.ts';
@@ -19,7 +21,7 @@ export function sd1Parts(config: Sd1Config): ModelParts {
       ...(isPublishedVae(config.vae) && { previewFactors }),
     },
     prediction: config.prediction,
-    schedule: config.schedule,
+    noiseTable: (zeroTerminal) => noiseTableOf(config.schedule, zeroTerminal),
     limits: {
       defaultSize: { width: side, height: side },
       sizeMultiple: factor,
@@ -44,15 +46,14 @@ function isPublishedVae({ latentChannels, blockChannels, scalingFactor }: VaeCon
   return latentChannels === 4 && blockChannels.join() === klF8.blockChannels.join() && scalingFactor === 0.18215;
 }
 
-/** The last two ids of the vocabulary start and end a text; the end also pads. */
+/** The last id of the vocabulary ends a text; it also pads. */
 function textEncoder({ textEncoder: clip }: Sd1Config): TextEncoderPart {
   return {
     component: textEncoderScope,
     positions: clip.positions,
     width: clip.width,
-    startId: clip.vocabSize - 2,
-    endId: clip.vocabSize - 1,
     padId: clip.vocabSize - 1,
+    tokenizer: clipTokenizer,
     graph: (options) => clipTextGraph(clip, options),
   };
 }

@@ -46,7 +46,7 @@ function looksLikePath(given: string): boolean {
 export function modelOpener(roots: readonly string[]): OpenModel {
   return async ({ model, vae }: ModelRequest): Promise<PipelineModel> => {
     const file = await findModelFile('model', model ?? defaultModel, roots);
-    const vaeFile = vae === undefined ? undefined : await findModelFile('vae', vae, roots);
+    const vaeFile = vae === undefined ? await vaeBeside(file) : await findModelFile('vae', vae, roots);
     const loaded = await loadCheckpoint(nodeModelFiles, file, { vae: vaeFile });
     const hash = await shortHash(file);
     const opened = await stampsOf(filesOf(loaded));
@@ -60,6 +60,16 @@ export function modelOpener(roots: readonly string[]): OpenModel {
       isCurrent: async () => (await stampsOf(filesOf(loaded))) === opened,
     };
   };
+}
+
+/** Endings of a VAE that lies beside its checkpoint under the checkpoint's name, in A1111's order. */
+const besideEndings = ['.vae.pt', '.vae.ckpt', '.vae.safetensors'] as const;
+
+/** What stands for a checkpoint's own VAE unless another one is asked for. */
+async function vaeBeside(file: string): Promise<string | undefined> {
+  const stem = file.slice(0, file.length - path.extname(file).length);
+  for (const ending of besideEndings) if (await nodeModelFiles.exists(stem + ending)) return stem + ending;
+  return undefined;
 }
 
 /** Files that hold the weights. */

@@ -5,7 +5,8 @@ import { UserError } from '#core/errors';
 import { f32, type HostTensor } from '#core/tensor';
 import { alphasCumprod, scaledLinearBetas } from '#diffusion/noise-table';
 import { textEncoderScope } from '#models/clip/network';
-import { type Sd1Config, sd1Schedule } from '#models/sd1/config';
+import type { Sd1Config } from '#models/sd1/config';
+import { stableDiffusionSchedule } from '#models/training-noise';
 import type { VaeConfig } from '#models/vae/config';
 import { vaeScope } from '#models/vae/network';
 import { captionOf } from '#scenes/caption';
@@ -47,7 +48,7 @@ export async function prepareTextToImage(config: TextToImageConfig, context: Run
     vae: autoencoder.config,
     textEncoder: config.textEncoder,
     prediction: config.prediction,
-    schedule: sd1Schedule,
+    schedule: stableDiffusionSchedule,
     sampleSize: cells,
   };
   const start = await readStarts(config, root, vocabulary);

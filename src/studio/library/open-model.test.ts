@@ -1,0 +1,38 @@
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, it } from 'vitest';
+import { writeSafetensors } from '#formats/safetensors-writer';
+import { openTensorFile } from '#models/tensor-file';
+import { nodeModelFiles } from '../files/model-files.ts';
+import { modelOpener } from './open-model.ts';
+
+const fixture = fileURLToPath(new URL('../../../test/goldens/data/models/tiny-sd1/tiny-sd1.safetensors', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'darkroom-open-'));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+it('takes the VAE that lies beside a checkpoint under its name, unless another is asked for', async () => {
+  const model = join(folder, 'tiny.safetensors');
+  const beside = join(folder, 'tiny.vae.safetensors');
+  copyFileSync(fixture, model);
+  copyFileSync(fixture.replace('.safetensors', '.yaml'), join(folder, 'tiny.yaml'));
+  const { tensors } = await openTensorFile(nodeModelFiles, model);
+  const prefix = 'first_stage_model.';
+  const own = [...tensors]
+    .filter(([name]) => name.startsWith(prefix))
+    .map(([name, { shape }]) => {
+      const data = new Uint8Array(4 * shape.reduce((size, n) => size * n, 1));
+      return { name: name.slice(prefix.length), shape, dtype: 'F32' as const, data };
+    });
+  writeFileSync(beside, Buffer.concat(writeSafetensors(own)));
+  const open = modelOpener([]);
+  const pathOf = (weights: Awaited<ReturnType<typeof open>>['weights']) => {
+    const ref = weights.get('vae.decoder.conv_out.bias');
+    return ref?.kind === 'file' ? ref.path : undefined;
+  };
+  const automatic = await open({ model, vae: undefined });
+  expect([automatic.vae?.name, pathOf(automatic.weights)]).toEqual(['tiny.vae.safetensors', beside]);
+  const asked = await open({ model, vae: model });
+  expect(pathOf(asked.weights)).toBe(model);
+});
