@@ -8,7 +8,9 @@ import { openTensorFile } from '#models/tensor-file';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { modelOpener } from './open-model.ts';
 
-const fixture = fileURLToPath(new URL('../../../test/goldens/data/models/tiny-sd1/tiny-sd1.safetensors', import.meta.url));
+const fixture = fileURLToPath(
+  new URL('../../../test/goldens/data/models/tiny-sd1/tiny-sd1.safetensors', import.meta.url),
+);
 const folder = mkdtempSync(join(tmpdir(), 'darkroom-open-'));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
