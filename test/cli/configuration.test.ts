@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { nounsOfOperations } from '#cli/operations';
+import { nounsOfOperations } from '#cli/verb';
 import { commands } from '../../src/cli/commands/index.ts';
 import { cli, finished, repository, startCli, tinyModel } from './run-cli.ts';
 
