@@ -85,6 +85,8 @@ class KillRun {
   async #letWork(child: ChildProcess): Promise<void> {
     const random = this.#random;
     const pictures = random.between(0, 3);
+    // A busy machine takes its time to start one.
+    await this.#until((said) => said.some((one) => 'ready' in one), child, 30_000);
     await this.#until((said) => said.filter((one) => 'image' in one).length >= pictures, child);
     await delay(random.between(0, 60));
     if (random.next() < 0.35) {
@@ -124,9 +126,9 @@ class KillRun {
     return lines.map((line) => JSON.parse(line) as Said);
   }
 
-  /** Waits for what the studio says, at most five seconds: a paused or idle studio says nothing more. */
-  async #until(test: (said: readonly Said[]) => boolean, child: ChildProcess): Promise<void> {
-    for (let waited = 0; waited < 5000 && !test(this.#said()); waited += 10) {
+  /** Waits for what the studio says, five seconds unless told otherwise: a paused or idle one says nothing more. */
+  async #until(test: (said: readonly Said[]) => boolean, child: ChildProcess, most = 5000): Promise<void> {
+    for (let waited = 0; waited < most && !test(this.#said()); waited += 10) {
       if (child.exitCode !== null || child.signalCode !== null) {
         this.problems.push(`a studio ended by itself with ${child.exitCode ?? child.signalCode}`);
         return;

@@ -60,11 +60,12 @@ export function toldPull({ source, title, error, files, ...pull }: Pull, caller:
 export function toldJob(job: Job, caller: Caller): Job {
   if (job.kind !== 'pull') return job;
   const { label, error, request, result } = job;
+  const mayInstall = mayChange(caller, 'models');
   return {
     ...job,
     label: label && withoutSecrets(label),
-    request: { ...request, source: withoutSecrets(request.source) },
-    result: mayChange(caller, 'models') ? result : undefined,
+    request: { ...request, source: withoutSecrets(request.source), root: mayInstall ? request.root : undefined },
+    result: mayInstall ? result : undefined,
     error: error && { ...error, message: withoutSecrets(error.message) },
   };
 }
