@@ -1,10 +1,13 @@
 /**
- * The EXIF field UserComment (tag 0x9286; Exif 2.32, section 4.6.5), where JPEG and WebP pictures keep infotext: eight
- * bytes of character code and then the text, for us `UNICODE\0` and UTF-16. All other fields are left out.
+ * The EXIF field UserComment (tag 0x9286; Exif 2.32, section 4.6.5), where JPEG, WebP and AVIF pictures keep infotext:
+ * eight bytes of character code and then the text, for us `UNICODE\0` and UTF-16. Of the other fields only Make and
+ * Model are read, where ComfyUI keeps its graph.
  */
 
-import { decodeLatin1, decodeUtf8, encodeLatin1, invalidUtf8At } from './utf8.ts';
+import { decodeLatin1, decodeLoosely, encodeLatin1 } from './utf8.ts';
 
+const MAKE = 0x010f;
+const MODEL = 0x0110;
 const EXIF_IFD = 0x8769;
 const USER_COMMENT = 0x9286;
 const LONG = 4;
@@ -38,10 +41,19 @@ export function buildExifUserComment(text: string): Uint8Array {
 
 /** The UserComment of an EXIF block, with or without `Exif\0\0` before it; undefined if absent or unreadable. */
 export function readExifUserComment(bytes: Uint8Array): string | undefined {
-  const prefixed = EXIF_PREFIX.every((b, i) => bytes[i] === b);
-  const tiff = new TiffReader(prefixed ? bytes.subarray(6) : bytes);
-  const comment = tiff.userComment();
+  const comment = tiffOf(bytes).userComment();
   return comment && decodeComment(comment);
+}
+
+/** The texts of Make and Model, where they are. */
+export function readExifMakeAndModel(bytes: Uint8Array): string[] {
+  const tiff = tiffOf(bytes);
+  return [MAKE, MODEL].flatMap((tag) => tiff.text(tag) ?? []);
+}
+
+function tiffOf(bytes: Uint8Array): TiffReader {
+  const prefixed = EXIF_PREFIX.every((b, i) => bytes[i] === b);
+  return new TiffReader(prefixed ? bytes.subarray(6) : bytes);
 }
 
 class TiffReader {
@@ -56,20 +68,29 @@ class TiffReader {
   }
 
   userComment(): Uint8Array | undefined {
-    const mark = decodeLatin1(this.#bytes.subarray(0, 4));
-    if (mark !== 'MM\0*' && mark !== 'II*\0') return undefined;
-    const ifd0 = this.#u32(4);
+    const ifd0 = this.#firstDirectory();
     const pointer = this.#find(ifd0, EXIF_IFD);
-    const at =
-      (pointer === undefined ? undefined : this.#find(this.#u32(pointer + 8), USER_COMMENT)) ??
-      this.#find(ifd0, USER_COMMENT);
+    const exif = pointer === undefined ? undefined : this.#u32(pointer + 8);
+    return this.#value(this.#find(exif, USER_COMMENT) ?? this.#find(ifd0, USER_COMMENT));
+  }
+
+  text(tag: number): string | undefined {
+    const value = this.#value(this.#find(this.#firstDirectory(), tag));
+    return value && decodeLoosely(value);
+  }
+
+  #firstDirectory(): number | undefined {
+    const mark = decodeLatin1(this.#bytes.subarray(0, 4));
+    return mark === 'MM\0*' || mark === 'II*\0' ? this.#u32(4) : undefined;
+  }
+
+  /** The bytes that an entry points to; those of up to four, which stand in the entry itself, hold no text of use. */
+  #value(at: number | undefined): Uint8Array | undefined {
     if (at === undefined) return undefined;
     const length = this.#u32(at + 4) ?? 0;
-    // Values of up to four bytes stand in the entry itself; a comment has at least its eight bytes of code.
     const start = this.#u32(at + 8) ?? 0;
-    return length >= 8 && start + length <= this.#bytes.length
-      ? this.#bytes.subarray(start, start + length)
-      : undefined;
+    const fits = length > 4 && start + length <= this.#bytes.length;
+    return fits ? this.#bytes.subarray(start, start + length) : undefined;
   }
 
   /** Offset of the entry of `tag` in the directory at `ifd`. */
@@ -92,15 +113,13 @@ class TiffReader {
   }
 }
 
+/** Many writers leave the character code out; then the text begins at once. */
 function decodeComment(comment: Uint8Array): string | undefined {
   const code = decodeLatin1(comment.subarray(0, 8));
   const body = comment.subarray(8);
   if (code === 'UNICODE\0') return decodeUtf16(body);
-  if (code.startsWith('ASCII') || code === '\0'.repeat(8)) {
-    const text = invalidUtf8At(body) < 0 ? decodeUtf8(body) : decodeLatin1(body);
-    return text.replace(/\0+$/, '');
-  }
-  return undefined;
+  if (code === 'JIS\0\0\0\0\0') return undefined;
+  return decodeLoosely(/^(ASCII\0{3}|\0{8})$/.test(code) ? body : comment);
 }
 
 /**
@@ -108,14 +127,16 @@ function decodeComment(comment: Uint8Array): string | undefined {
  * byte order mark decides, then where the zero bytes of the basic Latin letters are.
  */
 function decodeUtf16(bytes: Uint8Array): string {
-  const even = bytes.filter((b, i) => i % 2 === 0 && b === 0).length;
-  const odd = bytes.filter((b, i) => i % 2 === 1 && b === 0).length;
+  const zeros: [even: number, odd: number] = [0, 0];
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] === 0) zeros[i % 2]!++;
   const mark = bytes.length >= 2 ? bytes[0]! * 256 + bytes[1]! : 0;
   const marked = mark === 0xfeff || mark === 0xfffe;
-  const little = marked ? mark === 0xfffe : odd > even;
+  const little = marked ? mark === 0xfffe : zeros[1] > zeros[0];
+  let end = bytes.length & ~1;
+  while (end >= 2 && bytes[end - 1] === 0 && bytes[end - 2] === 0) end -= 2;
   let text = '';
-  for (let i = marked ? 2 : 0; i + 1 < bytes.length; i += 2) {
+  for (let i = marked ? 2 : 0; i < end; i += 2) {
     text += String.fromCharCode(little ? bytes[i]! | (bytes[i + 1]! << 8) : (bytes[i]! << 8) | bytes[i + 1]!);
   }
-  return text.replace(/\0+$/, '');
+  return text;
 }

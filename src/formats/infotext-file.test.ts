@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { concatBytes } from './bytes.ts';
 import { crc32 } from './crc32.ts';
 import { buildExifUserComment, readExifUserComment } from './exif.ts';
-import { embedInfotext, readInfotext } from './infotext-file.ts';
+import { embedInfotext, readInfotext, readPictureTexts } from './infotext-file.ts';
 import { setJpegExif } from './jpeg-exif.ts';
 import { pngChunks, readPngText, readPngTexts, setPngText } from './png-text.ts';
 
@@ -111,6 +111,70 @@ describe('embedInfotext and readInfotext', () => {
   });
 });
 
+describe('readInfotext of what others wrote', () => {
+  const words = 'a lighthouse, 灯台\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x96';
+  const utf8 = Buffer.from(words);
+
+  it('finds text after the pixels, compressed or not', async () => {
+    const png = new Uint8Array(await pixels(false).png().toBuffer());
+    for (const added of [
+      chunk('iTXt', 'parameters\0\x01\0\0\0', deflateSync(utf8)),
+      chunk('iTXt', 'parameters\0\0\0\0\0', utf8),
+    ]) {
+      expect(readInfotext(concatBytes([png.subarray(0, -12), added, png.subarray(-12)]))).toBe(words);
+    }
+  });
+
+  it('passes over a broken text to a good one, and takes UTF-8 in a Latin-1 chunk for what it is', async () => {
+    const broken = chunk('iTXt', 'parameters\0\x01\0\0\0nonsense');
+    const cut = chunk('iTXt', 'Comment\0\0\0x');
+    expect(readInfotext(await pngWith(broken, cut, chunk('tEXt', 'parameters\0', utf8)))).toBe(words);
+    expect(readInfotext(await pngWith(chunk('tEXt', 'parameters\0', utf8), broken))).toBe(words);
+  });
+
+  it('writes letters that look like UTF-8 so that they are read as they are', async () => {
+    const png = await pngWith();
+    for (const text of ['Ã©', 'é', 'plain']) expect(readInfotext(embedInfotext(png, text))).toBe(text);
+  });
+
+  it('reads comments of JPEG and GIF, and the EXIF item of AVIF', async () => {
+    const jpeg = new Uint8Array(await pixels(false).jpeg().toBuffer());
+    const com = Uint8Array.of(0xff, 0xfe, (utf8.length + 2) >> 8, (utf8.length + 2) & 255);
+    expect(readInfotext(concatBytes([jpeg.subarray(0, 2), com, utf8, jpeg.subarray(2)]))).toBe(words);
+    const gif = new Uint8Array(await pixels(false).gif().toBuffer());
+    const extension = concatBytes([Uint8Array.of(0x21, 0xfe, utf8.length), utf8, new Uint8Array(1)]);
+    expect(readInfotext(concatBytes([gif.subarray(0, -1), extension, gif.subarray(-1)]))).toBe(words);
+    expect(readInfotext(gif)).toBeUndefined();
+    const exif = { IFD2: { UserComment: 'made by sharp' } };
+    expect(readInfotext(new Uint8Array(await pixels(false).withExif(exif).avif().toBuffer()))).toBe('made by sharp');
+    expect(readInfotext(new Uint8Array(await pixels(false).avif().toBuffer()))).toBeUndefined();
+  });
+
+  it('gives other programs’ texts by their keywords, in PNG and in EXIF', async () => {
+    const png = await pngWith(chunk('tEXt', 'prompt\0{}'), chunk('tEXt', 'workflow\0[]'));
+    expect([...readPictureTexts(png, ['prompt'])]).toEqual([['prompt', '{}']]);
+    const webp = await pixels(false)
+      .withExif({ IFD0: { Model: 'prompt:{"1":2}', Make: 'workflow:{}' } })
+      .webp()
+      .toBuffer();
+    expect(readPictureTexts(new Uint8Array(webp), ['prompt']).get('prompt')).toBe('{"1":2}');
+  });
+
+  it('gives nothing, and an error at most, for every cut of an AVIF and a GIF', async () => {
+    const exif = { IFD2: { UserComment: 'made by sharp' } };
+    for (const make of [pixels(false).withExif(exif).avif(), pixels(false).gif()]) {
+      const whole = new Uint8Array(await make.toBuffer());
+      for (let n = 0; n < whole.length; n++) {
+        try {
+          expect([undefined, 'made by sharp']).toContain(readInfotext(whole.subarray(0, n)));
+        } catch (error) {
+          expect(error).toMatchObject({ code: expect.stringMatching(/^(avif|gif|picture)\./) });
+        }
+      }
+    }
+  });
+});
+
 describe('PNG text chunks', () => {
   it('reads all three kinds, in order', async () => {
     const png = await pngWith(
@@ -168,7 +232,7 @@ describe('PNG text chunks', () => {
     for (let at = 8; at < png.length; at++) {
       const damaged = png.slice();
       damaged[at]! ^= 0x10;
-      expect(() => readPngTexts(damaged)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^png\./) }));
+      expect(() => [...pngChunks(damaged)]).toThrow(expect.objectContaining({ code: expect.stringMatching(/^png\./) }));
     }
     for (const keyword of ['', ' a', 'a  b', 'a\n', 'é'.repeat(80), '城']) {
       expect(() => setPngText(png, keyword, 'x')).toThrow(expect.objectContaining({ code: 'png.keyword' }));
@@ -216,6 +280,8 @@ describe('EXIF UserComment', () => {
     ['ASCII with padding', true, 'ASCII\0\0\0', Buffer.from('abc\0\0'), 'abc'],
     ['an undefined code in UTF-8', false, '\0'.repeat(8), Buffer.from('é城'), 'é城'],
     ['an undefined code in Latin-1', false, '\0'.repeat(8), Buffer.from('é', 'latin1'), 'é'],
+    ['no code at all', true, 'a castle', Buffer.from(', größe\0'), 'a castle, größe'],
+    ['no code and few letters', true, 'a fox', Buffer.from(''), 'a fox'],
     ['JIS, which is not read', false, 'JIS\0\0\0\0\0', Buffer.from('abc'), undefined],
   ])('reads %s', (_, little, code, body, want) => {
     const block = tiff(little, code, body);

@@ -1,36 +1,87 @@
 /**
- * Infotext (the settings of a generated picture, one text) in picture files, where A1111 and its relatives keep it:
- * PNG under the keyword `parameters`, JPEG and WebP in the EXIF field UserComment.
+ * Texts in picture files. Infotext (the settings of a generated picture, one text) is where A1111 and its relatives
+ * keep it: PNG under the keyword `parameters`, JPEG, WebP and AVIF in the EXIF field UserComment, GIF and JPEG as a
+ * comment. Other programs' texts are given by their keywords.
  */
 
 import { UserError } from '#core/errors';
-import { buildExifUserComment, readExifUserComment } from './exif.ts';
-import { isJpeg, readJpegExif, setJpegExif } from './jpeg-exif.ts';
-import { isPng, pngChunks, readPngText, setPngText } from './png-text.ts';
+import { isAvif, readAvifExif } from './avif-exif.ts';
+import { buildExifUserComment, readExifMakeAndModel, readExifUserComment } from './exif.ts';
+import { isGif, readGifComment } from './gif-comment.ts';
+import { isJpeg, readJpegComment, readJpegExif, setJpegExif } from './jpeg-exif.ts';
+import { isPng, type PngText, pngChunks, readPngTexts, setPngText } from './png-text.ts';
 import { isWebp, readWebpExif, setWebpExif } from './webp-exif.ts';
 
 const KEYWORD = 'parameters';
 
-/** The infotext of a PNG, JPEG or WebP file; undefined when it has none. Throws `picture.unsupported` for others. */
+interface PictureForm {
+  readonly is: (picture: Uint8Array) => boolean;
+  readonly texts?: (picture: Uint8Array, wanted: readonly string[]) => readonly PngText[];
+  /** The TIFF structure of its EXIF block, with or without `Exif\0\0`. */
+  readonly exif?: (picture: Uint8Array) => Uint8Array | undefined;
+  readonly comment?: (picture: Uint8Array) => string | undefined;
+  readonly embed?: (picture: Uint8Array, infotext: string) => Uint8Array;
+}
+
+const inExif = (set: typeof setJpegExif) => (picture: Uint8Array, infotext: string) =>
+  set(picture, buildExifUserComment(infotext));
+
+const forms: readonly PictureForm[] = [
+  { is: isPng, texts: readPngTexts, exif: readPngExif, embed: (png, text) => setPngText(png, KEYWORD, text) },
+  { is: isJpeg, exif: readJpegExif, comment: readJpegComment, embed: inExif(setJpegExif) },
+  { is: isWebp, exif: readWebpExif, embed: inExif(setWebpExif) },
+  { is: isAvif, exif: readAvifExif },
+  { is: isGif, comment: readGifComment },
+];
+
+/** The infotext of a PNG, JPEG, WebP, AVIF or GIF file; undefined when it has none. Throws `picture.unsupported`. */
 export function readInfotext(picture: Uint8Array): string | undefined {
-  const comment = (exif: Uint8Array | undefined): string | undefined => exif && readExifUserComment(exif);
-  if (isPng(picture)) {
-    const exif = (): Uint8Array | undefined => [...pngChunks(picture)].find((c) => c.type === 'eXIf')?.data;
-    return readPngText(picture, KEYWORD) ?? comment(exif());
+  return readPictureTexts(picture, []).get(KEYWORD);
+}
+
+/**
+ * The texts under the keywords `wanted` and, as `parameters`, the infotext. ComfyUI puts `prompt:` or `workflow:` and
+ * its text into the EXIF fields Make and Model, which then count as keywords. Throws `picture.unsupported`, and what
+ * the file's format throws.
+ */
+export function readPictureTexts(picture: Uint8Array, wanted: readonly string[]): Map<string, string> {
+  const form = formOf(picture);
+  const found = new Map<string, string>();
+  for (const { keyword, text } of form.texts?.(picture, [KEYWORD, ...wanted]) ?? []) found.set(keyword, text);
+  const exif = found.has(KEYWORD) ? undefined : form.exif?.(picture);
+  if (exif) addExif(found, exif, wanted);
+  const comment = found.has(KEYWORD) ? undefined : form.comment?.(picture);
+  if (comment) found.set(KEYWORD, comment);
+  return found;
+}
+
+function addExif(found: Map<string, string>, exif: Uint8Array, wanted: readonly string[]): void {
+  const comment = readExifUserComment(exif);
+  if (comment !== undefined) found.set(KEYWORD, comment);
+  for (const text of readExifMakeAndModel(exif)) {
+    const keyword = text.slice(0, Math.max(0, text.slice(0, 80).indexOf(':')));
+    if (wanted.includes(keyword) && !found.has(keyword)) found.set(keyword, text.slice(keyword.length + 1));
   }
-  if (isJpeg(picture)) return comment(readJpegExif(picture));
-  if (isWebp(picture)) return comment(readWebpExif(picture));
-  throw unsupported();
 }
 
 /** The picture with `infotext` in place of what it had. Throws `picture.unsupported`, and what its format throws. */
 export function embedInfotext(picture: Uint8Array, infotext: string): Uint8Array {
-  if (isPng(picture)) return setPngText(picture, KEYWORD, infotext);
-  if (isJpeg(picture)) return setJpegExif(picture, buildExifUserComment(infotext));
-  if (isWebp(picture)) return setWebpExif(picture, buildExifUserComment(infotext));
-  throw unsupported();
+  const { embed } = formOf(picture);
+  if (!embed) throw unsupported('kept in PNG, JPEG and WebP files');
+  return embed(picture, infotext);
 }
 
-function unsupported(): UserError {
-  return new UserError('picture.unsupported', 'infotext can be kept in PNG, JPEG and WebP files; this is none of them');
+function formOf(picture: Uint8Array): PictureForm {
+  const form = forms.find(({ is }) => is(picture));
+  if (!form) throw unsupported('read from PNG, JPEG, WebP, AVIF and GIF files');
+  return form;
+}
+
+function readPngExif(png: Uint8Array): Uint8Array | undefined {
+  for (const { type, data } of pngChunks(png, (checked) => checked === 'eXIf')) if (type === 'eXIf') return data;
+  return undefined;
+}
+
+function unsupported(where: string): UserError {
+  return new UserError('picture.unsupported', `infotext can be ${where}; this is none of them`);
 }

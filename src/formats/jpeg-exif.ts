@@ -1,17 +1,19 @@
 /**
  * The EXIF block of JPEG files: the APP1 segment that begins with `Exif\0\0` (JEITA CP-3451 section 4.7.2; segments
- * by ITU-T T.81 annex B). Pixels are never decoded.
+ * by ITU-T T.81 annex B), and their comments. Pixels are never decoded.
  */
 
 import { UserError } from '#core/errors';
 import { concatBytes } from './bytes.ts';
 import { EXIF_PREFIX } from './exif.ts';
+import { decodeLoosely } from './utf8.ts';
 
 const SOI = 0xd8;
 const SOS = 0xda;
 const EOI = 0xd9;
 const APP0 = 0xe0;
 const APP1 = 0xe1;
+const COM = 0xfe;
 /** The length field of a segment counts itself and has 16 bits. */
 const MAX_EXIF_BYTES = 0xffff - 2 - 6;
 
@@ -56,6 +58,12 @@ function isExif({ marker, data }: Segment): boolean {
 /** The TIFF structure of the file's EXIF block, or undefined. Throws `jpeg.malformed`. */
 export function readJpegExif(bytes: Uint8Array): Uint8Array | undefined {
   for (const segment of segments(bytes)) if (isExif(segment)) return segment.data.subarray(6);
+  return undefined;
+}
+
+/** The first comment (COM segment), or undefined. Throws `jpeg.malformed`. */
+export function readJpegComment(bytes: Uint8Array): string | undefined {
+  for (const { marker, data } of segments(bytes)) if (marker === COM) return decodeLoosely(data);
   return undefined;
 }
 

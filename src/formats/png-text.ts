@@ -11,8 +11,11 @@ import { crc32 } from './crc32.ts';
 import { inflateZlib } from './inflate.ts';
 import { decodeLatin1, decodeUtf8, encodeLatin1, encodeUtf8, invalidUtf8At } from './utf8.ts';
 
-/** Longer texts, compressed or not, are skipped by the reader. */
+/** Longer texts are skipped by the reader, and those that would make more than so much in all. */
 export const MAX_TEXT_BYTES = 2 ** 20;
+const MAX_TEXTS_BYTES = 4 * MAX_TEXT_BYTES;
+/** So much of compressed text is unpacked in all; a megabyte of empty blocks takes long and yields nothing. */
+const MAX_COMPRESSED_BYTES = 2 ** 17;
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -36,8 +39,15 @@ export function isPng(bytes: Uint8Array): boolean {
   return SIGNATURE.every((b, i) => bytes[i] === b);
 }
 
-/** Walks the chunks up to and including IEND. Throws `png.malformed`, `png.truncated` or `png.crc`. */
-export function* pngChunks(bytes: Uint8Array): Generator<PngChunk, void, undefined> {
+/**
+ * Walks the chunks up to and including IEND. Throws `png.malformed`, `png.truncated` or `png.crc`.
+ *
+ * @param checked the types whose checksums are verified; all when left out
+ */
+export function* pngChunks(
+  bytes: Uint8Array,
+  checked?: (type: string) => boolean,
+): Generator<PngChunk, void, undefined> {
   if (!isPng(bytes))
     throw new UserError('png.malformed', 'not a PNG file: its first 8 bytes are not the PNG signature');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -58,32 +68,55 @@ export function* pngChunks(bytes: Uint8Array): Generator<PngChunk, void, undefin
       );
     }
     const end = start + 12 + length;
-    const stored = view.getUint32(end - 4);
-    const computed = crc32(bytes.subarray(start + 4, end - 4));
-    if (stored !== computed) {
-      const hex = (n: number): string => n.toString(16).padStart(8, '0');
-      const message = `the PNG file is damaged: chunk ${type} at byte ${start} has CRC ${hex(stored)}, expected ${hex(computed)}`;
-      throw new UserError('png.crc', message);
-    }
+    if (checked?.(type) ?? true) checkCrc(bytes, view, type, start, end);
     yield { type, data: bytes.subarray(start + 8, end - 4), start, end };
     if (type === 'IEND') return;
     start = end;
   }
 }
 
-/** All texts in order. Malformed text chunks and texts beyond `MAX_TEXT_BYTES` are skipped. Throws as `pngChunks`. */
-export function readPngTexts(bytes: Uint8Array): PngText[] {
+function checkCrc(bytes: Uint8Array, view: DataView, type: string, start: number, end: number): void {
+  const stored = view.getUint32(end - 4);
+  const computed = crc32(bytes.subarray(start + 4, end - 4));
+  if (stored === computed) return;
+  const hex = (n: number): string => n.toString(16).padStart(8, '0');
+  const message = `the PNG file is damaged: chunk ${type} at byte ${start} has CRC ${hex(stored)}, expected ${hex(computed)}`;
+  throw new UserError('png.crc', message);
+}
+
+/**
+ * Texts in order, before and after the pixels; only those under the keywords `wanted` are looked at where it is given.
+ * Malformed text chunks and texts beyond the limits are skipped, and so is what follows damaged pixels. Throws as
+ * `pngChunks` for damage before the pixels; checksums of other chunks are not verified.
+ */
+export function readPngTexts(bytes: Uint8Array, wanted?: readonly string[]): PngText[] {
   const texts: PngText[] = [];
-  for (const { type, data } of pngChunks(bytes)) {
-    const text = parseText(type, data);
-    if (text) texts.push(text);
+  const budget: Budget = { bytes: MAX_TEXTS_BYTES, compressed: MAX_COMPRESSED_BYTES };
+  let inPixels = false;
+  try {
+    for (const { type, data } of pngChunks(bytes, isTextType)) {
+      inPixels ||= type === 'IDAT';
+      if (!isTextType(type) || (wanted && !wanted.includes(keywordOf(data) ?? ''))) continue;
+      const text = parseText(type, data, budget);
+      if (text) texts.push(text);
+    }
+  } catch (error) {
+    if (!inPixels) throw error;
   }
   return texts;
 }
 
 /** The text under a keyword (the last one, as Pillow keeps it), or undefined. */
 export function readPngText(bytes: Uint8Array, keyword: string): string | undefined {
-  return readPngTexts(bytes).findLast((t) => t.keyword === keyword)?.text;
+  return readPngTexts(bytes, [keyword]).at(-1)?.text;
+}
+
+/** Width and height in pixels. Throws as `pngChunks`. */
+export function pngSize(bytes: Uint8Array): { readonly width: number; readonly height: number } | undefined {
+  const [{ type, data } = { type: '', data: bytes }] = pngChunks(bytes);
+  if (type !== 'IHDR' || data.length < 8) return undefined;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  return { width: view.getUint32(0), height: view.getUint32(4) };
 }
 
 /**
@@ -110,43 +143,53 @@ function isTextType(type: string): type is PngText['chunk'] {
   return type === 'tEXt' || type === 'zTXt' || type === 'iTXt';
 }
 
-function keywordOf(data: Uint8Array): string {
-  const end = data.indexOf(0);
-  return decodeLatin1(end < 0 ? data : data.subarray(0, end));
+/** What may still be unpacked of one file. */
+interface Budget {
+  bytes: number;
+  compressed: number;
 }
 
-function parseText(type: string, data: Uint8Array): PngText | undefined {
-  const split = data.indexOf(0);
-  if (!isTextType(type) || split < 0 || split > 79) return undefined;
-  const keyword = decodeLatin1(data.subarray(0, split));
-  const rest = data.subarray(split + 1);
-  const text = type === 'iTXt' ? internationalText(rest) : latin1Text(type, rest);
-  return text === undefined ? undefined : { chunk: type, keyword, text };
+/** A keyword has at most 79 bytes; more are not searched. */
+function keywordOf(data: Uint8Array): string | undefined {
+  const end = data.subarray(0, 80).indexOf(0);
+  return end < 0 ? undefined : decodeLatin1(data.subarray(0, end));
 }
 
-function latin1Text(type: 'tEXt' | 'zTXt', rest: Uint8Array): string | undefined {
-  const bytes = type === 'zTXt' ? decompress(rest[0], rest.subarray(1)) : rest;
-  return bytes && bytes.length <= MAX_TEXT_BYTES ? decodeLatin1(bytes) : undefined;
+function parseText(chunk: PngText['chunk'], data: Uint8Array, budget: Budget): PngText | undefined {
+  const keyword = keywordOf(data);
+  if (keyword === undefined) return undefined;
+  const rest = data.subarray(keyword.length + 1);
+  const bytes = chunk === 'iTXt' ? internationalBytes(rest, budget) : latin1Bytes(chunk, rest, budget);
+  if (!bytes || bytes.length > Math.min(MAX_TEXT_BYTES, budget.bytes)) return undefined;
+  budget.bytes -= bytes.length;
+  if (chunk === 'iTXt' && invalidUtf8At(bytes) >= 0) return undefined;
+  // Programs put UTF-8 into chunks that are Latin-1 by the specification; ours says so with an iTXt chunk.
+  return { chunk, keyword, text: invalidUtf8At(bytes) < 0 ? decodeUtf8(bytes) : decodeLatin1(bytes) };
+}
+
+function latin1Bytes(type: 'tEXt' | 'zTXt', rest: Uint8Array, budget: Budget): Uint8Array | undefined {
+  return type === 'zTXt' ? decompress(rest[0], rest.subarray(1), budget) : rest;
 }
 
 /** Compression flag, compression method, language tag NUL, translated keyword NUL, text. */
-function internationalText(rest: Uint8Array): string | undefined {
+function internationalBytes(rest: Uint8Array, budget: Budget): Uint8Array | undefined {
   const [compressed, method] = rest;
   const language = rest.indexOf(0, 2);
   const translated = language < 0 ? -1 : rest.indexOf(0, language + 1);
   if (translated < 0) return undefined;
   const body = rest.subarray(translated + 1);
-  const bytes = compressed === 1 ? decompress(method, body) : body;
-  if (!bytes || bytes.length > MAX_TEXT_BYTES || invalidUtf8At(bytes) >= 0) return undefined;
-  return decodeUtf8(bytes);
+  return compressed === 1 ? decompress(method, body, budget) : body;
 }
 
-function decompress(method: number | undefined, body: Uint8Array): Uint8Array | undefined {
-  if (method !== 0) return undefined;
+function decompress(method: number | undefined, body: Uint8Array, budget: Budget): Uint8Array | undefined {
+  if (method !== 0 || body.length > budget.compressed) return undefined;
+  budget.compressed -= body.length;
+  const limit = Math.min(MAX_TEXT_BYTES, budget.bytes);
   try {
-    return inflateZlib(body, MAX_TEXT_BYTES);
+    return inflateZlib(body, limit);
   } catch {
-    // A damaged or oversized text must not keep the picture from being read.
+    // A damaged or oversized text must not keep the picture from being read; what was unpacked of it counts.
+    budget.bytes -= limit;
     return undefined;
   }
 }
@@ -154,7 +197,9 @@ function decompress(method: number | undefined, body: Uint8Array): Uint8Array | 
 function encodeTextChunk(keyword: string, text: string): Uint8Array {
   const key = encodeLatin1(keyword)!;
   const latin1 = encodeLatin1(text);
-  if (latin1) return encodeChunk('tEXt', [key, Uint8Array.of(0), latin1]);
+  // Letters that would read as UTF-8 must not stand in a chunk of Latin-1: readers, this one among them, would guess.
+  if (latin1 && (invalidUtf8At(latin1) >= 0 || decodeUtf8(latin1) === text))
+    return encodeChunk('tEXt', [key, Uint8Array.of(0), latin1]);
   return encodeChunk('iTXt', [key, new Uint8Array(5), encodeUtf8(text)]);
 }
 

@@ -103,3 +103,11 @@ export function encodeLatin1(text: string): Uint8Array | undefined {
   }
   return out;
 }
+
+/** Text of unknown encoding, as old fields hold it: UTF-8 where it is, otherwise Latin-1. NULs at the end are padding. */
+export function decodeLoosely(bytes: Uint8Array): string {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  const text = bytes.subarray(0, end);
+  return invalidUtf8At(text) < 0 ? decodeUtf8(text) : decodeLatin1(text);
+}
