@@ -86,8 +86,8 @@ function checkCrc(bytes: Uint8Array, view: DataView, type: string, start: number
 
 /**
  * Texts in order, before and after the pixels; only those under the keywords `wanted` are looked at where it is given.
- * Malformed text chunks and texts beyond the limits are skipped, and so is what follows damaged pixels. Throws as
- * `pngChunks` for damage before the pixels; checksums of other chunks are not verified.
+ * Malformed text chunks and texts beyond the limits are skipped, and so is what follows damage behind a text or
+ * in the pixels. Throws as `pngChunks` for damage before them; checksums of other chunks are not verified.
  */
 export function readPngTexts(bytes: Uint8Array, wanted?: readonly string[]): PngText[] {
   const texts: PngText[] = [];
@@ -101,7 +101,7 @@ export function readPngTexts(bytes: Uint8Array, wanted?: readonly string[]): Png
       if (text) texts.push(text);
     }
   } catch (error) {
-    if (!inPixels) throw error;
+    if (!inPixels && texts.length === 0) throw error;
   }
   return texts;
 }

@@ -44,7 +44,8 @@ async function pictureReport(file: string): Promise<Report | undefined> {
   const head = await firstBytes(file);
   if (!head || !/^(\x89PNG|\xff\xd8\xff|RIFF....WEBP|GIF8|....ftypavi)/s.test(head)) return undefined;
   const { readFile } = await import('node:fs/promises');
-  const { readImageHeader, readInfotext } = await import('#studio/images/codec');
+  const { readImageHeader } = await import('#studio/images/codec');
+  const { readInfotext } = await import('#studio/images/read-infotext');
   const bytes = await readFile(file);
   const { format, width, height } = await readImageHeader(bytes);
   const infotext = readInfotext(bytes);

@@ -1,7 +1,8 @@
 /** What a picture's file tells of it. Pictures come from anywhere: run it in a reader's process (`reader/tasks.ts`). */
 
 import { open, readFile, stat } from 'node:fs/promises';
-import { readImageHeader, readInfotext } from '../images/codec.ts';
+import { readImageHeader } from '../images/codec.ts';
+import { readInfotext } from '../images/read-infotext.ts';
 import { type InfotextFields, infotextFields } from './infotext-fields.ts';
 
 export interface PictureFile {

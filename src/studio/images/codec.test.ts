@@ -1,15 +1,8 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import type { PixelImage } from '#core/image';
-import {
-  decodeImage,
-  encodeImage,
-  encodePreview,
-  imageFormats,
-  makeThumbnail,
-  readImageHeader,
-  readInfotext,
-} from './codec.ts';
+import { decodeImage, encodeImage, encodePreview, imageFormats, makeThumbnail, readImageHeader } from './codec.ts';
+import { readInfotext } from './read-infotext.ts';
 
 function gradient(width: number, height: number, channels: 1 | 3 | 4): PixelImage {
   const data = new Uint8Array(width * height * channels);

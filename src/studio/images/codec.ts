@@ -11,8 +11,9 @@ import type SharpModule from 'sharp';
 import type { OutputInfo, Sharp } from 'sharp';
 import { DarkroomError, UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
-import { embedInfotext, readInfotext as readEmbedded } from '#formats/infotext-file';
+import { embedInfotext } from '#formats/infotext-file';
 import { pngChunks } from '#formats/png-text';
+import { readInfotext } from './read-infotext.ts';
 
 /** libvips takes a while to load, which a server that starts need not wait for. */
 /** Kept: where a loader hook resolves imports, each costs a millisecond. */
@@ -121,18 +122,6 @@ export async function readImageHeader(bytes: Uint8Array, limits: DecodeLimits = 
   const sharp = await loadSharp();
   const { autoOrient } = await sharp(bytes, { limitInputPixels: false }).metadata();
   return { format, width: autoOrient.width, height: autoOrient.height };
-}
-
-/** The parameters text inside a picture, without decoding its pixels; undefined when there is none. */
-export function readInfotext(bytes: Uint8Array): string | undefined {
-  const format = sniffImage(bytes);
-  try {
-    if (format === 'png') return readEmbedded(pngHead(bytes).file) || undefined;
-    if (format === 'jpeg' || format === 'webp') return readEmbedded(bytes) || undefined;
-  } catch {
-    // A damaged text must not keep its picture from being read.
-  }
-  return undefined;
 }
 
 /**

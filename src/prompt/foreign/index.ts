@@ -1,0 +1,41 @@
+/** Settings that other programs left in a picture, as infotext, which everything behind this reads. */
+
+import { type InfotextParts, writeInfotext } from '../infotext-writer.ts';
+import { comfyUi } from './comfyui.ts';
+import type { Dialect, PictureSize } from './dialect.ts';
+import { fooocus } from './fooocus.ts';
+import { invokeAi } from './invokeai.ts';
+import { novelAi } from './novelai.ts';
+
+const dialects: readonly Dialect[] = [fooocus, invokeAi, novelAi, comfyUi];
+
+/** The keywords under which pictures hold what the dialects read. */
+export const foreignKeywords: readonly string[] = dialects.flatMap(({ keywords }) => keywords);
+
+/**
+ * @param texts of a picture, by keyword
+ * @param size of the picture, which some programs do not write down
+ * @param relabel gives a `Sampler` or `Schedule type` of another program its name in infotext
+ */
+export function foreignInfotext(
+  texts: ReadonlyMap<string, string>,
+  size: PictureSize | undefined,
+  relabel: (key: string, name: string) => string,
+): string | undefined {
+  for (const dialect of dialects) {
+    const parts = dialect.read(texts, size);
+    if (parts) return writeInfotext(relabelled(parts, relabel));
+  }
+  return undefined;
+}
+
+/** ComfyUI and Fooocus have samplers twice, by where their noise is drawn. */
+const onGpu = /_gpu$/;
+
+function relabelled(parts: InfotextParts, relabel: (key: string, name: string) => string): InfotextParts {
+  const entries = [...parts.entries].map(([key, value]) => {
+    const named = typeof value === 'string' && (key === 'Sampler' || key === 'Schedule type');
+    return [key, named ? relabel(key, value.replace(onGpu, '')) : value] as const;
+  });
+  return { ...parts, entries };
+}

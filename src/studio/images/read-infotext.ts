@@ -1,0 +1,30 @@
+/** The settings inside a picture file, whichever program made it, as infotext. Pixels are never decoded. */
+
+import { samplers } from '#diffusion/samplers/index';
+import { schedulers } from '#diffusion/schedules';
+import { readPictureTexts } from '#formats/infotext-file';
+import { isPng, pngSize } from '#formats/png-text';
+import { foreignInfotext, foreignKeywords } from '#prompt/foreign/index';
+
+/** The parameters text inside a picture; undefined when there is none, or none that can be read. */
+export function readInfotext(bytes: Uint8Array): string | undefined {
+  try {
+    const texts = readPictureTexts(bytes, foreignKeywords);
+    const plain = texts.get('parameters') || undefined;
+    // What begins like JSON may be Fooocus's; A1111's own text comes before all others.
+    if (plain !== undefined && !plain.startsWith('{')) return plain;
+    return foreignInfotext(texts, isPng(bytes) ? pngSize(bytes) : undefined, labelOf) ?? plain;
+  } catch {
+    // A damaged text must not keep its picture from being read.
+    return undefined;
+  }
+}
+
+const canonical = (name: string): string => name.toLowerCase().replace(/^k_|[\s_-]+/g, '');
+
+/** Names of one row match with and without k-diffusion's prefix; an unknown one stays as it is. */
+function labelOf(key: string, name: string): string {
+  const rows = key === 'Sampler' ? samplers : schedulers;
+  const wanted = canonical(name);
+  return rows.find((row) => [row.name, ...row.aliases].some((known) => canonical(known) === wanted))?.name ?? name;
+}
