@@ -307,6 +307,13 @@ describe('openCheckpoint', () => {
     }
   });
 
+  it('names the other tables of weights where there are several', async () => {
+    const inner = `}U\x01w${tensor}s`;
+    const { choices, tensors } = await open(`}(U\x03ema${inner}U\x05model${inner}U\x09optimizer${inner}u.`);
+    expect([choices, [...tensors.keys()]]).toEqual([['model', 'ema'], ['w']]);
+    expect((await open(`}U\x05model${inner}s.`)).choices).toEqual([]);
+  });
+
   it('opens nested dictionaries without a table of tensors (embeddings, hypernetworks)', async () => {
     const { root, tensors } = await open(`}K\x10]${tensor}as.`);
     expect(tensors.size).toBe(0);

@@ -32,12 +32,14 @@ export interface Checkpoint {
   readonly root: PickleValue;
   /** The tensors of the state dictionary, in the order of the file. */
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  /** Keys of other tables that might have been meant (a moving average beside weights), the one that was taken first. */
+  readonly choices: readonly string[];
   /** The bytes of any tensor in `root`, row-major and little endian. */
   readBytes(view: PickleTensor): Promise<Uint8Array>;
 }
 
 /** Where training scripts put the weights beside other things. */
-const WRAPPERS = ['state_dict', 'model_state_dict', 'model', 'module', 'params_ema', 'params', 'ema'];
+const WRAPPERS = ['state_dict', 'model_state_dict', 'model', 'module', 'params_ema', 'params', 'model_ema', 'ema'];
 
 /**
  * Opens a checkpoint: reads its pickle and finds every tensor's bytes, but reads none of them.
@@ -53,10 +55,11 @@ export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
   if (all.size === 0) throw new CheckpointError('malformed', source.name, 'the checkpoint holds no tensors');
   for (const view of all) container.block(view.storage);
   const tensors = new Map<string, CheckpointTensor>();
-  for (const [name, view] of unwrap(root).entries) {
+  const { table, choices } = unwrap(root);
+  for (const [name, view] of table.entries) {
     if (typeof name === 'string' && view instanceof PickleTensor) tensors.set(name, entry(container, name, view));
   }
-  return { container: container.kind, root, tensors, readBytes: (view) => readBytes(container, view) };
+  return { container: container.kind, root, tensors, choices, readBytes: (view) => readBytes(container, view) };
 }
 
 /** The values of one tensor of the state dictionary. Throws `tensor.unsupported-dtype`, or ZipError when damaged. */
@@ -79,19 +82,26 @@ async function readBytes(container: CheckpointContainer, view: PickleTensor): Pr
   return gatherStrided(bytes, bitsOf(view.dtype) / 8, view.offset, view.shape, view.strides);
 }
 
-/** Descends to the dictionary that holds the tensors themselves. */
-function unwrap(root: PickleDict): PickleDict {
-  let dict = root;
+/** Descends to the dictionary that holds the tensors themselves; where several do, the first by WRAPPERS. */
+function unwrap(root: PickleDict): { table: PickleDict; choices: string[] } {
+  let table = root;
+  let choices: string[] = [];
   const seen = new Set<PickleDict>();
-  while (!seen.has(dict)) {
-    seen.add(dict);
-    const isTable = [...dict.entries.values()].some((value) => value instanceof PickleTensor);
-    const inner = isTable
-      ? dict.get('state_dict')
-      : WRAPPERS.map((key) => dict.get(key)).find((v) => v instanceof PickleDict);
-    if (inner instanceof PickleDict) dict = inner;
+  while (!seen.has(table)) {
+    seen.add(table);
+    const keys = isTable(table) ? ['state_dict'] : WRAPPERS;
+    const inner = keys.filter((key) => table.get(key) instanceof PickleDict);
+    const [first] = inner;
+    if (first === undefined) continue;
+    const within = inner.filter((key) => isTable(table.get(key)));
+    if (within.length > 1) choices = within;
+    table = table.get(first) as PickleDict;
   }
-  return dict;
+  return { table, choices };
+}
+
+function isTable(value: PickleValue | undefined): boolean {
+  return value instanceof PickleDict && [...value.entries.values()].some((entry) => entry instanceof PickleTensor);
 }
 
 /** Every tensor in a value, each once, without recursion. */

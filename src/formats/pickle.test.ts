@@ -123,6 +123,21 @@ describe('readPickle', () => {
   });
 });
 
+describe('the work of calls', () => {
+  /** OrderedDict(n equal pairs), as often. */
+  const pairs = (n: number, times: number): string =>
+    `]q\x00(${'(K\x01K\x02tq\x01'.slice(0, -2)}${'2'.repeat(Math.min(n, 5000) - 1)}e0`.concat(
+      'ccollections\nOrderedDict\nh\x00\x85R0'.repeat(times),
+      'N.',
+    );
+
+  it('counts what they walk through, not only what they make', () => {
+    expect(plain(read(pairs(5000, 100)))).toBeNull();
+    // One entry each: 4000 dictionaries of one key were made from 20 million pairs.
+    expect(() => read(pairs(5000, 4000))).toThrow(expect.objectContaining({ kind: 'too-large' }));
+  });
+});
+
 describe('torchPickleRules', () => {
   const storage = (type: string, numel: string, view = ''): string =>
     `(U\x07storagec${type}\nU\x010U\x03cpu${numel}${view}tQ`;
@@ -178,6 +193,22 @@ describe('torchPickleRules', () => {
     expect([...dict.entries.keys()]).toEqual([
       new PickleGlobal('pytorch_lightning.callbacks.model_checkpoint', 'ModelCheckpoint'),
     ]);
+  });
+
+  it('reads settings of OmegaConf and callbacks of Lightning 2 as parts without meaning', () => {
+    const list = read('comegaconf.listconfig\nListConfig\n)\x81}U\x08_content]sb.') as PickleObject;
+    expect([list.type, plain(list.state)]).toEqual(['omegaconf.listconfig.ListConfig', { _content: [] }]);
+    const callback = 'clightning.pytorch.callbacks.model_checkpoint\nModelCheckpoint\n';
+    expect(read(`${callback}.`)).toBeInstanceOf(PickleGlobal);
+    expect(() => read(`${callback})R.`)).toThrow(expect.objectContaining({ kind: 'malformed' }));
+  });
+
+  it('rebuilds a tensor that has attributes, and by no other function', () => {
+    const args = `(${storage('torch\nFloatStorage', 'K\x04')}K\x00K\x04\x85K\x01\x85\x89Nt`;
+    const build = (name: string): PickleValue =>
+      read(`ctorch._tensor\n_rebuild_from_type_v2\n(c${name}\nctorch\nTensor\n${args}}tR.`);
+    expect((build('torch._utils\n_rebuild_tensor_v2') as PickleTensor).shape).toEqual([4]);
+    expect(() => build('collections\nOrderedDict')).toThrow(expect.objectContaining({ kind: 'malformed' }));
   });
 
   it('reads OrderedDict from pairs, as Python 2 wrote it', () => {

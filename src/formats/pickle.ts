@@ -37,8 +37,8 @@ export interface PickleRules {
 const MAX_STACK = 10_000;
 const MAX_MEMO_INDEX = 5_000_000;
 const MAX_PROTOCOL = 5;
-/** Items and bytes that calls may copy in all, against files that copy one value many times. */
-const MAX_COPIED = 64 * 2 ** 20;
+/** Items and bytes that calls may take or make in all, against files that call on one value many times. */
+const MAX_COPIED = 16 * 2 ** 20;
 
 /** The place of a MARK on the stack. */
 const MARK = Symbol('mark');
@@ -266,10 +266,16 @@ class PickleMachine {
       throw this.error('malformed', `cannot build a value from ${describeValue(callee!)} and ${describeValue(args!)}`);
     }
     const { call } = rule;
+    // Taken counts as well as made: a million pairs of one key make a dictionary of one.
+    for (const taken of args.items) this.#count(sizeOfValue(taken));
     const value = this.#located(() => call(args.items));
-    this.#copied += sizeOfValue(value);
-    if (this.#copied > MAX_COPIED) throw this.error('too-large', `calls that copy more than ${MAX_COPIED} items`);
+    this.#count(sizeOfValue(value));
     this.push(value);
+  }
+
+  #count(copied: number): void {
+    this.#copied += copied;
+    if (this.#copied > MAX_COPIED) throw this.error('too-large', `calls that copy more than ${MAX_COPIED} items`);
   }
 
   persistent(): void {
@@ -304,8 +310,9 @@ class PickleMachine {
 }
 
 function sizeOfValue(value: PickleValue): number {
-  if (value instanceof Uint8Array) return value.length;
-  if (value instanceof PickleTuple || value instanceof PickleSet) return value.items.length;
+  if (typeof value === 'string' || value instanceof Uint8Array) return value.length;
+  const listed = value instanceof PickleTuple || value instanceof PickleSet || value instanceof PickleList;
+  if (listed) return value.items.length;
   return value instanceof PickleDict ? value.entries.size : 1;
 }
 

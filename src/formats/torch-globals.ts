@@ -70,6 +70,9 @@ const elementTypes: ReadonlyMap<string, FileDType> = new Map([
 const names = [
   'pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint',
   'pytorch_lightning.callbacks.early_stopping.EarlyStopping',
+  'lightning.pytorch.callbacks.model_checkpoint.ModelCheckpoint',
+  'lightning.pytorch.callbacks.early_stopping.EarlyStopping',
+  'typing.Any',
   'torch.Tensor',
   'torch.nn.parameter.Parameter',
   'numpy.ndarray',
@@ -77,6 +80,15 @@ const names = [
   'builtins.dict',
   '__builtin__.list',
   'builtins.list',
+];
+
+/** Classes of OmegaConf, in which training scripts keep their settings. */
+const configurations = [
+  'omegaconf.listconfig.ListConfig',
+  'omegaconf.dictconfig.DictConfig',
+  'omegaconf.base.ContainerMetadata',
+  'omegaconf.base.Metadata',
+  'omegaconf.nodes.AnyNode',
 ];
 
 const call = (apply: NonNullable<GlobalRule['call']>): GlobalRule => ({ call: apply });
@@ -105,7 +117,9 @@ function allowList(): Map<string, GlobalRule> {
     ['torch._utils._rebuild_tensor_v3', call((args) => rebuildTensor(args, elementType(args[6])))],
     ['torch._utils._rebuild_parameter', call(([tensor]) => expectTensor(tensor))],
     ['torch._utils._rebuild_parameter_with_state', call(([tensor]) => expectTensor(tensor))],
+    ['torch._tensor._rebuild_from_type_v2', call(rebuildWithAttributes)],
     ['numpy.dtype', asObject('numpy.dtype')],
+    ...configurations.map((name): [string, GlobalRule] => [name, asObject(name)]),
     ...numpy('numpy.core'),
     ...numpy('numpy._core'),
   ]);
@@ -167,6 +181,13 @@ function elementType(value: PickleValue | undefined): FileDType {
 function expectTensor(value: PickleValue | undefined): PickleTensor {
   if (value instanceof PickleTensor) return value;
   throw malformed('a parameter that is no tensor');
+}
+
+/** `(function, type, arguments, attributes)`: a tensor with attributes of its own, which carry no weights. */
+function rebuildWithAttributes([rebuild, , args]: readonly PickleValue[]): PickleTensor {
+  const plain = rebuild instanceof PickleGlobal && rebuild.path === 'torch._utils._rebuild_tensor_v2';
+  if (!plain || !(args instanceof PickleTuple)) throw malformed('a tensor with attributes that is not built as one');
+  return rebuildTensor(args.items, undefined);
 }
 
 /** `(storage, first element, sizes, strides, ...)`. */

@@ -75,6 +75,44 @@ describe('describeFile', () => {
     expect(describeFile(table(shapes)).title).toBe(title);
   });
 
+  it.each<[string, Record<string, readonly number[]>]>([
+    ['a LoRA\u2019s module', lora(kohyaCross, 768)],
+    ['a LoRA of every module', Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`lora_unet_${i}.alpha`, []]))],
+    ['a difference', { 'model.diffusion_model.middle_block.1.proj_in.diff_b': [1280] }],
+    ['a peft LoRA\u2019s module', { 'model.diffusion_model.out.2.lora_A.weight': [4, 320] }],
+    ['an embedding', { emb_params: [3, 768] }],
+    ['a ControlNet\u2019s layer', { 'zero_convs.0.0.weight': [320, 320, 1, 1] }],
+    ['an upscaler\u2019s layer', { 'body.0.rdb1.conv1.weight': [32, 64, 3, 3] }],
+    ['a word of a merge tool', { 'ip_adapter.1.to_k_ip.weight': [320, 768], 'scheduler.betas': [10] }],
+  ])('goes by the body of a file in which %s is left over', (_, left) => {
+    const title = (name: string): string => describeFile(table({ ...keys(name), ...left })).title;
+    expect(title('sd15.single')).toBe('a Stable Diffusion 1 checkpoint');
+    expect(title('sdxl-base.single')).toBe('an SDXL checkpoint');
+    const vae = { ...only(keys('sd15.single'), 'first_stage_model.'), ...left };
+    expect(describeFile(table(vae)).title).toBe('a VAE');
+  });
+
+  it('takes a ControlNet beside the whole model that it was trained on for what it is', () => {
+    const both = { ...keys('sd15.single'), ...keys('controlnet-sd15.single') };
+    expect(describeFile(table(both)).kind).toBe('controlnet');
+  });
+
+  it('takes a peft or diffusers LoRA of all blocks for no U-Net', () => {
+    const modules = ['down_blocks.0.a', 'up_blocks.1.b', 'mid_block.c'].map((name) => `unet.${name}`);
+    for (const [a, b] of [
+      ['lora_A.weight', 'lora_B.weight'],
+      ['lora_linear_layer.down.weight', 'lora_linear_layer.up.weight'],
+    ]) {
+      const shapes = modules.flatMap((m): [string, number[]][] => [
+        [`${m}.${a}`, [4, 8]],
+        [`${m}.${b}`, [8, 4]],
+        [`${m}.alpha`, []],
+        [`${m}.lora_mid.weight`, [4, 4]],
+      ]);
+      expect(describeFile(table(Object.fromEntries(shapes))).kind).toBe('lora');
+    }
+  });
+
   it('counts the tensors and parameters of each part', () => {
     const { parts } = describeFile(table(keys('sd15.single')));
     expect(parts.find((p) => p.name === 'model.diffusion_model')).toEqual({

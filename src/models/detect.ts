@@ -3,7 +3,8 @@
  * families say themselves.
  *
  * Kinds that merely contain pieces of a model (LoRA, embedding, ControlNet, ...) are looked for before models, since
- * some of them carry a model's names. What nothing matches is `unknown`: nothing is ever guessed to be SD 1.
+ * some of them carry a model's names; but the body of the file decides: what is left over from training or merging in
+ * a whole model does not make it an adapter. What nothing matches is `unknown`: nothing is ever guessed to be SD 1.
  */
 
 import { sizeOf } from '#core/tensor';
@@ -66,43 +67,69 @@ const kindTitles: Readonly<Record<FileKind, string>> = {
 
 interface Signature {
   readonly kind: FileKind;
-  matches(names: readonly string[], tensors: TensorTable): boolean;
+  /** A name that no other kind has; its group, if any, is the module that it adapts. */
+  readonly telling: RegExp;
+  /** Besides: what the whole file must be like. */
+  readonly whole?: (names: readonly string[], tensors: TensorTable) => boolean;
+  /** It may stand beside a whole model in one file. */
+  readonly besideModel?: boolean;
 }
 
 const some = (names: readonly string[], pattern: RegExp): boolean => names.some((n) => pattern.test(n));
 
-const adapterSuffix =
-  /\.(lora_down|lora_up|lora_A|lora_B|lora\.down|lora\.up|hada_w1_a|lokr_w[12](_a)?|oft_blocks|dora_scale)(\.weight)?$|_lora\.(down|up)\.weight$/;
-
 /** Kinds other than models and their components, most telling first. */
 const signatures: readonly Signature[] = [
-  { kind: 'ip-adapter', matches: (names) => some(names, /^ip_adapter\./) },
+  { kind: 'ip-adapter', telling: /^ip_adapter\./ },
+  { kind: 'controlnet', telling: /^control_model\.input_blocks\./, besideModel: true },
+  { kind: 'controlnet', telling: /^(lora_controlnet$|controlnet_cond_embedding\.)/ },
+  { kind: 'controlnet', telling: /^(control_model\.)?(zero_convs\.\d+\.0\.|controlnet_down_blocks\.)/ },
   {
-    kind: 'controlnet',
-    matches: (names) => some(names, /^(control_model\.|lora_controlnet$|controlnet_cond_embedding\.)/),
+    kind: 'lora',
+    telling:
+      /^(.*)(\.(lora_down|lora_up|lora_A|lora_B|lora\.down|lora\.up|hada_w1_a|lokr_w[12](_a)?|oft_blocks|dora_scale|lora_linear_layer\.down|lora_linear_layer\.up)(\.weight|\.default\.weight)?|_lora\.(down|up)\.weight)$/,
   },
-  { kind: 'controlnet', matches: (names) => some(names, /^(zero_convs\.\d+\.0\.|controlnet_down_blocks\.)/) },
-  { kind: 'lora', matches: (names) => some(names, adapterSuffix) || names.every((n) => /^lora_(unet|te\d?)_/.test(n)) },
-  { kind: 'lora', matches: (names) => some(names, /\.(diff|diff_b|on_input|w_norm|b_norm)$/) },
-  { kind: 'embedding', matches: (names) => some(names, /^(emb_params$|string_to_param(\.|$))/) },
-  { kind: 'embedding', matches: (names) => names.every((n) => n === 'clip_l' || n === 'clip_g') },
-  { kind: 'embedding', matches: (_, tensors) => tensors.size === 1 && isVectors(tensors) },
-  { kind: 'hypernetwork', matches: (names) => some(names, /^\d+\.[01]\.linear\.\d+\.weight$/) },
-  { kind: 't2i-adapter', matches: (names) => some(names, /^(adapter\.)?body\.0\.(in_conv|block1|body|resnets)\b/) },
-  {
-    kind: 'tiny-autoencoder',
-    matches: (names) => some(names, /^(encoder\.layers\.|decoder\.layers\.|taesd_\w+\.)?1\.conv\.0\.weight$/),
-  },
-  {
-    kind: 'tiny-autoencoder',
-    matches: (names) => some(names, /^(taesd_)?(encoder|decoder)\.layers\.\d+\.(conv\.0\.)?weight$/),
-  },
+  { kind: 'lora', telling: /^lora_(unet|te\d?)_/, whole: (names) => names.every((n) => /^lora_(unet|te\d?)_/.test(n)) },
+  { kind: 'lora', telling: /^(.*)\.(diff|diff_b|on_input|w_norm|b_norm)$/ },
+  { kind: 'embedding', telling: /^(emb_params$|string_to_param(\.|$))/ },
+  { kind: 'embedding', telling: /^clip_[lg]$/, whole: (names) => names.every((n) => n === 'clip_l' || n === 'clip_g') },
+  { kind: 'embedding', telling: /^[^.]+$/, whole: (_, tensors) => tensors.size === 1 && isVectors(tensors) },
+  { kind: 'hypernetwork', telling: /^\d+\.[01]\.linear\.\d+\.weight$/ },
+  { kind: 't2i-adapter', telling: /^(adapter\.)?body\.0\.(in_conv|block1|body|resnets)\b/ },
+  { kind: 'tiny-autoencoder', telling: /^(encoder\.layers\.|decoder\.layers\.|taesd_\w+\.)?1\.conv\.0\.weight$/ },
+  { kind: 'tiny-autoencoder', telling: /^(taesd_)?(encoder|decoder)\.layers\.\d+\.(conv\.0\.)?weight$/ },
   {
     kind: 'upscaler',
-    matches: (names) =>
-      some(names, /(^|\.)(body\.0\.rdb1\.conv1|RRDB_trunk\.0\.RDB1\.conv1|model\.1\.sub\.0\.RDB1\.conv1\.0)\.weight$/),
+    telling: /(^|\.)(body\.0\.rdb1\.conv1|RRDB_trunk\.0\.RDB1\.conv1|model\.1\.sub\.0\.RDB1\.conv1\.0)\.weight$/,
   },
 ];
+
+/** The kind of a file that holds pieces of a model; undefined where a whole part of one is left without them. */
+function kindOfPiece(tensors: TensorTable): FileKind | undefined {
+  const names = [...tensors.keys()];
+  const fits = ({ telling, whole }: Signature): boolean => some(names, telling) && (whole?.(names, tensors) ?? true);
+  return signatures.find((each) => fits(each) && (each.besideModel || !hasModelPart(without(tensors, each))))?.kind;
+}
+
+/** The tensors that a signature does not explain: those of other names, in other modules. */
+function without(tensors: TensorTable, { telling }: Signature): TensorTable {
+  const modules = new Set([...tensors.keys()].flatMap((name) => telling.exec(name)?.[1] ?? []));
+  const explained = (name: string): boolean => telling.test(name) || modulesOf(name).some((m) => modules.has(m));
+  return new Map([...tensors].filter(([name]) => !explained(name)));
+}
+
+function modulesOf(name: string): string[] {
+  return [...name.matchAll(/\./g)].map(({ index }) => name.slice(0, index));
+}
+
+function hasModelPart(tensors: TensorTable): boolean {
+  const { unet } = findModel(tensors);
+  return unet !== undefined || findVae(tensors) !== undefined || hasTextEncoder(tensors);
+}
+
+function hasTextEncoder(tensors: TensorTable): boolean {
+  const prefixes = ['', 'text_encoder.', 'cond_stage_model.transformer.'];
+  return prefixes.some((prefix) => clipPrefix(below(tensors, prefix)) !== undefined);
+}
 
 /** A lone matrix of token vectors under the token's own name, as diffusers saves an embedding. */
 function isVectors(tensors: TensorTable): boolean {
@@ -124,7 +151,7 @@ export function describeFile(
 ): FileDescription {
   const names = [...tensors.keys()];
   const parts = partsOf(tensors);
-  const piece = names.length === 0 ? undefined : signatures.find((s) => s.matches(names, tensors))?.kind;
+  const piece = kindOfPiece(tensors);
   if (piece) return entitled(piece, adaptedFamily(piece, tensors, known), undefined, parts);
   const found = findModel(tensors, told);
   const family = known.find((each) => each.matches(found));
@@ -135,9 +162,7 @@ export function describeFile(
     return entitled(alone ? 'unet' : 'checkpoint', family, variant, parts);
   }
   if (findVae(tensors) !== undefined) return entitled('vae', undefined, undefined, parts);
-  if ([tensors, below(tensors, 'text_encoder.')].some((t) => clipPrefix(t) !== undefined)) {
-    return entitled('text-encoder', undefined, undefined, parts);
-  }
+  if (hasTextEncoder(tensors)) return entitled('text-encoder', undefined, undefined, parts);
   return entitled('unknown', undefined, undefined, parts);
 }
 

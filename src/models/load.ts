@@ -87,6 +87,7 @@ export async function loadCheckpoint(
     config = named(vae, () => family.withVae(base, external.tensors, external.settings));
   }
   const { weights, problems } = resolveAll(family, config, components, source, { partial, replaced });
+  problems.push(...otherWeights(source));
   const fatal = problems.filter((p) => p.fatal);
   if (fatal.length > 0) throw new CheckpointError(path, fatal);
   return {
@@ -208,6 +209,15 @@ function absent(component: string, layouts: readonly ComponentLayout[]): Problem
   const prefixes = layouts.find((l) => l.component === component)!.prefixes.filter(Boolean);
   const message = `the ${component} is missing: no tensors under ${prefixes.join(' or ')}`;
   return { kind: 'missing-component', fatal: true, component, stored: prefixes[0]!, message };
+}
+
+/** Weights that were passed over, such as a moving average, so that nobody has to guess which are in use. */
+function otherWeights({ choices = [] }: ModelSource): Problem[] {
+  const [taken, ...others] = choices;
+  return others.map((stored) => {
+    const message = `the file also holds weights under ${stored}; those under ${taken} are used`;
+    return { kind: 'unexpected', fatal: false, component: '', stored, message };
+  });
 }
 
 function unexpected(stored: string): Problem {

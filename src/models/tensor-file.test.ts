@@ -25,7 +25,40 @@ function valuesOf({ ref }: StoredTensor): HostTensor {
   return hostTensor({ name: path, dtype: fileDType(dtype), shape }, bytes);
 }
 
+/** A safetensors file of one byte for each name. */
+function named(names: readonly string[]): ModelFiles {
+  const entries = names.map((name, i) => [name, { dtype: 'U8', shape: [1], data_offsets: [i, i + 1] }]);
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  const bytes = new Uint8Array(8 + json.length + names.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
+  bytes.set(json, 8);
+  return { ...files, source: async () => bytesSource('wrapped.safetensors', bytes) };
+}
+
 describe('openTensorFile', () => {
+  it.each([
+    [
+      ['model._orig_mod.a.w', 'b'],
+      ['model.a.w', 'b'],
+    ],
+    [
+      ['_orig_mod.a', '_orig_mod.b._checkpoint_wrapped_module.c'],
+      ['a', 'b.c'],
+    ],
+    [
+      ['module.a', 'module.module.b'],
+      ['a', 'module.b'],
+    ],
+    [
+      ['module.a', 'b'],
+      ['module.a', 'b'],
+    ],
+    [['a._orig_mod.w', 'a.w'], ['a.w']],
+  ])('looks through the wrappers in %j', async (stored, plain) => {
+    const { tensors } = await openTensorFile(named(stored), 'wrapped.safetensors');
+    expect([...tensors.keys()]).toEqual(plain);
+  });
+
   it.each([
     ['ckpt/expected.safetensors', 'model.ckpt'],
     ['ckpt/plain-zip.ckpt', 'model.safetensors'],

@@ -10,6 +10,7 @@ import { coreDType, type FileTensor } from '#formats/file-dtype';
 import { SIGNATURE_BYTES, tensorContainer } from '#formats/file-signature';
 import { PickleDict, PickleList, PickleTensor, PickleTuple, type PickleValue } from '#formats/pickle-value';
 import { readSafetensorsHeader } from '#formats/safetensors';
+import { ModelFileError } from './model-error.ts';
 import type { StoredTensor } from './resolve.ts';
 
 /** The file system as far as models need it; paths have forward slashes. */
@@ -23,6 +24,8 @@ export interface TensorFile {
   readonly path: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Several tables of weights that the file holds, by key: the one that was taken, then the others. */
+  readonly choices?: readonly string[] | undefined;
 }
 
 /** The tensors of one file: what it is by its first bytes, whatever its name says; by its name where they do not tell. */
@@ -30,7 +33,25 @@ export async function openTensorFile(files: ModelFiles, path: string): Promise<T
   const source = await files.source(path);
   const container = tensorContainer(await source.read(0, Math.min(SIGNATURE_BYTES, source.size)));
   const named = /\.(ckpt|pt|pth|bin)$/i.test(path) ? 'torch' : 'safetensors';
-  return (container ?? named) === 'torch' ? openTorchFile(source, path) : openSafetensors(source, path);
+  const file = await ((container ?? named) === 'torch' ? openTorchFile(source, path) : openSafetensors(source, path));
+  return { ...file, tensors: unwrapped(file.tensors) };
+}
+
+/** What torch.compile, FSDP and activation checkpointing put into the names of what they wrap. */
+const wrapper = /(^|\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g;
+/** What DataParallel puts before all names. */
+const parallel = 'module.';
+
+/** Tensors under the names that they have without wrappers; where both are there, the plain one stays. */
+function unwrapped(tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<string, StoredTensor> {
+  const names = [...tensors.keys()];
+  const start = names.length > 0 && names.every((name) => name.startsWith(parallel)) ? parallel.length : 0;
+  const plain = new Map<string, StoredTensor>();
+  for (const [name, tensor] of tensors) {
+    const unwrappedName = name.slice(start).replaceAll(wrapper, '$1');
+    if (unwrappedName === name || !tensors.has(unwrappedName)) plain.set(unwrappedName, tensor);
+  }
+  return plain;
 }
 
 async function openSafetensors(source: ByteSource, path: string): Promise<TensorFile> {
@@ -39,17 +60,24 @@ async function openSafetensors(source: ByteSource, path: string): Promise<Tensor
   return { path, tensors, metadata };
 }
 
+/** A file's reordered or compressed tensors may take so much more memory than the file. */
+const MAX_UNPACKED = 4;
+const MIN_UNPACKED_BYTES = 64 * 2 ** 20;
+
 /** Tensors that the file holds in another order, or compressed, are read into memory; the others stay where they are. */
 async function openTorchFile(source: ByteSource, path: string): Promise<TensorFile> {
   const checkpoint = await openCheckpoint(source);
   const tensors = new Map<string, StoredTensor>();
+  let room = source.size * MAX_UNPACKED + MIN_UNPACKED_BYTES;
   for (const [name, entry] of checkpoint.tensors) {
     const movable = entry.offset === undefined && coreDType(entry.dtype) !== undefined;
+    if (movable) room -= entry.byteLength;
+    if (room < 0) throw new ModelFileError('repeats', 'its tensors repeat what is stored many times over', path);
     if (movable) tensors.set(name, inMemory(await readCheckpointTensor(checkpoint, entry)));
     else tensors.set(name, inPlace(path, entry, entry.offset));
   }
   if (tensors.size === 0) for (const [name, facts] of nestedTensors(checkpoint.root)) tensors.set(name, facts);
-  return { path, tensors, metadata: {} };
+  return { path, tensors, metadata: {}, choices: checkpoint.choices };
 }
 
 type Entry = Pick<FileTensor, 'dtype' | 'shape' | 'byteLength'>;
