@@ -10,7 +10,7 @@ import type { z } from 'zod';
 import type { PixelImage } from '#core/image';
 import { settingsSchema } from './settings/index.ts';
 
-export { maxSide } from './settings/index.ts';
+export { maxSide, minSide } from './settings/index.ts';
 
 /** What can be asked for; the rows are in `settings/`. */
 export const generateSchema = settingsSchema;

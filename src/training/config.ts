@@ -1,4 +1,9 @@
-/** Configuration files of training runs: `darkroom train FILE.json`. Defaults are the values in force. */
+/**
+ * Configuration files of training runs: `darkroom train FILE.json`. Defaults are the values in force.
+ *
+ * What does not depend on where the data come from stands in a schema of its own, so that a recipe with data of its own
+ * (recipes/mini) has the same settings.
+ */
 
 import { z } from 'zod';
 import type { LossWeighting } from './diffusion-objective.ts';
@@ -25,7 +30,7 @@ const scheduleSchema = z.object({
   rules: z.string().optional(),
 });
 
-const commonSchema = z.object({
+export const commonSchema = z.object({
   /** Folder of the run; made when missing, resumed when it holds a checkpoint. */
   run: z.string().min(1),
   seed: z.int().min(0).default(1),
@@ -57,7 +62,7 @@ const commonSchema = z.object({
 const vaeSchema = z.object({
   imageChannels: z.int().default(3),
   latentChannels: z.int().default(4),
-  blockChannels: z.array(z.int().positive()),
+  blockChannels: z.array(z.int().positive()).readonly(),
   layersPerBlock: z.int().positive(),
   normGroups: z.int().default(32),
   midAttention: z.boolean().default(true),
@@ -69,17 +74,17 @@ const vaeSchema = z.object({
 const unetSchema = z.object({
   inChannels: z.int().default(4),
   outChannels: z.int().default(4),
-  blockChannels: z.array(z.int().positive()),
+  blockChannels: z.array(z.int().positive()).readonly(),
   layersPerBlock: z.int().positive(),
-  transformerDepth: z.array(z.int().min(0)),
+  transformerDepth: z.array(z.int().min(0)).readonly(),
   midTransformerDepth: z.int().min(0).default(1),
-  heads: z.array(z.int().positive()),
+  heads: z.array(z.int().positive()).readonly(),
   contextWidth: z.int().positive(),
   linearProjection: z.boolean().default(false),
   normGroups: z.int().default(32),
 });
 
-const textEncoderSchema = z.object({
+export const textEncoderSchema = z.object({
   vocabSize: z.int().default(49408),
   positions: z.int().default(77),
   width: z.int().positive(),
@@ -89,7 +94,7 @@ const textEncoderSchema = z.object({
   activation: z.enum(['quickGelu', 'gelu']).default('quickGelu'),
 });
 
-const autoencoderSchema = commonSchema.extend({
+export const autoencoderSchema = commonSchema.extend({
   task: z.literal('autoencoder'),
   vae: vaeSchema,
   crop: z.int().positive().default(64),
@@ -102,6 +107,8 @@ const autoencoderSchema = commonSchema.extend({
 });
 
 const gamma = z.number().positive();
+
+const predictionSchema = z.enum(['eps', 'v', 'x0']);
 
 const weightingSchema = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('none') }),
@@ -117,15 +124,13 @@ const noiseSchema = z.strictObject({
   pyramidDiscount: z.number().positive().lt(1).optional(),
 });
 
-const textToImageSchema = commonSchema.extend({
+export const textToImageSchema = commonSchema.extend({
   task: z.literal('text-to-image'),
-  /** Run folder of the autoencoder whose latents are learnt. */
+  /** Run folder or model file of the autoencoder whose latents are learnt. */
   autoencoder: z.string().min(1),
   textEncoder: textEncoderSchema,
   unet: unetSchema,
-  /** Scenes whose latents are cached. */
-  scenes: z.int().positive(),
-  prediction: z.enum(['eps', 'v', 'x0']).default('v'),
+  prediction: predictionSchema.default('v'),
   weighting: weightingSchema.optional(),
   /** Short for the weighting `min-snr`. */
   minSnrGamma: z.number().positive().optional(),
@@ -137,33 +142,27 @@ const textToImageSchema = commonSchema.extend({
   trainTextEncoder: z.boolean().default(true),
 });
 
-const textEncoderTaskSchema = commonSchema.extend({
-  task: z.literal('text-encoder'),
-  textEncoder: textEncoderSchema,
-});
+/** Folder of pictures, searched with its subfolders; a text file of the same name beside each has its caption. */
+const data = z.string().min(1);
 
-const evaluatorSchema = commonSchema.extend({
-  task: z.literal('evaluator'),
-  channels: z.array(z.int().positive()),
-  /** Autoencoder through which half of the pictures pass, so that its blur is known. */
-  autoencoder: z.string().optional(),
-});
+/** Sizes that are left out are those of the model file that the run starts from. */
+const fineTuningSchema = textToImageSchema
+  .partial({ autoencoder: true, textEncoder: true, unet: true })
+  .extend({ data, prediction: predictionSchema.optional() });
 
 export const trainingConfigSchema = z.discriminatedUnion('task', [
-  autoencoderSchema,
-  textEncoderTaskSchema,
-  textToImageSchema,
-  evaluatorSchema,
+  autoencoderSchema.extend({ data }),
+  fineTuningSchema,
 ]);
 
 export type TrainingConfig = z.output<typeof trainingConfigSchema>;
+export type CommonConfig = z.output<typeof commonSchema>;
 export type AutoencoderConfig = z.output<typeof autoencoderSchema>;
 export type TextToImageConfig = z.output<typeof textToImageSchema>;
-export type TextEncoderConfig = z.output<typeof textEncoderTaskSchema>;
-export type EvaluatorConfig = z.output<typeof evaluatorSchema>;
+export type FineTuningConfig = z.output<typeof fineTuningSchema>;
 
 /** The run's optimiser. Throws UserError for an unknown name (with the nearest) or a wrong option. */
-export function configuredOptimizer(config: Pick<TrainingConfig, 'optimizer' | 'betas' | 'weightDecay'>): Optimizer {
+export function configuredOptimizer(config: Pick<CommonConfig, 'optimizer' | 'betas' | 'weightDecay'>): Optimizer {
   const { name, ...own } = config.optimizer;
   const row = findOptimizer(name);
   const common = Object.entries({ betas: config.betas, weightDecay: config.weightDecay });
@@ -171,15 +170,18 @@ export function configuredOptimizer(config: Pick<TrainingConfig, 'optimizer' | '
   return row.create({ ...Object.fromEntries(applicable), ...own });
 }
 
-export function configuredWeighting({ weighting, minSnrGamma }: TextToImageConfig): LossWeighting {
+export function configuredWeighting({
+  weighting,
+  minSnrGamma,
+}: Pick<TextToImageConfig, 'weighting' | 'minSnrGamma'>): LossWeighting {
   return weighting ?? (minSnrGamma === undefined ? { name: 'none' } : { name: 'min-snr', gamma: minSnrGamma });
 }
 
-const decayRules: { readonly [K in TrainingConfig['weightDecayOn']]: DecayRule } = {
+const decayRules: { readonly [K in CommonConfig['weightDecayOn']]: DecayRule } = {
   all: decaysAll,
   matrices: decaysMatrices,
 };
 
-export function configuredDecay({ weightDecayOn }: Pick<TrainingConfig, 'weightDecayOn'>): DecayRule {
+export function configuredDecay({ weightDecayOn }: Pick<CommonConfig, 'weightDecayOn'>): DecayRule {
   return decayRules[weightDecayOn];
 }

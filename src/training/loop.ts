@@ -182,7 +182,7 @@ function requireTensor(tensors: ReadonlyMap<string, HostTensor>, s: StateTensor)
   if (!t || sizeOf(t.shape) !== sizeOf(s.shape)) {
     throw new DarkroomError(
       'training.state-mismatch',
-      `the checkpoint holds ${got} for ${s.name}, expected [${s.shape}]: it belongs to another configuration; use a new run directory`,
+      `the checkpoint holds ${got} for ${s.name}, expected [${s.shape}]: it belongs to another configuration or to captions with other words; use a new run directory`,
     );
   }
   return { ...t, shape: s.shape };

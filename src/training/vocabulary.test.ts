@@ -11,7 +11,7 @@ it('numbers the ids that occur', () => {
 });
 
 it('widens the trained table with the mean of its rows', () => {
-  const wide = widenTable(rows, vocabulary, 100, width);
+  const wide = widenTable(rows, vocabulary, { vocabSize: 100, width });
   expect(wide).toHaveLength(100 * width);
   expect(wide.subarray(41 * width, 42 * width)).toEqual(rows.subarray(3 * width, 4 * width));
   const mean = vocabulary.reduce((sum, _, row) => sum + rows[row * width]! / vocabulary.length, 0);
@@ -19,5 +19,13 @@ it('widens the trained table with the mean of its rows', () => {
 });
 
 it('gets the trained rows back from the wide table', () => {
-  expect(compactTable(widenTable(rows, vocabulary, 100, width), vocabulary, width)).toEqual(rows);
+  expect(compactTable(widenTable(rows, vocabulary, { vocabSize: 100, width }), vocabulary, width)).toEqual(rows);
+});
+
+it('keeps the rows of a table that was there before for ids that were not trained', () => {
+  const before = new Float32Array(100 * width).fill(0.5);
+  const wide = widenTable(rows, vocabulary, { vocabSize: 100, width }, before);
+  expect(wide.subarray(50 * width, 51 * width)).toEqual(new Float32Array(width).fill(0.5));
+  expect(wide.subarray(7 * width, 8 * width)).toEqual(rows.subarray(width, 2 * width));
+  expect(before[7 * width]).toBe(0.5);
 });

@@ -16,14 +16,30 @@ export function compactTable(table: Float32Array, vocabulary: Int32Array, width:
   return rows;
 }
 
-/** A compact table widened to [vocabSize, width]: unseen ids get the mean of the seen rows. */
-export function widenTable(rows: Float32Array, vocabulary: Int32Array, vocabSize: number, width: number): Float32Array {
-  const average = new Float32Array(width);
-  for (let r = 0; r < vocabulary.length; r++) {
-    for (let i = 0; i < width; i++) average[i]! += rows[r * width + i]! / vocabulary.length;
-  }
-  const full = new Float32Array(vocabSize * width);
-  for (let id = 0; id < vocabSize; id++) full.set(average, id * width);
+/**
+ * A compact table widened to [vocabSize, width]. Ids that were not trained keep their rows of `base`, or get the mean of
+ * the trained rows where there is none.
+ */
+export function widenTable(
+  rows: Float32Array,
+  vocabulary: Int32Array,
+  { vocabSize, width }: { readonly vocabSize: number; readonly width: number },
+  base?: Float32Array,
+): Float32Array {
+  const full = base?.slice() ?? repeated(meanRow(rows, width), vocabSize);
   for (const [row, id] of vocabulary.entries()) full.set(rows.subarray(row * width, (row + 1) * width), id * width);
   return full;
+}
+
+function meanRow(rows: Float32Array, width: number): Float32Array {
+  const count = rows.length / width;
+  const mean = new Float32Array(width);
+  for (const [i, value] of rows.entries()) mean[i % width]! += value / count;
+  return mean;
+}
+
+function repeated(row: Float32Array, count: number): Float32Array {
+  const out = new Float32Array(count * row.length);
+  for (let i = 0; i < count; i++) out.set(row, i * row.length);
+  return out;
 }

@@ -49,14 +49,8 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'train',
     group: models,
-    summary: 'Train a model from a configuration file.',
+    summary: 'Train a model on a folder of pictures.',
     load: () => import('./train.ts'),
-  },
-  {
-    name: 'evaluate',
-    group: models,
-    summary: 'Score a model on prompts held out from its training.',
-    load: () => import('./evaluate.ts'),
   },
   { name: 'serve', group: studio, summary: 'Serve the page and the APIs.', load: () => import('./serve.ts') },
   noun('queue', studio, 'Show and order the jobs of the studio.'),

@@ -11,7 +11,7 @@ import { modelSettings, promptSettings, textSettings } from './prompts.ts';
 import { guidanceSettings, samplingSettings, seedSettings } from './sampling.ts';
 import type { PictureFacts, SamplerOption, Setting } from './setting.ts';
 
-export { maxSide } from './picture.ts';
+export { maxSide, minSide } from './picture.ts';
 
 export const settings = {
   ...promptSettings,

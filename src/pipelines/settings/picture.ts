@@ -4,10 +4,11 @@ import { z } from 'zod';
 import { entry, flagEntry, type InfotextFace, numberOf, setting, textEntry } from './setting.ts';
 
 /** Upper bound of one side, in pixels: beyond it a request is a mistake, not a wish. */
+export const minSide = 64;
 export const maxSide = 4096;
 
 /** What sides are multiples of is the model's to say. */
-const side = z.int().min(64).max(maxSide);
+const side = z.int().min(minSide).max(maxSide);
 
 export const pictureSettings = {
   width: setting({

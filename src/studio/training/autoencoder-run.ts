@@ -1,34 +1,37 @@
-/** An autoencoder run: crops of rendered scenes, a grid of reconstructions, published weights. */
+/** An autoencoder run: crops of pictures, a grid of reconstructions, published weights. */
 
 import { UserError } from '#core/errors';
 import type { HostTensor } from '#core/tensor';
+import { vaeFactor } from '#models/vae/config';
 import type { AutoencoderConfig } from '#training/config';
 import type { TrainingTask } from '#training/loop';
 import { autoencoderTask, isEncoderWeight, pixelsToPlanes, tile } from '#training/tasks/autoencoder';
+import { keptInMemory, type TrainingPictures } from './captioned-pictures.ts';
 import { publishedWeights } from './published.ts';
-import type { RunContext } from './runner.ts';
-import { gatherPixels, renderScenePool } from './scene-pool.ts';
-import { readStart } from './trained-model.ts';
+import type { RunContext } from './run-context.ts';
+import { readStart, startingFrom } from './trained-model.ts';
 import { openVae } from './vae-sessions.ts';
 
-const poolSize = 6000;
-const shown = 10;
+/** Pictures in the grid of reconstructions, at most. */
+const mostShown = 10;
 
-export async function prepareAutoencoder(config: AutoencoderConfig, context: RunContext): Promise<TrainingTask> {
+export async function prepareAutoencoder(
+  config: AutoencoderConfig,
+  given: TrainingPictures,
+  context: RunContext,
+): Promise<TrainingTask> {
   const { backend, files, log, root } = context;
-  log(`rendering ${poolSize} scenes`);
-  const pool = await renderScenePool({ count: poolSize, seed: config.seed, size: config.size });
+  checkSizes(config);
+  log(`reading ${given.count} pictures`);
+  const pictures = await keptInMemory(given);
+  const shown = Math.min(mostShown, pictures.count);
   const start = config.startFrom === undefined ? undefined : await readStart(root, config.startFrom);
   const task = autoencoderTask(
     {
       config: config.vae,
       source: {
         size: config.size,
-        pictures: async (random, count) =>
-          gatherPixels(
-            pool,
-            Array.from({ length: count }, () => random.integer(pool.count)),
-          ),
+        pictures: (random, count) => pictures.read(Array.from({ length: count }, () => random.integer(pictures.count))),
       },
       batchSize: config.batchSize,
       crop: config.crop,
@@ -39,7 +42,7 @@ export async function prepareAutoencoder(config: AutoencoderConfig, context: Run
     {
       async sample(weights) {
         const vae = await openVae(backend, config.vae, weights, config.size);
-        const planes = pixelsToPlanes(gatherPixels(pool, [...Array(shown).keys()]), shown, config.size);
+        const planes = pixelsToPlanes(await pictures.read([...Array(shown).keys()]), shown, config.size);
         const decoded = await vae.decode(await vae.encode(planes, shown), shown);
         await vae.dispose();
         const both = new Float32Array([...planes, ...decoded]);
@@ -58,11 +61,11 @@ function encoderOf(start: ReadonlyMap<string, HostTensor> | undefined): Readonly
   return new Map([...start].filter(([name]) => isEncoderWeight(name)));
 }
 
-/** The task with first values taken from other weights where they have them. */
-export function startingFrom(task: TrainingTask, weights: ReadonlyMap<string, HostTensor>): TrainingTask {
-  return {
-    ...task,
-    initialise: (name, shape, random) =>
-      (weights.get(name)?.data as Float32Array | undefined)?.slice() ?? task.initialise(name, shape, random),
-  };
+function checkSizes({ vae, crop, size }: AutoencoderConfig): void {
+  const factor = vaeFactor(vae);
+  if (crop <= size && crop % factor === 0 && size % factor === 0) return;
+  throw new UserError(
+    'training.size',
+    `crop is ${crop} and size ${size}; expected multiples of ${factor}, one cell of the latent, and a crop no larger than the size`,
+  );
 }

@@ -1,23 +1,30 @@
-/** Captions of scenes as windows of token ids, and the ids that they use. */
+/** Captions as windows of token ids, and the ids that they use. */
 
 import { createClipTokenizer, padWindow, type Tokenizer } from '#prompt/tokenizer';
-import { captionOf } from '#scenes/caption';
-import { drawScene } from '#scenes/scene';
-import { TrainingRandom } from '#training/random';
 
 export interface CaptionWindows {
   /** Ids of a caption's window, [positions]. */
   readonly windowOf: (caption: string) => Int32Array;
-  /** Every id that captions use, ascending. */
+  /** Every id that the captions and the empty one use, ascending. */
   readonly vocabulary: Int32Array;
   /** Id that ends a text and pads its window. */
   readonly endId: number;
+  /** Captions that are longer than a window; their ends are cut off. */
+  readonly cut: number;
 }
 
-export function captionWindows(positions: number): CaptionWindows {
+export function captionWindows(positions: number, captions: Iterable<string>): CaptionWindows {
   const tokenizer = createClipTokenizer();
   const windowOf = windowCache(tokenizer, positions);
-  return { windowOf, vocabulary: usedVocabulary(windowOf), endId: tokenizer.endId };
+  const ids = new Set(windowOf(''));
+  let cut = 0;
+  for (const caption of captions) {
+    const window = windowOf(caption);
+    for (const id of window) ids.add(id);
+    // A full window may have been filled exactly.
+    if (window.at(-2) !== tokenizer.endId && tokenizer.encode(caption).length > positions - 2) cut++;
+  }
+  return { windowOf, vocabulary: Int32Array.from(ids).sort(), endId: tokenizer.endId, cut };
 }
 
 /** Captions repeat, so their windows are kept. */
@@ -30,12 +37,4 @@ function windowCache(tokenizer: Tokenizer, positions: number): (caption: string)
     if (known.size < 200_000) known.set(caption, found);
     return found;
   };
-}
-
-/** From a sample large enough to meet every phrase many times. */
-function usedVocabulary(windowOf: (caption: string) => Int32Array): Int32Array {
-  const random = new TrainingRandom(0);
-  const ids = new Set<number>(windowOf(''));
-  for (let i = 0; i < 60_000; i++) for (const id of windowOf(captionOf(drawScene(random), random))) ids.add(id);
-  return Int32Array.from([...ids].sort((a, b) => a - b));
 }

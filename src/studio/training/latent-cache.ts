@@ -1,89 +1,107 @@
 /**
- * Latents of rendered scenes, encoded once and kept in the run's folder.
+ * Latents of a run's pictures, encoded once and kept in its folder.
  *
- * Latents are normalised per channel to SD1's scale; the same normalisation is folded into the published VAE, so that
- * the cache is what the shipped encoder would give.
+ * Latents of an autoencoder fresh from its run are normalised per channel to SD 1's scale; the same normalisation is
+ * folded into the published VAE, so that the cache is what the shipped encoder would give. Those of a whole model have
+ * their scale already, and its U-Net knows no other.
  */
 
 import { f32, type HostTensor } from '#core/tensor';
 import type { Backend } from '#engine/backend';
 import type { VaeConfig } from '#models/vae/config';
 import { vaeFactor } from '#models/vae/config';
-import type { Scene } from '#scenes/scene';
 import type { RunFiles } from '#training/run-directory';
 import { normaliseLatents, pixelsToPlanes } from '#training/tasks/autoencoder';
-import { renderScenePool } from './scene-pool.ts';
+import type { CaptionedPictures } from './captioned-pictures.ts';
 import { openVae } from './vae-sessions.ts';
 
 export interface LatentCache {
-  /** [count, channels, cells, cells], mean 0 and variance 1: U-Net scale. */
+  /** [count, channels, cells, cells] in the U-Net's scale. */
   readonly latents: Float32Array;
-  readonly scenes: readonly Scene[];
-  /** The autoencoder's weights with the normalisation folded in. */
-  readonly vae: Map<string, HostTensor>;
+  readonly count: number;
+  /** The autoencoder's weights, with the normalisation folded in where there is one. */
+  readonly vae: ReadonlyMap<string, HostTensor>;
 }
 
 export interface LatentCacheOptions {
   readonly backend: Backend;
   readonly files: RunFiles;
-  readonly config: VaeConfig;
-  readonly weights: Map<string, HostTensor>;
-  readonly count: number;
-  readonly size: number;
-  readonly seed: number;
+  readonly pictures: CaptionedPictures;
+  readonly autoencoder: TrainedAutoencoder;
   readonly log: (message: string) => void;
 }
 
+export interface TrainedAutoencoder {
+  /** Says which one it is. */
+  readonly identity: string;
+  readonly config: VaeConfig;
+  readonly weights: ReadonlyMap<string, HostTensor>;
+  /** Part of a whole model: its latents have the model's scale. */
+  readonly scaled: boolean;
+}
+
 const latentFile = 'cache/latents.safetensors';
-const sceneFile = 'cache/scenes.json';
+const identityFile = 'cache/identity.json';
 const vaeFile = 'cache/vae.safetensors';
 const encodeBatch = 16;
 
 export async function latentCache(options: LatentCacheOptions): Promise<LatentCache> {
-  const { files, count } = options;
-  const scenes = await files.readText(sceneFile);
-  if (scenes !== undefined) {
-    const known = JSON.parse(scenes) as Scene[];
-    if (known.length === count) {
-      const latents = (await files.readTensors(latentFile)).get('latents')!.data as Float32Array;
-      return { latents, scenes: known, vae: await files.readTensors(vaeFile) };
-    }
+  const { files, pictures, autoencoder } = options;
+  const { count, size } = pictures;
+  const identity = JSON.stringify({ size, autoencoder: autoencoder.identity, pictures: pictures.identity });
+  if ((await files.readText(identityFile)) === identity) {
+    const latents = (await files.readTensors(latentFile)).get('latents')!.data as Float32Array;
+    return { latents, count, vae: await files.readTensors(vaeFile) };
   }
-  const built = await buildCache(options);
-  const cells = options.size / vaeFactor(options.config);
-  const shape = [count, options.config.latentChannels, cells, cells];
-  await files.writeTensors(latentFile, new Map([['latents', f32(shape, built.latents)]]));
-  await files.writeTensors(vaeFile, built.vae);
-  await files.writeText(sceneFile, JSON.stringify(built.scenes));
-  return built;
+  // Written last and removed first: a cache that has it is whole.
+  await files.remove(identityFile);
+  const { config, weights, scaled } = autoencoder;
+  const latents = await encodeAll(options);
+  const vae = scaled ? weights : normalise(latents, autoencoder, count);
+  if (scaled) for (let i = 0; i < latents.length; i++) latents[i]! *= config.scalingFactor;
+  const cells = size / vaeFactor(config);
+  await files.writeTensors(
+    latentFile,
+    new Map([['latents', f32([count, config.latentChannels, cells, cells], latents)]]),
+  );
+  await files.writeTensors(vaeFile, vae);
+  await files.writeText(identityFile, identity);
+  return { latents, count, vae };
 }
 
-async function buildCache(options: LatentCacheOptions): Promise<LatentCache> {
-  const { backend, config, weights, count, size, seed, log } = options;
+/** Posterior means, unscaled. */
+async function encodeAll({ backend, pictures, autoencoder, log }: LatentCacheOptions): Promise<Float32Array> {
+  const { count, size } = pictures;
+  const { config, weights } = autoencoder;
   const vae = await openVae(backend, config, weights, size);
   const item = config.latentChannels * (size / vaeFactor(config)) ** 2;
   const latents = new Float32Array(count * item);
-  const scenes: Scene[] = [];
-  const chunk = 512;
-  for (let start = 0; start < count; start += chunk) {
-    const n = Math.min(chunk, count - start);
-    const pool = await renderScenePool({ count: n, seed: seed * 1_000_003 + start, size });
-    for (let i = 0; i < n; i += encodeBatch) {
-      const b = Math.min(encodeBatch, n - i);
-      const bytes = pool.pixels(i);
-      const batch = new Uint8Array(bytes.buffer, bytes.byteOffset, b * size * size * 3);
-      latents.set(await vae.encode(pixelsToPlanes(batch, b, size), b), (start + i) * item);
+  try {
+    for (let start = 0; start < count; start += encodeBatch) {
+      const n = Math.min(encodeBatch, count - start);
+      const pixels = await pictures.read(Array.from({ length: n }, (_, i) => start + i));
+      latents.set(await vae.encode(pixelsToPlanes(pixels, n, size), n), start * item);
+      if (start % (32 * encodeBatch) === 0 || start + n === count) log(`encoded ${start + n} of ${count} pictures`);
     }
-    scenes.push(...pool.scenes.map((s) => s.scene));
-    log(`encoded ${start + n} of ${count} scenes`);
+  } finally {
+    await vae.dispose();
   }
-  await vae.dispose();
+  return latents;
+}
+
+/** Brings latents to mean 0 and variance 1 in every channel; returns the autoencoder's weights that do so themselves. */
+function normalise(
+  latents: Float32Array,
+  { config, weights }: TrainedAutoencoder,
+  count: number,
+): ReadonlyMap<string, HostTensor> {
   const statistics = channelStatistics(latents, count, config.latentChannels);
-  normalise(latents, count, statistics);
-  const folded = normaliseLatents(weights, config, statistics);
+  applyStatistics(latents, count, statistics);
   const published = new Map(weights);
-  for (const [name, data] of folded) published.set(name, f32(weights.get(name)!.shape, data));
-  return { latents, scenes, vae: published };
+  for (const [name, data] of normaliseLatents(weights, config, statistics)) {
+    published.set(name, f32(weights.get(name)!.shape, data));
+  }
+  return published;
 }
 
 interface Statistics {
@@ -108,7 +126,7 @@ function channelStatistics(latents: Float32Array, count: number, channels: numbe
   };
 }
 
-function normalise(latents: Float32Array, count: number, { mean, std }: Statistics): void {
+function applyStatistics(latents: Float32Array, count: number, { mean, std }: Statistics): void {
   const channels = mean.length;
   const cells = latents.length / (count * channels);
   for (let i = 0; i < latents.length; i++) {

@@ -1,100 +1,131 @@
 /** A text-to-image run: cached latents, captions drawn anew each time, a grid of samples, the model as one file. */
 
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { UserError } from '#core/errors';
+import { DarkroomError, UserError } from '#core/errors';
 import { f32, type HostTensor } from '#core/tensor';
 import { alphasCumprod, scaledLinearBetas } from '#diffusion/noise-table';
 import { textEncoderScope } from '#models/clip/network';
 import type { Sd1Config } from '#models/sd1/config';
 import { stableDiffusionSchedule } from '#models/training-noise';
-import type { VaeConfig } from '#models/vae/config';
+import { vaeFactor } from '#models/vae/config';
 import { vaeScope } from '#models/vae/network';
-import { captionOf } from '#scenes/caption';
-import type { Scene } from '#scenes/scene';
-import { configuredWeighting, type TextToImageConfig, trainingConfigSchema } from '#training/config';
+import { minSide } from '#pipelines/request';
+import { autoencoderSchema, configuredWeighting, type TextToImageConfig } from '#training/config';
 import type { TrainingTask, Weights } from '#training/loop';
 import { type LatentSource, textToImageTask } from '#training/tasks/text-to-image';
 import { compactTable, widenTable } from '#training/vocabulary';
-import { startingFrom } from './autoencoder-run.ts';
 import { captionWindows } from './caption-windows.ts';
+import type { CaptionedPictures } from './captioned-pictures.ts';
 import { exportSingleFile } from './export-model.ts';
-import { type LatentCache, latentCache } from './latent-cache.ts';
+import { type LatentCache, latentCache, type TrainedAutoencoder } from './latent-cache.ts';
 import { publishedModel, publishedWeights } from './published.ts';
+import type { RunContext } from './run-context.ts';
 import { nodeRunFiles } from './run-files.ts';
-import type { RunContext } from './runner.ts';
 import { sampleGrid } from './sample-grid.ts';
 import { readTensorFile } from './tensor-file.ts';
-import { isModelFile, readStart, readTrainedModel } from './trained-model.ts';
+import { isModelFile, readStart, readTrainedModel, startingFrom } from './trained-model.ts';
 
 const tokenTable = `${textEncoderScope}.text_model.embeddings.token_embedding.weight`;
 
-export async function prepareTextToImage(config: TextToImageConfig, context: RunContext): Promise<TrainingTask> {
+/** `title` is the published model's. */
+export async function prepareTextToImage(
+  config: TextToImageConfig,
+  pictures: CaptionedPictures,
+  title: string,
+  context: RunContext,
+): Promise<TrainingTask> {
   const { backend, files, log, root } = context;
   const autoencoder = await readAutoencoder(path.resolve(root, config.autoencoder));
-  const cache = await latentCache({
-    backend,
-    files,
-    config: autoencoder.config,
-    weights: autoencoder.weights,
-    count: config.scenes,
-    size: config.size,
-    seed: config.seed,
-    log,
-  });
-  const { windowOf, vocabulary } = captionWindows(config.textEncoder.positions);
-  const cells = Math.sqrt(cache.latents.length / (cache.scenes.length * config.unet.inChannels));
-  const sd1: Sd1Config = {
-    unet: config.unet,
-    vae: autoencoder.config,
-    textEncoder: config.textEncoder,
-    prediction: config.prediction,
-    schedule: stableDiffusionSchedule,
-    sampleSize: cells,
+  const sd1 = modelConfig(config, autoencoder);
+  const { windowOf, vocabulary, cut } = captionWindows(config.textEncoder.positions, pictures.captions());
+  if (cut > 0) log(`${cut} captions are longer than the model reads: their ends are cut off`);
+  const cache = await latentCache({ backend, files, pictures, autoencoder, log });
+  const starts = await readStarts(config, root, vocabulary);
+  const complete = (weights: Weights): Map<string, HostTensor> => {
+    const table = widenTable(
+      weights.get(tokenTable)!.data as Float32Array,
+      vocabulary,
+      config.textEncoder,
+      starts.wholeTable,
+    );
+    const shape = [config.textEncoder.vocabSize, config.textEncoder.width];
+    return new Map([...cache.vae, ...weights, [tokenTable, f32(shape, table)]]);
   };
-  const start = await readStarts(config, root, vocabulary);
-  const complete = (weights: Weights): Map<string, HostTensor> => completeWeights(weights, cache, vocabulary, sd1);
   const task = textToImageTask(
     {
       textEncoder: config.textEncoder,
       unet: config.unet,
-      source: sceneLatents(cache, config, cells, windowOf),
+      source: latentSource(cache, pictures, sd1, windowOf),
       alphaBars: alphasCumprod(scaledLinearBetas()),
       batchSize: config.batchSize,
       prediction: config.prediction,
       weighting: configuredWeighting(config),
-      ...(config.noise ? { noise: config.noise } : {}),
+      noise: config.noise,
       captionDropout: config.captionDropout,
       emptyIds: windowOf(''),
       vocabulary,
-      frozenTextEncoder: config.trainTextEncoder ? undefined : frozenTextEncoder(start),
+      frozenTextEncoder: config.trainTextEncoder ? undefined : frozenTextEncoder(starts.weights),
     },
     {
-      sample: (weights) =>
-        sampleGrid({ backend, config: sd1, weights: complete(weights), windowOf, size: config.size }),
+      async sample(weights) {
+        const { samplePrompts: prompts, size } = pictures;
+        try {
+          return await sampleGrid({ backend, config: sd1, weights: complete(weights), prompts, size });
+        } catch (error) {
+          if (!(error instanceof DarkroomError)) throw error;
+          log(`no samples this time: ${error.message}`);
+          return undefined;
+        }
+      },
       publish: (weights, step) =>
         exportSingleFile(path.resolve(root, config.run, publishedModel), sd1, complete(weights), {
-          'modelspec.title': 'Darkroom mini',
+          'modelspec.title': title,
           'modelspec.architecture': 'stable-diffusion-v1',
           'modelspec.prediction_type': config.prediction,
           'darkroom.steps': String(step),
         }),
     },
   );
-  return startingFrom(task, start);
+  return startingFrom(task, starts.weights);
 }
 
-/** Weights of every start, later ones over earlier ones, with the compact token table. */
+function modelConfig(config: TextToImageConfig, autoencoder: TrainedAutoencoder): Sd1Config {
+  const { unet, textEncoder, prediction, size } = config;
+  const factor = vaeFactor(autoencoder.config);
+  const multiple = factor * 2 ** (unet.blockChannels.length - 1);
+  if (size % multiple !== 0 || size < minSide) {
+    throw new UserError(
+      'training.size',
+      `size is ${size}; expected a multiple of ${multiple} for this model, of at least ${minSide}`,
+    );
+  }
+  const vae = autoencoder.config;
+  return { unet, vae, textEncoder, prediction, schedule: stableDiffusionSchedule, sampleSize: size / factor };
+}
+
+interface Starts {
+  /** By canonical name, with the compact token table. */
+  readonly weights: ReadonlyMap<string, HostTensor>;
+  /** The token table with CLIP's whole vocabulary, where a start has it. */
+  readonly wholeTable: Float32Array | undefined;
+}
+
+/** Weights of every start, later ones over earlier ones. */
 async function readStarts(
   { startFrom = [], textEncoder }: TextToImageConfig,
   root: string,
   vocabulary: Int32Array,
-): Promise<Map<string, HostTensor>> {
+): Promise<Starts> {
+  const { vocabSize, width } = textEncoder;
   const weights = new Map<string, HostTensor>();
   for (const from of [startFrom].flat()) {
-    const found = compactVocabulary(await readStart(root, from), vocabulary, textEncoder);
-    for (const [name, tensor] of found) weights.set(name, tensor);
+    for (const [name, tensor] of await readStart(root, from)) weights.set(name, tensor);
   }
-  return weights;
+  const table = weights.get(tokenTable)?.data as Float32Array | undefined;
+  if (table?.length !== vocabSize * width) return { weights, wholeTable: undefined };
+  weights.set(tokenTable, f32([vocabulary.length, width], compactTable(table, vocabulary, width)));
+  return { weights, wholeTable: table };
 }
 
 function frozenTextEncoder(start: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> {
@@ -102,69 +133,50 @@ function frozenTextEncoder(start: ReadonlyMap<string, HostTensor>): Map<string, 
   if (weights.size > 0) return weights;
   throw new UserError(
     'training.text-encoder',
-    'trainTextEncoder is false, but nothing in startFrom holds a text encoder; name the run of one (configs/mini-text-encoder.json)',
+    'trainTextEncoder is false, but nothing in startFrom holds a text encoder; name a run or model file that does',
   );
 }
 
 /** An autoencoder's configuration and weights, from the folder of its run or from a whole model's file. */
-export async function readAutoencoder(from: string): Promise<{ config: VaeConfig; weights: Map<string, HostTensor> }> {
+export async function readAutoencoder(from: string): Promise<TrainedAutoencoder> {
   if (isModelFile(from)) {
     const { config, weights } = await readTrainedModel(from);
-    return { config: config.vae, weights: new Map([...weights].filter(([name]) => name.startsWith(`${vaeScope}.`))) };
+    const own = new Map([...weights].filter(([name]) => name.startsWith(`${vaeScope}.`)));
+    return { identity: await identityOf(from), config: config.vae, weights: own, scaled: true };
   }
   const text = await nodeRunFiles(from).readText('config.json');
-  const config = text === undefined ? undefined : trainingConfigSchema.parse(JSON.parse(text));
-  if (config?.task !== 'autoencoder') {
-    throw new UserError(
-      'training.autoencoder',
-      `${from} holds no autoencoder run; train one first (configs/mini-vae.json)`,
-    );
+  const parsed = text === undefined ? undefined : autoencoderSchema.safeParse(JSON.parse(text));
+  if (!parsed?.success) {
+    throw new UserError('training.autoencoder', `${from} holds no autoencoder run; train one first`);
   }
-  return { config: config.vae, weights: await readTensorFile(path.join(from, publishedWeights)) };
+  const file = path.join(from, publishedWeights);
+  const weights = await readTensorFile(file);
+  return { identity: await identityOf(file), config: parsed.data.vae, weights, scaled: false };
 }
 
-function sceneLatents(
-  { latents, scenes }: LatentCache,
-  { unet, textEncoder }: TextToImageConfig,
-  cells: number,
+async function identityOf(file: string): Promise<string> {
+  const { size, mtimeMs } = await stat(file);
+  return `${file} ${size} ${mtimeMs}`;
+}
+
+function latentSource(
+  { latents, count }: LatentCache,
+  pictures: CaptionedPictures,
+  { unet, textEncoder, sampleSize: cells }: Sd1Config,
   windowOf: (caption: string) => Int32Array,
 ): LatentSource {
   const item = unet.inChannels * cells * cells;
   return {
     shape: [unet.inChannels, cells, cells],
-    draw(random, count) {
-      const out = new Float32Array(count * item);
-      const ids = new Int32Array(count * textEncoder.positions);
-      for (let n = 0; n < count; n++) {
-        const index = random.integer(scenes.length);
+    draw(random, drawn) {
+      const out = new Float32Array(drawn * item);
+      const ids = new Int32Array(drawn * textEncoder.positions);
+      for (let n = 0; n < drawn; n++) {
+        const index = random.integer(count);
         out.set(latents.subarray(index * item, (index + 1) * item), n * item);
-        ids.set(windowOf(captionOf(scenes[index] as Scene, random)), n * textEncoder.positions);
+        ids.set(windowOf(pictures.caption(index, random)), n * textEncoder.positions);
       }
       return { latents: out, ids };
     },
   };
-}
-
-/** Weights whose token table, if it is CLIP's whole one, keeps the rows of `vocabulary` only. */
-function compactVocabulary(
-  weights: Map<string, HostTensor>,
-  vocabulary: Int32Array,
-  { vocabSize, width }: TextToImageConfig['textEncoder'],
-): Map<string, HostTensor> {
-  const table = weights.get(tokenTable)?.data as Float32Array | undefined;
-  if (table?.length !== vocabSize * width) return weights;
-  return new Map(weights).set(tokenTable, f32([vocabulary.length, width], compactTable(table, vocabulary, width)));
-}
-
-/** All three components with the full vocabulary. */
-function completeWeights(
-  weights: Weights,
-  cache: LatentCache,
-  vocabulary: Int32Array,
-  { textEncoder }: Sd1Config,
-): Map<string, HostTensor> {
-  const { vocabSize, width } = textEncoder;
-  const rows = weights.get(tokenTable)!.data as Float32Array;
-  const table = f32([vocabSize, width], widenTable(rows, vocabulary, vocabSize, width));
-  return new Map([...cache.vae, ...weights, [tokenTable, table]]);
 }

@@ -10,6 +10,7 @@ import { embeddedConfigKey } from '#models/load';
 import type { Sd1Config } from '#models/sd1/config';
 import { readEmbedded } from '#models/sd1/embedded';
 import { sd1, sd1SingleFile } from '#models/sd1/family';
+import type { TrainingTask } from '#training/loop';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { publishedWeights } from './published.ts';
 import { readTensorFile } from './tensor-file.ts';
@@ -45,4 +46,13 @@ export async function readStart(root: string, from: string): Promise<Map<string,
   const where = path.resolve(root, from);
   if (isModelFile(from)) return (await readTrainedModel(where)).weights;
   return readTensorFile(path.join(where, publishedWeights));
+}
+
+/** The task with first values taken from other weights where they have them. */
+export function startingFrom(task: TrainingTask, weights: ReadonlyMap<string, HostTensor>): TrainingTask {
+  return {
+    ...task,
+    initialise: (name, shape, random) =>
+      (weights.get(name)?.data as Float32Array | undefined)?.slice() ?? task.initialise(name, shape, random),
+  };
 }

@@ -49,7 +49,7 @@ export interface TextToImageOptions {
   readonly batchSize: number;
   readonly prediction: Prediction;
   readonly weighting?: LossWeighting;
-  readonly noise?: NoiseOptions;
+  readonly noise?: NoiseOptions | undefined;
   /** Share of captions replaced by the empty one, for classifier-free guidance. */
   readonly captionDropout: number;
   /** Ids of the empty caption. */

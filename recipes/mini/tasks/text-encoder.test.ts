@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { textEncoderScope } from '#models/clip/network';
+import { type StepReport, type TrainingTask, train, type Weights } from '#training/loop';
+import { TrainingRandom } from '#training/random';
+import { textToImageTask } from '#training/tasks/text-to-image';
 import { MemoryRunFiles } from '../../../test/fixtures/memory-run-files.ts';
 import { emptyId, tinyTextToImage, toyOptions, vocabulary } from '../../../test/fixtures/training-tasks.ts';
-import { type StepReport, type TrainingTask, train, type Weights } from '../loop.ts';
-import { TrainingRandom } from '../random.ts';
 import { type TextEncoderOptions, textEncoderTask } from './text-encoder.ts';
-import { textToImageTask } from './text-to-image.ts';
 
 const backend = createOrtNodeBackend({ device: 'cpu', threads: 1 });
 afterAll(() => backend.dispose());

@@ -12,8 +12,8 @@ import { crossEntropy } from '#graph/compose';
 import { closeGraph, type Graph, type Value } from '#graph/value';
 import { initialValue } from '#models/nn/init';
 import { type Initializer, Scope } from '#models/nn/scope';
-import type { TrainingTask } from '../loop.ts';
-import type { RandomSource } from '../random.ts';
+import type { TrainingTask } from '#training/loop';
+import type { RandomSource } from '#training/random';
 
 export const evaluatorLabels = ['object', 'place', 'time'] as const;
 export type EvaluatorLabel = (typeof evaluatorLabels)[number];

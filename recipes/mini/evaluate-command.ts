@@ -1,13 +1,18 @@
-/** `darkroom evaluate`: draws prompts held out from training and has the evaluator network say what they show. */
+/** `npm run recipe -- evaluate`: draws prompts held out from training and has the evaluator network say what they show. */
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
+import sharp from 'sharp';
+import { createOrtNodeBackend } from '#backends/ort-node/cpu';
+import type { CommandContext } from '#cli/command';
+import type { Output } from '#cli/terminal';
 import type { PixelImage } from '#core/image';
-import { createEngine, devices } from '../../engine-main.ts';
-import { processOutput } from '../terminal.ts';
+import { pixelsToPlanes, tile } from '#training/tasks/autoencoder';
+import { createEngine, devices } from '../../src/engine-main.ts';
+import { describeSeen, evaluateModel, readEvaluator } from './evaluate.ts';
 
-const ownEvaluator = fileURLToPath(new URL('../../../evaluators/mini-evaluator.safetensors', import.meta.url));
+const ownEvaluator = fileURLToPath(new URL('evaluator.safetensors', import.meta.url));
 
 interface EvaluateOptions {
   readonly model?: string;
@@ -23,7 +28,7 @@ interface EvaluateOptions {
   readonly json?: boolean;
 }
 
-export function define(command: Command): void {
+export function define(command: Command, { output }: CommandContext): void {
   command
     .option('--model <name>', 'Checkpoint name or path (default: the embedded model).')
     .option('--evaluator <file>', 'Evaluator weights.', ownEvaluator)
@@ -36,12 +41,10 @@ export function define(command: Command): void {
     .addOption(new Option('--device <device>', 'What to compute on.').choices(devices).default('cpu'))
     .option('--grid <file>', 'Also write the pictures as one PNG.')
     .option('--json', 'Print the report as JSON.')
-    .action((options: EvaluateOptions) => evaluate(options));
+    .action((options: EvaluateOptions) => evaluate(options, output));
 }
 
-async function evaluate(options: EvaluateOptions): Promise<void> {
-  const { createOrtNodeBackend } = await import('#backends/ort-node/cpu');
-  const { describeSeen, evaluateModel, readEvaluator } = await import('#studio/training/evaluate');
+async function evaluate(options: EvaluateOptions, output: Output): Promise<void> {
   const { network, weights } = await readEvaluator(options.evaluator);
   const engine = createEngine({ device: options.device, modelRoots: [], options: {} });
   const backend = createOrtNodeBackend({ device: 'cpu' });
@@ -59,25 +62,25 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
         steps: Number(options.steps),
         width: network.size,
         height: network.size,
-        ...(options.model !== undefined && { model: options.model }),
-        ...(options.cfgScale !== undefined && { cfgScale: Number(options.cfgScale) }),
-        ...(options.sampler !== undefined && { sampler: options.sampler }),
-        ...(options.scheduler !== undefined && { scheduler: options.scheduler }),
+        model: options.model,
+        cfgScale: options.cfgScale === undefined ? undefined : Number(options.cfgScale),
+        sampler: options.sampler,
+        scheduler: options.scheduler,
       },
       onPicture(judged, done) {
         pictures.push(judged.image);
-        processOutput.note(`${done}/${count}  ${judged.prompt.prompt}: ${describeSeen(judged)}`);
+        output.note(`${done}/${count}  ${judged.prompt.prompt}: ${describeSeen(judged)}`);
       },
     });
     if (options.grid !== undefined) await writeGrid(path.resolve(options.grid), pictures);
-    processOutput.result(options.json ? JSON.stringify(report) : reportLines(report));
+    output.result(options.json ? JSON.stringify(report) : reportLines(report));
   } finally {
     await engine.dispose();
     await backend.dispose();
   }
 }
 
-type Report = Awaited<ReturnType<typeof import('#studio/training/evaluate').evaluateModel>>;
+type Report = Awaited<ReturnType<typeof evaluateModel>>;
 
 function reportLines({ count, accuracy, objects }: Report): string {
   const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
@@ -90,16 +93,8 @@ function reportLines({ count, accuracy, objects }: Report): string {
 
 /** Pictures side by side, sixteen in a row. */
 async function writeGrid(file: string, pictures: readonly PixelImage[]): Promise<void> {
-  const { default: sharp } = await import('sharp');
-  const { width, height } = pictures[0]!;
-  const columns = Math.min(16, pictures.length);
-  const rows = Math.ceil(pictures.length / columns);
-  const canvas = { width: columns * width, height: rows * height, channels: 3 as const, background: '#fff' };
-  const layers = pictures.map((p, i) => ({
-    input: Buffer.from(p.data),
-    raw: { width: p.width, height: p.height, channels: 3 as const },
-    left: (i % columns) * width,
-    top: Math.floor(i / columns) * height,
-  }));
-  await sharp({ create: canvas }).composite(layers).png().toFile(file);
+  const side = pictures[0]!.width;
+  const planes = pixelsToPlanes(Buffer.concat(pictures.map(({ data }) => data)), pictures.length, side);
+  const { data, width, height, channels } = tile(planes, pictures.length, side, Math.min(16, pictures.length));
+  await sharp(data, { raw: { width, height, channels } }).png().toFile(file);
 }

@@ -1,9 +1,8 @@
-import { appendFile, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { TrainingRandom } from '#training/random';
+import { scenePictures } from '../scene-pictures.ts';
 import { objectKinds, paints, places, times } from './catalog.ts';
-import { generateScenes, openSceneDataset, writeSceneDataset } from './dataset.ts';
+import { generateScenes, type RenderedScene } from './dataset.ts';
 import { iconSvg, loadIcons, painted } from './icons.ts';
 import { placementsOf } from './layout.ts';
 import { seededRandom } from './random.ts';
@@ -138,38 +137,23 @@ describe('render', () => {
   });
 });
 
-describe('scene data set', () => {
-  const options = { count: 70, seed: 21, size: 32 };
-  let directory: string;
-  beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'scenes-'));
-  });
-  afterAll(() => rm(directory, { recursive: true }));
-
-  it('continues an interrupted file to the same bytes and reads pictures by index', async () => {
-    await writeSceneDataset(directory, options);
-    const path = join(directory, 'scenes.bin');
-    const whole = await readFile(path);
-    expect(whole).toHaveLength(70 * 32 * 32 * 3);
-    await truncate(path, 10_000);
-    await expect(openSceneDataset(directory)).rejects.toThrow(/10000 bytes; 70 pictures take 215040/);
-    await appendFile(path, Buffer.alloc(500, 1));
-    await writeSceneDataset(directory, options);
-    expect(await readFile(path)).toEqual(whole);
-
-    const dataset = await openSceneDataset(directory);
+describe('scenes of a seed', () => {
+  it('are the same whether made in a row or alone, with captions in other words', async () => {
+    const pictures = await scenePictures({ count: 6, seed: 21, size: 32 });
     const item = 32 * 32 * 3;
-    const pixels = await dataset.read([69, 3]);
-    await dataset.close();
-    for await (const { index, caption, labels, pixels: expected } of generateScenes(options)) {
-      expect(dataset.captions[index]).toBe(caption);
-      expect(dataset.labels[index]).toEqual(labels);
-      if (index === 69) expect(pixels.subarray(0, item)).toEqual(expected);
-      if (index === 3) expect(pixels.subarray(item)).toEqual(expected);
-    }
+    const read = await pictures.read([5, 3]);
+    const inARow: RenderedScene[] = [];
+    for await (const scene of generateScenes({ count: 6, seed: 21, size: 32 })) inARow.push(scene);
+    expect(Buffer.compare(read.subarray(0, item), inARow[5]!.pixels)).toBe(0);
+    expect(Buffer.compare(read.subarray(item), inARow[3]!.pixels)).toBe(0);
+    expect(pictures.scenes.map(({ scene }) => scene)).toEqual(inARow.map(({ scene }) => scene));
+    const captions = new Set(Array.from({ length: 50 }, (_, n) => pictures.caption(5, new TrainingRandom(n))));
+    expect(captions.size).toBeGreaterThan(3);
   });
 
-  it('refuses a directory that holds another data set', async () => {
-    await expect(writeSceneDataset(directory, { ...options, seed: 22 })).rejects.toThrow(/another data set/);
+  it('may be held to a kind', async () => {
+    const { scenes } = await scenePictures({ count: 20, seed: 4, size: 32, accept: (s) => s.layout === 'single' });
+    expect(scenes.map(({ scene }) => scene.layout)).toEqual(new Array(20).fill('single'));
+    expect(new Set(scenes.map(({ index }) => index)).size).toBe(20);
   });
 });

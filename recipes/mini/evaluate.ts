@@ -9,13 +9,13 @@ import { f32, type HostTensor } from '#core/tensor';
 import type { Backend } from '#engine/backend';
 import { readSafetensorsHeader } from '#formats/safetensors';
 import { generateSchema, type PictureEngine } from '#pipelines/request';
-import { objectKinds, places, times } from '#scenes/catalog';
-import { type EvaluationPrompt, evaluationPrompts } from '#scenes/prompts';
+import { nodeModelFiles } from '#studio/files/model-files';
+import { memoryWeights } from '#studio/training/session-weights';
+import { readTensorFile } from '#studio/training/tensor-file';
 import { pixelsToPlanes } from '#training/tasks/autoencoder';
-import { type EvaluatorLabel, type EvaluatorNetwork, evaluatorGraph, evaluatorLabels } from '#training/tasks/evaluator';
-import { nodeModelFiles } from '../files/model-files.ts';
-import { memoryWeights } from './session-weights.ts';
-import { readTensorFile } from './tensor-file.ts';
+import { objectKinds, places, times } from './scenes/catalog.ts';
+import { type EvaluationPrompt, evaluationPrompts } from './scenes/prompts.ts';
+import { type EvaluatorLabel, type EvaluatorNetwork, evaluatorGraph, evaluatorLabels } from './tasks/evaluator.ts';
 
 /** Where an evaluator's file keeps the sizes of its network. */
 export const evaluatorNetworkKey = 'darkroom.evaluator';

@@ -1,15 +1,16 @@
 /** A text-encoder run: captions of scenes drawn anew for every batch, labelled with what they say. */
 
-import { captionOf, readCaption } from '#scenes/caption';
-import { objectKinds, paints, places, relations, sizes, times } from '#scenes/catalog';
-import { drawScene, type Scene } from '#scenes/scene';
-import type { TextEncoderConfig } from '#training/config';
+import { captionWindows } from '#studio/training/caption-windows';
+import { publishedWeights } from '#studio/training/published';
+import type { RunContext } from '#studio/training/run-context';
 import type { TrainingTask } from '#training/loop';
 import type { RandomSource } from '#training/random';
-import { type CaptionSource, textEncoderTask } from '#training/tasks/text-encoder';
-import { captionWindows } from './caption-windows.ts';
-import { publishedWeights } from './published.ts';
-import type { RunContext } from './runner.ts';
+import type { TextEncoderConfig } from './config.ts';
+import { sampledCaptions } from './scene-pictures.ts';
+import { captionOf, readCaption } from './scenes/caption.ts';
+import { objectKinds, paints, places, relations, sizes, times } from './scenes/catalog.ts';
+import { drawScene, type Scene } from './scenes/scene.ts';
+import { type CaptionSource, textEncoderTask } from './tasks/text-encoder.ts';
 
 /** Number of classes of each label; where something may be left unsaid, that is the last class. */
 const classes = {
@@ -26,7 +27,7 @@ const classes = {
 type Label = keyof typeof classes;
 
 export function prepareTextEncoder(config: TextEncoderConfig, { files }: RunContext): TrainingTask {
-  const { windowOf, vocabulary, endId } = captionWindows(config.textEncoder.positions);
+  const { windowOf, vocabulary, endId } = captionWindows(config.textEncoder.positions, sampledCaptions());
   const { textEncoder, batchSize } = config;
   return textEncoderTask(
     { textEncoder, batchSize, vocabulary, endId, source: sceneCaptions(windowOf, textEncoder.positions) },

@@ -15,9 +15,9 @@ import type { ClipTextConfig } from '#models/clip/config';
 import { clipText, textEncoderScope } from '#models/clip/network';
 import { initialValue } from '#models/nn/init';
 import { Scope } from '#models/nn/scope';
-import type { TrainingTask } from '../loop.ts';
-import type { RandomSource } from '../random.ts';
-import { compactIds } from '../vocabulary.ts';
+import type { TrainingTask } from '#training/loop';
+import type { RandomSource } from '#training/random';
+import { compactIds } from '#training/vocabulary';
 
 /** Captions as windows of token ids, with one class a label for what each says. */
 export interface CaptionSource<Label extends string> {

@@ -1,7 +1,4 @@
-/**
- * A contact sheet of scenes to look at, with the captions in a text file beside it:
- * `npx tsx src/scenes/preview.ts [picture.png] [count] [seed]`.
- */
+/** A contact sheet of scenes to look at, with the captions in a text file beside it. */
 
 import { writeFile } from 'node:fs/promises';
 import sharp, { type OverlayOptions } from 'sharp';
@@ -10,7 +7,7 @@ import { generateScenes } from './dataset.ts';
 const columns = 10;
 const gap = 4;
 
-async function writeSheet(path: string, count: number, seed: number, size = 128): Promise<void> {
+export async function writeSheet(path: string, count: number, seed: number, size = 128): Promise<void> {
   const pictures: OverlayOptions[] = [];
   const captions: string[] = [];
   for await (const { index, caption, pixels } of generateScenes({ count, seed, size })) {
@@ -29,6 +26,3 @@ async function writeSheet(path: string, count: number, seed: number, size = 128)
     .toFile(path);
   await writeFile(path.replace(/\.png$/, '.txt'), `${captions.join('\n')}\n`);
 }
-
-const [path = 'scenes.png', count = '80', seed = '1'] = process.argv.slice(2);
-await writeSheet(path, Number(count), Number(seed));

@@ -1,0 +1,16 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { configuredDecay, configuredOptimizer } from '#training/config';
+import { decaysAll } from '#training/weight-decay';
+import { recipeConfigSchema } from './config.ts';
+
+const configs = new URL('configs/', import.meta.url);
+
+it.each(readdirSync(configs))('%s is a configuration of the recipe, with AdamW', (file) => {
+  const json = JSON.parse(readFileSync(new URL(file, configs), 'utf8')) as { weightDecay: number };
+  const config = recipeConfigSchema.parse(json);
+  const optimizer = configuredOptimizer(config);
+  expect(optimizer.name).toBe('adamw');
+  expect(optimizer.scalars(1, 0.1).decay).toBe(1 - 0.1 * json.weightDecay);
+  expect(configuredDecay(config)).toBe(decaysAll);
+});

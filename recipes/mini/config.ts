@@ -1,0 +1,30 @@
+/** Configurations of the recipe: the trainer's own, on scenes, and the two that only this recipe has. */
+
+import { z } from 'zod';
+import { autoencoderSchema, commonSchema, textEncoderSchema, textToImageSchema } from '#training/config';
+
+const textEncoderTaskSchema = commonSchema.extend({
+  task: z.literal('text-encoder'),
+  textEncoder: textEncoderSchema,
+});
+
+const evaluatorSchema = commonSchema.extend({
+  task: z.literal('evaluator'),
+  channels: z.array(z.int().positive()),
+  /** Autoencoder through which part of the pictures pass, so that its blur is known. */
+  autoencoder: z.string().optional(),
+});
+
+export const recipeConfigSchema = z.discriminatedUnion('task', [
+  autoencoderSchema,
+  textEncoderTaskSchema,
+  textToImageSchema.extend({
+    /** Scenes whose latents are cached. */
+    scenes: z.int().positive(),
+  }),
+  evaluatorSchema,
+]);
+
+export type RecipeConfig = z.output<typeof recipeConfigSchema>;
+export type TextEncoderConfig = z.output<typeof textEncoderTaskSchema>;
+export type EvaluatorConfig = z.output<typeof evaluatorSchema>;

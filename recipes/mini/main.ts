@@ -1,0 +1,35 @@
+/** `npm run recipe -- train CONFIG | evaluate | scenes`: how the embedded model is made, judged and looked at. */
+
+import { Command } from 'commander';
+import type { CommandContext } from '#cli/command';
+import { describeError, processOutput } from '#cli/terminal';
+import { defineTraining } from '#cli/training';
+import { recipeConfigSchema } from './config.ts';
+import { define as defineEvaluate } from './evaluate-command.ts';
+import { prepareRecipe } from './prepare.ts';
+import { writeSheet } from './scenes/preview.ts';
+
+const context: CommandContext = { output: processOutput, commands: [], exitCode: 0 };
+const recipe = new Command('recipe').description('Makes the embedded model from rendered scenes, and judges it.');
+
+defineTraining(recipe.command('train').description('Train one of its parts.'), context, () =>
+  Promise.resolve({ schema: recipeConfigSchema, prepare: prepareRecipe }),
+);
+defineEvaluate(recipe.command('evaluate').description('Score a model on held-out prompts.'), context);
+recipe
+  .command('scenes')
+  .description('Write a sheet of scenes, with their captions in a text file beside it.')
+  .argument('[picture]', 'The sheet.', 'scenes.png')
+  .option('--count <n>', 'Scenes.', '80')
+  .option('--seed <n>', 'Seed.', '1')
+  .action((picture: string, { count, seed }: { count: string; seed: string }) =>
+    writeSheet(picture, Number(count), Number(seed)),
+  );
+
+try {
+  await recipe.parseAsync();
+  process.exitCode = context.exitCode;
+} catch (error) {
+  processOutput.note(`recipe: ${describeError(error)}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,12 @@
+/** What the preparation of a run may use. */
+
+import type { Backend } from '#engine/backend';
+import type { RunFiles } from '#training/run-directory';
+
+export interface RunContext {
+  readonly backend: Backend;
+  readonly files: RunFiles;
+  readonly log: (message: string) => void;
+  /** Folder that paths in the configuration are relative to. */
+  readonly root: string;
+}
