@@ -17,7 +17,7 @@ const unsupported: readonly (readonly [string, readonly unknown[]])[] = [
   ['class_embed_type', []],
   ['num_class_embeds', []],
   ['encoder_hid_dim', []],
-  ['addition_embed_type', []],
+  ['addition_embed_type', ['text_time']],
   ['dual_cross_attention', [false]],
   ['only_cross_attention', [false]],
   ['resnet_time_scale_shift', ['default']],
@@ -71,6 +71,7 @@ export function unetFromDiffusers(fields: Fields): UNetConfig {
     contextWidth: fields.count('cross_attention_dim'),
     linearProjection: fields.boolean('use_linear_projection', false),
     normGroups: fields.count('norm_num_groups', 32),
+    vectorWidth: fields.has('addition_embed_type') ? fields.count('projection_class_embeddings_input_dim') : undefined,
   };
 }
 

@@ -22,7 +22,7 @@ export interface LatentFormat {
   /** Pixels to one latent cell along a side. */
   readonly factor: number;
   /** Colours are about linear in the channels: [channels][3] to RGB in -1..1, for quick previews. */
-  readonly previewFactors?: readonly (readonly number[])[];
+  readonly previewFactors?: readonly (readonly number[])[] | undefined;
 }
 
 /** What faces show and check, as data. Sizes in pixels. */
@@ -94,6 +94,8 @@ export interface ModelParts {
   readonly prediction: Prediction;
   /** Noise levels it was trained with; `zeroTerminal`: with a last step of noise alone, whatever it was trained with. */
   noiseTable(zeroTerminal?: boolean): NoiseTable;
+  /** Whether an empty negative prompt stands for zeros, not for what the encoders say to it. */
+  readonly zeroEmptyNegative?: boolean;
   /** What schedules that are made for a family (Align Your Steps) are to use; their own when left out. */
   readonly schedules?: Pick<ScheduleSettings, 'alignYourSteps'>;
   readonly limits: ModelLimits;
@@ -114,6 +116,8 @@ export interface ComponentLayout {
 export interface SingleFileHints {
   /** Every tensor of the file, under its whole name. */
   readonly tensors: TensorTable;
+  /** Values of the tensors that the family asked for (`reads`), where the file has them. */
+  readonly values: ReadonlyMap<string, Float32Array>;
   /** The .yaml of the same name, parsed. */
   readonly yaml?: Fields | undefined;
   /** The config that Darkroom's trainer writes into the metadata, parsed. */
@@ -142,6 +146,8 @@ export interface FamilyIdentity {
 export interface ModelFamily<Config = unknown> extends FamilyIdentity {
   /** What it can run (see `variantOf` in traits.ts); undefined is the plain model. */
   readonly variants: readonly (string | undefined)[];
+  /** Small tensors of a single file whose values tell what names and shapes do not. */
+  readonly reads?: readonly string[];
   readonly components: readonly ComponentLayout[];
   /** `components`: tensors by component, prefixes taken off. */
   configOfSingleFile(components: ReadonlyMap<string, TensorTable>, hints: SingleFileHints): Config;

@@ -196,11 +196,6 @@ describe('loadCheckpoint on a single file', () => {
   });
 
   it.each<[string, Shapes, string]>([
-    [
-      'an SDXL checkpoint',
-      keys('sdxl-base.single'),
-      'this is an SDXL checkpoint; expected a checkpoint of Stable Diffusion 1',
-    ],
     ['a LoRA', { 'lora_unet_mid.lora_down.weight': [4, 8], 'lora_unet_mid.lora_up.weight': [8, 4] }, 'this is a LoRA;'],
     ['a VAE', keys('vae.single'), 'this is a VAE;'],
     ['something else', { 'fc.weight': [2, 2], 'conv1.bias': [6] }, 'Its 2 tensors are in fc.weight, conv1.bias.'],

@@ -3,10 +3,12 @@
  * read here; the result says where each is.
  */
 
+import { viewBytes } from '#core/dtype';
+import { toF32 } from '#core/tensor';
 import type { WeightRef, WeightSource } from '#engine/backend';
 import { describeFile, type FileDescription } from './detect.ts';
 import { families } from './families.ts';
-import type { ComponentLayout, ModelFamily, ModelParts } from './family.ts';
+import type { ComponentLayout, ModelFamily, ModelParts, SingleFileHints } from './family.ts';
 import { Fields, parseJson } from './fields.ts';
 import { otherFamilies } from './known.ts';
 import { ModelFileError } from './model-error.ts';
@@ -77,7 +79,8 @@ export async function loadCheckpoint(
   });
   const family = chooseFamily(known, description, source);
   const components = findComponents(family.components, source.tensors);
-  let config = named(path, () => configOf(family, source, components, embedded));
+  const values = await valuesOf(files, family, source);
+  let config = named(path, () => configOf(family, source, components, { embedded, values }));
   const own = family.parts(config).autoencoder.component;
   const replaced = components.get(own)?.prefix;
   if (vae !== undefined) {
@@ -143,11 +146,24 @@ function configOf(
   family: ModelFamily,
   source: ModelSource,
   components: ReadonlyMap<string, OpenComponent>,
-  embedded: Fields | undefined,
+  told: Pick<SingleFileHints, 'embedded' | 'values'>,
 ): unknown {
   if (source.layout === 'folder') return family.configOfFolder(source.configs);
   const tensors = new Map([...components].map(([name, c]) => [name, c.tensors]));
-  return family.configOfSingleFile(tensors, { tensors: source.tensors, yaml: source.yaml, embedded });
+  return family.configOfSingleFile(tensors, { tensors: source.tensors, yaml: source.yaml, ...told });
+}
+
+/** The small tensors that the family wants to look at, where the file has them. */
+async function valuesOf(files: ModelFiles, { reads = [] }: ModelFamily, { tensors }: ModelSource) {
+  const values = new Map<string, Float32Array>();
+  for (const name of reads) {
+    const ref = tensors.get(name)?.ref;
+    if (ref?.kind === 'memory') values.set(name, toF32(ref.tensor));
+    if (ref?.kind !== 'file') continue;
+    const bytes = await (await files.source(ref.path)).read(ref.offset, ref.byteLength);
+    values.set(name, toF32({ dtype: ref.dtype, data: viewBytes(ref.dtype, bytes) }));
+  }
+  return values;
 }
 
 /** Adds the path to errors about tensors that do not know which file they are from. */

@@ -1,7 +1,7 @@
 /** What the tensors of a model tell about it, in terms that name no family: families recognise themselves by it. */
 
 import { below, type TensorTable } from './tensor-table.ts';
-import { contextWidthOf, hasLinearProjection, isDiffusersUNet, isLdmUNet } from './unet/infer.ts';
+import { contextWidthOf, hasLinearProjection, isDiffusersUNet, isLdmUNet, vectorWidthOf } from './unet/infer.ts';
 import { isDiffusersVae, isLdmVae } from './vae/infer.ts';
 
 /** Where a model's U-Net may be, in single files, folders and bare files. */
@@ -40,7 +40,7 @@ function unetTraits(tensors: TensorTable): UNetTraits | undefined {
   return {
     contextWidth: contextWidthOf(unet),
     linearProjection: hasLinearProjection(unet),
-    vectorWidth: first('label_emb.0.0.weight', 'add_embedding.linear_1.weight')?.[1],
+    vectorWidth: vectorWidthOf(unet),
     inChannels: first('input_blocks.0.0.weight', 'conv_in.weight')?.[1] ?? 4,
     outChannels: first('out.2.weight', 'conv_out.weight')?.[0] ?? 4,
   };

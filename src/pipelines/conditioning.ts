@@ -68,6 +68,18 @@ export async function encodePrompt(prompt: string, calls: number, options: Encod
   return conditioningOf(await encodeSchedule(prompt, calls, options));
 }
 
+/** Zeros in the same shapes: for families to which no words are less than empty ones. */
+export function zeroed({ at }: Conditioning): Conditioning {
+  const nothing = (values: Float32Array) => new Float32Array(values.length);
+  return {
+    at(call) {
+      const { tokens, data, pooled } = at(call);
+      const vectors = Object.entries(pooled).map(([name, vector]) => [name, nothing(vector)] as const);
+      return { tokens, data: nothing(data), pooled: Object.fromEntries(vectors) };
+    },
+  };
+}
+
 interface ScheduledContext {
   readonly until: number;
   readonly context: Context;

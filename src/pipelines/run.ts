@@ -12,6 +12,7 @@ import {
   encodePrompt,
   type LoadedTextEncoder,
   type WeightedConditioning,
+  zeroed,
 } from './conditioning.ts';
 import { type BatchShape, blendUnmasked } from './denoiser.ts';
 import type { Guidance } from './guidance.ts';
@@ -106,10 +107,10 @@ async function* encodePrompts(job: GenerationJob, { sessions }: RunContext): Loa
   const calls = callsOf(job);
   const options = { encoders, emphasis: request.emphasis, commaBacktrack: request.commaPaddingBacktrack };
   const { prompt } = extractExtraNetworks(stripComments(request.prompt));
-  return {
-    cond: await encodeComposition(prompt, calls, options),
-    uncond: await encodePrompt(stripComments(request.negativePrompt), calls, options),
-  };
+  const negative = stripComments(request.negativePrompt);
+  const uncond = await encodePrompt(negative, calls, options);
+  const isNothing = negative === '' && model.parts.zeroEmptyNegative === true;
+  return { cond: await encodeComposition(prompt, calls, options), uncond: isNothing ? zeroed(uncond) : uncond };
 }
 
 interface BatchRun {

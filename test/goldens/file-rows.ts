@@ -8,10 +8,13 @@ import type { WeightRange } from '#engine/backend';
 import { bytesSource } from '#formats/byte-source';
 import { openCheckpoint } from '#formats/checkpoint';
 import { readSafetensorsHeader } from '#formats/safetensors';
+import { families } from '#models/families';
+import type { ModelFamily } from '#models/family';
 import { resolveParameters, type StoredTensor } from '#models/resolve';
-import { type Sd1Config, sd15 } from '#models/sd1/config';
+import { sd15 } from '#models/sd1/config';
 import { sd1 } from '#models/sd1/family';
 import { below } from '#models/tensor-table';
+import { findModel } from '#models/traits';
 import type { RowCheck } from './row-check.ts';
 
 const verdict = (name: string, right: boolean): RowCheck => ({
@@ -101,39 +104,43 @@ export function* checkKeys(single: string): Generator<RowCheck> {
   const file = stored(JSON.parse(readFileSync(single, 'utf8')) as KeyList);
   const optional = new Set(read<string[]>('optional'));
   const folder = read<Record<string, KeyList>>('diffusers');
-  const parts = sd1.components
+  const family = families.find((each) => each.matches(findModel(file))) ?? (sd1 as ModelFamily);
+  const parts = family.components
     .filter(({ component }) => Object.hasOwn(folder, component))
     .map(({ component, prefixes, recognise }) => {
       const prefix = prefixes.find((p) => recognise(below(file, p))) ?? '';
       return { component, prefix, tensors: below(file, prefix) };
     });
-  const config = configOf(new Map(parts.map((p) => [p.component, p.tensors])));
-  const parameters = sd1.parameters(config).filter((p) => Object.hasOwn(folder, componentOf(p.name)));
+  const config = configOf(family, file, new Map(parts.map((p) => [p.component, p.tensors])));
+  const parameters = family.parameters(config).filter((p) => Object.hasOwn(folder, componentOf(p.name)));
   const used = new Set<string>();
   for (const { component, prefix, tensors } of parts) {
     const own = parameters.filter((p) => componentOf(p.name) === component);
-    const found = resolveParameters(component, own, sd1.keys(config, component, tensors), tensors, prefix);
+    const found = resolveParameters(component, own, family.keys(config, component, tensors), tensors, prefix);
     yield verdict(`${component}: nothing missing or misshapen`, found.problems.length === 0);
     for (const name of found.used) used.add(prefix + name);
   }
-  const left = [...file.keys()].filter((name) => !used.has(name) && !optional.has(name));
+  const known = (name: string) => optional.has(name) || family.ignored.some((pattern) => pattern.test(name));
+  const left = [...file.keys()].filter((name) => !used.has(name) && !known(name));
   yield verdict(`nothing left over: ${left.slice(0, 3).join(', ')}`, left.length === 0);
-  const listed = Object.entries(folder).flatMap(([component, keys]) =>
-    keys.map(([name, shape]) => [`${component}.${name}`, [...shape]]),
-  );
-  const declared = parameters.map((p) => [p.name, [...p.shape]]);
+  const declared = new Map(parameters.map((p) => [p.name, [...p.shape]]));
+  const listed = Object.entries(folder)
+    .flatMap(([component, keys]) => keys.map(([name, shape]) => [`${component}.${name}`, [...shape]] as const))
+    .filter(([name]) => declared.has(name) || !known(name));
   yield verdict(
     'the folder has the same names and shapes',
-    isDeepStrictEqual(new Map(declared as never), new Map(listed as never)),
+    isDeepStrictEqual(declared, new Map(listed as [string, number[]][])),
   );
 }
 
 const componentOf = (parameter: string): string => parameter.slice(0, parameter.indexOf('.'));
 
 /** Read off a whole file's tensors, or off those of a VAE by itself, which replaces a model's own. */
-function configOf(components: ReadonlyMap<string, ReadonlyMap<string, StoredTensor>>): Sd1Config {
-  const vae = components.get('vae')!;
-  return components.size === 1
-    ? sd1.withVae(sd15, vae, undefined)
-    : sd1.configOfSingleFile(components, { tensors: new Map() });
+function configOf(
+  family: ModelFamily,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  components: ReadonlyMap<string, ReadonlyMap<string, StoredTensor>>,
+): unknown {
+  if (components.size === 1) return family.withVae(sd15, components.get('vae')!, undefined);
+  return family.configOfSingleFile(components, { tensors, values: new Map() });
 }

@@ -11,7 +11,10 @@ import { karrasSigmas, type Schedule } from '#diffusion/schedules';
 import { diffusersEulerSchedule, withRoundedTimesteps } from '#diffusion/timesteps';
 import type { Backend } from '#engine/backend';
 import { withPerturbedAttention } from '#models/adjust/perturbed-attention';
+import type { DenoiserPart } from '#models/family';
+import type { LdmConfig } from '#models/ldm/parts';
 import type { LoadedCheckpoint } from '#models/load';
+import { conditioningVector } from '#models/sdxl/size-conditioning';
 import type { Conditioning } from '#pipelines/conditioning';
 import { decodeLatent, encodePlanes } from '#pipelines/latents';
 import { joinChannels } from '#pipelines/planes';
@@ -31,6 +34,7 @@ export const pipelineKinds = [
   'img2img',
   'inpaint_masked',
   'inpaint_9ch',
+  'inpaint_9ch_sdxl',
   'guidance_rescale',
   'pag',
 ] as const;
@@ -41,6 +45,11 @@ const conventions: Readonly<Record<string, (steps: number, table: NoiseTable) =>
   euler: (steps, table) => ({
     sampler: 'Euler',
     schedule: diffusersEulerSchedule(steps, table, { spacing: 'linspace' }),
+  }),
+  'euler leading': (steps, table) => ({
+    sampler: 'Euler',
+    schedule: diffusersEulerSchedule(steps, table, { spacing: 'leading' }),
+    startScale: 'unit-variance',
   }),
   dpmpp_2m: (steps, table) => ({
     sampler: 'DPM++ 2M',
@@ -71,7 +80,7 @@ export async function runPipelineCase(
   const strength = params.strength === undefined ? 1 : Number(params.strength);
   const plan = planSampling({
     sampler: 'Euler',
-    ...conventions[String(params.sampler)]!(steps, table),
+    ...conventions[conventionOf(testCase)]!(steps, table),
     steps,
     table,
     firstStep: diffusersFirstStep(steps, strength),
@@ -90,12 +99,12 @@ export async function runPipelineCase(
   const masked = given('masked_image_latent');
   const run = sampleLatents({
     session,
-    part: parts.denoiser,
+    part: { ...parts.denoiser, feeds: feedsOf(model, given) },
     parts,
     shape,
     size: { width: size.width * parts.latent.factor, height: size.height * parts.latent.factor },
-    cond: [{ weight: 1, conditioning: contextOf(given('cond')!) }],
-    uncond: contextOf(given('uncond')!),
+    cond: [{ weight: 1, conditioning: contextOf(given('cond')!, given('cond_pooled')) }],
+    uncond: contextOf(given('uncond')!, given('uncond_pooled')),
     guidance: { scale: Number(params.cfg_scale), rescale: Number(params.guidance_rescale ?? 0), perturbed },
     extra: masked && joinChannels(toF32(mask!), toF32(masked), shape[0], size.height * size.width),
     table,
@@ -114,7 +123,7 @@ export async function runPipelineCase(
       [states.length, ...shape],
       states.flatMap((s) => [...s]),
     ),
-    ...timesOf(plan, steps, params, table),
+    ...timesOf(plan, steps, conventionOf(testCase), table),
     ...(original && { image_latent: f32(shape, original) }),
   };
   if (!model.components.includes(parts.autoencoder.component)) return answers;
@@ -125,8 +134,43 @@ export async function runPipelineCase(
   return { ...answers, image: f32([shape[0], 3, size.height * factor, size.width * factor], planes) };
 }
 
-function contextOf({ shape, data }: HostTensor): Conditioning {
-  const context = { tokens: shape[1]!, data: data as Float32Array, pooled: {} };
+/** `leading` has SDXL's own start, other Euler cases `linspace`. */
+function conventionOf({ params, inputs }: PipelineCase): string {
+  return params.sampler === 'euler' && inputs.time_ids !== undefined ? 'euler leading' : String(params.sampler);
+}
+
+/** The further input of models that have one, from the case's own numbers. */
+function feedsOf({ config }: LoadedCheckpoint, given: (role: string) => HostTensor | undefined): DenoiserPart['feeds'] {
+  const numbers = given('time_ids');
+  if (!numbers) return undefined;
+  const { vectorWidth } = (config as LdmConfig).unet;
+  const values = Array.from(numbers.data, Number).slice(0, numbers.shape.at(-1));
+  return ({ pooled }) => ({ vector: conditioningVector(pooled['text']!, values, vectorWidth!) });
+}
+
+/** For each row of a network's own case. */
+export function vectorOf(
+  { config }: LoadedCheckpoint,
+  given: (role: string) => HostTensor | undefined,
+): Record<string, HostTensor> {
+  const [texts, numbers] = [given('text_embeds'), given('time_ids')];
+  if (!texts || !numbers) return {};
+  const vectorWidth = (config as LdmConfig).unet.vectorWidth!;
+  const rows = Array.from({ length: texts.shape[0]! }, (_, i) => {
+    const row = ({ shape, data }: HostTensor) => Array.from(data, Number).slice(i * shape[1]!, (i + 1) * shape[1]!);
+    return conditioningVector(Float32Array.from(row(texts)), row(numbers), vectorWidth);
+  });
+  return {
+    vector: f32(
+      [rows.length, vectorWidth],
+      rows.flatMap((row) => [...row]),
+    ),
+  };
+}
+
+function contextOf({ shape, data }: HostTensor, pooled?: HostTensor): Conditioning {
+  const text: Record<string, Float32Array> = pooled ? { text: toF32(pooled) } : {};
+  const context = { tokens: shape[1]!, data: data as Float32Array, pooled: text };
   return { at: () => context };
 }
 
@@ -140,10 +184,10 @@ function variancePreserving({ params }: PipelineCase, { sampler }: SamplingPlan,
 function timesOf(
   { sampler, timestepOf }: SamplingPlan,
   steps: number,
-  params: Readonly<Record<string, unknown>>,
+  convention: string,
   table: NoiseTable,
 ): Record<string, HostTensor> {
-  const whole = planSampling({ sampler, ...conventions[String(params.sampler)]!(steps, table), steps, table });
+  const whole = planSampling({ sampler, ...conventions[convention]!(steps, table), steps, table });
   const { sigmas, timesteps } = whole.schedule;
   const times = timesteps ?? sigmas.slice(0, steps).map(timestepOf);
   return {

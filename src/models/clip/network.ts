@@ -2,12 +2,11 @@
  * CLIP's text encoder: a causal transformer over token embeddings.
  *
  * Radford et al. 2021 (arXiv:2103.00020), names of transformers' CLIPTextModel, initial values of CLIP's paper code
- * (normal, scaled by width and depth). Left out: the pooled output and its projection, padding masks (Stable
- * Diffusion does not use them).
+ * (normal, scaled by width and depth). Left out: padding masks (Stable Diffusion does not use them).
  */
 
-import { add, attention, gelu, input, quickGelu } from '#graph/build';
-import { symbol } from '#graph/dim';
+import { add, argMax, attention, cast, expand, gatherElements, gelu, input, quickGelu, reshape } from '#graph/build';
+import { type Dim, symbol } from '#graph/dim';
 import { closeGraph, type Graph, type Value } from '#graph/value';
 import { type AffineInit, embedding, layerNorm, linear, normal, zeros } from '../nn/layers.ts';
 import { Scope } from '../nn/scope.ts';
@@ -79,4 +78,49 @@ export function clipTextGraph(
 ): Graph {
   const ids = input('ids', 'i64', [symbol('batch'), config.positions]);
   return closeGraph('text_encoder', { context: clipText(scope, config, ids, clipSkip) });
+}
+
+export interface ClipEncoding {
+  /** Layers before the last whose state is the context: 0 is the last one's own. */
+  readonly skip: number;
+  /** Whether the context goes through the final norm. */
+  readonly finalNorm: boolean;
+  /** Width of the text's projection, which is then an output as well. */
+  readonly pooledWidth?: number | undefined;
+}
+
+/**
+ * Graph `ids` -> `context`, and `pooled` (f32 [batch, pooledWidth]): the last state at the text's end, normed and
+ * projected. The end is the largest id, as in CLIP's own code, whatever follows it.
+ */
+export function clipEncoderGraph(
+  config: ClipTextConfig,
+  { skip, finalNorm, pooledWidth }: ClipEncoding,
+  scope = new Scope(textEncoderScope),
+): Graph {
+  const ids = input('ids', 'i64', [symbol('batch'), config.positions]);
+  // Without a pooled text nothing needs the layers behind the context.
+  const layers = pooledWidth === undefined ? config.layers - skip : config.layers;
+  const states = clipHiddenStates(scope, config, clipTokenEmbeddings(scope, config, ids), layers);
+  const state = states[config.layers - skip]!;
+  const context = finalNorm ? clipFinalNorm(scope, state) : state;
+  if (pooledWidth === undefined) return closeGraph(scope.path || 'text_encoder', { context });
+  const pooled = pooledText(scope, config, { ids, last: states.at(-1)!, pooledWidth });
+  return closeGraph(scope.path || 'text_encoder', { context, pooled });
+}
+
+interface PooledText {
+  readonly ids: Value;
+  readonly last: Value;
+  readonly pooledWidth: number;
+}
+
+function pooledText(scope: Scope, { width }: ClipTextConfig, { ids, last, pooledWidth }: PooledText): Value {
+  const batch = ids.shape[0] as Dim;
+  const end = reshape(argMax(cast(ids, 'f32'), -1), [batch, 1, 1]);
+  const state = gatherElements(clipFinalNorm(scope, last), expand(end, [batch, 1, width]), 1);
+  return linear(scope.child('text_projection'), reshape(state, [batch, width]), pooledWidth, {
+    bias: false,
+    init: { weight: normal(width ** -0.5) },
+  });
 }

@@ -3,7 +3,6 @@
  * .yaml beside it, or the config that Darkroom's trainer writes into the metadata.
  */
 
-import type { Prediction } from '#diffusion/parameterization';
 import { type ClipTextConfig, clipL } from '../clip/config.ts';
 import { inferClip } from '../clip/infer.ts';
 import {
@@ -15,22 +14,18 @@ import {
 } from '../diffusers-config.ts';
 import type { FolderConfigs, SingleFileHints } from '../family.ts';
 import type { Fields } from '../fields.ts';
+import { velocityKey, zeroTerminalKey } from '../ldm/family.ts';
+import type { LdmConfig } from '../ldm/parts.ts';
 import type { TensorTable } from '../tensor-table.ts';
-import { stableDiffusionSchedule, type TrainingSchedule } from '../training-noise.ts';
-import { sd1UNet, type UNetConfig } from '../unet/config.ts';
+import { stableDiffusionSchedule } from '../training-noise.ts';
+import { sd1UNet } from '../unet/config.ts';
 import { inferUNet } from '../unet/infer.ts';
-import { klF8, type VaeConfig } from '../vae/config.ts';
+import { klF8 } from '../vae/config.ts';
 import { inferVae } from '../vae/infer.ts';
 import { readEmbedded } from './embedded.ts';
 
-export interface Sd1Config {
-  readonly unet: UNetConfig;
-  readonly vae: VaeConfig;
+export interface Sd1Config extends LdmConfig {
   readonly textEncoder: ClipTextConfig;
-  readonly prediction: Exclude<Prediction, 'flow'>;
-  readonly schedule: TrainingSchedule;
-  /** Side of the latents it was trained on. */
-  readonly sampleSize: number;
 }
 
 /** Stable Diffusion 1.5. */
@@ -44,9 +39,6 @@ export const sd15: Sd1Config = {
 };
 
 const predictions = ['eps', 'v', 'x0'] as const;
-/** Tensors without a value by which trainers say how a single file was trained. */
-export const velocityKey = 'v_pred';
-export const zeroTerminalKey = 'ztsnr';
 
 /** From a folder's config.json files; components that it lacks get SD 1's sizes. */
 export function sd1FromFolder(configs: FolderConfigs): Sd1Config {

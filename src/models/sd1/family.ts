@@ -5,16 +5,16 @@ import { clipKeys } from '../clip/keys.ts';
 import { clipTextGraph, textEncoderScope } from '../clip/network.ts';
 import { vaeFromDiffusers } from '../diffusers-config.ts';
 import type { ModelFamily } from '../family.ts';
-import { type KeyMap, sameName } from '../keys.ts';
+import type { KeyMap } from '../keys.ts';
+import { declareLdm, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
-import { type FoundModel, unetPrefixes, vaePrefixes } from '../traits.ts';
-import { isDiffusersUNet, isLdmUNet } from '../unet/infer.ts';
+import type { FoundModel } from '../traits.ts';
 import { ldmUNetKeys } from '../unet/keys.ts';
-import { unetGraph, unetScope } from '../unet/network.ts';
-import { inferVae, isDiffusersVae, isLdmVae } from '../vae/infer.ts';
-import { diffusersVaeKeys, ldmVaeKeys } from '../vae/keys.ts';
-import { vaeDecoderGraph, vaeEncoderGraph, vaeScope } from '../vae/network.ts';
-import { type Sd1Config, sd1FromFolder, sd1FromTensors, velocityKey, zeroTerminalKey } from './config.ts';
+import { unetScope } from '../unet/network.ts';
+import { inferVae } from '../vae/infer.ts';
+import { ldmVaeKeys } from '../vae/keys.ts';
+import { vaeScope } from '../vae/network.ts';
+import { type Sd1Config, sd1FromFolder, sd1FromTensors } from './config.ts';
 import { sd1Parts } from './parts.ts';
 
 const textPrefixes = ['cond_stage_model.transformer.', 'text_encoder.', ''];
@@ -35,8 +35,7 @@ export const sd1: ModelFamily<Sd1Config> = {
   matches: isSd1,
   variants: [undefined, 'inpaint'],
   components: [
-    { component: unetScope, prefixes: unetPrefixes, recognise: (t) => isLdmUNet(t) || isDiffusersUNet(t) },
-    { component: vaeScope, prefixes: vaePrefixes, recognise: (t) => isLdmVae(t) || isDiffusersVae(t) },
+    ...ldmComponents,
     { component: textEncoderScope, prefixes: textPrefixes, recognise: (t) => clipPrefix(t) !== undefined },
   ],
   configOfSingleFile: sd1FromTensors,
@@ -45,30 +44,15 @@ export const sd1: ModelFamily<Sd1Config> = {
     ...config,
     vae: settings ? vaeFromDiffusers(settings) : inferVae(tensors, config.vae.scalingFactor),
   }),
-  keys: (config, component, tensors) => {
-    if (component === unetScope) return isLdmUNet(tensors) ? ldmUNetKeys(config.unet) : sameName;
-    if (component === vaeScope) return isLdmVae(tensors) ? ldmVaeKeys(config.vae) : diffusersVaeKeys;
-    return clipKeys;
-  },
+  keys: (config, component, tensors) => ldmKeys(config, component, tensors) ?? clipKeys,
   parameters: sd1Parameters,
-  ignored: [
-    /^(betas|alphas_cumprod(_prev)?|(sqrt_|log_)\w*alphas_cumprod|sqrt_recipm1_alphas_cumprod|posterior_\w+|logvar)$/,
-    /^model_ema\./,
-    /^(cond_stage_model\.)?logit_scale$/,
-    /(^|\.)position_ids$/,
-    /(^|\.)text_projection(\.weight)?$/,
-    /^(first_stage_model\.)?loss\./,
-    /^safety_checker\./,
-    new RegExp(`^(${velocityKey}|${zeroTerminalKey})$`),
-  ],
+  ignored: [...ldmIgnored, /(^|\.)text_projection(\.weight)?$/],
   parts: sd1Parts,
 };
 
 function sd1Parameters(config: Sd1Config): readonly DeclaredParameter[] {
   const scope = new Scope();
-  unetGraph(config.unet, { scope: scope.child(unetScope) });
-  vaeEncoderGraph(config.vae, { scope: scope.child(vaeScope) });
-  vaeDecoderGraph(config.vae, { scope: scope.child(vaeScope) });
+  declareLdm(config, scope);
   clipTextGraph(config.textEncoder, { scope: scope.child(textEncoderScope) });
   return scope.declared();
 }

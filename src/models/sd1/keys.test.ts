@@ -37,7 +37,10 @@ function resolveWhole(file: Map<string, StoredTensor>): { config: Sd1Config; wei
     const prefix = layout.prefixes.find((p) => layout.recognise(below(file, p)))!;
     return { component: layout.component, prefix, tensors: below(file, prefix) };
   });
-  const config = sd1.configOfSingleFile(new Map(found.map((c) => [c.component, c.tensors])), { tensors: file });
+  const config = sd1.configOfSingleFile(new Map(found.map((c) => [c.component, c.tensors])), {
+    tensors: file,
+    values: new Map(),
+  });
   const parameters = sd1.parameters(config);
   const used = new Set<string>();
   const weights = new Set<string>();

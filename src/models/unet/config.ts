@@ -13,6 +13,8 @@ export interface UNetConfig {
   readonly contextWidth: number;
   readonly linearProjection: boolean;
   readonly normGroups: number;
+  /** Width of a vector that is embedded and added to the time's embedding; absent without one. */
+  readonly vectorWidth?: number | undefined;
 }
 
 export const sd1UNet: UNetConfig = {

@@ -55,7 +55,14 @@ export function inferUNet(tensors: TensorTable, rule: HeadRule): UNetConfig {
     contextWidth: contextWidthOf(tensors) ?? 0,
     linearProjection: hasLinearProjection(tensors),
     normGroups: 32,
+    vectorWidth: vectorWidthOf(tensors),
   };
+}
+
+/** Width of the vector that is added to the time's embedding; undefined without one. */
+export function vectorWidthOf(tensors: TensorTable): number | undefined {
+  const names = ['label_emb.0.0.weight', 'add_embedding.linear_1.weight'];
+  return names.map((name) => tensors.get(name)?.shape[1]).find((width) => width !== undefined);
 }
 
 function unevenLevel(level: number, layers: readonly Layer[], expected: number): ModelFileError {

@@ -3,11 +3,10 @@
  * diffusers' UNet2DConditionModel.
  *
  * A size that the levels do not divide (fixed dimensions only) is rounded up on the way down; on the way up the
- * surplus last row or column is dropped before the skip is joined, as A1111 does. Left out: class and image
- * embeddings.
+ * surplus last row or column is dropped before the skip is joined, as A1111 does. Left out: image embeddings.
  */
 
-import { concat, input, silu, sliceAxis } from '#graph/build';
+import { add, concat, input, silu, sliceAxis } from '#graph/build';
 import { type Dim, sameDim, symbol } from '#graph/dim';
 import { closeGraph, type Graph, type Value } from '#graph/value';
 import { spatialTransformer } from '../nn/attention.ts';
@@ -30,6 +29,8 @@ export interface UNetInputs {
   readonly timestep: Value;
   /** [b, tokens, contextWidth] */
   readonly context: Value;
+  /** [b, vectorWidth], where the config has one. */
+  readonly vector?: Value | undefined;
 }
 
 interface Conditioning {
@@ -39,10 +40,11 @@ interface Conditioning {
 }
 
 /** What the model predicts, [b, outChannels, h, w]. */
-export function unet(scope: Scope, config: UNetConfig, { sample, timestep, context }: UNetInputs): Value {
+export function unet(scope: Scope, config: UNetConfig, { sample, timestep, context, vector }: UNetInputs): Value {
   const channels = config.blockChannels;
   const first = channels[0]!;
-  const time = embeddingMlp(scope.child('time_embedding'), sinusoids(timestep, first), 4 * first);
+  const clock = embeddingMlp(scope.child('time_embedding'), sinusoids(timestep, first), 4 * first);
+  const time = vector ? add(clock, embeddingMlp(scope.child('add_embedding'), vector, 4 * first)) : clock;
   const on: Conditioning = { config, time, context };
   const skips = [conv(scope.child('conv_in'), sample, first, { kernel: 3 })];
   channels.forEach((_, level) => {
@@ -114,7 +116,7 @@ export interface UNetGraphOptions {
   readonly scope?: Scope;
 }
 
-/** Graph `sample`, `timestep`, `context` -> `prediction`. */
+/** Graph `sample`, `timestep`, `context` and, where the config has one, `vector` -> `prediction`. */
 export function unetGraph(
   config: UNetConfig,
   { size = latentGrid(config.blockChannels.length), scope = new Scope(unetScope) }: UNetGraphOptions = {},
@@ -123,5 +125,7 @@ export function unetGraph(
   const sample = input('sample', 'f32', [batch, config.inChannels, size.height, size.width]);
   const timestep = input('timestep', 'f32', [batch]);
   const context = input('context', 'f32', [batch, symbol('tokens'), config.contextWidth]);
-  return closeGraph('unet', { prediction: unet(scope, config, { sample, timestep, context }) });
+  const { vectorWidth } = config;
+  const vector = vectorWidth === undefined ? undefined : input('vector', 'f32', [batch, vectorWidth]);
+  return closeGraph('unet', { prediction: unet(scope, config, { sample, timestep, context, vector }) });
 }

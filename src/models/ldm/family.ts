@@ -1,0 +1,50 @@
+/** What the families of latent diffusion share: where U-Net and VAE are in a file, their names there, what is left over. */
+
+import type { ComponentLayout } from '../family.ts';
+import { type KeyMap, sameName } from '../keys.ts';
+import type { DeclaredParameter, Scope } from '../nn/scope.ts';
+import type { TensorTable } from '../tensor-table.ts';
+import { unetPrefixes, vaePrefixes } from '../traits.ts';
+import { isDiffusersUNet, isLdmUNet } from '../unet/infer.ts';
+import { ldmUNetKeys } from '../unet/keys.ts';
+import { unetGraph, unetScope } from '../unet/network.ts';
+import { isDiffusersVae, isLdmVae } from '../vae/infer.ts';
+import { diffusersVaeKeys, ldmVaeKeys } from '../vae/keys.ts';
+import { vaeDecoderGraph, vaeEncoderGraph, vaeScope } from '../vae/network.ts';
+import type { LdmConfig } from './parts.ts';
+
+export const ldmComponents: readonly ComponentLayout[] = [
+  { component: unetScope, prefixes: unetPrefixes, recognise: (t) => isLdmUNet(t) || isDiffusersUNet(t) },
+  { component: vaeScope, prefixes: vaePrefixes, recognise: (t) => isLdmVae(t) || isDiffusersVae(t) },
+];
+
+/** The map of a U-Net's or VAE's names; undefined for other components. */
+export function ldmKeys(config: LdmConfig, component: string, tensors: TensorTable): KeyMap | undefined {
+  if (component === unetScope) return isLdmUNet(tensors) ? ldmUNetKeys(config.unet) : sameName;
+  if (component === vaeScope) return isLdmVae(tensors) ? ldmVaeKeys(config.vae) : diffusersVaeKeys;
+  return undefined;
+}
+
+/** Declares the parameters of U-Net and VAE. */
+export function declareLdm(config: LdmConfig, scope: Scope): readonly DeclaredParameter[] {
+  unetGraph(config.unet, { scope: scope.child(unetScope) });
+  vaeEncoderGraph(config.vae, { scope: scope.child(vaeScope) });
+  vaeDecoderGraph(config.vae, { scope: scope.child(vaeScope) });
+  return scope.declared();
+}
+
+/** Tensors without a value by which trainers say how a single file was trained. */
+export const velocityKey = 'v_pred';
+export const zeroTerminalKey = 'ztsnr';
+
+/** Known and not needed, by full name. */
+export const ldmIgnored: readonly RegExp[] = [
+  /^(betas|alphas_cumprod(_prev)?|(sqrt_|log_)\w*alphas_cumprod|sqrt_recipm1_alphas_cumprod|posterior_\w+|logvar)$/,
+  /^(denoiser\.sigmas|edm_(mean|std)\.?\w*)$/,
+  /^model_ema\./,
+  /(^|\.)logit_scale$/,
+  /(^|\.)position_ids$/,
+  /^(first_stage_model\.)?loss\./,
+  /^safety_checker\./,
+  new RegExp(`^(${velocityKey}|${zeroTerminalKey})$`),
+];

@@ -1,0 +1,141 @@
+/**
+ * SDXL, base and refiner (Podell et al. 2023, arXiv:2307.01952): the states before the last layer of two text encoders
+ * side by side, the second one's pooled text and the picture's size as a further input.
+ */
+
+import { alignYourStepsSdxl } from '#diffusion/schedules';
+import type { ClipTextConfig } from '../clip/config.ts';
+import { clipPrefix } from '../clip/infer.ts';
+import { clipKeys } from '../clip/keys.ts';
+import { type ClipEncoding, clipEncoderGraph } from '../clip/network.ts';
+import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
+import { clipTokenizer } from '../clip/tokenizer.ts';
+import { vaeFromDiffusers } from '../diffusers-config.ts';
+import type { ComponentLayout, Condition, ModelFamily, ModelParts, TextEncoderPart } from '../family.ts';
+import { declareLdm, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
+import { ldmParts } from '../ldm/parts.ts';
+import { type DeclaredParameter, Scope } from '../nn/scope.ts';
+import { inferVae } from '../vae/infer.ts';
+import { firstText, type SdxlConfig, sdxlFromFolder, sdxlFromTensors, secondText } from './config.ts';
+import { baseNumbers, conditioningVector, refinerNumbers } from './size-conditioning.ts';
+
+const refinerVectorWidth = 2560;
+/** The state before the last layer's, as it is. */
+const penultimate: ClipEncoding = { skip: 1, finalNorm: false };
+
+const firstLayout: ComponentLayout = {
+  component: firstText,
+  prefixes: ['conditioner.embedders.0.transformer.', 'text_encoder.'],
+  recognise: (t) => clipPrefix(t) !== undefined,
+};
+
+const secondLayout = (inFile: string): ComponentLayout => ({
+  component: secondText,
+  prefixes: [inFile, 'text_encoder_2.'],
+  recognise: (t) => isOpenClip(t) || clipPrefix(t) !== undefined,
+});
+
+const shared = {
+  configOfSingleFile: sdxlFromTensors,
+  configOfFolder: sdxlFromFolder,
+  withVae: (config, tensors, settings) => ({
+    ...config,
+    vae: settings ? vaeFromDiffusers(settings) : inferVae(tensors, config.vae.scalingFactor),
+  }),
+  keys: (config, component, tensors) =>
+    ldmKeys(config, component, tensors) ?? (isOpenClip(tensors) ? openClipKeys : clipKeys),
+  parameters,
+  // The first encoder's projection, and the layer and norm behind its context, are never run.
+  ignored: [
+    ...ldmIgnored,
+    /^(conditioner\.embedders\.0\.transformer|text_encoder)\.text_projection\.weight$/,
+    /^(conditioner\.embedders\.0\.transformer|text_encoder)\.text_model\.(final_layer_norm|encoder\.layers\.\d+)\./,
+  ],
+} satisfies Partial<ModelFamily<SdxlConfig>>;
+
+export const sdxl: ModelFamily<SdxlConfig> = {
+  ...shared,
+  id: 'sdxl',
+  title: 'SDXL',
+  contextWidth: 2048,
+  embeddingKeys: ['clip_l', 'clip_g'],
+  matches: ({ unet, tensors }) => unet?.vectorWidth !== undefined && unet.linearProjection && hasFirst(tensors),
+  variants: [undefined, 'inpaint'],
+  components: [...ldmComponents, firstLayout, secondLayout('conditioner.embedders.1.model.')],
+  parts: (config) => parts(config, baseNumbers),
+};
+
+export const sdxlRefiner: ModelFamily<SdxlConfig> = {
+  ...shared,
+  id: 'sdxl-refiner',
+  title: 'SDXL refiner',
+  matches: ({ unet, tensors }) =>
+    unet?.vectorWidth !== undefined &&
+    unet.linearProjection &&
+    (unet.vectorWidth === refinerVectorWidth || isSecondAlone(tensors)),
+  variants: [undefined],
+  components: [...ldmComponents, secondLayout('conditioner.embedders.0.model.')],
+  parts: (config) => parts(config, refinerNumbers),
+};
+
+type Names = ReadonlyMap<string, unknown>;
+
+/** OpenCLIP where the base has CLIP ViT-L/14. */
+function isSecondAlone(tensors: Names): boolean {
+  return tensors.has('conditioner.embedders.0.model.ln_final.weight');
+}
+
+function hasFirst(tensors: Names): boolean {
+  return !isSecondAlone(tensors);
+}
+
+function parameters(config: SdxlConfig): readonly DeclaredParameter[] {
+  const scope = new Scope();
+  declareLdm(config, scope);
+  if (config.firstText) clipEncoderGraph(config.firstText, penultimate, scope.child(firstText));
+  clipEncoderGraph(config.secondText, pooledEncoding(config), scope.child(secondText));
+  return scope.declared();
+}
+
+function pooledEncoding({ pooledWidth }: SdxlConfig): ClipEncoding {
+  return { ...penultimate, pooledWidth };
+}
+
+function parts(config: SdxlConfig, numbersOf: (condition: Condition) => readonly number[]): ModelParts {
+  const { firstText: first, secondText: second, unet } = config;
+  const vectorWidth = unet.vectorWidth!;
+  return ldmParts(config, {
+    textEncoders: [
+      ...(first ? [encoder(firstText, first, penultimate, first.vocabSize - 1)] : []),
+      encoder(secondText, second, pooledEncoding(config), 0),
+    ],
+    // A1111 leaves it without effect here unless told otherwise.
+    maxClipSkip: 1,
+    previewFactors: config.vae.latentChannels === 4 ? previewFactors : undefined,
+    schedules: { alignYourSteps: alignYourStepsSdxl },
+    zeroEmptyNegative: true,
+    feeds: (condition) => ({
+      vector: conditioningVector(condition.pooled[secondText]!, numbersOf(condition), vectorWidth),
+    }),
+  });
+}
+
+function encoder(component: string, clip: ClipTextConfig, encoding: ClipEncoding, padId: number): TextEncoderPart {
+  return {
+    component,
+    positions: clip.positions,
+    width: clip.width,
+    pooledWidth: encoding.pooledWidth,
+    padId,
+    tokenizer: clipTokenizer,
+    graph: () => clipEncoderGraph(clip, encoding, new Scope(component)),
+  };
+}
+
+/** Of SDXL's published VAE (ComfyUI comfy/latent_formats.py, SDXL). */
+const previewFactors = [
+  [0.3651, 0.4232, 0.4341],
+  [-0.2533, -0.0042, 0.1068],
+  [0.1076, 0.1111, -0.0362],
+  [-0.3165, -0.2492, -0.2188],
+] as const;

@@ -1,0 +1,58 @@
+/** cpu: SD 2 and SDXL on tiny random models: networks, file names and whole pictures against their expected values. */
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createOrtNodeBackend } from '#backends/ort-node/cpu';
+import { createPictureEngine } from '#pipelines/engine';
+import { type GenerateInput, generateSchema } from '#pipelines/request';
+import { modelOpener } from '#studio/library/open-model';
+import { suites } from './suites.ts';
+
+const data = fileURLToPath(new URL('./data', import.meta.url));
+const backend = createOrtNodeBackend({ device: 'cpu', threads: 1 });
+afterAll(() => backend.dispose());
+
+describe.each([
+  ['models/tiny-sd2/cases.json', 16],
+  ['models/tiny-sdxl/cases.json', 20],
+  ['models/tiny-sdxl-inpaint/cases.json', 4],
+  ['models/tiny-sdxl-refiner/cases.json', 2],
+  ['models/keys/sd21-v.single.json', 5],
+  ['models/keys/sdxl-base.single.json', 6],
+])('%s', (fixture, least) => {
+  it('is met', async () => {
+    const suite = suites.find((each) => each.fixture === fixture)!;
+    const file = join(data, fixture);
+    expect(existsSync(file)).toBe(true);
+    let checked = 0;
+    for await (const outcome of suite.run(file, backend)) {
+      if ('skipped' in outcome) continue;
+      checked++;
+      expect(outcome.error, outcome.name).toBeLessThanOrEqual(outcome.tolerance);
+    }
+    expect(checked).toBeGreaterThanOrEqual(least);
+  });
+});
+
+describe('the picture engine', () => {
+  const open = modelOpener([]);
+  const engine = createPictureEngine({ backend, openModel: open });
+  const draw = async (fields: GenerateInput): Promise<{ width: number; data: Uint8Array }> => {
+    const request = generateSchema.parse({ steps: 3, seed: 3, width: 64, height: 64, ...fields });
+    for await (const event of engine.generate(request)) {
+      if (event.type === 'image') return { width: event.image.width, data: Uint8Array.from(event.image.data) };
+    }
+    throw new Error('no picture came');
+  };
+
+  it.each(['tiny-sd2', 'tiny-sdxl'])('draws with %s, by its words', async (name) => {
+    const model = join(data, `models/${name}/${name}.safetensors`);
+    const fox = await draw({ model, prompt: 'a fox' });
+    expect(fox.width).toBe(64);
+    expect(await draw({ model, prompt: 'a fox' })).toEqual(fox);
+    expect((await draw({ model, prompt: 'snow' })).data).not.toEqual(fox.data);
+    expect((await draw({ model, prompt: 'a fox', negativePrompt: 'snow' })).data).not.toEqual(fox.data);
+  });
+});
