@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { checkFetched } from '#cli/doctor/fetched';
 import type { Finding } from '#cli/doctor/finding';
 import { checkMemory, checkVersions } from '#cli/doctor/machine';
 import { checkPort } from '#cli/doctor/port';
@@ -38,7 +39,17 @@ async function listening(answer: Parameters<typeof createServer>[1]): Promise<{ 
 describe('doctor', () => {
   it('finds that all is well, and tries the device', async () => {
     const { code, findings } = await doctor(join(root, 'fine'), '--device', 'cpu', '--port', await freePort());
-    for (const check of ['darkroom', 'node', 'outputs', 'data', 'database', 'pictures', 'port', 'device cpu']) {
+    for (const check of [
+      'darkroom',
+      'node',
+      'outputs',
+      'data',
+      'database',
+      'pictures',
+      'fetched',
+      'port',
+      'device cpu',
+    ]) {
       expect(findings.get(check)).toMatchObject({ level: 'ok' });
     }
     expect(findings.has('embedded model')).toBe(false);
@@ -107,5 +118,20 @@ describe('single checks', () => {
     const [finding] = await checkPort({ host: '127.0.0.1', port });
     server.close();
     expect(finding).toMatchObject({ level: 'ok', text: `A Darkroom answers at http://127.0.0.1:${port}` });
+  });
+
+  it('says what would be fetched and is not, and notices when it was', () => {
+    expect(checkFetched()[0]).toMatchObject({
+      level: 'ok',
+      text: expect.stringMatching(/CUDA provider from nuget.org/),
+    });
+    const runtime = join(root, 'runtime/bin/napi-v6/linux/x64');
+    mkdirSync(runtime, { recursive: true });
+    writeFileSync(join(runtime, 'libonnxruntime_providers_cuda.so'), '');
+    expect(checkFetched(join(root, 'runtime'))[0]).toMatchObject({
+      level: 'note',
+      text: expect.stringMatching(/providers_cuda\.so beside the runtime did not come with npm/),
+      remedy: expect.stringMatching(/npm ci/),
+    });
   });
 });

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
 import { type CommandContext, gather } from '../command.ts';
 import { checkDevices, likelyDevices } from '../doctor/devices.ts';
+import { checkFetched } from '../doctor/fetched.ts';
 import type { Finding, Patient } from '../doctor/finding.ts';
 import { checkDatabase, checkFolders, checkModels, checkPage } from '../doctor/folders.ts';
 import { checkImages, checkMemory, checkVersions } from '../doctor/machine.ts';
@@ -58,6 +59,7 @@ async function examine(patient: Patient, onFinding: (finding: Finding) => void):
     () => checkModels(patient),
     () => checkPage(patient),
     () => checkImages(),
+    () => checkFetched(),
     () => checkPort(patient),
     () => checkDevices(patient.devices),
   ];
