@@ -15,8 +15,11 @@ export { maxSide, minSide } from './settings/index.ts';
 /** What can be asked for; the rows are in `settings/`. */
 export const generateSchema = settingsSchema;
 
-/** A request as callers write it: everything but the prompt may be left out. */
-export type GenerateInput = z.input<typeof generateSchema> & GeneratePictures;
+/** Settings as callers write them: everything but the prompt may be left out. */
+export type GenerateSettings = z.input<typeof generateSchema>;
+
+/** A request as callers write it. */
+export type GenerateInput = GenerateSettings & GeneratePictures;
 
 /** A request with every default filled in. */
 export type GenerateRequest = z.output<typeof generateSchema> & GeneratePictures;

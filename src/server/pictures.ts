@@ -4,9 +4,7 @@
  */
 
 import { UserError } from '#core/errors';
-import type { PixelImage } from '#core/image';
 import type { Gallery } from '#studio/gallery/gallery';
-import { decodeImage } from '#studio/images/codec';
 import { discard, httpGet, readBody } from '#studio/net/http';
 import { type Caller, maySee } from './http/call.ts';
 
@@ -21,18 +19,7 @@ export interface PictureSources {
 const maxPictureBytes = 64 * 2 ** 20;
 const fetchTimeoutMs = 30_000;
 
-/** @throws UserError `image.*`, `net.*` */
-export async function readPicture(
-  source: string | Uint8Array,
-  caller: Caller,
-  sources: PictureSources,
-  signal?: AbortSignal,
-): Promise<PixelImage> {
-  const bytes = typeof source === 'string' ? await pictureBytes(source, caller, sources, signal) : source;
-  return (await decodeImage(bytes, { maxBytes: maxPictureBytes })).image;
-}
-
-/** The file's bytes, not decoded. @throws UserError `image.*`, `net.*` */
+/** The file's bytes as they come: readers look into them. @throws UserError `image.*`, `net.*` */
 export async function pictureBytes(
   source: string,
   caller: Caller,

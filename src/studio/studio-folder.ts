@@ -13,6 +13,8 @@ import { Boards } from './gallery/boards.ts';
 import { Gallery } from './gallery/gallery.ts';
 import type { GalleryEvents, RebuildReport } from './gallery/image.ts';
 import { rebuildGallery } from './gallery/rebuild.ts';
+import type { ImageHeader } from './images/codec.ts';
+import type { PictureTexts } from './images/picture-texts.ts';
 import { Library } from './library/library.ts';
 import type { LibraryEvents } from './library/model.ts';
 import { ModelTrash } from './library/trash.ts';
@@ -141,6 +143,16 @@ export class StudioFolder {
   async input(id: string, role: InputRole): Promise<Uint8Array | undefined> {
     const job = await this.queue.get(id);
     return job?.inputs.includes(role) ? await this.inputs.bytes(id, role) : undefined;
+  }
+
+  /** Every text inside a picture that somebody brought. @throws UserError `image.*` */
+  async readTexts(picture: Uint8Array, signal?: AbortSignal): Promise<PictureTexts> {
+    return await this.inputs.uploads.read('pictureTexts', picture, signal);
+  }
+
+  /** Type and size of a picture that somebody brought. @throws UserError `image.*` */
+  async readHeader(picture: Uint8Array, signal?: AbortSignal): Promise<ImageHeader> {
+    return await this.inputs.uploads.read('header', picture, signal);
   }
 
   /** Makes the gallery's index match the picture files. */

@@ -13,10 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PixelImage } from '#core/image';
 import { type FakeOptions, picture } from '../../test/fixtures/fake-engine.ts';
 import { systemCalls } from './files/whole-file.ts';
-import { decodeImage } from './images/codec.ts';
+import { decodeImage, encodeImage } from './images/codec.ts';
 import type { PictureJob } from './queue/job.ts';
 import { SqliteJobQueue } from './queue/sqlite-queue.ts';
 import { openDatabase } from './store/database.ts';
@@ -114,8 +113,8 @@ describe('studio', () => {
     await expect(bad).rejects.toMatchObject({ code: 'request.invalid', message: expect.stringContaining('width') });
     const last = { seed: Number.MAX_SAFE_INTEGER, batchCount: 2 };
     await expect(studio.submit({ request: last })).rejects.toMatchObject({ message: expect.stringContaining('seed') });
-    const image: PixelImage = picture({}, 1);
-    await expect(studio.submit({ request: { prompt: 'a', mask: image } })).rejects.toMatchObject({
+    const mask = await encodeImage(picture({}, 1), 'png');
+    await expect(studio.submit({ request: { prompt: 'a' }, pictures: { mask } })).rejects.toMatchObject({
       code: 'request.invalid',
     });
     studio.settings.update({ maxWaitingJobs: 2 });
@@ -135,7 +134,8 @@ describe('studio', () => {
   it('keeps the pictures a job starts from until the job is cleared', async () => {
     const studio = await start();
     const init = picture({ width: 64, height: 64 }, 3);
-    const [job] = await studio.submit({ request: { prompt: 'a', steps: 2, init, mask: init } });
+    const file = await encodeImage(init, 'png');
+    const [job] = await studio.submit({ request: { prompt: 'a', steps: 2 }, pictures: { init: file, mask: file } });
     await studio.wait(job!.id);
     expect((await decodeImage((await studio.input(job!.id, 'init'))!)).image).toEqual(init);
     expect(readdirSync(join(root, 'data', 'inputs')).filter((name) => name.endsWith('.png'))).toHaveLength(2);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { endStates, type Job, type JobRequests } from '#api/records/job';
 import type { SettingsValues } from '#api/records/settings';
 import { DarkroomError, UserError } from '#core/errors';
-import type { GenerateInput } from '#pipelines/request';
+import type { GenerateSettings } from '#pipelines/request';
 import { EngineHost, type EngineStatus } from './engine-host/host.ts';
 import { type BusEvent, type Emit, type EmitOptions, EventBus, type ResetEvents } from './events/bus.ts';
 import { TrashClock } from './gallery/old-trash.ts';
@@ -37,7 +37,9 @@ import {
   unknownJob,
 } from './studio-folder.ts';
 import { checkRequest } from './work/check-request.ts';
+import type { InputUploads } from './work/inputs.ts';
 import { ModelSides } from './work/model-sides.ts';
+import type { InputRules } from './work/prepare-inputs.ts';
 import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
 import type { Log, Runner } from './work/runner.ts';
 import { runnersOf } from './work/runners/index.ts';
@@ -74,7 +76,10 @@ export interface StudioOptions extends StudioFolderOptions {
 }
 
 export interface SubmitInput {
-  readonly request: GenerateInput;
+  readonly request: GenerateSettings;
+  /** Pictures to start from, as they came. */
+  readonly pictures?: InputUploads;
+  readonly inputRules?: InputRules;
   /** Default: the local user. */
   readonly user?: string;
   /** Higher goes first; default 0. */
@@ -239,6 +244,9 @@ export class Studio extends StudioFolder {
     if (counts.queued + counts.paused + list.length > maxWaitingJobs) {
       throw new UserError('queue.full', `At most ${maxWaitingJobs} jobs may wait; try again when some are done.`);
     }
+    if (list.some(({ pictures }) => pictures?.mask && !pictures.init)) {
+      throw new UserError('request.invalid', 'mask: a mask needs a picture (init) that it is the mask of.');
+    }
     const batch = list.length > 1 ? newId() : undefined;
     const checked = await this.#checkAll(list);
     const jobs: NewJob[] = [];
@@ -253,7 +261,7 @@ export class Studio extends StudioFolder {
         label: input.label,
         batch,
         request,
-        inputs: await this.inputs.write(id, input.request),
+        inputs: await this.inputs.write(id, input.pictures ?? {}, input.inputRules),
         total: request.batchSize * request.batchCount,
         warnings: [...(input.warnings ?? []), ...warnings, ...unfound],
       });
@@ -362,6 +370,7 @@ export class Studio extends StudioFolder {
     await stopped;
     clearTimeout(force);
     await this.#disposeHosts();
+    this.inputs.uploads.dispose();
     await this.library.close();
     this.db.close();
     for (const lock of this.#locks) lock.release();

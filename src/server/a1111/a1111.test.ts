@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { setPngText } from '#formats/png-text';
 import { decodeImage, encodeImage } from '#studio/images/codec';
+import { stretch } from '#studio/images/stretch';
 import { picture } from '../../../test/fixtures/fake-engine.ts';
 import { startTestServer, type TestServer } from '../../../test/fixtures/test-server.ts';
-
 import { missingControlNetRows, missingRows } from './missing-routes.ts';
-import { stretch } from './resize.ts';
 
 let server: TestServer;
 beforeEach(async () => {

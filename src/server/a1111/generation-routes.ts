@@ -8,11 +8,13 @@ import { readPairs } from '#prompt/infotext';
 import { unquoteValue } from '#prompt/infotext-values';
 import type { GalleryImage } from '#studio/gallery/image';
 import type { PictureJob } from '#studio/queue/job';
+import type { SubmitInput } from '#studio/studio';
 import { finishedJob } from '#studio/work/finished-job';
+import type { InputRules } from '#studio/work/prepare-inputs';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import { type Route, route } from '../http/route.ts';
-import { readPicture } from '../pictures.ts';
+import { pictureBytes } from '../pictures.ts';
 import { outputOf } from './output.ts';
 import type { A1111Parts } from './parts.ts';
 import {
@@ -66,9 +68,8 @@ export function generationRoutes(parts: A1111Parts): Route[] {
         const translation = img2imgInput(fields, parts.options.get(lost));
         translation.warnings.push(...lost);
         const pictures = await readPictures(parts, call, fields);
-        const { resized } = await import('./resize.ts');
-        const input = { ...translation.input, ...resized(pictures, translation.input, fields.resize_mode ?? 0) };
-        return await generate(parts, call, fields, { ...translation, input }, echoed(fields));
+        const inputRules = { stretch: stretchOf(translation.input, fields.resize_mode ?? 0) };
+        return await generate(parts, call, fields, translation, echoed(fields), { pictures, inputRules });
       },
     }),
   ];
@@ -77,8 +78,17 @@ export function generationRoutes(parts: A1111Parts): Route[] {
 async function readPictures({ pictures }: A1111Parts, call: Call, { init_images: sources, mask }: Img2imgFields) {
   const [first] = sources ?? [];
   if (first === undefined) throw new UserError('init-images.unknown', 'Init image not found');
-  const read = async (source: string) => await readPicture(source, call.caller, pictures, call.signal);
+  const read = async (source: string) => await pictureBytes(source, call.caller, pictures, call.signal);
   return { init: await read(String(first)), mask: mask ? await read(mask) : undefined };
+}
+
+/**
+ * Where `resize_mode` 0 stretches pictures to: where both sides are given. Else they stay as they are, to be cut to
+ * cover; where only the masked area is painted, the picture keeps its own size.
+ */
+function stretchOf({ width, height, inpaintArea }: Translation['input'], mode: number): InputRules['stretch'] {
+  if (mode !== 0 || width === undefined || height === undefined || inpaintArea === 'Only masked') return undefined;
+  return { width, height };
 }
 
 /** Without the pictures, unless they are asked back. */
@@ -92,12 +102,14 @@ async function generate(
   fields: CommonFields,
   { input, warnings }: Translation,
   parameters: object,
+  given: Pick<SubmitInput, 'pictures' | 'inputRules'> = {},
 ): Promise<z.input<typeof answer.schema>> {
   const label = fields.force_task_id;
   const output = outputOf(fields, options.get());
   const told = [...warnings, ...keepOptions(fields, call, options)];
   const user = call.caller.name;
   const [job] = await studio.submit({
+    ...given,
     request: input,
     user,
     label: label ?? undefined,

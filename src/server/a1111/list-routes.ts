@@ -4,10 +4,6 @@ import { freemem, totalmem } from 'node:os';
 import { z } from 'zod';
 import type { ModelKind } from '#api/records/model';
 import type { SamplerRow } from '#diffusion/samplers/index';
-import { isPng, readPngTexts } from '#formats/png-text';
-import { parseInfotext } from '#prompt/infotext';
-import { readImageHeader } from '#studio/images/codec';
-import { readInfotext } from '#studio/images/read-infotext';
 import type { LibraryModel } from '#studio/library/model';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Caller } from '../http/call.ts';
@@ -198,7 +194,7 @@ function actionRoutes({ studio }: A1111Parts): Route[] {
   ];
 }
 
-function pngInfoRoute({ pictures }: A1111Parts): Route {
+function pngInfoRoute({ pictures, studio }: A1111Parts): Route {
   return route({
     method: 'post',
     path: '/png-info',
@@ -214,23 +210,8 @@ function pngInfoRoute({ pictures }: A1111Parts): Route {
     },
     async handle({ body }, call) {
       const bytes = await pictureBytes(body.image, call.caller, pictures, call.signal);
-      await readImageHeader(bytes);
-      const info = readInfotext(bytes);
-      const items = otherTexts(bytes);
-      return info === undefined
-        ? { info: '', items, parameters: {} }
-        : { info, items, parameters: parseInfotext(info) };
+      const { infotext, parameters, others } = await studio.readTexts(bytes, call.signal);
+      return { info: infotext ?? '', items: others, parameters };
     },
   });
-}
-
-/** Text of a PNG besides its parameters, by keyword. */
-function otherTexts(bytes: Uint8Array): Record<string, string> {
-  try {
-    const texts = isPng(bytes) ? readPngTexts(bytes) : [];
-    return Object.fromEntries(texts.filter(({ keyword }) => keyword !== 'parameters').map((t) => [t.keyword, t.text]));
-  } catch {
-    // Damaged beyond its picture.
-    return {};
-  }
 }

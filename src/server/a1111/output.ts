@@ -2,7 +2,7 @@
 
 import { FieldError } from '#api/check';
 import type { GalleryImage } from '#studio/gallery/image';
-import { decodeImage, encodeImage, type ImageFormat, imageFormats } from '#studio/images/codec';
+import { decodePixels, encodeImage, type ImageFormat, imageFormats } from '#studio/images/codec';
 import type { Studio } from '#studio/studio';
 import { type Options, readOption } from './options.ts';
 import type { CommonFields } from './schemas.ts';
@@ -22,7 +22,7 @@ export function outputOf({ override_settings: given }: CommonFields, stored: Opt
   return async ({ gallery }, image) => {
     const file = await gallery.read(image.id);
     if (!bare && (format === undefined || format === image.format)) return file.toString('base64');
-    const decoded = await decodeImage(file);
+    const decoded = await decodePixels(file);
     const bytes = await encodeImage(
       decoded.image,
       format ?? (decoded.format as ImageFormat),

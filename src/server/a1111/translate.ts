@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { FieldError } from '#api/check';
 import { UserError } from '#core/errors';
 import { findSampler, findSamplerAndScheduler } from '#diffusion/samplers/index';
-import type { GenerateInput } from '#pipelines/request';
+import type { GenerateSettings } from '#pipelines/request';
 import { type SettingName, settingRows, settingsOfInfotext, valueType } from '#pipelines/settings/index';
 import { reportInfotext } from '#pipelines/settings/infotext-keys';
 import type { A1111Face } from '#pipelines/settings/setting';
@@ -25,7 +25,7 @@ import { img2imgSchema, txt2imgSchema } from './schemas.ts';
 import { checkScripts } from './scripts.ts';
 
 export interface Translation {
-  readonly input: GenerateInput;
+  readonly input: GenerateSettings;
   /** What is not acted on, one sentence each. */
   readonly warnings: string[];
 }
@@ -42,10 +42,10 @@ export function txt2imgInput(fields: Txt2imgFields, stored: Options): Translatio
 export function img2imgInput(fields: Img2imgFields, stored: Options): Translation {
   refuseImg2imgParts(fields);
   const { mask_blur_x: x, mask_blur_y: y } = fields;
-  if (fields['mask_blur'] == null && (x ?? 4) !== (y ?? 4)) {
+  if (fields.mask_blur == null && (x ?? 4) !== (y ?? 4)) {
     throw new MissingFeatureError('A mask blur that differs by axis');
   }
-  return new Translator({ ...fields, mask_blur: fields['mask_blur'] ?? x }, stored, 'img2img').translate();
+  return new Translator({ ...fields, mask_blur: fields.mask_blur ?? x }, stored, 'img2img').translate();
 }
 
 function refuseImg2imgParts({ init_images, mask, ...fields }: Img2imgFields): void {
@@ -117,13 +117,13 @@ class Translator {
       styles: (this.#fields.styles ?? []).map(String),
     };
     // Held to their types above.
-    return { input: input as GenerateInput, warnings: this.#warnings };
+    return { input: input as GenerateSettings, warnings: this.#warnings };
   }
 
   /** Clients send the fields of picture to picture and of masks whether there is one or not, as upstream lets them. */
   #hasInput(when: string | undefined): boolean {
     if (when === 'init') return this.#tab === 'img2img';
-    return when !== 'mask' || Boolean(this.#fields['mask']);
+    return when !== 'mask' || Boolean(this.#fields.mask);
   }
 
   #readOverrides(): Readonly<Record<string, unknown>> {

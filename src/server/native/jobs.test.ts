@@ -57,7 +57,7 @@ describe('jobs over HTTP', () => {
     [{ promt: 'typo' }, 'promt'],
     [{ prompt: 7 }, 'prompt'],
     [{ sampler: 4 }, 'sampler'],
-    [{ mask: 'AAAA' }, 'base64|PNG'],
+    [{ mask: 'AAAA' }, 'mask: a mask needs a picture'],
     [{ init: '<svg>' }, 'base64'],
     [{ init: Buffer.from('hello there').toString('base64') }, 'PNG'],
     [{ init: 'http://127.0.0.1:1/x.png' }, 'local network'],

@@ -20,7 +20,7 @@ import { AnswerError } from '../http/errors.ts';
 import type { MultipartBody, Route, RouteInput } from '../http/route.ts';
 import { warningHeader } from '../http/warnings.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { type PictureSources, readPicture } from '../pictures.ts';
+import { type PictureSources, pictureBytes } from '../pictures.ts';
 import type { EventQuery } from './event-feed.ts';
 import { eventResponse } from './event-stream.ts';
 import { closeSession, openSession } from './session.ts';
@@ -95,7 +95,7 @@ async function run({ name, input, call, parts }: Asked): Promise<unknown> {
     caller,
     signal,
     version,
-    readPicture: async (source) => await readPicture(source, caller, pictures, signal),
+    readPicture: async (source) => await pictureBytes(source, caller, pictures, signal),
   };
   const handler = handlers[name as keyof typeof handlers] as (input: never, context: Context<true>) => unknown;
   return await handler(input as never, context);

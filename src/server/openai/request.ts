@@ -10,7 +10,7 @@
 
 import { z } from 'zod';
 import { coerceFields, FieldError } from '#api/check';
-import { type GenerateInput, maxSide } from '#pipelines/request';
+import { type GenerateSettings, maxSide } from '#pipelines/request';
 import { type SettingName, settingRows, valueType } from '#pipelines/settings/index';
 import { type ImageFormat, imageFormats } from '#studio/images/codec';
 import type { Library } from '#studio/library/library';
@@ -133,7 +133,7 @@ export function resolvedQuality(quality: CommonRequest['quality']): string {
 }
 
 /** The fields that all three endpoints share. @throws FieldError */
-export function commonInput(request: CommonRequest, library: Pick<Library, 'find'>): GenerateInput {
+export function commonInput(request: CommonRequest, library: Pick<Library, 'find'>): GenerateSettings {
   const given: Readonly<Record<string, unknown>> = { ...request.extra_body, ...definedOnly(request) };
   const settings = [...extraNames].flatMap(([field, name]) => {
     const value = given[field];
@@ -143,7 +143,7 @@ export function commonInput(request: CommonRequest, library: Pick<Library, 'find
     ...sizeOf(request.size),
     ...definedOnly({ steps: stepsOfQuality[request.quality ?? 'auto'], model: modelOf(request.model, library) }),
     // Held to their types by the schema.
-    ...(Object.fromEntries(settings) as GenerateInput),
+    ...(Object.fromEntries(settings) as GenerateSettings),
     batchCount: request.n ?? 1,
   };
 }

@@ -3,12 +3,11 @@
 import { z } from 'zod';
 import { idOf } from '#api/records/id';
 import { UserError } from '#core/errors';
-import type { GenerateInput } from '#pipelines/request';
-import { parseInfotext } from '#prompt/infotext';
+import type { GenerateSettings } from '#pipelines/request';
 import type { GalleryImage } from '#studio/gallery/image';
-import { decodeImage, encodeImage, imageMediaTypes } from '#studio/images/codec';
+import { decodePixels, encodeImage, imageMediaTypes } from '#studio/images/codec';
 import type { LibraryModel } from '#studio/library/model';
-import type { Studio } from '#studio/studio';
+import type { Studio, SubmitInput } from '#studio/studio';
 import { finishedJob } from '#studio/work/finished-job';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
@@ -78,12 +77,12 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
       async handle({ body }, call) {
         const output = outputOf(body);
         if (body.markup !== undefined) throw new MissingFeatureError('The markup of an edit');
-        const pictures = await editPictures(body.image[0]!, body.mask);
+        const given = await editPictures(studio, { init: body.image[0]!, mask: body.mask }, call.signal);
         const strength = body.input_fidelity === 'high' ? { denoisingStrength: 0.5 } : {};
-        const input = { ...strength, ...commonInput(body, studio.library), prompt: body.prompt, ...pictures };
+        const input = { ...strength, ...commonInput(body, studio.library), prompt: body.prompt };
         const warnings = unheededFields(body, editSchema);
         if (body.image.length > 1) warnings.push(`Of ${body.image.length} pictures the first was edited.`);
-        return await answerPictures(parts, call, { body, output, input, warnings, name: 'image_edit' });
+        return await answerPictures(parts, call, { body, output, input, given, warnings, name: 'image_edit' });
       },
     }),
     route({
@@ -95,11 +94,13 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
       fromMultipart: formFields(variationSchema),
       async handle({ body }, call) {
         const output = outputOf(body);
-        const { image, infotext } = await decodeImage(body.image[0]!);
-        const prompt = body.prompt ?? String(infotext === undefined ? '' : parseInfotext(infotext).Prompt);
-        const input = { denoisingStrength: 0.6, ...commonInput(body, studio.library), prompt, init: image };
+        const [init] = body.image;
+        const { parameters } = await studio.readTexts(init!, call.signal);
+        const prompt = body.prompt ?? String(parameters.Prompt ?? '');
+        const input = { denoisingStrength: 0.6, ...commonInput(body, studio.library), prompt };
+        const given = { pictures: { init } };
         const warnings = unheededFields(body, variationSchema);
-        return await answerPictures(parts, call, { body, output, input, warnings, name: 'image_edit' });
+        return await answerPictures(parts, call, { body, output, input, given, warnings, name: 'image_edit' });
       },
     }),
     ...modelRoutes(studio),
@@ -174,7 +175,9 @@ const usage = {
 interface Order {
   readonly body: CommonRequest;
   readonly output: OutputChoice;
-  readonly input: GenerateInput;
+  readonly input: GenerateSettings;
+  /** Pictures to start from. */
+  readonly given?: Pick<SubmitInput, 'pictures' | 'inputRules'>;
   /** Fields that are not acted on. */
   readonly warnings: readonly string[];
   /** Of stream events. */
@@ -183,8 +186,8 @@ interface Order {
 
 async function answerPictures(parts: OpenAiParts, call: Call, order: Order): Promise<unknown> {
   const { studio } = parts;
-  const { body, output, input, warnings } = order;
-  const [job] = await studio.submit({ request: input, user: call.caller.name, warnings });
+  const { body, output, input, given, warnings } = order;
+  const [job] = await studio.submit({ ...given, request: input, user: call.caller.name, warnings });
   const facts = {
     created_at: Math.floor(job!.createdAt / 1000),
     background: 'opaque',
@@ -228,7 +231,7 @@ async function encodedFile({ gallery }: Studio, id: string, { format, quality }:
   const file = await gallery.read(id);
   const image = gallery.get(id);
   if (image.format === format) return file;
-  const decoded = await decodeImage(file);
+  const decoded = await decodePixels(file);
   return Buffer.from(await encodeImage(decoded.image, format, image.infotext, { quality }));
 }
 

@@ -3,7 +3,7 @@
  * final one may come before all partial ones have.
  */
 
-import { decodeImage, encodeImage } from '#studio/images/codec';
+import { decodePixels, encodeImage } from '#studio/images/codec';
 import type { Studio, StudioEvent } from '#studio/studio';
 import type { OutputChoice } from './request.ts';
 
@@ -92,7 +92,7 @@ class Sender {
     if (index >= partialImages || done < (index + 1) / (partialImages + 1)) return;
     this.#sentPartials.set(batch, index + 1);
     this.#then(async () => {
-      const { image } = await decodeImage(jpeg);
+      const { image } = await decodePixels(jpeg);
       const bytes = await encodeImage(image, output.format, '', { quality: output.quality });
       const b64 = Buffer.from(bytes).toString('base64');
       this.#send(`${name}.partial_image`, { ...facts, b64_json: b64, partial_image_index: index, image_index: batch });

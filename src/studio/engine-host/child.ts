@@ -3,9 +3,13 @@
  * that a cancel which arrived during a step is seen before the next. When the studio goes away, it goes too.
  */
 
+import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
+import { inputRoles } from '#api/records/job';
 import { InternalError } from '#core/errors';
-import type { PictureEngine } from '#pipelines/request';
+import type { GeneratePictures, PictureEngine } from '#pipelines/request';
+import { decodePixels } from '../images/codec.ts';
+import type { InputPaths } from '../work/inputs.ts';
 import { type EngineModule, type FromEngine, type ToEngine, toWireError } from './protocol.ts';
 
 let engine: PictureEngine | undefined;
@@ -38,11 +42,12 @@ async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<voi
 }
 
 async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
-  const { run, request, previewEvery } = message;
+  const { run, files, previewEvery } = message;
   const signal: { aborted: boolean; keepPartial?: boolean } = { aborted: false };
   cancelled.set(run, signal);
   try {
     if (!engine) throw new InternalError('an engine was asked to run before it was started');
+    const request = { ...message.request, ...(await readPictures(files)) };
     for await (const event of engine.generate(request, { signal, previewEvery })) {
       await send({ type: 'event', run, event });
       await yieldToMessages();
@@ -54,6 +59,15 @@ async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
   } finally {
     cancelled.delete(run);
   }
+}
+
+async function readPictures(files: InputPaths): Promise<GeneratePictures> {
+  const pictures: { -readonly [R in keyof GeneratePictures]: GeneratePictures[R] } = {};
+  for (const role of inputRoles) {
+    const file = files[role];
+    if (file !== undefined) pictures[role] = (await decodePixels(await readFile(file))).image;
+  }
+  return pictures;
 }
 
 async function stop(): Promise<void> {

@@ -11,6 +11,7 @@ import { constants, setPriority } from 'node:os';
 import { DarkroomError, InternalError } from '#core/errors';
 import type { CancelSignal, GenerateEvent, GenerateOptions, GenerateRequest, PictureEngine } from '#pipelines/request';
 import { EventStream } from '../events/event-stream.ts';
+import type { InputPaths } from '../work/inputs.ts';
 import { childEnvironment, childExecArgv, childMain, crashError, residentMemory } from './process-info.ts';
 import { type EngineSettings, type FromEngine, fromWireError, keepPartial, type ToEngine } from './protocol.ts';
 
@@ -39,6 +40,11 @@ export interface EngineStatus {
   readonly rss: number;
   readonly starts: number;
   readonly lastCrash?: { readonly code: string; readonly message: string; readonly at: number };
+}
+
+export interface HostGenerateOptions extends GenerateOptions {
+  /** Pictures of the request as files: the engine process decodes them, so that their pixels never pass here. */
+  readonly files?: InputPaths;
 }
 
 interface Run {
@@ -105,7 +111,7 @@ export class EngineHost implements PictureEngine {
    * on at once, any other at the next event) or `cancel`, the generator ends without an error.
    * @throws DarkroomError as the engine threw; `engine.crashed`, `engine.out-of-memory`, `engine.memory-limit`
    */
-  async *generate(request: GenerateRequest, options: GenerateOptions = {}): AsyncGenerator<GenerateEvent> {
+  async *generate(request: GenerateRequest, options: HostGenerateOptions = {}): AsyncGenerator<GenerateEvent> {
     if (this.#run) throw new InternalError('an engine host was given a second run before the first had ended');
     const run: Run = { id: ++this.#runs, events: new EventStream(supersedes), sent: false, cancelled: false };
     this.#run = run;
@@ -118,7 +124,13 @@ export class EngineHost implements PictureEngine {
       this.#announce();
       if (signal?.aborted) return;
       run.sent = true;
-      this.#send({ type: 'run', run: run.id, request, previewEvery: options.previewEvery ?? 0 });
+      this.#send({
+        type: 'run',
+        run: run.id,
+        request,
+        files: options.files ?? {},
+        previewEvery: options.previewEvery ?? 0,
+      });
       for await (const event of run.events) {
         if (signal?.aborted) this.cancel(wantsPartial(signal));
         yield event;

@@ -5,6 +5,7 @@
 
 import { DarkroomError, UserError } from '#core/errors';
 import type { GenerateEvent, GenerateRequest, PictureEngine } from '#pipelines/request';
+import type { InputPaths } from '../work/inputs.ts';
 
 /** What an engine is made from; plain data, since it crosses a process border. */
 export interface EngineSettings {
@@ -23,7 +24,14 @@ export interface EngineModule {
 
 export type ToEngine =
   | { readonly type: 'start'; readonly module: string; readonly settings: EngineSettings }
-  | { readonly type: 'run'; readonly run: number; readonly request: GenerateRequest; readonly previewEvery: number }
+  | {
+      readonly type: 'run';
+      readonly run: number;
+      readonly request: GenerateRequest;
+      /** The request's pictures as files of ours: decoded where they are used. */
+      readonly files: InputPaths;
+      readonly previewEvery: number;
+    }
   | { readonly type: 'cancel'; readonly run: number; readonly keepPartial?: boolean }
   | { readonly type: 'stop' };
 

@@ -51,6 +51,22 @@ export async function writeWholeFile(
   }
 }
 
+/** Puts a file that another process wrote whole into place. @throws DarkroomError `disk-full`, `disk.*` */
+export async function keepWholeFile(temporary: string, file: string): Promise<void> {
+  try {
+    const handle = await open(temporary, 'r+');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+    await syncFolder(dirname(file));
+  } catch (error) {
+    throw diskError(error, file);
+  }
+}
+
 /** Makes a rename durable. Windows cannot sync folders and does not need to. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;

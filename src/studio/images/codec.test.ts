@@ -62,7 +62,7 @@ describe('pictures from outside', () => {
       .jpeg()
       .toBuffer();
     expect((await decodeImage(turned)).image).toMatchObject({ width: 8, height: 16 });
-    expect(await readImageHeader(turned)).toEqual({ format: 'jpeg', width: 8, height: 16 });
+    expect(await readImageHeader(turned)).toEqual({ format: 'jpeg', width: 8, height: 16, hasAlpha: false });
   });
 
   it('brings 16-bit, palette, CMYK, one-bit and interlaced files to 8-bit sRGB', async () => {

@@ -36,6 +36,8 @@ export const imageMediaTypes = {
 export interface EncodeOptions {
   /** JPEG and WebP, 1 to 100; default 90. */
   readonly quality?: number;
+  /** Of PNG, 0 (fast) to 9 (small); default 6. */
+  readonly compression?: number;
 }
 
 export interface DecodeLimits {
@@ -43,6 +45,8 @@ export interface DecodeLimits {
   readonly maxBytes?: number;
   /** Largest picture in pixels; default 64 Mpx (8192 x 8192). */
   readonly maxPixels?: number;
+  /** Longest side in pixels; default 16,384. Rows are read whole: a few long ones take gigabytes. */
+  readonly maxSide?: number;
 }
 
 export interface DecodedImage {
@@ -76,7 +80,7 @@ export async function encodeImage(
   const sharp = await loadSharp();
   const raw = sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
   try {
-    const file = await encodePixels(raw, format, quality);
+    const file = await encodePixels(raw, format, quality, options.compression);
     if (infotext === '') return file;
     if (format === 'png') return embedInPngHead(file, infotext);
     return embedInfotext(file, format === 'jpeg' ? fitInfotext(infotext) : infotext);
@@ -87,11 +91,19 @@ export async function encodeImage(
   }
 }
 
+/** Pixels and infotext of a PNG, JPEG, WebP, GIF or AVIF file. @throws as decodePixels */
+export async function decodeImage(bytes: Uint8Array, limits: DecodeLimits = {}): Promise<DecodedImage> {
+  return { ...(await decodePixels(bytes, limits)), infotext: readInfotext(bytes) };
+}
+
 /**
- * Pixels and infotext of a PNG, JPEG, WebP, GIF or AVIF file.
+ * The pixels alone, which costs the event loop nothing.
  * @throws UserError `image.too-large` beyond the limits, `image.unsupported` for anything that is not a whole picture.
  */
-export async function decodeImage(bytes: Uint8Array, limits: DecodeLimits = {}): Promise<DecodedImage> {
+export async function decodePixels(
+  bytes: Uint8Array,
+  limits: DecodeLimits = {},
+): Promise<Omit<DecodedImage, 'infotext'>> {
   const format = await checkImage(bytes, limits);
   const pixels = limits.maxPixels ?? defaultMaxPixels;
   const sharp = await loadSharp();
@@ -101,9 +113,7 @@ export async function decodeImage(bytes: Uint8Array, limits: DecodeLimits = {}):
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    const image = toPixelImage(data, info);
-    const infotext = readInfotext(bytes);
-    return infotext === undefined ? { image, format } : { image, infotext, format };
+    return { image: toPixelImage(data, info), format };
   } catch (cause) {
     throw new UserError('image.unsupported', `The ${format} picture cannot be read: ${reason(cause)}`, { cause });
   }
@@ -114,14 +124,15 @@ export interface ImageHeader {
   /** Upright size in pixels. */
   readonly width: number;
   readonly height: number;
+  readonly hasAlpha: boolean;
 }
 
 /** Type and size from the header alone, within the limits. @throws as decodeImage */
 export async function readImageHeader(bytes: Uint8Array, limits: DecodeLimits = {}): Promise<ImageHeader> {
   const format = await checkImage(bytes, limits);
   const sharp = await loadSharp();
-  const { autoOrient } = await sharp(bytes, { limitInputPixels: false }).metadata();
-  return { format, width: autoOrient.width, height: autoOrient.height };
+  const { autoOrient, hasAlpha } = await sharp(bytes, { limitInputPixels: false }).metadata();
+  return { format, width: autoOrient.width, height: autoOrient.height, hasAlpha };
 }
 
 /**
@@ -155,6 +166,7 @@ export async function encodePreview(image: PixelImage, side = 512): Promise<Uint
 
 const defaultMaxBytes = 64 * 2 ** 20;
 const defaultMaxPixels = 8192 * 8192;
+const defaultMaxSide = 16_384;
 
 /** The picture type that the first bytes name; undefined for anything else. */
 export function sniffImage(bytes: Uint8Array): 'png' | 'jpeg' | 'webp' | 'gif' | 'avif' | undefined {
@@ -185,17 +197,24 @@ async function checkImage(bytes: Uint8Array, limits: DecodeLimits): Promise<stri
   } catch (cause) {
     throw new UserError('image.unsupported', `The ${format} picture cannot be read: ${reason(cause)}`, { cause });
   }
-  if (size.width * size.height > maxPixels) {
-    const got = `${size.width}x${size.height}`;
-    throw new UserError('image.too-large', `The picture is ${got} pixels; at most ${maxPixels} pixels are read.`);
+  const maxSide = limits.maxSide ?? defaultMaxSide;
+  if (size.width * size.height > maxPixels || Math.max(size.width, size.height) > maxSide) {
+    const most = `at most ${maxPixels} pixels, ${maxSide} on a side, are read`;
+    const message = `The picture is ${size.width}x${size.height} pixels; ${most}. Make it smaller first.`;
+    throw new UserError('image.too-large', message);
   }
   return format;
 }
 
-async function encodePixels(raw: Sharp, format: ImageFormat, quality: number): Promise<Uint8Array> {
+async function encodePixels(
+  raw: Sharp,
+  format: ImageFormat,
+  quality: number,
+  compressionLevel = 6,
+): Promise<Uint8Array> {
   switch (format) {
     case 'png':
-      return await raw.png().toBuffer();
+      return await raw.png({ compressionLevel }).toBuffer();
     case 'jpeg':
       return await raw.flatten({ background: '#ffffff' }).jpeg({ quality, chromaSubsampling: '4:4:4' }).toBuffer();
     case 'webp':

@@ -5,7 +5,6 @@ import type { z } from 'zod';
 import type { Operation } from '#api/operation';
 import type { OperationName, Operations } from '#api/operations/index';
 import type { Caller } from '#api/rights';
-import type { PixelImage } from '#core/image';
 import type { Studio } from '../studio.ts';
 import type { StudioFolder } from '../studio-folder.ts';
 
@@ -17,8 +16,8 @@ export interface Context<Runs extends boolean = boolean> {
   readonly signal: AbortSignal;
   /** Of Darkroom. */
   readonly version: string;
-  /** The picture that a text in a request stands for. @throws UserError `image.*`, `net.*` */
-  readonly readPicture: (source: string) => Promise<PixelImage>;
+  /** The picture that a text in a request stands for, as it came. @throws UserError `image.*`, `net.*` */
+  readonly readPicture: (source: string) => Promise<Uint8Array>;
 }
 
 /** A file as an answer. */

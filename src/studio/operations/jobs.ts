@@ -140,8 +140,8 @@ async function submission(
   const { init, mask, priority, label, ...request } = input;
   if (priority > 0) requireEffect(caller, 'queue');
   return {
-    request: {
-      ...request,
+    request,
+    pictures: {
       init: init === undefined ? undefined : await readPicture(init),
       mask: mask === undefined ? undefined : await readPicture(mask),
     },

@@ -9,7 +9,7 @@ import { childEnvironment, childExecArgv } from '../engine-host/process-info.ts'
 import { fromWireError } from '../engine-host/protocol.ts';
 import { ownModule } from '../files/own-module.ts';
 import type { FromReader, ToReader } from './protocol.ts';
-import type { TaskName, TaskResult } from './tasks.ts';
+import type { TaskInput, TaskName, TaskResult } from './tasks.ts';
 
 const main = ownModule(import.meta.url, './main');
 
@@ -24,6 +24,8 @@ export interface ReadOptions {
   readonly onProgress?: (bytes: number) => void;
   /** Milliseconds without a word after which the file is left alone; default 20,000. */
   readonly silenceMs?: number;
+  /** What errors call the file; default its path. */
+  readonly name?: string;
 }
 
 interface Call {
@@ -42,13 +44,13 @@ export class ReaderHost {
   #disposed = false;
 
   /** @throws DarkroomError as the task threw; `reader.left-alone` when the file brought the reader down or took too long */
-  async read<N extends TaskName>(task: N, path: string, options: ReadOptions = {}): Promise<TaskResult<N>> {
+  async read<N extends TaskName>(task: N, input: TaskInput<N>, options: ReadOptions = {}): Promise<TaskResult<N>> {
     if (this.#disposed) throw closed();
     options.signal?.throwIfAborted();
     const stop = () => this.#stop(call);
     let call!: Call;
     const answer = new Promise<unknown>((resolve, reject) => {
-      call = { request: { task, path }, options, resolve, reject };
+      call = { request: { task, input }, options, resolve, reject };
     });
     options.signal?.addEventListener('abort', stop, { once: true });
     this.#waiting.push(call);
@@ -58,6 +60,11 @@ export class ReaderHost {
     } finally {
       options.signal?.removeEventListener('abort', stop);
     }
+  }
+
+  /** Calls that have not ended. */
+  get waiting(): number {
+    return this.#waiting.length + (this.#atWork ? 1 : 0);
   }
 
   dispose(): void {
@@ -83,7 +90,10 @@ export class ReaderHost {
   #listen({ request, options }: Call): void {
     clearTimeout(this.#silence);
     const ms = options.silenceMs ?? silenceMs;
-    this.#silence = setTimeout(() => this.#fail(leftAlone(request.path, `it took more than ${ms / 1000} seconds`)), ms);
+    this.#silence = setTimeout(
+      () => this.#fail(leftAlone(nameOf({ request, options }), `it took more than ${ms / 1000} seconds`)),
+      ms,
+    );
   }
 
   #process(): ChildProcess {
@@ -99,8 +109,8 @@ export class ReaderHost {
     child.once('exit', (code, signal) => {
       if (this.#child !== child) return;
       this.#child = undefined;
-      const path = this.#atWork?.request.path ?? '';
-      this.#fail(leftAlone(path, `it brought its reader down (${signal ?? `exit code ${code}`})`));
+      const name = this.#atWork ? nameOf(this.#atWork) : '';
+      this.#fail(leftAlone(name, `it brought its reader down (${signal ?? `exit code ${code}`})`));
     });
     this.#child = child;
     return child;
@@ -151,18 +161,22 @@ export class ReaderHost {
 /** For work on files of one kind that is soon done: the process ends with it. */
 export async function withReader<N extends TaskName, T>(
   task: N,
-  work: (read: (path: string) => Promise<TaskResult<N>>) => Promise<T>,
+  work: (read: (input: TaskInput<N>) => Promise<TaskResult<N>>) => Promise<T>,
 ): Promise<T> {
   const host = new ReaderHost();
   try {
-    return await work((path) => host.read(task, path));
+    return await work((input) => host.read(task, input));
   } finally {
     host.dispose();
   }
 }
 
-function leftAlone(path: string, why: string): DarkroomError {
-  return new DarkroomError('reader.left-alone', `${path} is left alone: ${why}.`);
+function nameOf({ request: { input }, options }: Pick<Call, 'request' | 'options'>): string {
+  return options.name ?? String(input);
+}
+
+function leftAlone(name: string, why: string): DarkroomError {
+  return new DarkroomError('reader.left-alone', `${name} is left alone: ${why}.`);
 }
 
 function closed(): DarkroomError {

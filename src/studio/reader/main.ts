@@ -9,6 +9,7 @@
 import { Worker } from 'node:worker_threads';
 import { toWireError } from '../engine-host/protocol.ts';
 import type { FromReader, ToReader } from './protocol.ts';
+import type { Task } from './tasks.ts';
 
 /** Not more often than this many bytes. */
 const progressBytes = 64 * 2 ** 20;
@@ -28,7 +29,7 @@ function send(message: FromReader): void {
   if (process.connected) process.send!(message);
 }
 
-async function answer({ task, path }: ToReader): Promise<void> {
+async function answer({ task, input }: ToReader): Promise<void> {
   let told = 0;
   const tell = (bytes: number): void => {
     if (bytes - told < progressBytes) return;
@@ -37,7 +38,7 @@ async function answer({ task, path }: ToReader): Promise<void> {
   };
   try {
     const { readerTasks } = await import('./tasks.ts');
-    send({ type: 'done', result: await readerTasks[task](path, tell) });
+    send({ type: 'done', result: await (readerTasks[task] as Task)(input, tell) });
   } catch (error) {
     send({ type: 'failed', error: toWireError(error) });
   }

@@ -5,7 +5,8 @@ import type { TaskName } from './tasks.ts';
 
 export interface ToReader {
   readonly task: TaskName;
-  readonly path: string;
+  /** What the task of that name takes: most often a path. */
+  readonly input: unknown;
 }
 
 export type FromReader =

@@ -3,8 +3,10 @@
  * (`main.ts`), so that a hostile file costs that process and nothing else.
  */
 
+import type { InputOrder } from '../work/prepare-inputs.ts';
+
 /** @param tell how many bytes have been read */
-type Task = (path: string, tell: (bytes: number) => void) => Promise<unknown>;
+export type Task<Input = unknown> = (input: Input, tell: (bytes: number) => void) => Promise<unknown>;
 
 /** Each loads what it needs when it is first asked. */
 export const readerTasks = {
@@ -23,8 +25,17 @@ export const readerTasks = {
     const { parts } = await loadCheckpoint(nodeModelFiles, path);
     return { ...parts.limits, prediction: parts.prediction };
   },
-} satisfies Record<string, Task>;
+  pictureTexts: async (path: string) => await (await import('../images/picture-texts.ts')).readPictureTexts(path),
+  /** Type, size and channels of an upload. */
+  async header(path: string) {
+    const { readFile } = await import('node:fs/promises');
+    const { readImageHeader } = await import('../images/codec.ts');
+    return await readImageHeader(await readFile(path));
+  },
+  inputs: async (order: InputOrder) => await (await import('../work/prepare-inputs.ts')).prepareInputs(order),
+} satisfies Record<string, Task<never>>;
 
 export type ReaderTasks = typeof readerTasks;
 export type TaskName = keyof ReaderTasks;
+export type TaskInput<N extends TaskName> = Parameters<ReaderTasks[N]>[0];
 export type TaskResult<N extends TaskName> = Awaited<ReturnType<ReaderTasks[N]>>;

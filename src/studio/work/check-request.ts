@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto';
 import type { ModelKind } from '#api/records/model';
 import { UserError } from '#core/errors';
-import { type GenerateInput, generateSchema } from '#pipelines/request';
+import { type GenerateSettings, generateSchema } from '#pipelines/request';
 import type { Library } from '../library/library.ts';
 import type { StoredRequest } from '../queue/job.ts';
 
@@ -21,11 +21,7 @@ export interface CheckedRequest {
  * file outside it.
  * @throws UserError `request.invalid`, `model.unknown`
  */
-export function checkRequest(input: GenerateInput, library: Library, defaultModel: string): CheckedRequest {
-  const { init, mask, ...fields } = input;
-  if (mask && !init) {
-    throw new UserError('request.invalid', 'mask: a mask needs a picture (init) that it is the mask of.');
-  }
+export function checkRequest(fields: GenerateSettings, library: Library, defaultModel: string): CheckedRequest {
   const result = generateSchema.safeParse(fields);
   if (!result.success) {
     const issue = result.error.issues[0]!;

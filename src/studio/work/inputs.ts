@@ -1,39 +1,56 @@
 /** The pictures a job starts from, as files in the data folder for as long as the job is known. */
 
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { access, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type InputRole, inputRoles } from '#api/records/job';
 import { UserError } from '#core/errors';
-import type { GeneratePictures } from '#pipelines/request';
 import { isMissing } from '../files/disk-error.ts';
 import { pathInside } from '../files/safe-path.ts';
-import { writeWholeFile } from '../files/whole-file.ts';
-import { decodeImage, encodeImage } from '../images/codec.ts';
+import { keepWholeFile } from '../files/whole-file.ts';
+import { Uploads } from '../reader/uploads.ts';
+import type { InputRules } from './prepare-inputs.ts';
+
+/** Files of pictures, by what they are for. */
+export type InputPaths = Readonly<Partial<Record<InputRole, string>>>;
+
+/** Pictures as they came, in any format that is read. */
+export type InputUploads = Readonly<Partial<Record<InputRole, Uint8Array>>>;
 
 export class InputFiles {
   readonly #folder: string;
+  readonly uploads: Uploads;
 
   constructor(folder: string) {
     this.#folder = folder;
+    this.uploads = new Uploads(join(folder, '.tmp'));
   }
 
-  /** @returns which there are */
-  async write(job: string, pictures: GeneratePictures): Promise<InputRole[]> {
-    const written: InputRole[] = [];
-    for (const role of inputRoles) {
-      const image = pictures[role];
-      if (!image) continue;
-      await writeWholeFile(this.#file(job, role), await encodeImage(image, 'png'), join(this.#folder, '.tmp'));
-      written.push(role);
+  /** Checks, decodes and keeps pictures. @returns which there are. @throws UserError `image.*`; nothing is kept then */
+  async write(job: string, given: InputUploads, rules: InputRules = {}): Promise<InputRole[]> {
+    if (!given.init) return [];
+    return await this.uploads.withFiles(given, async (from) => {
+      const half = (role: InputRole) => join(this.#folder, '.tmp', `${job}-${role}.png`);
+      try {
+        const to = { init: half('init'), mask: half('mask') };
+        const written = await this.uploads.run('inputs', { from, to, rules });
+        for (const role of written) await keepWholeFile(half(role), this.#file(job, role));
+        return written;
+      } catch (error) {
+        for (const role of inputRoles) await rm(half(role), { force: true });
+        await this.remove(job);
+        throw error;
+      }
+    });
+  }
+
+  /** Where an engine finds them. @throws UserError `job.input-gone` */
+  async paths(job: string, roles: readonly InputRole[]): Promise<InputPaths> {
+    for (const role of roles) {
+      await access(this.#file(job, role)).catch((error: unknown) => {
+        throw gone(job, role, error);
+      });
     }
-    return written;
-  }
-
-  /** @throws UserError `job.input-gone` */
-  async read(job: string, roles: readonly InputRole[]): Promise<GeneratePictures> {
-    const pictures: { -readonly [R in keyof GeneratePictures]: GeneratePictures[R] } = {};
-    for (const role of roles) pictures[role] = (await decodeImage(await this.bytes(job, role))).image;
-    return pictures;
+    return Object.fromEntries(roles.map((role) => [role, this.#file(job, role)]));
   }
 
   /** @throws UserError `job.input-gone` */
@@ -42,9 +59,7 @@ export class InputFiles {
       return await readFile(this.#file(job, role));
     } catch (error) {
       if (!isMissing(error)) throw error;
-      throw new UserError('job.input-gone', `The ${role} picture that job ${job} starts from is gone.`, {
-        cause: error,
-      });
+      throw gone(job, role, error);
     }
   }
 
@@ -68,4 +83,8 @@ export class InputFiles {
   #file(job: string, role: InputRole): string {
     return pathInside(this.#folder, `${job}-${role}.png`);
   }
+}
+
+function gone(job: string, role: InputRole, cause: unknown): UserError {
+  return new UserError('job.input-gone', `The ${role} picture that job ${job} starts from is gone.`, { cause });
 }

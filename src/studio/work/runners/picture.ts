@@ -70,10 +70,10 @@ export class PictureRunner implements Runner<'picture'> {
     const remainder = remainderOf(job.request, gallery.delivered(job.id));
     // A job of an older version lacks the settings that have come since.
     const complete = generateSchema.parse(remainder.request);
-    const pictures = await inputs.read(job.id, job.inputs);
-    const request: GenerateRequest = { ...complete, ...this.#modelFiles(job), ...pictures };
+    const files = await inputs.paths(job.id, job.inputs);
+    const request: GenerateRequest = { ...complete, ...this.#modelFiles(job) };
     const previewEvery = settings.get().previewEvery;
-    for await (const event of host.generate(request, { signal: engineSignal(call.signal), previewEvery })) {
+    for await (const event of host.generate(request, { files, signal: engineSignal(call.signal), previewEvery })) {
       await this.#onEvent(job, call, remainder, event);
     }
   }

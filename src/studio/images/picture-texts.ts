@@ -1,0 +1,35 @@
+/** Every text inside a picture that somebody brought. Run it in a reader's process (`reader/tasks.ts`). */
+
+import { readFile } from 'node:fs/promises';
+import { isPng, readPngTexts } from '#formats/png-text';
+import { parseInfotext } from '#prompt/infotext';
+import { readImageHeader } from './codec.ts';
+import { readInfotext } from './read-infotext.ts';
+
+export interface PictureTexts {
+  /** Parameters text; undefined when there is none. */
+  readonly infotext: string | undefined;
+  /** What the parameters text says, by A1111's keys. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Other texts of a PNG, by keyword. */
+  readonly others: Readonly<Record<string, string>>;
+}
+
+/** @throws UserError `image.*` for a file that is no picture */
+export async function readPictureTexts(file: string): Promise<PictureTexts> {
+  const bytes = await readFile(file);
+  await readImageHeader(bytes);
+  const infotext = readInfotext(bytes);
+  const parameters = infotext === undefined ? {} : { ...parseInfotext(infotext) };
+  return { infotext, parameters, others: otherTexts(bytes) };
+}
+
+function otherTexts(bytes: Uint8Array): Record<string, string> {
+  try {
+    const texts = isPng(bytes) ? readPngTexts(bytes) : [];
+    return Object.fromEntries(texts.filter(({ keyword }) => keyword !== 'parameters').map((t) => [t.keyword, t.text]));
+  } catch {
+    // Damaged beyond its picture.
+    return {};
+  }
+}
