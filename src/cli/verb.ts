@@ -29,7 +29,10 @@ export interface VerbOptions extends FolderOptions, Record<string, unknown> {
   readonly password?: boolean;
 }
 
-/** Nouns and single words that the rows have. */
+/**
+ * Nouns and single words that the rows have.
+ * @internal For tests and benchmarks.
+ */
 export function nounsOfOperations(): string[] {
   return [
     ...new Set(Object.values<Operation>(operations).flatMap(({ command }) => command?.usage.split(' ')[0] ?? [])),

@@ -10,7 +10,10 @@
 import { InternalError } from '#core/errors';
 import { combine, emptyLike, type Latent } from './numbers.ts';
 
-/** uncond + scale * (cond - uncond). */
+/**
+ * uncond + scale * (cond - uncond).
+ * @internal An oracle of tests.
+ */
 export function classifierFree(uncond: Latent, cond: Latent, scale: number): Latent {
   return combine([1 - scale, uncond], [scale, cond]);
 }
@@ -29,7 +32,10 @@ export function composable(
   return combine([1 - total, uncond], ...conds.map((cond, i) => [weights[i]! * scale, cond] as const));
 }
 
-/** uncond + scale * (cond - image) + imageScale * (image - uncond), `image` being conditioned on the picture alone. */
+/**
+ * uncond + scale * (cond - image) + imageScale * (image - uncond), `image` being conditioned on the picture alone.
+ * @internal Held to its goldens; nothing asks for it yet.
+ */
 export function instructPix2Pix(
   uncond: Latent,
   image: Latent,
@@ -66,7 +72,10 @@ function deviation(values: Latent): number {
   return Math.sqrt(squares / (values.length - 1));
 }
 
-/** Clips each sample of x0 at the `ratio` quantile of its absolute values (between 1 and `largest`) and divides by it. */
+/**
+ * Clips each sample of x0 at the `ratio` quantile of its absolute values (between 1 and `largest`) and divides by it.
+ * @internal For tests and benchmarks.
+ */
 export function dynamicThreshold(x0: Latent, ratio: number, largest: number, batch: number): Latent {
   const out = emptyLike(x0);
   const size = x0.length / batch;

@@ -18,6 +18,7 @@ export interface NoiseTable {
   timestepAt(sigma: number): Timestep;
 }
 
+/** @internal Held to its goldens; nothing asks for it yet. */
 export function linearBetas(start = 1e-4, end = 0.02, count = 1000): Float64Array {
   return Float64Array.from(linspace(start, end, count));
 }
@@ -27,6 +28,7 @@ export function scaledLinearBetas(start = 0.00085, end = 0.012, count = 1000): F
   return Float64Array.from(linspace(Math.sqrt(start), Math.sqrt(end), count), (root) => root * root);
 }
 
+/** @internal Held to its goldens; nothing asks for it yet. */
 export function cosineBetas(count = 1000, largest = 0.999): Float64Array {
   const f = (u: number) => Math.cos(((u + 0.008) / 1.008) * (Math.PI / 2)) ** 2;
   return Float64Array.from({ length: count }, (_, i) => Math.min(1 - f((i + 1) / count) / f(i / count), largest));
@@ -41,7 +43,10 @@ export function alphasCumprod(betas: Float64Array): Float64Array {
   });
 }
 
-/** Inverse of `alphasCumprod`. */
+/**
+ * Inverse of `alphasCumprod`.
+ * @internal Held to its goldens; nothing asks for it yet.
+ */
 export function betasOf(alphaBars: Float64Array): Float64Array {
   return alphaBars.map((alphaBar, i) => 1 - alphaBar / (i === 0 ? 1 : alphaBars[i - 1]!));
 }
@@ -71,7 +76,10 @@ export function discreteTable(alphaBars: Float64Array): NoiseTable {
   return tableOfSigmas(alphaBars.map((alphaBar) => sigmaOfAlphaBar(alphaBar === 0 ? smallestAlphaBar : alphaBar)));
 }
 
-/** Stable Diffusion 1 and 2, SDXL: 1000 scaled linear steps, sigma 0.0292 to 14.6146. */
+/**
+ * Stable Diffusion 1 and 2, SDXL: 1000 scaled linear steps, sigma 0.0292 to 14.6146.
+ * @internal For tests and benchmarks.
+ */
 export function stableDiffusionTable(): NoiseTable {
   return discreteTable(alphasCumprod(scaledLinearBetas()));
 }
@@ -133,6 +141,7 @@ export function flowShift(u: number, shift: number): number {
 /**
  * Rectified flow as Stability's reference has it: sigma is the share of noise, timestep = 1000 * sigma, and a timestep
  * is shifted on its way back to sigma, so that lists of timesteps taken from sigmas are shifted twice.
+ * @internal Held to its goldens; nothing asks for it yet.
  */
 export function flowTable(shift: number, count = 1000): NoiseTable {
   return {

@@ -97,7 +97,10 @@ export function noiseFrom(prediction: Prediction, input: Latent, output: Latent,
   return combine([1 / sigma / scalings[prediction].input(sigma), input], [-kept / sigma, clean]);
 }
 
-/** Karras et al. 2022: preconditioning and loss weight of EDM at noise level `sigma`. */
+/**
+ * Karras et al. 2022: preconditioning and loss weight of EDM at noise level `sigma`.
+ * @internal Held to its goldens; nothing asks for it yet.
+ */
 export function edmPreconditioning(sigma: number, sigmaData = 0.5) {
   const total = sigma * sigma + sigmaData * sigmaData;
   return {

@@ -162,7 +162,10 @@ function stepNoise(noise: NoiseSource | StepNoise, sampler: SamplerRow, { sigmas
   return noise.brownian(Math.min(...positive), Math.max(...positive));
 }
 
-/** The first interval that diffusers runs of a picture-to-picture schedule. */
+/**
+ * The first interval that diffusers runs of a picture-to-picture schedule.
+ * @internal An oracle of tests.
+ */
 export function diffusersFirstStep(steps: number, strength: number): number {
   return steps - Math.min(Math.trunc(steps * strength), steps);
 }

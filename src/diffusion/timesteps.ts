@@ -62,7 +62,10 @@ export function lcmTimesteps(n: number, original = 50, training = trainingSteps)
   return Array.from({ length: n }, (_, i) => (original - Math.floor((i * original) / n)) * stride - 1);
 }
 
-/** Leading timesteps with the second repeated, as diffusers' PLMS calls the network. */
+/**
+ * Leading timesteps with the second repeated, as diffusers' PLMS calls the network.
+ * @internal Held to its goldens; nothing asks for it yet.
+ */
 export function plmsTimesteps(n: number, offset = 1, training = trainingSteps): number[] {
   const [first, ...rest] = leadingTimesteps(n, offset, training);
   return rest.length === 0 ? [first!] : [first!, rest[0]!, ...rest];
@@ -120,12 +123,18 @@ export function diffusersDdimSchedule(
   return scheduleOfTimesteps(timesteps, table, settings.final ?? 'first');
 }
 
-/** diffusers' EulerDiscreteScheduler: sigma linear between timesteps, which linspace leaves fractional; ends at 0. */
+/**
+ * diffusers' EulerDiscreteScheduler: sigma linear between timesteps, which linspace leaves fractional; ends at 0.
+ * @internal An oracle of tests.
+ */
 export function diffusersEulerSchedule(n: number, table: NoiseTable, settings: DiffusersSettings): Schedule {
   return scheduleOfTimesteps(spacedTimesteps(n, settings, false, table.sigmas.length), table, 'zero', 'sigma');
 }
 
-/** `sigmas` with the whole timestep nearest to each, as diffusers runs Karras and other lists of sigmas. */
+/**
+ * `sigmas` with the whole timestep nearest to each, as diffusers runs Karras and other lists of sigmas.
+ * @internal An oracle of tests.
+ */
 export function withRoundedTimesteps(sigmas: readonly Sigma[], table: NoiseTable): Schedule {
   const positive = sigmas.filter((sigma) => sigma > 0);
   return { sigmas, timesteps: positive.map((sigma) => nearestTimestep(table, sigma)) };

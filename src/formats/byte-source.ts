@@ -14,7 +14,10 @@ export interface ByteSource {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
-/** A source over bytes in memory; reads are views, not copies. Rejects with `source.out-of-range`. */
+/**
+ * A source over bytes in memory; reads are views, not copies. Rejects with `source.out-of-range`.
+ * @internal For tests and benchmarks.
+ */
 export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
   return {
     name,

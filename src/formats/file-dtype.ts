@@ -59,13 +59,6 @@ export function coreDType(dtype: FileDType): DType | undefined {
   return row.core;
 }
 
-const byCore = new Map(fileDTypes.flatMap((name) => (coreDType(name) ? [[coreDType(name)!, name] as const] : [])));
-
-/** The name that files use for a core dtype. */
-export function fileDType(dtype: DType): FileDType {
-  return byCore.get(dtype)!;
-}
-
 /** Position in the order of increasing alignment, for the writer's sort. */
 export function alignmentRank(dtype: FileDType): number {
   return fileDTypes.indexOf(dtype);

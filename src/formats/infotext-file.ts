@@ -34,7 +34,10 @@ const forms: readonly PictureForm[] = [
   { is: isGif, comment: readGifComment },
 ];
 
-/** The infotext of a PNG, JPEG, WebP, AVIF or GIF file; undefined when it has none. Throws `picture.unsupported`. */
+/**
+ * The infotext of a PNG, JPEG, WebP, AVIF or GIF file; undefined when it has none. Throws `picture.unsupported`.
+ * @internal For tests and benchmarks.
+ */
 export function readInfotext(picture: Uint8Array): string | undefined {
   return readPictureTexts(picture, []).get(KEYWORD);
 }

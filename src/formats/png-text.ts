@@ -106,11 +106,6 @@ export function readPngTexts(bytes: Uint8Array, wanted?: readonly string[]): Png
   return texts;
 }
 
-/** The text under a keyword (the last one, as Pillow keeps it), or undefined. */
-export function readPngText(bytes: Uint8Array, keyword: string): string | undefined {
-  return readPngTexts(bytes, [keyword]).at(-1)?.text;
-}
-
 /** Width and height in pixels. Throws as `pngChunks`. */
 export function pngSize(bytes: Uint8Array): { readonly width: number; readonly height: number } | undefined {
   const [{ type, data } = { type: '', data: bytes }] = pngChunks(bytes);

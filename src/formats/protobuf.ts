@@ -100,7 +100,10 @@ export type ProtoField =
   | { readonly field: number; readonly wire: 'varint'; readonly value: bigint }
   | { readonly field: number; readonly wire: 'fixed32' | 'fixed64' | 'bytes'; readonly value: Uint8Array };
 
-/** Walks the fields of one message in order; nested messages come as bytes. Throws `protobuf.malformed`. */
+/**
+ * Walks the fields of one message in order; nested messages come as bytes. Throws `protobuf.malformed`.
+ * @internal An oracle of tests.
+ */
 export function* decodeFields(bytes: Uint8Array): Generator<ProtoField, void, undefined> {
   let at = 0;
   const malformed = (what: string): DarkroomError =>

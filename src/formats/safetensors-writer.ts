@@ -63,7 +63,10 @@ export function planSafetensors<T extends TensorSpec>(
   };
 }
 
-/** The whole file as consecutive chunks: the header, then the tensors' own bytes (row-major, little endian). */
+/**
+ * The whole file as consecutive chunks: the header, then the tensors' own bytes (row-major, little endian).
+ * @internal For tests and benchmarks.
+ */
 export function writeSafetensors(
   tensors: Iterable<TensorSpec & { readonly data: Uint8Array }>,
   metadata?: Readonly<Record<string, string>>,

@@ -47,7 +47,10 @@ export function hashValues(roots: readonly Value[]): Map<Value, string> {
   return hashes;
 }
 
-/** Hash of a graph's outputs, by name. The graph's own name does not count: it computes nothing. */
+/**
+ * Hash of a graph's outputs, by name. The graph's own name does not count: it computes nothing.
+ * @internal An oracle of tests.
+ */
 export function hashGraph(graph: Graph): string {
   const hashes = hashValues(Object.values(graph.outputs));
   const outputs = Object.entries(graph.outputs).map(([name, v]) => `${JSON.stringify(name)} ${hashes.get(v)!}`);

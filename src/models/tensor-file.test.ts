@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { HostTensor } from '#core/tensor';
 import { bytesSource } from '#formats/byte-source';
-import { fileDType, hostTensor, readFileTensor } from '#formats/file-dtype';
+import { coreDType, fileDTypes, hostTensor, readFileTensor } from '#formats/file-dtype';
 import { readSafetensorsHeader } from '#formats/safetensors';
 import { describeFile } from './detect.ts';
 import type { StoredTensor } from './resolve.ts';
@@ -22,7 +22,7 @@ function valuesOf({ ref }: StoredTensor): HostTensor {
   if (ref?.kind === 'memory') return ref.tensor;
   const { path, offset, byteLength, dtype, shape } = ref!;
   const bytes = fixture(path).slice(offset, offset + byteLength);
-  return hostTensor({ name: path, dtype: fileDType(dtype), shape }, bytes);
+  return hostTensor({ name: path, dtype: fileDTypes.find((name) => coreDType(name) === dtype)!, shape }, bytes);
 }
 
 /** A safetensors file of one byte for each name. */

@@ -97,7 +97,10 @@ async function encodeSchedule(prompt: string, calls: number, options: EncodeOpti
   return entries.map(({ until, text }) => ({ until, context: contexts.get(text)! }));
 }
 
-/** Encodes one text without prompt editing. */
+/**
+ * Encodes one text without prompt editing.
+ * @internal For tests and benchmarks.
+ */
 export async function encodeText(text: string, options: EncodeOptions): Promise<Context> {
   return (await encodeTexts(new Map([[text, 1]]), options)).get(text)!;
 }

@@ -22,6 +22,7 @@ function applyStyle(prompt: string, style: string): string {
 /**
  * The prompt without a style, or undefined if it does not show that style. A style without `{prompt}` shows if the
  * prompt ends with it, even inside a word; an empty one always does.
+ * @internal Held to its goldens; nothing asks for it yet.
  */
 export function extractStyle(prompt: string, style: string): string | undefined {
   const text = trimSpace(prompt);

@@ -116,7 +116,10 @@ export function noiseValue(prediction: Prediction, output: number, noisy: number
   }
 }
 
-/** One element of a prediction as an element of another kind of prediction. */
+/**
+ * One element of a prediction as an element of another kind of prediction.
+ * @internal Held to its goldens; nothing asks for it yet.
+ */
 export function convertValue(
   from: Prediction,
   to: Prediction,

@@ -21,6 +21,7 @@ export function weightedMse(prediction: Value, target: Value, weights: Value): {
 /**
  * Squared error under a mask that broadcasts to the prediction: `loss` is over the number of elements, as trainers
  * have it; `normalised` over the area of the mask.
+ * @internal Held to its goldens; nothing asks for it yet.
  */
 export function maskedMse(prediction: Value, target: Value, mask: Value): { loss: Value; normalised: Value } {
   const masked = mul(mse(prediction, target, 'none'), mask);
@@ -28,7 +29,10 @@ export function maskedMse(prediction: Value, target: Value, mask: Value): { loss
   return { loss: mean(masked), normalised: div(sum(masked), area) };
 }
 
-/** A batch whose first half are instance pictures, the second half pictures of the class. */
+/**
+ * A batch whose first half are instance pictures, the second half pictures of the class.
+ * @internal Held to its goldens; nothing asks for it yet.
+ */
 export function priorPreservation(
   prediction: Value,
   target: Value,
@@ -41,7 +45,10 @@ export function priorPreservation(
   return { loss: add(instance, mul(prior, priorWeight)), instance, prior };
 }
 
-/** 2 c (sqrt(d^2 + c^2) - c) */
+/**
+ * 2 c (sqrt(d^2 + c^2) - c)
+ * @internal Held to its goldens; nothing asks for it yet.
+ */
 export function pseudoHuber(prediction: Value, target: Value, c: number): Value {
   return mul(diffusionSmoothL1(prediction, target, c), c);
 }
@@ -57,7 +64,10 @@ export function gaussianSample(mu: Value, logVariance: Value, noise: Value): Val
   return add(mu, mul(exp(mul(logVariance, 0.5)), noise));
 }
 
-/** Minus the log density of x under N(mean, exp(logVariance)), summed over each item: [batch]. */
+/**
+ * Minus the log density of x under N(mean, exp(logVariance)), summed over each item: [batch].
+ * @internal Held to its goldens; nothing asks for it yet.
+ */
 export function gaussianNll(x: Value, mu: Value, logVariance: Value): Value {
   const d = sub(x, mu);
   const inner = add(add(logVariance, Math.log(2 * Math.PI)), div(mul(d, d), exp(logVariance)));

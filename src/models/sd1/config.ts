@@ -28,7 +28,10 @@ export interface Sd1Config extends LdmConfig {
   readonly textEncoder: ClipTextConfig;
 }
 
-/** Stable Diffusion 1.5. */
+/**
+ * Stable Diffusion 1.5.
+ * @internal For tests and benchmarks.
+ */
 export const sd15: Sd1Config = {
   unet: sd1UNet,
   vae: klF8,
