@@ -156,6 +156,8 @@ export interface ModelFamily<Config = unknown> extends FamilyIdentity {
   withVae(config: Config, tensors: TensorTable, settings: Fields | undefined): Config;
   /** The map that names a component's stored tensors, for tensors whose prefix is taken off. */
   keys(config: Config, component: string, tensors: TensorTable): KeyMap;
+  /** Further ways in which adapters name a component's modules, beside the canonical one. */
+  adapterKeys?(config: Config, component: string): readonly KeyMap[];
   /** Every parameter of every component, with canonical names. */
   parameters(config: Config): readonly DeclaredParameter[];
   /** Stored tensors that are known and not needed, by their full name in the file. */

@@ -18,6 +18,11 @@ export const ldmComponents: readonly ComponentLayout[] = [
   { component: vaeScope, prefixes: vaePrefixes, recognise: (t) => isLdmVae(t) || isDiffusersVae(t) },
 ];
 
+/** Names of modules in adapters whose trainers loaded a single file. */
+export function ldmAdapterKeys({ unet }: LdmConfig, component: string): readonly KeyMap[] {
+  return component === unetScope ? [ldmUNetKeys(unet)] : [];
+}
+
 /** The map of a U-Net's or VAE's names; undefined for other components. */
 export function ldmKeys(config: LdmConfig, component: string, tensors: TensorTable): KeyMap | undefined {
   if (component === unetScope) return isLdmUNet(tensors) ? ldmUNetKeys(config.unet) : sameName;

@@ -6,7 +6,7 @@ import { clipTextGraph, textEncoderScope } from '../clip/network.ts';
 import { vaeFromDiffusers } from '../diffusers-config.ts';
 import type { ModelFamily } from '../family.ts';
 import type { KeyMap } from '../keys.ts';
-import { declareLdm, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
+import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
 import type { FoundModel } from '../traits.ts';
 import { ldmUNetKeys } from '../unet/keys.ts';
@@ -45,6 +45,7 @@ export const sd1: ModelFamily<Sd1Config> = {
     vae: settings ? vaeFromDiffusers(settings) : inferVae(tensors, config.vae.scalingFactor),
   }),
   keys: (config, component, tensors) => ldmKeys(config, component, tensors) ?? clipKeys,
+  adapterKeys: ldmAdapterKeys,
   parameters: sd1Parameters,
   ignored: [...ldmIgnored, /(^|\.)text_projection(\.weight)?$/],
   parts: sd1Parts,

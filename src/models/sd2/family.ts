@@ -10,7 +10,7 @@ import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
 import { clipTokenizer } from '../clip/tokenizer.ts';
 import { vaeFromDiffusers } from '../diffusers-config.ts';
 import type { ModelFamily, ModelParts } from '../family.ts';
-import { declareLdm, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
+import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
 import { klF8Preview, ldmParts } from '../ldm/parts.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
 import type { FoundModel } from '../traits.ts';
@@ -53,6 +53,7 @@ export const sd2: ModelFamily<Sd2Config> = {
   }),
   keys: (config, component, tensors) =>
     ldmKeys(config, component, tensors) ?? (isOpenClip(tensors) ? openClipKeys : clipKeys),
+  adapterKeys: ldmAdapterKeys,
   parameters,
   // The layer that is not run, and what only a pooled text would need.
   ignored: [

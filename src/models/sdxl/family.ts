@@ -12,7 +12,7 @@ import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
 import { clipTokenizer } from '../clip/tokenizer.ts';
 import { vaeFromDiffusers } from '../diffusers-config.ts';
 import type { ComponentLayout, Condition, ModelFamily, ModelParts, TextEncoderPart } from '../family.ts';
-import { declareLdm, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
+import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
 import { ldmParts } from '../ldm/parts.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
 import { inferVae } from '../vae/infer.ts';
@@ -44,6 +44,7 @@ const shared = {
   }),
   keys: (config, component, tensors) =>
     ldmKeys(config, component, tensors) ?? (isOpenClip(tensors) ? openClipKeys : clipKeys),
+  adapterKeys: ldmAdapterKeys,
   parameters,
   // The first encoder's projection, and the layer and norm behind its context, are never run.
   ignored: [

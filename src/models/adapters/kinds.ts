@@ -1,0 +1,231 @@
+/**
+ * Kinds of adapters, each with its rule: from a module's stored tensors to what is added to its weight at strength 1.
+ *
+ * Sources: kohya-ss/sd-scripts networks/lora.py; LyCORIS (Yeh et al. 2023, arXiv:2309.14859) lycoris/modules; DoRA (Liu
+ * et al. 2024, arXiv:2402.09353); OFT (Qiu et al. 2023, arXiv:2306.07280) and BOFT (Liu et al. 2023, arXiv:2311.06243).
+ * All are linear in the strength, as in A1111; LyCORIS' own scaling of each BOFT stage is left out.
+ */
+
+import { inverse, kronecker, type Matrix, product, scaled, transposed, tucker, tuckerInner } from './matrix.ts';
+import type { Slot } from './slots.ts';
+
+/** Tensors of one module. `need` is for slots that the kind's `needs` promise. */
+export interface ModuleTensors {
+  has(slot: Slot): boolean;
+  find(slot: Slot): Matrix | undefined;
+  need(slot: Slot): Matrix;
+}
+
+/** What is added to a weight as a product: `up` [out, r] @ `down` [r, in, ...kernel], scale included. */
+export interface LowRank {
+  readonly down: Matrix;
+  readonly up: Matrix;
+}
+
+export interface AdapterKind {
+  readonly id: string;
+  readonly title: string;
+  /** Slots of which one of the lists is there as a whole. */
+  readonly needs: readonly (readonly Slot[])[];
+  /** Set where the change is a product whatever the weight. */
+  readonly lowRank?: (tensors: ModuleTensors) => LowRank;
+  /** Change of the weight [out, in, ...kernel], in its order of elements. */
+  readonly delta: (tensors: ModuleTensors, weight: Matrix) => Matrix;
+}
+
+/** The first whose tensors are there counts; A1111's order. */
+export const adapterKinds: readonly AdapterKind[] = [
+  {
+    id: 'lora',
+    title: 'LoRA',
+    needs: [['down', 'up']],
+    lowRank: loraPair,
+    delta: (t) => {
+      const { down, up } = loraPair(t);
+      return product(up, down);
+    },
+  },
+  { id: 'loha', title: 'LoHa', needs: [['hada_w1_a', 'hada_w1_b', 'hada_w2_a', 'hada_w2_b']], delta: lohaDelta },
+  { id: 'ia3', title: 'IA3', needs: [['weight', 'on_input']], delta: ia3Delta },
+  {
+    id: 'lokr',
+    title: 'LoKr',
+    needs: [
+      ['lokr_w1', 'lokr_w2'],
+      ['lokr_w1', 'lokr_w2_a', 'lokr_w2_b'],
+      ['lokr_w1_a', 'lokr_w1_b', 'lokr_w2'],
+      ['lokr_w1_a', 'lokr_w1_b', 'lokr_w2_a', 'lokr_w2_b'],
+    ],
+    delta: lokrDelta,
+  },
+  { id: 'full', title: 'full difference', needs: [['diff']], delta: (t) => t.need('diff') },
+  { id: 'norm', title: 'norm', needs: [['w_norm']], delta: (t) => t.need('w_norm') },
+  { id: 'glora', title: 'GLoRA', needs: [['a1', 'a2', 'b1', 'b2']], delta: gloraDelta },
+  { id: 'oft', title: 'OFT', needs: [['oft_blocks'], ['oft_diag']], delta: oftDelta },
+];
+
+/** Change of the bias, whatever the kind. */
+export function biasDelta(tensors: ModuleTensors): Matrix | undefined {
+  return tensors.find('diff_b') ?? tensors.find('b_norm');
+}
+
+/** A stored `scale`, else alpha / rank, else 1. */
+function scaleOf(tensors: ModuleTensors, rank: number): number {
+  const alpha = tensors.find('alpha')?.data[0];
+  return tensors.find('scale')?.data[0] ?? (alpha === undefined ? 1 : alpha / rank);
+}
+
+function loraPair(t: ModuleTensors): LowRank {
+  const [down, up, mid] = [t.need('down'), t.need('up'), t.find('mid')];
+  const rank = down.shape[0]!;
+  return { down: mid ? tuckerInner(mid, down) : down, up: scaled(up, scaleOf(t, rank)) };
+}
+
+function lohaDelta(t: ModuleTensors): Matrix {
+  const side = (a: Matrix, b: Matrix, core: Matrix | undefined): Matrix =>
+    core ? tucker(transposed(a), core, b) : product(a, b);
+  const one = side(t.need('hada_w1_a'), t.need('hada_w1_b'), t.find('hada_t1'));
+  const two = side(t.need('hada_w2_a'), t.need('hada_w2_b'), t.find('hada_t2'));
+  const scale = scaleOf(t, t.need('hada_w1_b').shape[0]!);
+  return { shape: one.shape, data: one.data.map((x, i) => x * two.data[i]! * scale) };
+}
+
+function ia3Delta(t: ModuleTensors, weight: Matrix): Matrix {
+  const factors = t.need('weight').data;
+  const onInput = t.need('on_input').data[0] !== 0;
+  const [rows, inputs = 1] = weight.shape as [number, number?];
+  const cells = weight.data.length / rows / inputs;
+  const at = (i: number): number => (onInput ? Math.floor(i / cells) % inputs : Math.floor(i / cells / inputs));
+  return { shape: weight.shape, data: weight.data.map((w, i) => w * factors[at(i)]!) };
+}
+
+function lokrDelta(t: ModuleTensors): Matrix {
+  const left = t.find('lokr_w1') ?? product(t.need('lokr_w1_a'), t.need('lokr_w1_b'));
+  const core = t.find('lokr_t2');
+  const right =
+    t.find('lokr_w2') ??
+    (core
+      ? tucker(transposed(t.need('lokr_w2_a')), core, t.need('lokr_w2_b'))
+      : product(t.need('lokr_w2_a'), t.need('lokr_w2_b')));
+  // Two whole factors have no rank that an alpha could be divided by.
+  const rank = (t.find('lokr_w1_b') ?? t.find('lokr_w2_b'))?.shape[0];
+  return scaled(kronecker(left, right), rank === undefined ? 1 : scaleOf(t, rank));
+}
+
+/** W A + B, each a product of two; LyCORIS stores the factors in reading order, others the other way round. */
+function gloraDelta(t: ModuleTensors, weight: Matrix): Matrix {
+  const [a1, a2, b1, b2] = (['a1', 'a2', 'b1', 'b2'] as const).map((slot) => t.need(slot)) as [
+    Matrix,
+    Matrix,
+    Matrix,
+    Matrix,
+  ];
+  const inOrder = b1.shape[0] === weight.shape[0] && a1.shape[0] === weight.shape[1];
+  const [a, b] = inOrder ? [product(a1, a2), product(b1, b2)] : [product(a2, a1), product(b2, b1)];
+  const scale = scaleOf(t, inOrder ? b2.shape[0]! : b1.shape[0]!);
+  const changed = tuckerInner(weight, a);
+  return { shape: weight.shape, data: changed.data.map((x, i) => (x + b.data[i]!) * scale) };
+}
+
+function oftDelta(t: ModuleTensors, weight: Matrix): Matrix {
+  const blocks = t.find('oft_blocks') ?? t.need('oft_diag');
+  const rows = weight.shape[0]!;
+  const constraint = (t.find('alpha')?.data[0] ?? 0) * rows;
+  const size = blocks.shape.at(-1)!;
+  const rotations = t.has('oft_diag') ? Float64Array.from(blocks.data) : cayley(blocks, size, constraint);
+  const turned = blocks.shape.length === 4 ? butterfly(rotations, blocks, weight) : rotated(rotations, size, weight);
+  const factors = t.find('rescale')?.data;
+  const columns = weight.data.length / rows;
+  return {
+    shape: weight.shape,
+    data: turned.map((x, i) => x * (factors?.[Math.floor(i / columns)] ?? 1) - weight.data[i]!),
+  };
+}
+
+/** (I + Q)(I - Q)^-1 of each block, Q = B - B^T, its norm kept below `constraint` unless that is 0. */
+function cayley({ data }: Matrix, size: number, constraint: number): Float64Array {
+  const skew = new Float64Array(data.length);
+  const cells = size * size;
+  for (let at = 0; at < data.length; at += cells) {
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j < size; j++) skew[at + i * size + j] = data[at + i * size + j]! - data[at + j * size + i]!;
+    }
+  }
+  const norm = Math.sqrt(skew.reduce((sum, x) => sum + x * x, 0));
+  const shrink = constraint > 0 && norm > constraint ? constraint / norm : 1;
+  const out = new Float64Array(data.length);
+  for (let at = 0; at < data.length; at += cells) {
+    const unit = (i: number): number => (i % (size + 1) === 0 ? 1 : 0);
+    const q = skew.subarray(at, at + cells).map((x) => x * shrink);
+    const inverted = inverse(
+      q.map((x, i) => unit(i) - x),
+      size,
+    );
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j < size; j++) {
+        let sum = 0;
+        for (let k = 0; k < size; k++) sum += (unit(i * size + k) + q[i * size + k]!) * inverted[k * size + j]!;
+        out[at + i * size + j] = sum;
+      }
+    }
+  }
+  return out;
+}
+
+/** Rows in groups of `size`, each group taken through its block's transpose: einsum("k n m, k n ... -> k m ..."). */
+function rotated(blocks: Float64Array, size: number, { shape, data }: Matrix): Float32Array {
+  const [rows, columns] = [shape[0]!, data.length / shape[0]!];
+  const out = new Float32Array(data.length);
+  for (let row = 0; row < rows; row++) {
+    const block = Math.floor(row / size) * size * size;
+    const first = Math.floor(row / size) * size;
+    for (let n = 0; n < size; n++) {
+      const factor = blocks[block + n * size + (row - first)]!;
+      for (let c = 0; c < columns; c++) out[row * columns + c]! += factor * data[(first + n) * columns + c]!;
+    }
+  }
+  return out;
+}
+
+/** BOFT: stage i mixes rows that lie 2^i half blocks apart, through the blocks themselves. */
+function butterfly(blocks: Float64Array, { shape }: Matrix, weight: Matrix): Float32Array {
+  const [stages, count, size] = shape as [number, number, number, number];
+  const columns = weight.data.length / weight.shape[0]!;
+  let current = weight.data;
+  for (let stage = 0; stage < stages; stage++) {
+    const apart = 2 ** stage * (size / 2);
+    // Position in "(c k g)" of the row at "(c g k)".
+    const source = (at: number): number => {
+      const [c, rest] = [Math.floor(at / (2 * apart)), at % (2 * apart)];
+      return c * 2 * apart + (rest % 2) * apart + Math.floor(rest / 2);
+    };
+    const next = new Float32Array(current.length);
+    for (let at = 0; at < count * size; at++) {
+      const block = Math.floor(at / size);
+      const to = source(at) * columns;
+      for (let j = 0; j < size; j++) {
+        const factor = blocks[((stage * count + block) * size + (at % size)) * size + j]!;
+        const from = source(block * size + j) * columns;
+        for (let c = 0; c < columns; c++) next[to + c]! += factor * current[from + c]!;
+      }
+    }
+    current = next;
+  }
+  return current;
+}
+
+/**
+ * Weight-decomposed: the changed weight's rows or columns keep a trained length. The length's shape tells which: [out]
+ * and [out, 1, ...] (peft) are of rows, [1, in, ...] (LyCORIS) of columns.
+ */
+export function decomposed(delta: Matrix, lengths: Matrix, weight: Matrix): Matrix {
+  const [rows, inputs = 1] = weight.shape as [number, number?];
+  const cells = weight.data.length / rows / inputs;
+  const byRow = lengths.shape.length === 1 || (lengths.shape[0] === rows && lengths.data.length === rows);
+  const axisOf = (i: number): number => (byRow ? Math.floor(i / cells / inputs) : Math.floor(i / cells) % inputs);
+  const squares = new Float64Array(byRow ? rows : inputs);
+  const changed = weight.data.map((w, i) => w + delta.data[i]!);
+  for (const [i, x] of changed.entries()) squares[axisOf(i)]! += x * x;
+  const factors = squares.map((sum, i) => lengths.data[i]! / (Math.sqrt(sum) || 1));
+  return { shape: weight.shape, data: changed.map((x, i) => x * factors[axisOf(i)]! - weight.data[i]!) };
+}

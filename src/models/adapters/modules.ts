@@ -1,0 +1,68 @@
+/**
+ * The modules of a model that adapters change, and every name under which trainers store them: kohya's sd-scripts,
+ * LyCORIS, diffusers and peft. All of them follow from the names of the model's own parameters.
+ *
+ * Kohya's names have underscores for dots and cannot be taken apart by a rule, so that known names are looked up.
+ */
+
+import type { ModelFamily } from '../family.ts';
+import type { DeclaredParameter } from '../nn/scope.ts';
+
+/** A layer by its canonical name, such as `unet.conv_in`, with its parameters. */
+export interface AdaptedModule {
+  readonly name: string;
+  readonly component: string;
+  readonly weight: DeclaredParameter;
+  readonly bias: DeclaredParameter | undefined;
+}
+
+/** Modules by every name that a file may give them. */
+export type ModuleNames = ReadonlyMap<string, AdaptedModule>;
+
+export function moduleNames<Config>(family: ModelFamily<Config>, config: Config): ModuleNames {
+  const names = new Map<string, AdaptedModule>();
+  for (const module of modulesOf(family.parameters(config))) {
+    for (const path of pathsOf(family, config, module)) {
+      for (const name of storedNames(module.component, path)) if (!names.has(name)) names.set(name, module);
+    }
+  }
+  return names;
+}
+
+function modulesOf(parameters: readonly DeclaredParameter[]): AdaptedModule[] {
+  const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
+  return parameters
+    .filter(({ name }) => name.endsWith('.weight'))
+    .map((weight) => {
+      const name = weight.name.slice(0, -'.weight'.length);
+      return { name, component: name.slice(0, name.indexOf('.')), weight, bias: byName.get(`${name}.bias`) };
+    });
+}
+
+/** Paths below the component, the canonical one first. */
+function pathsOf<Config>(family: ModelFamily<Config>, config: Config, { name, component }: AdaptedModule): string[] {
+  const path = name.slice(component.length + 1);
+  const others = family.adapterKeys?.(config, component) ?? [];
+  const stored = others.flatMap((keys) => keys(`${path}.weight`).map((found) => found.name.replace(/\.weight$/, '')));
+  return [path, ...stored];
+}
+
+/** `text_encoder` is kohya's `te`, or `te1` where there are several; the others are numbered from 2. */
+function kohyaComponents(component: string): string[] {
+  const [, number] = /^text_encoder(?:_(\d+))?$/.exec(component) ?? [component, ''];
+  if (!component.startsWith('text_encoder')) return [component];
+  return number === undefined ? ['te', 'te1'] : [`te${number}`];
+}
+
+function storedNames(component: string, path: string): string[] {
+  const flat = path.replaceAll('.', '_');
+  const flattened = kohyaComponents(component).flatMap((short) => [`lora_${short}_${flat}`, `oft_${short}_${flat}`]);
+  return [`${component}.${path}`, `base_model.model.${path}`, ...flattened, `lycoris_${flat}`, path];
+}
+
+/** The module of a stored name; diffusers' attention processors name their layers in a way of their own. */
+export function findModule(names: ModuleNames, stored: string): AdaptedModule | undefined {
+  const plain = stored.replace(/^base_model\.model\.(?=unet\.|text_encoder)/, '');
+  const own = plain.replace(/\.processor\.(to_[qkv])_lora$/, '.$1').replace(/\.processor\.to_out_lora$/, '.to_out.0');
+  return names.get(own) ?? names.get(own.replace(/\.base_layer$/, ''));
+}

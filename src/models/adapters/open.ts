@@ -1,0 +1,138 @@
+/**
+ * Opens a file as an adapter of a given model: which kind changes which module and how. Everything is checked against
+ * the model here, so that a file for another family is one sentence and never half applied.
+ */
+
+import { sizeOf } from '#core/tensor';
+import { ModelFileError } from '../model-error.ts';
+import type { ModelFiles, TensorFile } from '../tensor-file.ts';
+import { type AdapterKind, adapterKinds, biasDelta, decomposed, type LowRank, type ModuleTensors } from './kinds.ts';
+import type { Matrix } from './matrix.ts';
+import { type AdaptedModule, findModule, type ModuleNames } from './modules.ts';
+import { readWeight } from './read-weight.ts';
+import { groupByModule, type Slot } from './slots.ts';
+
+/** What an adapter does to one module at strength 1. */
+export interface ModuleChange {
+  readonly module: AdaptedModule;
+  /** Set where a side branch can do all of it. */
+  readonly lowRank: LowRank | undefined;
+  /** Of the weight as it is then; undefined where only the bias changes. */
+  readonly weight: ((current: Matrix) => Matrix) | undefined;
+  readonly bias: Matrix | undefined;
+}
+
+export interface ModelAdapter {
+  /** Identifies the file's state: equal ids change a model equally. */
+  readonly id: string;
+  readonly changes: readonly ModuleChange[];
+  /** What is odd and yet does not stop it, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * `id`: see `ModelAdapter`; `title`: the family, for sentences.
+ * @throws ModelFileError for a file that is no adapter, not one of this model, or damaged
+ */
+export async function openAdapter(
+  files: ModelFiles,
+  file: TensorFile,
+  names: ModuleNames,
+  { id, title }: { id: string; title: string },
+): Promise<ModelAdapter> {
+  const { modules } = groupByModule(file.tensors);
+  const changes: ModuleChange[] = [];
+  const unknown: string[] = [];
+  for (const [stored, slots] of modules) {
+    const module = findModule(names, stored);
+    if (!module && !isOfLayerNotRun(names, stored)) unknown.push(stored);
+    if (module) changes.push(await changeOf(module, await readAll(files, file, slots), file.path, stored));
+  }
+  if (changes.length === 0) throw noModule(file, unknown, title);
+  const more = unknown.length > 1 ? ` and ${unknown.length - 1} more modules` : '';
+  const warnings = unknown.length > 0 ? [`${unknown[0]}${more}: this model has none of that name; left out.`] : [];
+  return { id, changes, warnings };
+}
+
+/** A text encoder's last layers, which a family may not run, are in its adapters all the same. */
+function isOfLayerNotRun(names: ModuleNames, stored: string): boolean {
+  const first = stored.replace(/([._]layers[._])\d+/, (_, layers: string) => `${layers}0`);
+  return first !== stored && findModule(names, first) !== undefined;
+}
+
+function noModule({ path }: TensorFile, unknown: readonly string[], title: string): ModelFileError {
+  if (unknown.length === 0) return new ModelFileError('adapter', 'no tensor in it belongs to a LoRA', path);
+  const message = `it is not for this model (${title}), which has no module ${unknown[0]}; nor any other of its`;
+  return new ModelFileError('adapter-family', `${message} ${unknown.length}. Take a LoRA made for ${title}.`, path);
+}
+
+async function readAll(
+  files: ModelFiles,
+  file: TensorFile,
+  slots: ReadonlyMap<Slot, string>,
+): Promise<ReadonlyMap<Slot, Matrix>> {
+  const tensors = new Map<Slot, Matrix>();
+  for (const [slot, name] of slots) {
+    const { ref, dtype } = file.tensors.get(name)!;
+    if (!ref)
+      throw new ModelFileError('adapter-dtype', `${name} is ${dtype}, which cannot be computed with`, file.path);
+    const matrix = await readWeight(files, ref);
+    if (!matrix.data.every(Number.isFinite)) {
+      throw new ModelFileError('adapter-damaged', `${name} holds NaN or infinity; get the file again`, file.path);
+    }
+    tensors.set(slot, matrix);
+  }
+  return tensors;
+}
+
+async function changeOf(
+  module: AdaptedModule,
+  slots: ReadonlyMap<Slot, Matrix>,
+  path: string,
+  stored: string,
+): Promise<ModuleChange> {
+  const tensors: ModuleTensors = {
+    has: (slot) => slots.has(slot),
+    find: (slot) => slots.get(slot),
+    need: (slot) => slots.get(slot)!,
+  };
+  const kind = adapterKinds.find(({ needs }) => needs.some((list) => list.every((slot) => slots.has(slot))));
+  const bias = biasDelta(tensors);
+  if (!kind && !bias) {
+    const message = `${stored} has ${[...slots.keys()].join(', ')}, of which no kind of adapter is made`;
+    throw new ModelFileError('adapter-kind', message, path);
+  }
+  const misfit = (got: readonly number[], expected: readonly number[]): ModelFileError => {
+    const message = `${stored} changes a weight of shape [${got.join(', ')}]; this model's is [${expected.join(', ')}]`;
+    return new ModelFileError('adapter-shape', `${message}. It is for another model.`, path);
+  };
+  if (bias && (!module.bias || bias.data.length !== sizeOf(module.bias.shape))) {
+    throw misfit(bias.shape, module.bias?.shape ?? []);
+  }
+  const lowRank = kind?.lowRank && pairOf(kind, tensors, module, misfit);
+  const lengths = tensors.find('dora');
+  const weight =
+    kind &&
+    ((current: Matrix): Matrix => {
+      const delta = kind.delta(tensors, { shape: module.weight.shape, data: current.data });
+      if (delta.data.length !== current.data.length) throw misfit(delta.shape, module.weight.shape);
+      const whole = { shape: module.weight.shape, data: current.data };
+      return lengths ? decomposed(delta, lengths, whole) : delta;
+    });
+  return { module, lowRank: lengths || bias ? undefined : lowRank, weight, bias };
+}
+
+/** The pair, checked against the weight that it is for. */
+function pairOf(
+  kind: AdapterKind,
+  tensors: ModuleTensors,
+  { weight }: AdaptedModule,
+  misfit: (got: readonly number[], expected: readonly number[]) => Error,
+): LowRank {
+  const { down, up } = kind.lowRank!(tensors);
+  const [out, ...rest] = weight.shape as [number, ...number[]];
+  const rank = down.shape[0]!;
+  const fits = up.data.length === out * rank && down.data.length === rank * sizeOf(rest);
+  if (!fits) throw misfit([up.shape[0]!, ...down.shape.slice(1)], weight.shape);
+  return { down: { shape: [rank, ...rest], data: down.data }, up: { shape: [out, rank], data: up.data } };
+}

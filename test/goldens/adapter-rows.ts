@@ -1,0 +1,83 @@
+/** Adapters on a tiny SD1: the outputs of the changed networks, as side branches where those can be, else merged. */
+
+import { f32, type HostTensor, i64, toF32 } from '#core/tensor';
+import type { Backend, WeightSource } from '#engine/backend';
+import type { Graph } from '#graph/value';
+import { type CombinedAdapters, combineAdapters } from '#models/adapters/combine';
+import { mergedWeights } from '#models/adapters/merge';
+import { moduleNames } from '#models/adapters/modules';
+import { openAdapter } from '#models/adapters/open';
+import { branchFeeds, withSideBranches } from '#models/adapters/side-branch';
+import type { LoadedCheckpoint } from '#models/load';
+import { type ModelFiles, openTensorFile } from '#models/tensor-file';
+import { type RowCheck, relativeError } from './row-check.ts';
+
+export interface AdapterCase {
+  readonly name: string;
+  readonly kind: string;
+  readonly params: { readonly file?: string; readonly multiplier?: number; readonly modules?: number };
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly rtol: number;
+}
+
+/** One row a network of a case of kind `no_adapter` or `adapter`. */
+export async function* checkAdapterCase(
+  row: AdapterCase,
+  model: LoadedCheckpoint,
+  backend: Backend,
+  { files, folder, tensors }: { files: ModelFiles; folder: string; tensors: ReadonlyMap<string, HostTensor> },
+): AsyncGenerator<RowCheck> {
+  const combined = await combinedOf(row, model, files, folder);
+  const given = (role: string): HostTensor => tensors.get(row.inputs[role]!)!;
+  const run = (graph: Graph, feeds: Record<string, HostTensor>) =>
+    adapted(graph, feeds, { model, backend, files, combined });
+  const [t, ids] = [given('timestep'), given('ids')];
+  const timestep = f32(t.shape, Float32Array.from(t.data, Number));
+  const { denoiser, textEncoders } = model.parts;
+  const got: Record<string, HostTensor> = {
+    unet: (await run(denoiser.graph(), { sample: given('sample'), timestep, context: given('context') })).prediction!,
+    text: (await run(textEncoders[0]!.graph(), { ids: i64(ids.shape, Array.from(ids.data, Number)) })).context!,
+  };
+  for (const [role, tensor] of Object.entries(row.outputs)) {
+    const error = relativeError(toF32(got[role]!), toF32(tensors.get(tensor)!));
+    yield { name: `${row.name} ${role}`, error, tolerance: row.rtol };
+  }
+}
+
+async function combinedOf(
+  { params: { file, multiplier = 1, modules } }: AdapterCase,
+  model: LoadedCheckpoint,
+  files: ModelFiles,
+  folder: string,
+): Promise<CombinedAdapters> {
+  if (file === undefined) return combineAdapters([]);
+  const about = { id: file, title: model.family.title };
+  const names = moduleNames(model.family, model.config);
+  const adapter = await openAdapter(files, await openTensorFile(files, `${folder}/${file}`), names, about);
+  if (adapter.changes.length !== modules) throw new Error(`${file}: ${adapter.changes.length} modules, not ${modules}`);
+  return combineAdapters([{ adapter, strength: () => multiplier }]);
+}
+
+interface Run {
+  readonly model: LoadedCheckpoint;
+  readonly backend: Backend;
+  readonly files: ModelFiles;
+  readonly combined: CombinedAdapters;
+}
+
+async function adapted(
+  graph: Graph,
+  feeds: Record<string, HostTensor>,
+  { model, backend, files, combined }: Run,
+): Promise<Record<string, HostTensor>> {
+  const branched = withSideBranches(graph, new Set(combined.branches.keys()));
+  let weights: WeightSource = model.weights;
+  for (const component of model.components) weights = await mergedWeights(files, weights, combined, component);
+  const session = await backend.compile(branched, { weights });
+  try {
+    return await session.run({ ...feeds, ...branchFeeds(branched, combined.branches) });
+  } finally {
+    await session.dispose();
+  }
+}
