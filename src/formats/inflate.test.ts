@@ -87,4 +87,34 @@ describe('crc32', () => {
     }
     expect(crc32(bytes.subarray(333), crc32(bytes.subarray(0, 333)))).toBe(zlibCrc32(bytes));
   });
+
+  it('refuses dynamic blocks that ask for large tables and hold nothing', () => {
+    const bits: number[] = [];
+    const put = (value: number, count: number): void => {
+      for (let i = 0; i < count; i++) bits.push((value >> i) & 1);
+    };
+    const block = (): void => {
+      put(0b100, 3);
+      put(0, 5);
+      put(0, 5);
+      put(15, 4);
+      // Of the code lengths in their order only 18 (zeros), 1 and 15 are used, by two bits each.
+      for (const symbol of [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]) {
+        put([18, 1, 15].includes(symbol) ? 2 : 0, 3);
+      }
+      // Canonical: 1 is 00, 15 is 01, 18 is 10; bits of codes come highest first.
+      for (const zeros of [138, 117]) {
+        put(0b01, 2);
+        put(zeros - 11, 7);
+      }
+      put(0b10, 2);
+      put(0b00, 2);
+      put(0b10, 2);
+      put(0, 1);
+    };
+    for (let i = 0; i < 2000; i++) block();
+    const bytes = new Uint8Array(Math.ceil(bits.length / 8));
+    for (const [i, bit] of bits.entries()) bytes[i >> 3]! |= bit << (i & 7);
+    expect(() => inflateRaw(bytes, 1000)).toThrow(/blocks that hold nothing/);
+  });
 });

@@ -12,6 +12,12 @@ const LENGTH_EXTRA = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3
 const CODE_LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 const END_OF_BLOCK = 256;
 const MAX_BITS = 15;
+/**
+ * Ten bytes can ask for tables of 65,536 entries and hold nothing. Encoders write thousands of bytes in a block: a file
+ * may ask for so many entries for each byte that it gives, beyond so many for its beginning.
+ */
+const MAX_TABLES_PER_BYTE = 16;
+const MAX_SPARE_TABLES = 2 ** 21;
 
 function malformed(what: string): DarkroomError {
   return new DarkroomError('deflate.malformed', `malformed compressed data: ${what}`);
@@ -59,6 +65,8 @@ class Inflater {
   #heldBits = 0;
   #output: Uint8Array;
   #length = 0;
+  /** Entries of the tables built so far. */
+  #tables = 0;
 
   constructor(input: Uint8Array, limit: number) {
     this.#input = input;
@@ -150,7 +158,11 @@ class Inflater {
       all.fill(value, i, i + count);
       i += count;
     }
-    return [prefixCode(all.subarray(0, literals)), prefixCode(all.subarray(literals))];
+    const codes: [PrefixCode, PrefixCode] = [prefixCode(all.subarray(0, literals)), prefixCode(all.subarray(literals))];
+    this.#tables += codes[0].table.length + codes[1].table.length;
+    if (this.#tables > MAX_SPARE_TABLES + MAX_TABLES_PER_BYTE * this.#length)
+      throw malformed('blocks that hold nothing');
+    return codes;
   }
 
   #compressed(literals: PrefixCode, distances: PrefixCode): void {
@@ -198,11 +210,17 @@ class Inflater {
   }
 }
 
-function fixedCodes(): [PrefixCode, PrefixCode] {
-  const literals = new Uint8Array(288).fill(8);
-  literals.fill(9, 144, 256);
-  literals.fill(7, 256, 280);
-  return [prefixCode(literals), prefixCode(new Uint8Array(30).fill(5))];
+/** Built once: a block of ten bits may ask for them. */
+let fixed: readonly [PrefixCode, PrefixCode] | undefined;
+
+function fixedCodes(): readonly [PrefixCode, PrefixCode] {
+  if (fixed === undefined) {
+    const literals = new Uint8Array(288).fill(8);
+    literals.fill(9, 144, 256);
+    literals.fill(7, 256, 280);
+    fixed = [prefixCode(literals), prefixCode(new Uint8Array(30).fill(5))];
+  }
+  return fixed;
 }
 
 /**

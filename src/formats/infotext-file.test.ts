@@ -241,6 +241,53 @@ describe('PNG text chunks', () => {
   });
 });
 
+describe('the work for one picture', () => {
+  it.each([10, 20, 40])('is bounded for %i texts of a mebibyte each, packed small', async (count) => {
+    const packed = deflateSync(Buffer.alloc(2 ** 20, 'x'));
+    const png = await pngWith(...Array.from({ length: count }, (_, i) => chunk('zTXt', `k${i}\0\0`, packed)));
+    expect(readPngTexts(png).map(({ text }) => text.length)).toEqual(Array(4).fill(2 ** 20));
+    expect(readPngTexts(png, ['k9', 'none']).map(({ keyword }) => keyword)).toEqual(['k9']);
+    expect(readInfotext(png)).toBeUndefined();
+  });
+
+  it('counts texts that fail as those that do not', async () => {
+    const bomb = deflateSync(Buffer.alloc(2 ** 21, 'x'));
+    const bombs = Array.from({ length: 4 }, () => chunk('zTXt', 'parameters\0\0', bomb));
+    const good = chunk('zTXt', 'parameters\0\0', deflateSync(Buffer.from('good')));
+    expect(readInfotext(await pngWith(...bombs, good))).toBeUndefined();
+    expect(readInfotext(await pngWith(...bombs.slice(1), good))).toBe('good');
+  });
+
+  it('unpacks no more than a part of what is packed into nothing', async () => {
+    // Ten bits for each empty block of fixed codes: 0, 01, 0000000.
+    const empty = (bytes: number): Uint8Array => {
+      const out = new Uint8Array(bytes);
+      for (let bit = 1; bit < bytes * 8; bit += 10) out[bit >> 3]! |= 1 << (bit & 7);
+      return concatBytes([Uint8Array.of(0x78, 0x9c), out]);
+    };
+    expect(readInfotext(await pngWith(chunk('zTXt', 'parameters\0\0', empty(100_000))))).toBeUndefined();
+    const plain = chunk('tEXt', 'parameters\0plain');
+    expect(readInfotext(await pngWith(chunk('zTXt', 'parameters\0\0', empty(600_000)), plain))).toBe('plain');
+  });
+
+  it('walks padding of NULs once', () => {
+    // Retried at each of them, a million would take 10^11 steps.
+    const padded = (length: number): string | undefined => {
+      const body = Buffer.alloc(length);
+      body.write('a\0b');
+      const block = buildExifUserComment(' '.repeat(length / 2));
+      block.set(Buffer.from('ASCII\0\0\0'), 44);
+      block.set(body, 52);
+      block[51 + length] = 1;
+      return readExifUserComment(block);
+    };
+    for (const n of [500_000, 1_000_000, 2_000_000]) expect(padded(n)!.length).toBe(n);
+    expect(
+      readExifUserComment(buildExifUserComment(`a${'\0'.repeat(1_000_000)}b${'\0'.repeat(500_000)}`)),
+    ).toHaveLength(1_000_002);
+  });
+});
+
 describe('EXIF UserComment', () => {
   /** A TIFF structure in either byte order with one filler entry in front, the comment in the Exif directory. */
   function tiff(little: boolean, code: string, body: Buffer): Uint8Array {

@@ -128,6 +128,15 @@ describe('parseYaml', () => {
     expect(plain(parseYaml(text))).toEqual(want);
   });
 
+  it('reads long runs of spaces in linear time, and no text beyond its bound', () => {
+    const spaces = ' '.repeat(250_000);
+    expect(plain(parseYaml(`a: b${spaces}c`))).toEqual({ a: `b${spaces}c` });
+    expect(plain(parseYaml(`- 1${spaces}# c`))).toEqual([1]);
+    expect(() => parseYaml(' '.repeat(2 ** 18 + 1), 'm.yaml')).toThrow(
+      expect.objectContaining({ code: 'yaml.too-large', message: expect.stringContaining('m.yaml') }),
+    );
+  });
+
   it('keeps every key a key', () => {
     const map = parseYaml('__proto__: 1\nconstructor: 2\ntoString:') as YamlMap;
     expect(Object.entries(map)).toEqual([

@@ -17,6 +17,7 @@ export interface YamlMap {
 }
 
 const MAX_DEPTH = 64;
+const MAX_LENGTH = 2 ** 18;
 
 interface Line {
   readonly number: number;
@@ -25,8 +26,12 @@ interface Line {
   readonly text: string;
 }
 
-/** Parses one document; an empty one is null. Throws `yaml.malformed` or `yaml.unsupported` with file and line. */
+/** Parses one document; an empty one is null. Throws `yaml.malformed` or `yaml.unsupported` with file and line, or `yaml.too-large`. */
 export function parseYaml(text: string, file = 'YAML'): YamlValue {
+  if (text.length > MAX_LENGTH) {
+    const message = `${file}: ${text.length} characters; a model's configuration has at most ${MAX_LENGTH}`;
+    throw new UserError('yaml.too-large', message);
+  }
   return new BlockReader(splitLines(text, file), file).document();
 }
 
@@ -232,7 +237,9 @@ class ScalarReader {
   #plainToEnd(): YamlValue {
     this.#refuseUnsupported();
     const rest = this.#rest();
-    const text = rest.replace(/\s+#.*$/, '').trimEnd();
+    // A pattern with the spaces before it would try each of them as its start.
+    const comment = rest.search(/\s#/);
+    const text = (comment < 0 ? rest : rest.slice(0, comment)).trimEnd();
     if (/:(?:\s|$)/.test(text)) throw this.#error('malformed', 'a key inside a value; put text with ": " in quotes');
     this.#at += text.length;
     return resolve(text);

@@ -36,6 +36,15 @@ describe('attention syntax', () => {
   it('takes long runs of spaces, digits and brackets in linear time', () => {
     expect(parseAttention(`a${' '.repeat(200_000)}b`)).toHaveLength(1);
     expect(parseAttention(`a:${'1'.repeat(200_000)}`)).toHaveLength(1);
-    expect(parseAttention('('.repeat(200_000))).toEqual([{ text: '', weight: 1 }]);
+    const brackets = parseAttention('('.repeat(200_000));
+    expect(brackets).toEqual([{ text: '('.repeat(200_000 - 200), weight: expect.any(Number) }]);
+  });
+
+  it('weighs a segment by a bounded number of brackets, however many are open', () => {
+    // A factor for each open bracket would be 10^10 multiplications.
+    for (const nested of ['(a'.repeat(80_000), '[a'.repeat(80_000), '(a'.repeat(80_000) + ')'.repeat(80_000)]) {
+      expect(parseAttention(nested).length).toBeLessThan(500);
+    }
+    expect(parseAttention(`${'('.repeat(100)}a${')'.repeat(100)}`)[0]!.weight).toBeCloseTo(1.1 ** 100, 6);
   });
 });

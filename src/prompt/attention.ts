@@ -13,6 +13,9 @@ export interface AttentionSegment {
   readonly weight: number;
 }
 
+/** A bracket within so many others is text: no weight there means anything, and each costs its depth. */
+const MAX_DEPTH = 200;
+
 const ROUND_FACTOR = 1.1;
 const SQUARE_FACTOR = 1 / 1.1;
 
@@ -34,38 +37,57 @@ export function isBreak(segment: AttentionSegment): boolean {
 
 /** Segments in order, neighbours of equal weight merged; at least one. */
 export function parseAttention(text: string): AttentionSegment[] {
-  const segments: { text: string; weight: number }[] = [];
+  const segments: OpenSegment[] = [];
   const round: number[] = [];
   const square: number[] = [];
   const multiplyFrom = (start: number, factor: number): void => {
     for (let i = start; i < segments.length; i++) segments[i]!.weight *= factor;
   };
 
+  // Where the present run of text began: what no bracket parts is one segment, whose weight is multiplied once.
+  let run = 0;
   for (const [symbol, number] of text.matchAll(SYMBOL)) {
-    if (symbol.startsWith('\\')) segments.push({ text: symbol.slice(1), weight: 1 });
-    else if (symbol === '(') round.push(segments.length);
-    else if (symbol === '[') square.push(segments.length);
+    const deep = round.length + square.length >= MAX_DEPTH;
+    if (symbol.startsWith('\\')) pushText(segments, run, symbol.slice(1));
+    else if (symbol === '(' && !deep) round.push(segments.length);
+    else if (symbol === '[' && !deep) square.push(segments.length);
     else if (number !== undefined && round.length > 0) multiplyFrom(round.pop()!, Number(number));
     else if (symbol === ')' && round.length > 0) multiplyFrom(round.pop()!, ROUND_FACTOR);
     else if (symbol === ']' && square.length > 0) multiplyFrom(square.pop()!, SQUARE_FACTOR);
-    else pushWithBreaks(segments, symbol);
+    else {
+      pushWithBreaks(segments, run, symbol);
+      continue;
+    }
+    if (!symbol.startsWith('\\')) run = segments.length;
   }
   for (const start of round) multiplyFrom(start, ROUND_FACTOR);
   for (const start of square) multiplyFrom(start, SQUARE_FACTOR);
   return segments.length === 0 ? [{ text: '', weight: 1 }] : mergeEqualWeights(segments);
 }
 
-function pushWithBreaks(segments: { text: string; weight: number }[], text: string): void {
+interface OpenSegment {
+  text: string;
+  weight: number;
+}
+
+/** Adds to the last segment if it is text of the run that began at `run`. */
+function pushText(segments: OpenSegment[], run: number, text: string): void {
+  const last = segments.at(-1);
+  if (last !== undefined && segments.length > run && !isBreak(last)) last.text += text;
+  else segments.push({ text, weight: 1 });
+}
+
+function pushWithBreaks(segments: OpenSegment[], run: number, text: string): void {
   const parts = text.split(BREAK);
   parts.forEach((part, i) => {
     if (i > 0) segments.push({ text: BREAK_WORD, weight: BREAK_WEIGHT });
     const afterBreak = i > 0 ? trimSpaceStart(part) : part;
-    segments.push({ text: i < parts.length - 1 ? trimSpaceEnd(afterBreak) : afterBreak, weight: 1 });
+    pushText(segments, run, i < parts.length - 1 ? trimSpaceEnd(afterBreak) : afterBreak);
   });
 }
 
 function mergeEqualWeights(segments: readonly AttentionSegment[]): AttentionSegment[] {
-  const merged: { text: string; weight: number }[] = [];
+  const merged: OpenSegment[] = [];
   for (const segment of segments) {
     const last = merged.at(-1);
     if (last !== undefined && last.weight === segment.weight) last.text += segment.text;
