@@ -19,6 +19,9 @@ const FLIP_END = -(2 ** 31);
 /** Kind of execution provider: some fused operators exist on one kind only. */
 export type LoweringTarget = 'cpu' | 'gpu';
 
+/** The runtime's one operator for attention, or the products and softmax that it stands for. */
+export type AttentionForm = 'fused' | 'plain';
+
 /** `''` is the ONNX domain. */
 export type Domain = '' | 'com.microsoft';
 
@@ -52,6 +55,7 @@ interface SymbolSite {
 
 export class ModelBuilder {
   readonly target: LoweringTarget;
+  readonly attention: AttentionForm;
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
   /** Names of nodes that an accelerator must leave to the CPU. */
@@ -65,8 +69,13 @@ export class ModelBuilder {
   readonly #made = new Set<string>();
   #count = 0;
 
-  constructor(target: LoweringTarget = 'cpu', bindings: Readonly<Record<string, number>> = {}) {
+  constructor(
+    target: LoweringTarget = 'cpu',
+    bindings: Readonly<Record<string, number>> = {},
+    attention: AttentionForm = 'fused',
+  ) {
     this.target = target;
+    this.attention = attention;
     this.#bindings = bindings;
   }
 

@@ -30,6 +30,17 @@ describe('the operators of a lowered graph', () => {
     expect(nodesOf(b.mul(b.parameter('w3', [4, 8, 3, 3]), 2))).toEqual(['Mul']);
   });
 
+  it('writes attention as products and softmax where the fused form is wrong', () => {
+    const tokens = b.input('tokens', 'f32', [1, 3, 4]);
+    const graph = closeGraph('m', { y: b.attention(tokens, tokens, tokens, { heads: 2 }) });
+    const types = lowerGraph(graph, { target: 'gpu', attention: 'plain' }).model.graph.nodes.map((n) => n.opType);
+    expect(types.filter((type) => ['MatMul', 'Softmax', 'MultiHeadAttention'].includes(type))).toEqual([
+      'MatMul',
+      'Softmax',
+      'MatMul',
+    ]);
+  });
+
   it('fuses attention with its mask', () => {
     const mask = b.input('mask', 'f32', [5, 5]);
     expect(nodesOf(b.attention(tokens, tokens, tokens, { heads: 2 }))).toEqual(['MultiHeadAttention']);

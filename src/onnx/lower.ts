@@ -10,7 +10,7 @@ import type { WeightSource } from '#engine/backend';
 import type { OnnxModel, OnnxValueInfo } from '#formats/onnx-proto';
 import type { Graph, Value } from '#graph/value';
 import { topological } from '#graph/value';
-import { type LoweringTarget, ModelBuilder } from './builder.ts';
+import { type AttentionForm, type LoweringTarget, ModelBuilder } from './builder.ts';
 import { onnxDataType } from './data-type.ts';
 import type { LoweringRule } from './rule.ts';
 import { loweringRules } from './rules/table.ts';
@@ -26,6 +26,8 @@ const OPSETS = [
 export interface LowerOptions {
   /** Default `cpu`. */
   readonly target?: LoweringTarget;
+  /** Default `fused`. `plain` is for devices on which the runtime's operator is wrong. */
+  readonly attention?: AttentionForm;
   /** Parameters found here become initialisers; the others become inputs of the model. */
   readonly weights?: WeightSource;
   /** Sizes for symbolic dimensions that should be fixed. */
@@ -56,7 +58,7 @@ export interface LoweredGraph {
 
 /** Throws a WeightError for a weight that does not fit its parameter. */
 export function lowerGraph(graph: Graph, options: LowerOptions = {}): LoweredGraph {
-  const b = new ModelBuilder(options.target, options.bindings);
+  const b = new ModelBuilder(options.target, options.bindings, options.attention);
   const weights = bindWeights(b, graph.parameters, options.weights);
   const fed = [...graph.inputs, ...graph.parameters.filter((p) => !weights.names.has(p.attrs.name))];
   const inputs = fed.map((value) => declareInput(b, value));

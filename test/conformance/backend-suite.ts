@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { isFloat } from '#core/dtype';
 import { type HostTensor, sizeOf, tensor } from '#core/tensor';
 import type { Backend } from '#engine/backend';
-import { constant, input, mul, sum } from '#graph/build';
+import { attention, constant, input, mul, sum } from '#graph/build';
 import { type Dim, mulDims, symbol } from '#graph/dim';
 import { grad } from '#graph/gradient';
 import { fillHost } from '#graph/host';
@@ -137,8 +137,41 @@ function unetCases(): ConformanceCase[] {
     { name: 'small U-Net with gradients, open sizes', conditioning: 10, graph: unetGraph(true), feeds, expected },
   ];
 }
+/** Attention at the sizes of real networks: kernels may be right for a few tokens and wrong for many. */
+function attentionCases(): ConformanceCase[] {
+  const s = new Sampler(11, 'f32');
+  const tokens = (name: string, count: number): Value => {
+    const shape = [2, count, 320];
+    s.feeds[name] = tensor(
+      'f32',
+      shape,
+      fillHost('f32', sizeOf(shape), () => s.normal()),
+    );
+    return input(name, 'f32', shape);
+  };
+  const [queries, context, padded] = [tokens('queries', 64), tokens('context', 77), tokens('padded', 154)];
+  const graphs = {
+    'over a prompt': attention(queries, context, context, { heads: 8 }),
+    'over a long prompt': attention(queries, padded, padded, { heads: 8 }),
+    'over itself': attention(padded, padded, padded, { heads: 8 }),
+    'over what came before': attention(context, context, context, { heads: 5, causal: true }),
+    'of one head, as in an autoencoder': attention(padded, padded, padded, { heads: 1 }),
+  };
+  return Object.entries(graphs).map(([name, y]): ConformanceCase => {
+    const graph = closeGraph('attention', { y });
+    const feeds = Object.fromEntries(graph.inputs.map((v) => [v.attrs.name, s.feeds[v.attrs.name]!]));
+    const expected = (): Expected => interpret(graph, feeds, { precision: 'f64' }) as Expected;
+    return { name: `attention ${name}`, op: 'attention', conditioning: 1, graph, feeds, expected };
+  });
+}
+
 /** All cases; `seeds` are the random samples of each operation. */
 export function conformanceCases(seeds: readonly number[]): ConformanceCase[] {
   const ops = Object.keys(opSamples) as Op[];
-  return [...ops.flatMap((op) => seeds.map((seed) => opCase(op, seed))), ...goldenCases(), ...unetCases()];
+  return [
+    ...ops.flatMap((op) => seeds.map((seed) => opCase(op, seed))),
+    ...goldenCases(),
+    ...attentionCases(),
+    ...unetCases(),
+  ];
 }

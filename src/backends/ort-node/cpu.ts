@@ -11,7 +11,9 @@ import type { Backend, CompileOptions, Session, WeightSource } from '#engine/bac
 import { EngineError, toEngineError } from '#engine/errors';
 import { encodeModel } from '#formats/onnx-proto';
 import type { Graph } from '#graph/value';
+import type { AttentionForm } from '#onnx/builder';
 import { type LoweredGraph, lowerGraph } from '#onnx/lower';
+import { attentionSelfTest, hasAttention } from './attention-self-test.ts';
 import { compileFused } from './fused.ts';
 import { createOrtSession } from './session.ts';
 import { isFeedable } from './tensors.ts';
@@ -25,15 +27,33 @@ export interface OrtNodeOptions {
   readonly threads?: number;
 }
 
-export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): Backend {
+/** A backend that says which form of attention its device computes rightly. */
+export interface OrtNodeBackend extends Backend {
+  attentionForm(): Promise<AttentionForm>;
+}
+
+export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): OrtNodeBackend {
   const sessions = new Set<Session>();
+  let tested: Promise<AttentionForm> | undefined;
+
+  /** Found out once a backend: the runtime's kernels for accelerators are right on some adapters and wrong on others. */
+  function attentionForm(): Promise<AttentionForm> {
+    if (device === 'cpu') return Promise.resolve('fused');
+    tested ??= attentionSelfTest((graph) => compileWith(graph, {}, 'fused'));
+    return tested;
+  }
 
   async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
+    return compileWith(graph, options, hasAttention(graph) ? await attentionForm() : 'fused');
+  }
+
+  async function compileWith(graph: Graph, options: CompileOptions, attention: AttentionForm): Promise<Session> {
     const ort = await loadRuntime(device);
     const weights = options.weights && resolveLinks(options.weights);
     const lowered = lowerGraph(graph, {
       ...options,
       target: device === 'cpu' ? 'cpu' : 'gpu',
+      attention,
       ...(weights && { weights }),
     });
     for (const { name, value } of [...lowered.inputs, ...lowered.outputs]) {
@@ -61,7 +81,7 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): Backe
     await Promise.all([...sessions].map((s) => s.dispose()));
   }
 
-  return { name: device, compile, dispose, ...(device === 'cpu' && { fuse: compileFused }) };
+  return { name: device, compile, attentionForm, dispose, ...(device === 'cpu' && { fuse: compileFused }) };
 }
 
 async function loadRuntime(device: OrtDevice): Promise<typeof Ort> {

@@ -1,4 +1,4 @@
-/** Which devices can compute: each adds two numbers in a process of its own, for a driver may crash. */
+/** Which devices can compute, and how: each is tried in a process of its own, for a driver may crash. */
 
 import { spawn } from 'node:child_process';
 import { childExecArgv } from '#studio/engine-host/process-info';
@@ -26,13 +26,17 @@ function withoutSource(message: string): string {
   return message.replace(/\/\S+\.cc:\d+ .* was false\. /, '');
 }
 
-interface Outcome {
-  readonly works: boolean;
-  readonly text: string;
-}
+/** What the probe prints. */
+export type Probed = { readonly fails: string } | { readonly attention: 'fused' | 'plain' };
 
-function findingOf(device: string, { works, text }: Outcome): Finding {
-  if (works) return ok(`device ${device}`, 'computes');
+const computes = {
+  fused: 'computes',
+  plain: "computes; the runtime's fused attention is wrong on it, so products and softmax take its place (slower)",
+};
+
+function findingOf(device: string, probed: Probed): Finding {
+  if ('attention' in probed) return ok(`device ${device}`, computes[probed.attention]);
+  const text = probed.fails;
   if (device === 'cpu') {
     const remedy = `Run npm ci on this machine; onnxruntime-node supports Linux and Windows on x64 and arm64, macOS on arm64.`;
     return problem(`device ${device}`, text, remedy);
@@ -45,7 +49,7 @@ const remedies: Readonly<Record<string, string>> = {
   cuda: 'Needs an NVIDIA card and the CUDA files of onnxruntime-node; --device webgpu needs neither.',
 };
 
-async function tryDevice(device: string): Promise<Outcome> {
+async function tryDevice(device: string): Promise<Probed> {
   const child = spawn(process.execPath, [...childExecArgv(), probe, device], { stdio: ['ignore', 'pipe', 'ignore'] });
   let said = '';
   child.stdout.on('data', (data: Buffer) => {
@@ -58,9 +62,11 @@ async function tryDevice(device: string): Promise<Outcome> {
   });
   clearTimeout(timer);
   const last = said.trim().split('\n').at(-1) ?? '';
-  if (code === 0 && last === 'works') return { works: true, text: 'computes' };
-  if (last.startsWith('fails: ')) return { works: false, text: withoutSource(last.slice('fails: '.length)) };
+  if (code === 0 && last.startsWith('{')) {
+    const probed = JSON.parse(last) as Probed;
+    return 'fails' in probed ? { fails: withoutSource(probed.fails) } : probed;
+  }
   const end =
     signal === 'SIGKILL' ? `gave no answer in ${patienceMs / 1000} s` : `ended by ${signal ?? `code ${code}`}`;
-  return { works: false, text: `The driver ${end}.` };
+  return { fails: `The driver ${end}.` };
 }

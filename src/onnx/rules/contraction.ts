@@ -46,7 +46,7 @@ const MASKED = -6e4;
 function lowerAttention(b: ModelBuilder, v: Value<'attention'>, inputs: readonly string[]): string {
   const [q, k] = v.inputs as [Value, Value];
   const bias = attentionBias(b, v, inputs[3], q.shape[1]!, k.shape[1]!);
-  if (v.dtype === 'f64') return plainAttention(b, v, inputs, bias);
+  if (v.dtype === 'f64' || b.attention === 'plain') return plainAttention(b, v, inputs, bias);
   const operands = [inputs[0]!, inputs[1]!, inputs[2]!];
   return b.fused('MultiHeadAttention', bias ? [...operands, '', '', bias] : operands, {
     num_heads: v.attrs.heads,
@@ -80,7 +80,7 @@ function causalBias(b: ModelBuilder, v: Value<'attention'>, t: Dim, s: Dim): str
   return b.reshape(upper, [1, 1, t, s]);
 }
 
-/** For dtypes without a fused kernel. */
+/** For dtypes without a fused kernel, and devices whose kernel is wrong. */
 function plainAttention(b: ModelBuilder, v: Value<'attention'>, inputs: readonly string[], bias?: string): string {
   const { heads, scale } = v.attrs;
   const split = (i: number, perm: readonly number[]): string => {
