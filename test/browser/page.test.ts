@@ -155,6 +155,24 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     expect((await asked).postDataJSON()).toMatchObject({ init: expect.stringMatching(/^image:/) });
   });
 
+  it('finds a setting among all, and sends the styles that are switched on', async () => {
+    served = await serve(newFolder());
+    const { origin } = new URL(served.url);
+    const style = { method: 'PUT', headers: { 'content-type': 'application/json' } };
+    const body = JSON.stringify({ prompt: '{prompt}, at night', negativePrompt: '' });
+    expect((await fetch(`${origin}/api/v1/styles/dark`, { ...style, body })).status).toBeLessThan(300);
+    const page = await open(served.url);
+    await page.getByRole('button', { name: 'All settings' }).click();
+    await page.getByRole('searchbox', { name: 'Find a setting' }).fill('styles');
+    await expect.poll(() => page.getByRole('slider').count()).toBe(0);
+    await page.getByRole('button', { name: 'dark', exact: true }).click();
+    await page.getByRole('searchbox', { name: 'Find a setting' }).fill('');
+    const asked = page.waitForRequest((request) => request.url().endsWith('/jobs') && request.method() === 'POST');
+    await draw(page, 'a fox');
+    expect((await asked).postDataJSON()).toMatchObject({ styles: ['dark'] });
+    expect(faults).toEqual([]);
+  });
+
   it('shows a setting that only the server knows', async () => {
     served = await serve(newFolder());
     const page = await open('about:blank');

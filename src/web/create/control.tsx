@@ -1,6 +1,6 @@
 /** The control of one setting, by what its row says of it. */
 
-import { Match, Show, Switch } from 'solid-js';
+import { For, Match, Show, Switch } from 'solid-js';
 import { isChanged, randomSeed, settingValue } from '../state/draft.ts';
 import { fitting, type SettingField } from '../state/fields.ts';
 import { useControls } from '../state/queries.ts';
@@ -44,6 +44,9 @@ export function Control(props: ControlProps) {
             </Match>
             <Match when={field.control === 'choice'}>
               <ChoiceControl field={field} ids={ids} />
+            </Match>
+            <Match when={field.control === 'many'}>
+              <ManyControl field={field} />
             </Match>
             <Match when={field.control === 'seed'}>
               <SeedControl field={field} ids={ids} />
@@ -128,6 +131,28 @@ function ChoiceControl(props: InnerProps) {
       value={String(settingValue(draft.values(), props.field) ?? '')}
       onChange={(value) => draft.set(props.field.name, value === props.field.fallback ? undefined : value)}
     />
+  );
+}
+
+/** Any of several, each switched by itself. */
+function ManyControl(props: ControlProps) {
+  const { draft } = useStudio();
+  const choices = useChoices(() => props.field.choices);
+  const chosen = () => (draft.values()[props.field.name] as readonly string[] | undefined) ?? [];
+  const toggle = (value: string) => {
+    const next = chosen().includes(value) ? chosen().filter((each) => each !== value) : [...chosen(), value];
+    draft.set(props.field.name, next.length === 0 ? undefined : next);
+  };
+  return (
+    <div class="flex flex-wrap gap-1">
+      <For each={choices()} fallback={<p class="hint">{words().common.nothing}</p>}>
+        {({ value, label }) => (
+          <button type="button" class="chip" aria-pressed={chosen().includes(value)} onClick={() => toggle(value)}>
+            {label}
+          </button>
+        )}
+      </For>
+    </div>
   );
 }
 

@@ -15,6 +15,7 @@ export function settingValue(draft: Draft, field: SettingField): unknown {
 
 export function isChanged(draft: Draft, field: SettingField): boolean {
   const value = draft[field.name];
+  if (Array.isArray(value)) return value.length > 0;
   return value !== undefined && value !== field.fallback && value !== '';
 }
 
@@ -44,6 +45,8 @@ function fits(field: SettingField, value: unknown): boolean {
     case 'seed':
     case 'size':
       return typeof value === 'number' && fitting(field, value) === value;
+    case 'many':
+      return Array.isArray(value) && value.every((each) => typeof each === 'string');
     case 'choice':
       return typeof value === 'string' && (!Array.isArray(field.choices) || field.choices.includes(value));
     default:

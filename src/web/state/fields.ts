@@ -10,6 +10,7 @@ export type ControlKind =
   | 'slider'
   | 'number'
   | 'choice'
+  | 'many'
   | 'switch'
   | 'seed'
   | 'size'
@@ -71,7 +72,7 @@ function fieldOf(name: string, property: SchemaProperty): SettingField {
     help: property.description ?? '',
     group: property.group ?? 'advanced',
     simple: property.level === 'simple',
-    control: property.control ?? controlFor(property),
+    control: property.type === 'array' ? 'many' : (property.control ?? controlFor(property)),
     fallback,
     min,
     max,

@@ -14,5 +14,6 @@ export const keys = {
   starters: ['starters'],
   pictures: ['pictures'],
   picture: (id: string) => ['picture', id],
+  styles: ['styles'],
   facets: ['facets'],
 } as const;
