@@ -13,7 +13,7 @@ import { runVerb } from './run-verb.ts';
 import { extraArguments } from './spellings.ts';
 import { addFolderOptions, addModelsOption } from './studio-folder.ts';
 import { UsageError } from './usage-error.ts';
-import { flagsOf, takesArguments, usesModels, type Verb, type VerbOptions, verbOf, verbsOf } from './verb.ts';
+import { flagsOf, readsModelFolders, takesArguments, type Verb, type VerbOptions, verbOf, verbsOf } from './verb.ts';
 
 /** Adds every command of a noun: those whose words begin with it. */
 export function defineNoun(command: Command, noun: string, context: CommandContext): void {
@@ -66,7 +66,7 @@ function defineVerb(command: Command, verbs: readonly Verb[], context: CommandCo
   if (all !== undefined) command.option(`--${all}`, 'All of them.');
   if (main.fields.some(({ meta }) => meta.secret)) addSecretOptions(command, main);
   if (!main.row.command.bare) addFolderOptions(command);
-  if (usesModels(main)) addModelsOption(command);
+  if (readsModelFolders(main)) addModelsOption(command);
   if (verbs.some(({ row }) => row.command.ask)) command.option('--yes', 'Do not ask.');
   command.option('--json', 'Print one JSON object a line.');
   const examples = verbs.flatMap(({ row }) => row.command.examples ?? []);

@@ -66,6 +66,9 @@ function argumentOf(part: string): Argument {
 export const takesArguments = (verb: Verb): boolean => verb.arguments.length > 0;
 export const usesModels = ({ row }: Verb): boolean => row.tag === 'Models';
 
+/** Styles and word lists lie beside the models of other web UIs. */
+export const readsModelFolders = (verb: Verb): boolean => usesModels(verb) || verb.row.tag === 'Prompts';
+
 /** Fields that are no arguments; pages are turned here, and not by those who ask. */
 export function flagsOf(verb: Verb): Field[] {
   return verb.fields.filter(({ name }) => name !== 'cursor' && !verb.arguments.some((arg) => arg.name === name));
