@@ -6,6 +6,7 @@
 
 import { DarkroomError, InternalError, UserError } from '#core/errors';
 import type { Backend } from '#engine/backend';
+import { openJobAdapters } from './adapters.ts';
 import { checkRequest, planJob } from './job.ts';
 import type { OpenModel } from './model.ts';
 import { NonFiniteError } from './non-finite.ts';
@@ -51,7 +52,9 @@ class LocalPictureEngine implements PictureEngine {
     try {
       checkRequest(request);
       const sessions = yield* this.#openModel(request);
-      const job = planJob(request, sessions.model, drawSeed);
+      const adapters = await openJobAdapters(request.prompt, sessions.model);
+      sessions.useAdapters(adapters.combined);
+      const job = planJob(request, sessions.model, drawSeed, adapters);
       const embeddings = (await this.#options.embeddings?.()) ?? [];
       yield* runJob(job, { sessions, embeddings, now, version, signal, previewEvery });
     } catch (error) {

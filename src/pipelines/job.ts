@@ -8,6 +8,7 @@ import { findSamplerAndScheduler } from '#diffusion/samplers/index';
 import type { ScheduleSettings } from '#diffusion/schedules';
 import type { ModelLimits, ModelParts } from '#models/family';
 import { extractExtraNetworks } from '#prompt/extra-networks';
+import { type JobAdapters, tagOf } from './adapters.ts';
 import type { PipelineModel } from './model.ts';
 import type { GenerateRequest } from './request.ts';
 import type { PlaneSize } from './resample.ts';
@@ -18,6 +19,7 @@ import { checkSides } from './sides.ts';
 export interface GenerationJob {
   readonly request: GenerateRequest;
   readonly model: PipelineModel;
+  readonly adapters: JobAdapters;
   /** Pixels. */
   readonly size: PlaneSize;
   readonly latentSize: LatentSize;
@@ -43,7 +45,12 @@ export function checkRequest(request: GenerateRequest): void {
 }
 
 /** @throws UserError for sizes, names, seeds or steps that this model cannot do. */
-export function planJob(request: GenerateRequest, model: PipelineModel, drawSeed: () => number): GenerationJob {
+export function planJob(
+  request: GenerateRequest,
+  model: PipelineModel,
+  drawSeed: () => number,
+  adapters: JobAdapters,
+): GenerationJob {
   const { parts } = model;
   const { sampler, scheduler } = findSamplerAndScheduler(request.sampler, request.scheduler);
   const table = parts.noiseTable(request.noiseSchedule === 'Zero Terminal SNR');
@@ -67,12 +74,13 @@ export function planJob(request: GenerateRequest, model: PipelineModel, drawSeed
   return {
     request,
     model,
+    adapters,
     size,
     latentSize: { height: size.height / factor, width: size.width / factor },
     table,
     plan,
     clipSkip: Math.min(request.clipSkip, parts.limits.maxClipSkip),
-    texts: textsOf(request),
+    texts: textsOf(request, adapters),
     ...batchSeeds(pictures, seed, { seed: subseed, strength }),
     batches: batchesOf(pictures, sampler.batchCoupled ? 1 : request.batchSize),
   };
@@ -88,10 +96,14 @@ function scheduleSettingsOf({ sigmaMin, sigmaMax, rho, betaAlpha, betaBeta }: Ge
   };
 }
 
-/** Adapters named in the prompt are left out, and so is their mention. */
-function textsOf({ prompt, negativePrompt }: GenerateRequest): GenerationJob['texts'] {
-  const { prompt: without, networks } = extractExtraNetworks(prompt);
-  return { prompt: networks.length === 0 ? prompt : without.trim(), negativePrompt };
+/** Networks that were left out are not claimed. */
+function textsOf({ prompt, negativePrompt }: GenerateRequest, { leftOut }: JobAdapters): GenerationJob['texts'] {
+  const tags = new Set(leftOut.map(({ tag }) => tag));
+  const absent = extractExtraNetworks(prompt)
+    .networks.map(tagOf)
+    .filter((tag) => tags.has(tag));
+  const without = absent.reduce((text, tag) => text.replace(tag, ''), prompt);
+  return { prompt: absent.length === 0 ? prompt : without.trim(), negativePrompt };
 }
 
 function batchesOf(pictures: number, size: number): { first: number; count: number }[] {

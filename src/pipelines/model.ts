@@ -1,6 +1,8 @@
 /** A model as pipelines run it: where it came from, its parts and its weights. Opening files is the caller's business. */
 
 import type { WeightSource } from '#engine/backend';
+import type { CombinedAdapters } from '#models/adapters/combine';
+import type { ModelAdapter } from '#models/adapters/open';
 import type { ModelParts } from '#models/family';
 import type { ModelReference } from './request.ts';
 
@@ -12,10 +14,20 @@ export interface PipelineModel {
   readonly weights: WeightSource;
   /** What is odd about the file and yet does not stop it, one sentence each. */
   readonly warnings: readonly string[];
+  /** A LoRA by what a prompt calls it; undefined when there is none. @throws UserError for one that does not fit */
+  openLora?(name: string): Promise<FoundAdapter | undefined>;
+  /** The weights of a component with what adapters merge into them. */
+  mergedWeights?(component: string, adapters: CombinedAdapters): Promise<WeightSource>;
   /** Parameters of a component that hold NaN or infinity; asked only when an output was not finite. */
   findNonFinite?(component: string): Promise<readonly string[]>;
   /** Whether its files are still those that were opened; asked before each request. Default: they are. */
   isCurrent?(): Promise<boolean>;
+}
+
+export interface FoundAdapter {
+  readonly adapter: ModelAdapter;
+  /** As infotexts carry it: twelve digits. */
+  readonly hash?: string | undefined;
 }
 
 export interface ModelRequest {

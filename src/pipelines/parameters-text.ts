@@ -25,12 +25,13 @@ export function factsOf(job: GenerationJob, index: number): PictureFacts {
   };
 }
 
-function modelEntries({ model }: GenerationJob): InfotextEntry[] {
+function modelEntries({ model, adapters }: GenerationJob): InfotextEntry[] {
   const { reference, vae } = model;
   return [
     ['Model hash', reference.hash],
     ['Model', reference.name],
     ['VAE hash', vae?.hash],
     ['VAE', vae?.name],
+    ['Lora hashes', adapters.hashes.map(([name, hash]) => `${name}: ${hash}`).join(', ') || undefined],
   ];
 }

@@ -9,6 +9,8 @@ import { byteSize } from '#core/dtype';
 import { sizeOf } from '#core/tensor';
 import type { Backend, CompileOptions, Session } from '#engine/backend';
 import type { Graph } from '#graph/value';
+import { type CombinedAdapters, noAdapters } from '#models/adapters/combine';
+import { branchFeeds, withSideBranches } from '#models/adapters/side-branch';
 import type { TextEncoderPart } from '#models/family';
 import type { Adjustment } from './adjustments.ts';
 import type { PipelineModel } from './model.ts';
@@ -31,6 +33,8 @@ const decoderShare = 0.25;
 interface Slot {
   readonly key: string;
   readonly session: Session;
+  /** Modules with side branches for adapters. */
+  readonly branches: ReadonlySet<string>;
 }
 
 export class ModelSessions {
@@ -38,6 +42,7 @@ export class ModelSessions {
   readonly #backend: Backend;
   readonly #memoryBudget: number;
   readonly #slots = new Map<string, Slot>();
+  #adapters = noAdapters;
 
   /** `memoryBudget`: bytes for faster forms of the weights that every step and every picture needs. */
   constructor(backend: Backend, model: PipelineModel, memoryBudget = 0) {
@@ -46,29 +51,40 @@ export class ModelSessions {
     this.#memoryBudget = memoryBudget;
   }
 
+  /** What acts in sessions that are asked for from now on. */
+  useAdapters(adapters: CombinedAdapters): void {
+    this.#adapters = adapters;
+  }
+
   textEncoder(part: TextEncoderPart, clipSkip: number): LoadingSession {
     // Run once a prompt: loading soonest matters more than running fastest.
-    return this.#open(part.component, String(clipSkip), () => part.graph({ clipSkip }), { optimize: 'load' });
+    return this.#open(part.component, part.component, String(clipSkip), () => part.graph({ clipSkip }), {
+      optimize: 'load',
+    });
   }
 
   denoiser(size: LatentSize, adjustment: Adjustment): LoadingSession {
     const { denoiser } = this.model.parts;
     const memoryBudget = this.#memoryBudget * (1 - decoderShare);
     const graph = (): Graph => adjustment.apply(denoiser.graph(size));
-    return this.#open(denoiser.component, sizeKey(size, adjustment), graph, { memoryBudget });
+    return this.#open(denoiser.component, denoiser.component, sizeKey(size, adjustment), graph, { memoryBudget });
   }
 
   encoder(size: LatentSize, adjustment: Adjustment): LoadingSession {
     const { autoencoder } = this.model.parts;
     const graph = (): Graph => adjustment.apply(autoencoder.encoderGraph(size));
-    return this.#open(`${autoencoder.component}.encoder`, sizeKey(size, adjustment), graph, { optimize: 'load' });
+    return this.#open(autoencoder.component, `${autoencoder.component}.encoder`, sizeKey(size, adjustment), graph, {
+      optimize: 'load',
+    });
   }
 
   decoder(size: LatentSize, adjustment: Adjustment): LoadingSession {
     const { autoencoder } = this.model.parts;
     const memoryBudget = this.#memoryBudget * decoderShare;
     const graph = (): Graph => adjustment.apply(autoencoder.decoderGraph(size));
-    return this.#open(`${autoencoder.component}.decoder`, sizeKey(size, adjustment), graph, { memoryBudget });
+    return this.#open(autoencoder.component, `${autoencoder.component}.decoder`, sizeKey(size, adjustment), graph, {
+      memoryBudget,
+    });
   }
 
   async dispose(): Promise<void> {
@@ -77,19 +93,44 @@ export class ModelSessions {
     for (const { session } of slots) await session.dispose();
   }
 
-  async *#open(part: string, key: string, graphOf: () => Graph, options: CompileOptions = {}): LoadingSession {
+  async *#open(
+    component: string,
+    part: string,
+    setting: string,
+    graphOf: () => Graph,
+    options: CompileOptions = {},
+  ): LoadingSession {
+    const adapters = this.#adapters;
+    const wanted = [...adapters.branches.keys()].filter((module) => module.startsWith(`${component}.`));
+    const key = `${setting} ${adapters.mergeKey(component)}`;
     const slot = this.#slots.get(part);
-    if (slot?.key === key) return slot.session;
+    if (slot?.key === key && wanted.every((module) => slot.branches.has(module))) return adapted(slot, adapters);
+    // Those that were there stay, so that going back and forth between adapters ends in one session for all of them.
+    const branches = new Set([...(slot?.branches ?? []), ...wanted]);
     this.#slots.delete(part);
     await slot?.session.dispose();
-    const graph = graphOf();
+    const graph = withSideBranches(graphOf(), branches);
     const totalBytes = weightBytes(graph, this.model);
     yield { type: 'loading', part, bytes: 0, totalBytes };
-    const session = await this.#backend.compile(graph, { ...options, weights: this.model.weights });
-    this.#slots.set(part, { key, session });
+    const weights = (await this.model.mergedWeights?.(component, adapters)) ?? this.model.weights;
+    const session = await this.#backend.compile(graph, { ...options, weights });
+    const opened = { key, session, branches };
+    this.#slots.set(part, opened);
     yield { type: 'loading', part, bytes: totalBytes, totalBytes };
-    return session;
+    return adapted(opened, adapters);
   }
+}
+
+/** The session with its side branches fed. */
+function adapted({ session, branches }: Slot, { branches: products }: CombinedAdapters): Session {
+  if (branches.size === 0) return session;
+  const { graph } = session;
+  const feeds = branchFeeds(graph, products);
+  return {
+    graph,
+    run: (own, options) => session.run({ ...own, ...feeds }, options),
+    dispose: () => session.dispose(),
+  };
 }
 
 function sizeKey({ height, width }: LatentSize, { key }: Adjustment): string {

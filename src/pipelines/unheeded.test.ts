@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { findSampler } from '#diffusion/samplers/index';
 import { findScheduler } from '#diffusion/schedules';
+import type { LeftOut } from './adapters.ts';
 import type { GenerationJob } from './job.ts';
 import { type GenerateInput, generateSchema } from './request.ts';
 import { unheeded } from './unheeded.ts';
 
 /** As much of a job as is looked at. */
-function jobOf(input: GenerateInput, maxClipSkip = 12): GenerationJob {
+function jobOf(input: GenerateInput, maxClipSkip = 12, leftOut: readonly LeftOut[] = []): GenerationJob {
   const request = generateSchema.parse(input);
   const sampler = findSampler(request.sampler);
   return {
@@ -16,6 +17,7 @@ function jobOf(input: GenerateInput, maxClipSkip = 12): GenerationJob {
     seeds: [1],
     variationSeeds: [],
     clipSkip: Math.min(request.clipSkip, maxClipSkip),
+    adapters: { leftOut, warnings: [] },
     model: { parts: { limits: { maxClipSkip } } },
   } as unknown as GenerationJob;
 }
@@ -29,8 +31,9 @@ describe('what a request asks for and does not get', () => {
     const prompt = 'a fox <lora:film:0.8> by My-Style, mystyles # <lora:comment:1>';
     const negativePrompt = 'bad <hypernet:x:1>';
     const input = { prompt, negativePrompt, clipSkip: 13, sampler: 'Euler a', sChurn: 4 };
-    expect(unheeded(jobOf(input), ['my-style', 'mystyle', 'bad'])).toEqual([
-      '<lora:film:0.8> is left out: adapters cannot be applied yet.',
+    const leftOut = [{ tag: '<lora:film:0.8>', reason: 'there is no LoRA "film".' }];
+    expect(unheeded(jobOf(input, 12, leftOut), ['my-style', 'mystyle', 'bad'])).toEqual([
+      '<lora:film:0.8> is left out: there is no LoRA "film".',
       '<hypernet:x:1> in the negative prompt is read as words.',
       'my-style, bad: read as words; embeddings cannot be applied yet.',
       "Clip skip 13 is more than this model's text encoder has; 12 was taken.",

@@ -5,6 +5,7 @@
 
 import { stripComments } from '#prompt/comments';
 import { extractExtraNetworks } from '#prompt/extra-networks';
+import { tagOf } from './adapters.ts';
 import type { GenerationJob } from './job.ts';
 import { factsOf } from './parameters-text.ts';
 import { idleSettings } from './settings/index.ts';
@@ -14,19 +15,13 @@ export function unheeded(job: GenerationJob, embeddings: readonly string[] = [])
   return [...networksOf(job), ...embeddingsOf(job, embeddings), ...clipSkipOf(job), ...idleSettings(factsOf(job, 0))];
 }
 
-function networksOf({ request }: GenerationJob): string[] {
-  const sentences: string[] = [];
-  const named = tagsOf(request.prompt);
-  if (named !== '') sentences.push(`${named} is left out: adapters cannot be applied yet.`);
+function networksOf({ request, adapters }: GenerationJob): string[] {
+  const sentences = adapters.leftOut.map(({ tag, reason }) => `${tag} is left out: ${reason}`);
+  sentences.push(...adapters.warnings);
   // Upstream does not look for them there either.
-  const negative = tagsOf(request.negativePrompt);
+  const negative = extractExtraNetworks(stripComments(request.negativePrompt)).networks.map(tagOf).join(' ');
   if (negative !== '') sentences.push(`${negative} in the negative prompt is read as words.`);
   return sentences;
-}
-
-function tagsOf(prompt: string): string {
-  const { networks } = extractExtraNetworks(stripComments(prompt));
-  return networks.map(({ kind, args }) => `<${kind}:${args.join(':')}>`).join(' ');
 }
 
 function embeddingsOf({ request }: GenerationJob, embeddings: readonly string[]): string[] {

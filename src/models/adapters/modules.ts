@@ -21,9 +21,11 @@ export type ModuleNames = ReadonlyMap<string, AdaptedModule>;
 
 export function moduleNames<Config>(family: ModelFamily<Config>, config: Config): ModuleNames {
   const names = new Map<string, AdaptedModule>();
-  for (const module of modulesOf(family.parameters(config))) {
+  const modules = modulesOf(family.parameters(config));
+  const several = modules.some(({ component }) => /^text_encoder_\d+$/.test(component));
+  for (const module of modules) {
     for (const path of pathsOf(family, config, module)) {
-      for (const name of storedNames(module.component, path)) if (!names.has(name)) names.set(name, module);
+      for (const name of storedNames(module.component, path, several)) if (!names.has(name)) names.set(name, module);
     }
   }
   return names;
@@ -48,16 +50,17 @@ function pathsOf<Config>(family: ModelFamily<Config>, config: Config, { name, co
 }
 
 /** `text_encoder` is kohya's `te`, or `te1` where there are several; the others are numbered from 2. */
-function kohyaComponents(component: string): string[] {
-  const [, number] = /^text_encoder(?:_(\d+))?$/.exec(component) ?? [component, ''];
-  if (!component.startsWith('text_encoder')) return [component];
-  return number === undefined ? ['te', 'te1'] : [`te${number}`];
+function kohyaComponent(component: string, several: boolean): string {
+  const [, number] = /^text_encoder(?:_(\d+))?$/.exec(component) ?? [];
+  if (!component.startsWith('text_encoder')) return component;
+  return number === undefined ? (several ? 'te1' : 'te') : `te${number}`;
 }
 
-function storedNames(component: string, path: string): string[] {
+function storedNames(component: string, path: string, several: boolean): string[] {
   const flat = path.replaceAll('.', '_');
-  const flattened = kohyaComponents(component).flatMap((short) => [`lora_${short}_${flat}`, `oft_${short}_${flat}`]);
-  return [`${component}.${path}`, `base_model.model.${path}`, ...flattened, `lycoris_${flat}`, path];
+  const short = kohyaComponent(component, several);
+  const flattened = [`lora_${short}_${flat}`, `oft_${short}_${flat}`, `lycoris_${flat}`];
+  return [`${component}.${path}`, `base_model.model.${path}`, ...flattened, path];
 }
 
 /** The module of a stored name; diffusers' attention processors name their layers in a way of their own. */

@@ -6,10 +6,12 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ModelKind } from '#api/records/model';
 import { UserError } from '#core/errors';
+import { mergedWeights } from '#models/adapters/merge';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { ModelFileError } from '#models/model-error';
 import type { ModelRequest, OpenModel, PipelineModel } from '#pipelines/model';
 import { nodeModelFiles } from '../files/model-files.ts';
+import { loraOpener } from './adapters.ts';
 import { findModel, nearestNames } from './find.ts';
 import { nonFiniteParameters } from './non-finite.ts';
 import { defaultModel } from './roots.ts';
@@ -50,12 +52,15 @@ export function modelOpener(roots: readonly string[]): OpenModel {
     const loaded = await loadCheckpoint(nodeModelFiles, file, { vae: vaeFile });
     const hash = await shortHash(file);
     const opened = await stampsOf(filesOf(loaded));
+    const openLora = loraOpener(loaded, roots);
     return {
       reference: { name: modelStem(file), family: loaded.family.id, ...(hash && { hash }) },
       ...(vaeFile !== undefined && { vae: { name: path.basename(vaeFile) } }),
       parts: loaded.parts,
       weights: loaded.weights,
       warnings: warningsOf(loaded),
+      openLora,
+      mergedWeights: (component, adapters) => mergedWeights(nodeModelFiles, loaded.weights, adapters, component),
       findNonFinite: (component) => nonFiniteParameters(loaded, component),
       isCurrent: async () => (await stampsOf(filesOf(loaded))) === opened,
     };

@@ -1,0 +1,57 @@
+/** LoRA files of the library, found by what prompts call them and opened for the model that is loaded. */
+
+import { stat } from 'node:fs/promises';
+import { moduleNames } from '#models/adapters/modules';
+import { openAdapter } from '#models/adapters/open';
+import type { LoadedCheckpoint } from '#models/load';
+import { openTensorFile } from '#models/tensor-file';
+import type { FoundAdapter, PipelineModel } from '#pipelines/model';
+import { nodeModelFiles } from '../files/model-files.ts';
+import { findModel } from './find.ts';
+import { hashModel } from './hash.ts';
+import { type FoundModel, scanModels } from './scan.ts';
+
+/** Adapters that stay read, so that going back to one reads nothing. */
+const kept = 4;
+
+export function loraOpener(
+  { family, config }: LoadedCheckpoint,
+  roots: readonly string[],
+): NonNullable<PipelineModel['openLora']> {
+  const names = moduleNames(family, config);
+  const opened = new Map<string, FoundAdapter>();
+  return async (name) => {
+    const path = await findLora(name, roots);
+    if (path === undefined) return undefined;
+    const { ino, size, mtimeMs } = await stat(path);
+    const id = `${path} ${ino} ${size} ${mtimeMs}`;
+    const found = opened.get(id) ?? (await open(id, path));
+    opened.delete(id);
+    opened.set(id, found);
+    for (const old of [...opened.keys()].slice(0, -kept)) opened.delete(old);
+    return found;
+  };
+
+  async function open(id: string, path: string): Promise<FoundAdapter> {
+    const file = await openTensorFile(nodeModelFiles, path);
+    const adapter = await openAdapter(nodeModelFiles, file, names, { id, title: family.title });
+    const { autoV3, sha256 } = await hashModel(path);
+    return { adapter, hash: (file.metadata.sshs_model_hash ?? autoV3 ?? sha256).slice(0, 12) };
+  }
+}
+
+/** By file name as other models, then by the name that its trainer gave it (`ss_output_name`). */
+async function findLora(name: string, roots: readonly string[]): Promise<string | undefined> {
+  const loras = (await scanModels(roots)).filter(({ kind }) => kind === 'lora' || kind === undefined);
+  const found = findModel(loras, name);
+  return (found ?? (await byOutputName(loras, name)))?.path;
+}
+
+async function byOutputName(loras: readonly FoundModel[], name: string): Promise<FoundModel | undefined> {
+  for (const lora of loras.filter(({ path }) => path.endsWith('.safetensors'))) {
+    // A damaged file is no reason not to find the others.
+    const file = await openTensorFile(nodeModelFiles, lora.path).catch(() => undefined);
+    if (file?.metadata.ss_output_name === name) return lora;
+  }
+  return undefined;
+}
