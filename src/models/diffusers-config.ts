@@ -25,6 +25,7 @@ const unsupported: readonly (readonly [string, readonly unknown[]])[] = [
   ['time_cond_proj_dim', []],
   ['attention_type', ['default']],
   ['mid_block_type', ['UNetMidBlock2DCrossAttn']],
+  ['mid_block_scale_factor', [1]],
   ['flip_sin_to_cos', [true]],
   ['freq_shift', [0]],
   ['center_input_sample', [false]],

@@ -340,9 +340,11 @@ describe('loadCheckpoint on a diffusers folder', () => {
 
   it('names a config that asks for what is not built', async () => {
     const config = JSON.parse(text('unet/config.json')) as object;
-    const other = JSON.stringify({ ...config, resnet_time_scale_shift: 'scale_shift' });
-    const error = await failure(loadCheckpoint(folder({ 'd/unet/config.json': other }), 'd'));
-    expect(error.message).toContain('d/unet/config.json: resnet_time_scale_shift must be');
+    for (const [name, value] of Object.entries({ resnet_time_scale_shift: 'scale_shift', mid_block_scale_factor: 2 })) {
+      const other = JSON.stringify({ ...config, [name]: value });
+      const error = await failure(loadCheckpoint(folder({ 'd/unet/config.json': other }), 'd'));
+      expect(error.message).toContain(`d/unet/config.json: ${name} must be`);
+    }
     const broken = await failure(loadCheckpoint(folder({ 'd/vae/config.json': '{' }), 'd'));
     expect(broken.message).toContain('d/vae/config.json is not valid JSON');
   });
