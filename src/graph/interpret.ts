@@ -52,7 +52,6 @@ export interface InterpretOptions {
 /**
  * Outputs of a graph by name. Feeds are by input name (or parameter name) and may have any float dtype where the graph
  * declares a float. Throws a GraphError for a missing or misshapen feed.
- * @internal An oracle of tests.
  */
 export function interpret(
   graph: Graph,

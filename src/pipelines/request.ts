@@ -18,7 +18,10 @@ export const generateSchema = settingsSchema;
 /** Settings as callers write them: everything but the prompt may be left out. */
 export type GenerateSettings = z.input<typeof generateSchema>;
 
-/** A request as callers write it. */
+/**
+ * A request as callers write it.
+ * @internal The product hands on requests that are filled in.
+ */
 export type GenerateInput = GenerateSettings & GeneratePictures;
 
 /** A request with every default filled in. */
