@@ -1,36 +1,16 @@
 /**
- * UTF-8 without the host's TextEncoder/TextDecoder (The Unicode Standard 16.0, section 3.9, tables 3-6 and 3-7).
- * Decoding is strict: overlong forms, surrogates, values above U+10FFFF and cut sequences are reported, not replaced.
+ * Strict UTF-8 (The Unicode Standard 16.0, section 3.9, table 3-7): overlong forms, surrogates, values above U+10FFFF and
+ * cut sequences are reported with their place, not replaced. Latin-1 beside it, for old fields.
  */
 
 import { DarkroomError } from '#core/errors';
 
-/** Encodes a string; a lone surrogate becomes U+FFFD, as TextEncoder does. */
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Encodes a string; a lone surrogate becomes U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
-  const out = new Uint8Array(text.length * 3);
-  let n = 0;
-  for (let i = 0; i < text.length; i++) {
-    let c = text.charCodeAt(i);
-    if (c >= 0xd800 && c < 0xe000) {
-      c = text.codePointAt(i)!;
-      if (c > 0xffff) i++;
-      else c = 0xfffd;
-    }
-    if (c < 0x80) out[n++] = c;
-    else {
-      if (c < 0x800) out[n++] = 0xc0 | (c >> 6);
-      else {
-        if (c < 0x10000) out[n++] = 0xe0 | (c >> 12);
-        else {
-          out[n++] = 0xf0 | (c >> 18);
-          out[n++] = 0x80 | ((c >> 12) & 63);
-        }
-        out[n++] = 0x80 | ((c >> 6) & 63);
-      }
-      out[n++] = 0x80 | (c & 63);
-    }
-  }
-  return out.slice(0, n);
+  return encoder.encode(text);
 }
 
 /** Length of the well-formed sequence at `i`, or 0 if it is ill-formed. */
@@ -65,25 +45,13 @@ export function invalidUtf8At(bytes: Uint8Array): number {
 
 /** Decodes UTF-8; throws `utf8.invalid` with the byte offset. A byte order mark is kept as a character. */
 export function decodeUtf8(bytes: Uint8Array): string {
-  let text = '';
-  for (let i = 0; i < bytes.length; ) {
-    // Runs of ASCII, in portions: String.fromCharCode takes its units as arguments.
-    let end = i;
-    while (end < bytes.length && end < i + 4096 && bytes[end]! < 0x80) end++;
-    text += String.fromCharCode(...bytes.subarray(i, end));
-    i = end;
-    if (i === bytes.length || bytes[i]! < 0x80) continue;
-    const length = sequenceLength(bytes, i);
-    if (length === 0) {
-      const got = bytes[i]!.toString(16).padStart(2, '0');
-      throw new DarkroomError('utf8.invalid', `expected UTF-8 text, got byte 0x${got} at offset ${i}`);
-    }
-    let c = bytes[i]! & (0x7f >> length);
-    for (let k = 1; k < length; k++) c = (c << 6) | (bytes[i + k]! & 63);
-    text += String.fromCodePoint(c);
-    i += length;
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    const at = invalidUtf8At(bytes);
+    const got = bytes[at]!.toString(16).padStart(2, '0');
+    throw new DarkroomError('utf8.invalid', `expected UTF-8 text, got byte 0x${got} at offset ${at}`);
   }
-  return text;
 }
 
 /** One character a byte, U+0000 to U+00FF. */
