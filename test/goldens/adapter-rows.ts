@@ -21,24 +21,35 @@ export interface AdapterCase {
   readonly rtol: number;
 }
 
-/** One row a network of a case of kind `no_adapter` or `adapter`. */
+interface Given {
+  readonly files: ModelFiles;
+  readonly folder: string;
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+  readonly vector: Record<string, HostTensor>;
+}
+
+/** One row a network of a case of kind `no_adapter` or `adapter`; `vector`: what SDXL's U-Net reads besides. */
 export async function* checkAdapterCase(
   row: AdapterCase,
   model: LoadedCheckpoint,
   backend: Backend,
-  { files, folder, tensors }: { files: ModelFiles; folder: string; tensors: ReadonlyMap<string, HostTensor> },
+  { files, folder, tensors, vector }: Given,
 ): AsyncGenerator<RowCheck> {
   const combined = await combinedOf(row, model, files, folder);
   const given = (role: string): HostTensor => tensors.get(row.inputs[role]!)!;
   const run = (graph: Graph, feeds: Record<string, HostTensor>) =>
     adapted(graph, feeds, { model, backend, files, combined });
-  const [t, ids] = [given('timestep'), given('ids')];
+  const t = given('timestep');
   const timestep = f32(t.shape, Float32Array.from(t.data, Number));
   const { denoiser, textEncoders } = model.parts;
-  const got: Record<string, HostTensor> = {
-    unet: (await run(denoiser.graph(), { sample: given('sample'), timestep, context: given('context') })).prediction!,
-    text: (await run(textEncoders[0]!.graph(), { ids: i64(ids.shape, Array.from(ids.data, Number)) })).context!,
-  };
+  const unet = { sample: given('sample'), timestep, context: given('context'), ...vector };
+  const got: Record<string, HostTensor> = { unet: (await run(denoiser.graph(), unet)).prediction! };
+  for (const [i, part] of textEncoders.entries()) {
+    const ids = given(textEncoders.length > 1 ? `ids_${i + 1}` : 'ids');
+    const { context, pooled } = await run(part.graph(), { ids: i64(ids.shape, Array.from(ids.data, Number)) });
+    const name = textEncoders.length > 1 ? `te${i + 1}_penultimate` : 'text';
+    Object.assign(got, { [name]: context, [`te${i + 1}_pooled`]: pooled });
+  }
   for (const [role, tensor] of Object.entries(row.outputs)) {
     const error = relativeError(toF32(got[role]!), toF32(tensors.get(tensor)!));
     yield { name: `${row.name} ${role}`, error, tolerance: row.rtol };
@@ -55,7 +66,10 @@ async function combinedOf(
   const about = { id: file, title: model.family.title };
   const names = moduleNames(model.family, model.config);
   const adapter = await openAdapter(files, await openTensorFile(files, `${folder}/${file}`), names, about);
-  if (adapter.changes.length !== modules) throw new Error(`${file}: ${adapter.changes.length} modules, not ${modules}`);
+  // SDXL does not run its first encoder's last layer, of which six modules are adapted.
+  const notRun = model.parts.textEncoders.length > 1 ? 6 : 0;
+  if (adapter.changes.length + notRun !== modules)
+    throw new Error(`${file}: ${adapter.changes.length} modules, not ${modules}`);
   return combineAdapters([{ adapter, strength: () => multiplier }]);
 }
 

@@ -176,20 +176,25 @@ function unetAlone(configFile: string): ModelFamily[] {
 const laterAdapters: Readonly<Record<string, string>> = {
   textual_inversion: 'embeddings',
   hypernetwork: 'hypernetworks',
-  no_adapter_sdxl: 'SDXL',
-  adapter_sdxl: 'SDXL',
-  textual_inversion_sdxl: 'SDXL',
+  textual_inversion_sdxl: 'embeddings',
 };
 
 async function* checkAdapters(file: string, backend: Backend): AsyncGenerator<Outcome> {
   const folder = path.dirname(file);
-  const { model: about, cases } = json<{ model: { base: string }; cases: AdapterCase[] }>(file);
+  const { model: about, cases } = json<{ model: { base: string; xl_base: string }; cases: AdapterCase[] }>(file);
   const tensors = await readTensors(path.join(folder, 'cases.safetensors'));
-  const model = await loadCheckpoint(modelFiles, path.join(folder, about.base).split(path.sep).join('/'));
+  const open = (base: string) => loadCheckpoint(modelFiles, path.join(folder, base).split(path.sep).join('/'));
+  const model = await open(about.base);
+  const xl = await open(`${about.xl_base}/tiny-sdxl.safetensors`);
   for (const row of cases) {
     const part = laterAdapters[row.kind];
     if (part !== undefined) yield { name: row.name, skipped: `${part}: later work` };
-    else yield* checkAdapterCase(row, model, backend, { files: modelFiles, folder, tensors });
+    else {
+      const own = row.kind.endsWith('sdxl') ? xl : model;
+      const given = (role: string): HostTensor | undefined => tensors.get(row.inputs[role] ?? '');
+      const vector = vectorOf(own, given);
+      yield* checkAdapterCase(row, own, backend, { files: modelFiles, folder, tensors, vector });
+    }
   }
 }
 
