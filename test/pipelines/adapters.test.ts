@@ -36,6 +36,7 @@ beforeAll(() => {
   const named = { ss_output_name: 'Trainer Name' };
   writeFileSync(join(folder, 'file1.safetensors'), oneTensor(`${conv}.diff_b`, [32], Array(32).fill(1), named));
   writeFileSync(join(folder, 'narrow.safetensors'), oneTensor(`${conv}.diff_b`, [5], Array(5).fill(1)));
+  writeFileSync(join(folder, 'small.safetensors'), oneTensor(`${conv}.diff`, [5], Array(5).fill(1)));
   writeFileSync(join(folder, 'damaged.safetensors'), oneTensor(`${conv}.diff_b`, [32], Array(32).fill(Number.NaN)));
   const inner = createOrtNodeBackend({ device: 'cpu', threads: 1 });
   const backend: Backend = {
@@ -126,6 +127,10 @@ describe('LoRAs in prompts', () => {
   it.each([
     ['<lora:missing:1>', /^<lora:missing:1> is left out: there is no LoRA "missing"\.$/],
     ['<lora:narrow:1>', /^<lora:narrow:1> is left out: .*changes a weight of shape \[5\]; this model's is \[32\]/],
+    [
+      '<lora:small:1>',
+      /^<lora:small:1> is left out: .*changes a weight of shape \[5\]; this model's is \[32, 4, 3, 3\]/,
+    ],
     ['<lora:damaged:1>', /^<lora:damaged:1> is left out: .*lora_unet_conv_in\.diff_b holds NaN or infinity/],
     ['<lora:lora_kohya:strong>', /^<lora:lora_kohya:strong> is left out: its strength must be a number/],
     ['<hypernet:x:1>', /^<hypernet:x:1> is left out: networks of kind hypernet cannot be applied yet\.$/],

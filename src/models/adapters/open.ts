@@ -119,6 +119,8 @@ async function changeOf(
       const whole = { shape: module.weight.shape, data: current.data };
       return lengths ? decomposed(delta, lengths, whole) : delta;
     });
+  // A pair was checked by its sizes; what other kinds make is only seen when it is made.
+  if (weight && !lowRank) weight({ shape: module.weight.shape, data: new Float32Array(sizeOf(module.weight.shape)) });
   return { module, lowRank: lengths || bias ? undefined : lowRank, weight, bias };
 }
 
