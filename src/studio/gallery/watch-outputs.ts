@@ -15,6 +15,7 @@ export class OutputsWatch {
   readonly #changed = new Set<string>();
   #watcher: FSWatcher | undefined;
   #settle: NodeJS.Timeout | undefined;
+  #closed = false;
 
   /** @param onFiles given paths below the outputs, forward slashes; not all of them are new, pictures, or there */
   constructor(
@@ -24,7 +25,10 @@ export class OutputsWatch {
   ) {
     this.#outputs = outputs;
     this.#onFiles = onFiles;
-    this.#onError = onError;
+    // What is cut off by closing is looked at again at the next start.
+    this.#onError = (error) => {
+      if (!this.#closed) onError(error);
+    };
   }
 
   /** Looks at what came while nobody watched, of today and the day before, and goes on watching. */
@@ -41,6 +45,7 @@ export class OutputsWatch {
   }
 
   close(): void {
+    this.#closed = true;
     this.#watcher?.close();
     clearTimeout(this.#settle);
   }
