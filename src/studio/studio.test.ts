@@ -117,6 +117,17 @@ describe('studio', () => {
     await expect(studio.submit({ request: { prompt: 'a' }, pictures: { mask } })).rejects.toMatchObject({
       code: 'request.invalid',
     });
+    const long = studio.submit({ request: { prompt: 'a'.repeat(100_001) } });
+    await expect(long).rejects.toMatchObject({ message: expect.stringContaining('at most 100000 characters') });
+    studio.settings.update({ maxWaitingJobsPerUser: 1 });
+    const two = [
+      { request: {}, user: 'anna' },
+      { request: {}, user: 'anna' },
+    ];
+    await expect(studio.submit(two)).rejects.toMatchObject({
+      code: 'queue.full',
+      message: expect.stringMatching(/At most 1 jobs of one account.*maxWaitingJobsPerUser/),
+    });
     studio.settings.update({ maxWaitingJobs: 2 });
     await expect(studio.submit([{ request: {} }, { request: {} }])).rejects.toMatchObject({ code: 'queue.full' });
     expect((await studio.queue.state()).counts.queued).toBe(1);

@@ -11,6 +11,7 @@ import type { SettingsValues } from '#api/records/settings';
 import { DarkroomError, UserError } from '#core/errors';
 import type { GenerateSettings } from '#pipelines/request';
 import { EngineHost, type EngineStatus } from './engine-host/host.ts';
+import { machineMemory } from './engine-host/process-info.ts';
 import { type BusEvent, type Emit, type EmitOptions, EventBus, type ResetEvents } from './events/bus.ts';
 import { TrashClock } from './gallery/old-trash.ts';
 import { localUser } from './gallery/picture-path.ts';
@@ -239,11 +240,7 @@ export class Studio extends StudioFolder {
     this.#lookForTrouble();
     if (this.#trouble) throw new DarkroomError('studio.not-ready', this.#trouble);
     const list = Array.isArray(inputs) ? (inputs as readonly SubmitInput[]) : [inputs as SubmitInput];
-    const { counts } = await this.queue.state();
-    const { maxWaitingJobs } = this.settings.get();
-    if (counts.queued + counts.paused + list.length > maxWaitingJobs) {
-      throw new UserError('queue.full', `At most ${maxWaitingJobs} jobs may wait; try again when some are done.`);
-    }
+    this.#checkRoom(list);
     if (list.some(({ pictures }) => pictures?.mask && !pictures.init)) {
       throw new UserError('request.invalid', 'mask: a mask needs a picture (init) that it is the mask of.');
     }
@@ -267,6 +264,23 @@ export class Studio extends StudioFolder {
       });
     }
     return (await this.queue.add(jobs)) as readonly PictureJob[];
+  }
+
+  /** @throws UserError `queue.full` that says the bound, and the setting that raises it */
+  #checkRoom(list: readonly SubmitInput[]): void {
+    const { maxWaitingJobs, maxWaitingJobsPerUser } = this.settings.get();
+    const refuse = (most: number, jobs: string, setting: string): never => {
+      const advice = `try again when some are done, or raise the setting ${setting}`;
+      throw new UserError('queue.full', `At most ${most} ${jobs} may wait; ${advice}.`);
+    };
+    if (this.queue.waiting() + list.length > maxWaitingJobs) {
+      refuse(maxWaitingJobs, 'jobs', 'maxWaitingJobs');
+    }
+    for (const user of new Set(list.map((input) => input.user ?? localUser))) {
+      const own = list.filter((input) => (input.user ?? localUser) === user).length;
+      if (this.queue.waiting(user) + own <= maxWaitingJobsPerUser) continue;
+      refuse(maxWaitingJobsPerUser, 'jobs of one account', 'maxWaitingJobsPerUser');
+    }
   }
 
   /** A model that is not known yet may lie where the first look at the folders has not come to. */
@@ -470,7 +484,10 @@ export class Studio extends StudioFolder {
 }
 
 function limits(values: SettingsValues): { idleMs: number; memoryLimit: number } {
-  return { idleMs: values.idleUnloadMinutes * 60_000, memoryLimit: values.memoryLimitMib * 2 ** 20 };
+  const { idleUnloadMinutes, memoryLimitMib } = values;
+  // Below the point where the system would choose what to end, and might choose the studio.
+  const memoryLimit = memoryLimitMib > 0 ? memoryLimitMib * 2 ** 20 : 0.9 * machineMemory();
+  return { idleMs: idleUnloadMinutes * 60_000, memoryLimit };
 }
 
 function hasEnded(job: Job): boolean {

@@ -12,9 +12,20 @@ export const settingsSchema = z.strictObject({
   outputQuality: z.int().min(1).max(100).default(90).describe('Quality of JPEG and WebP pictures.'),
   previewEvery: z.int().min(0).max(1000).default(4).describe('A preview every so many steps; 0 for none.'),
   idleUnloadMinutes: z.number().min(0).max(10_080).default(10).describe('Free the engine’s memory after; 0: never.'),
-  memoryLimitMib: z.int().min(0).max(10_000_000).default(0).describe('Stop the engine above this memory; 0: no limit.'),
+  memoryLimitMib: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .default(0)
+    .describe('Stop the engine above this memory; 0: nine tenths of the machine’s.'),
   trashDays: z.number().min(0).max(36_500).default(30).describe('Empty pictures from the trash after; 0: never.'),
   maxWaitingJobs: z.int().min(1).max(1_000_000).default(10_000).describe('Jobs that may wait at once.'),
+  maxWaitingJobsPerUser: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(5000)
+    .describe('Jobs of one account that may wait at once.'),
 });
 
 export type SettingsValues = z.output<typeof settingsSchema>;

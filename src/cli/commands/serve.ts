@@ -11,10 +11,11 @@ import { listen } from '#server/listen';
 import { createServer } from '#server/server';
 import { ownModule } from '#studio/files/own-module';
 import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
-import { createStudio, type Studio } from '#studio/studio';
+import { createStudio, type Log, type Studio } from '#studio/studio';
 import { version } from '#studio/version';
 import { type CommandContext, gather } from '../command.ts';
 import { watchInterrupt } from '../interrupt.ts';
+import { catchForgotten } from '../last-resort.ts';
 import { pageFolder } from '../page-folder.ts';
 import { addFolderOptions, type FolderOptions, studioFolders } from '../studio-folder.ts';
 import { UsageError } from '../usage-error.ts';
@@ -69,6 +70,8 @@ Examples:
 async function serve(options: ServeOptions, context: CommandContext): Promise<void> {
   const port = wholeNumber('--port', options.port, 0, 65_535);
   const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: false }));
+  const tell: Log = (level, message, fields) => log[level](fields ?? {}, message);
+  const lastResort = catchForgotten(tell);
   const { dataDir, outputsDir } = studioFolders(options);
   const studio = await createStudio({
     dataDir,
@@ -77,12 +80,13 @@ async function serve(options: ServeOptions, context: CommandContext): Promise<vo
     modelRoots: modelRoots(options.modelsDir),
     embeddedModel: path.join(ownModels, `${defaultModel}.safetensors`),
     devices: devicesOf(options),
-    log: (level, message, fields) => log[level](fields ?? {}, message),
+    log: tell,
   });
   try {
     await run(studio, port, options, log, context);
   } finally {
     await studio.close();
+    lastResort.remove();
   }
 }
 

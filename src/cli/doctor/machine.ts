@@ -1,7 +1,8 @@
 /** Versions, processor, memory. */
 
 import { readFileSync } from 'node:fs';
-import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os';
+import { arch, availableParallelism, cpus, freemem, platform, release } from 'node:os';
+import { machineMemory } from '#studio/engine-host/process-info';
 import { version } from '#studio/version';
 import { formatBytes } from '../terminal.ts';
 import { type Finding, note, ok, problem } from './finding.ts';
@@ -29,7 +30,7 @@ function isAtLeast(version: string, least: string): boolean {
 const littleMemory = 1.5e9;
 const modestMemory = 7e9;
 
-export function checkMemory(free = freemem(), total = memoryLimit()): Finding[] {
+export function checkMemory(free = freemem(), total = machineMemory()): Finding[] {
   const threads = availableParallelism();
   const processor = ok('processor', `${cpus()[0]?.model.trim() || 'unknown'}, ${threads} threads`);
   const text = `${formatBytes(Math.min(free, total))} of ${formatBytes(total)} free`;
@@ -39,12 +40,6 @@ export function checkMemory(free = freemem(), total = memoryLimit()): Finding[] 
   }
   const short = 'Enough for the embedded model; for Stable Diffusion 1.5 have 7 GB free.';
   return [processor, free < modestMemory ? note('memory', text, short) : ok('memory', text)];
-}
-
-/** Of the machine, or of the container that this runs in. */
-function memoryLimit(): number {
-  const limit = process.constrainedMemory?.() ?? 0;
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
 /** The library that reads and writes pictures. */

@@ -8,16 +8,24 @@ function promptText(key: 'Prompt' | 'Negative prompt'): InfotextFace {
   return { keys: [key], read: (parsed) => parsed[key] };
 }
 
+/** Hundreds of chunks, and a job's row and answer stay small; whoever needs more splits the prompt over jobs. */
+const maxPromptLength = 100_000;
+
+const promptType = z
+  .string()
+  .max(maxPromptLength, `at most ${maxPromptLength} characters are taken; shorten it`)
+  .default('');
+
 export const promptSettings = {
   prompt: setting({
-    type: z.string().default(''),
+    type: promptType,
     help: 'What the picture should show, in A1111 syntax.',
     form: { label: 'Prompt', group: 'prompt', level: 'simple', control: 'prompt' },
     infotext: promptText('Prompt'),
     a1111: { field: 'prompt' },
   }),
   negativePrompt: setting({
-    type: z.string().default(''),
+    type: promptType,
     help: 'What it should not show.',
     form: { label: 'Negative prompt', group: 'prompt', level: 'simple', control: 'prompt' },
     infotext: promptText('Negative prompt'),
@@ -43,7 +51,7 @@ export const modelSettings = {
     type: z.string().optional(),
     help: 'VAE name or path; the one inside the checkpoint when left out.',
     form: { label: 'VAE', group: 'model', level: 'full', control: 'choice', choices: 'vaes' },
-    infotext: { keys: ['VAE', 'VAE hash'], read: (parsed) => parsed['VAE'] },
+    infotext: { keys: ['VAE', 'VAE hash'], read: (parsed) => parsed.VAE },
     a1111: { option: 'sd_vae', optionDefault: 'Automatic' },
   }),
   clipSkip: setting({

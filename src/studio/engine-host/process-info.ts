@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { totalmem } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { DarkroomError } from '#core/errors';
 import { ownModule } from '../files/own-module.ts';
@@ -23,6 +24,12 @@ export function childEnvironment(): NodeJS.ProcessEnv {
 
 function fromSource(): boolean {
   return import.meta.url.endsWith('.ts');
+}
+
+/** Bytes that the machine has, or the container that this runs in. */
+export function machineMemory(): number {
+  const limit = process.constrainedMemory?.() ?? 0;
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
 /** Resident memory of another process in bytes; undefined where the system has no /proc. */

@@ -101,6 +101,17 @@ export class SqliteJobQueue implements JobQueue {
     return { jobs: page.records.map(toJob), cursor: page.cursor };
   }
 
+  /** How many jobs wait or are held, of everybody or of one account. */
+  waiting(user?: string): number {
+    const { sql, params } = oneOf('kind', heldKinds)!;
+    const own = user === undefined ? '' : ' AND user = ?';
+    const row = this.#db.get<{ n: number }>(
+      `SELECT count(*) AS n FROM jobs WHERE state IN ('queued', 'paused') AND ${sql}${own}`,
+      [...params, ...(user === undefined ? [] : [user])],
+    );
+    return row!.n;
+  }
+
   async state(): Promise<QueueState> {
     return this.#state();
   }
