@@ -3,6 +3,8 @@ import { eventsRun } from './events-run.ts';
 import { fuzzRun } from './fuzz-run.ts';
 import { killRun } from './kill-run.ts';
 import { loadRun } from './load-run.ts';
+import { mutations, shortCount } from './mutations.ts';
+import { mutationsRun } from './mutations-run.ts';
 import { soakRun } from './soak-run.ts';
 
 const seed = 20_261_123;
@@ -39,3 +41,8 @@ it('works through a mixed day', async () => {
   expect(report.problems).toEqual([]);
   expect(report.pictures).toBeGreaterThan(0);
 }, 180_000);
+
+it('notices the sources being broken', () => {
+  const report = mutationsRun(() => {}, mutations.slice(0, shortCount));
+  expect(report).toMatchObject({ tried: shortCount, noticed: shortCount, problems: [] });
+}, 300_000);

@@ -1,5 +1,5 @@
 /**
- * Malformed requests by the thousand to every route that the server describes. It may refuse them as it likes, but must
+ * Malformed requests by the thousand, as everybody who may ask, to every route that the server describes. It may refuse them as it likes, but must
  * not fail (5xx other than 501, which names a part that is not there), must not fall silent, and must not keep memory.
  */
 
@@ -12,12 +12,25 @@ import { type Answered, ask } from './http-client.ts';
 import { malformed, type Operation, operationsOf } from './malformed.ts';
 import { type Random, seededRandom } from './random.ts';
 import { anyRawRequest, sendRaw } from './raw-requests.ts';
-import { type ServerChild, startServer } from './server-child.ts';
-import type { ServerFigures } from './server-process.ts';
+import { adminToken, type ServerChild, startServer } from './server-child.ts';
+import type { ServerFigures, ServerOrders } from './server-process.ts';
+
+export const fuzzRoles = ['admin', 'user', 'viewer', 'nobody'] as const;
+type FuzzRole = (typeof fuzzRoles)[number];
+
+/** What each role must leave as it was, by the addresses that tell it. */
+const untouchable: Readonly<Record<FuzzRole, readonly string[]>> = {
+  admin: [],
+  user: ['/api/v1/settings', '/api/v1/users'],
+  viewer: ['/api/v1/settings', '/api/v1/users', '/api/v1/jobs', '/api/v1/boards'],
+  nobody: ['/api/v1/settings', '/api/v1/users', '/api/v1/jobs', '/api/v1/boards'],
+};
 
 export interface FuzzOptions {
   readonly count: number;
   readonly seed: number;
+  /** Who asks; default: everything is open. */
+  readonly role?: FuzzRole;
   readonly tell?: (line: string) => void;
 }
 
@@ -47,22 +60,28 @@ const environment = {
   CIVITAI_ENDPOINT: 'http://127.0.0.1:9',
 };
 
-export async function fuzzRun({ count, seed, tell = () => {} }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzzRun({ count, seed, role, tell = () => {} }: FuzzOptions): Promise<FuzzReport> {
   const root = mkdtempSync(join(tmpdir(), 'darkroom-fuzz-'));
-  const server = await startServer({ root, engineOptions: { stepMs: 0 } }, environment);
+  const server = await startServer({ root, engineOptions: { stepMs: 0 }, ...accountsOf(role) }, environment);
   try {
-    const document = (await ask(server.url, { method: 'GET', path: '/api/openapi.json' })).json;
+    const document = (await ask(server.url, { method: 'GET', path: '/api/openapi.json', token: adminToken })).json;
     const operations = operationsOf(document as Record<string, unknown>);
-    const run = new FuzzRun(server, operations, seededRandom(seed));
+    const run = new FuzzRun(server, operations, seededRandom(seed), role);
+    const told = await run.look();
     await run.send(Math.floor(count / 2), tell);
     const before = await run.settle();
     await run.send(count - Math.floor(count / 2), tell);
     const after = await run.settle();
+    await run.compare(told);
     return run.report(before, after);
   } finally {
     await server.stop();
     rmSync(root, { recursive: true, force: true });
   }
+}
+
+function accountsOf(role: FuzzRole | undefined): Partial<ServerOrders> {
+  return role === undefined ? {} : { users: ['asker'], roles: { asker: role === 'nobody' ? 'viewer' : role } };
 }
 
 class FuzzRun {
@@ -74,7 +93,10 @@ class FuzzRun {
   readonly #problems: string[] = [];
   #sent = 0;
 
-  constructor(server: ServerChild, operations: readonly Operation[], random: Random) {
+  readonly #role: FuzzRole | undefined;
+
+  constructor(server: ServerChild, operations: readonly Operation[], random: Random, role: FuzzRole | undefined) {
+    this.#role = role;
     this.#server = server;
     this.#operations = operations;
     this.#random = random;
@@ -95,11 +117,29 @@ class FuzzRun {
     if (crash !== undefined) this.#problems.push(crash);
   }
 
+  /** What the role must not change, as an admin sees it. */
+  async look(): Promise<ReadonlyMap<string, string>> {
+    const told = new Map<string, string>();
+    for (const path of this.#role === undefined ? [] : untouchable[this.#role]) {
+      const { status, text } = await ask(this.#server.url, { method: 'GET', path, token: adminToken });
+      if (status !== 200) this.#problems.push(`${path} answers ${status}`);
+      // When somebody was last seen is no change of theirs.
+      told.set(path, text.replaceAll(/"(lastSeenAt|lastUsedAt|seenAt|usedAt)":\d+/g, ''));
+    }
+    return told;
+  }
+
+  async compare(before: ReadonlyMap<string, string>): Promise<void> {
+    for (const [path, text] of await this.look()) {
+      if (before.get(path) !== text) this.#problems.push(`${this.#role} changed ${path}: ${text.slice(0, 300)}`);
+    }
+  }
+
   /** Empties the queue, so that what is left is what the server keeps. */
   async settle(): Promise<ServerFigures> {
-    await ask(this.#server.url, { method: 'POST', path: '/api/v1/queue/resume' });
-    await ask(this.#server.url, { method: 'POST', path: '/api/v1/queue/cancel' });
-    await ask(this.#server.url, { method: 'POST', path: '/api/v1/queue/clear' });
+    await ask(this.#server.url, { method: 'POST', path: '/api/v1/queue/resume', token: adminToken });
+    await ask(this.#server.url, { method: 'POST', path: '/api/v1/queue/cancel', token: adminToken });
+    await ask(this.#server.url, { method: 'POST', path: '/api/v1/queue/clear', token: adminToken });
     await delay(2000);
     await this.#server.figures();
     await delay(200);
@@ -116,13 +156,17 @@ class FuzzRun {
   }
 
   async #sendHttp(): Promise<void> {
-    const question = malformed(this.#operation(), this.#random);
+    const foreign = this.#foreign();
+    const plain = malformed(this.#operation(), this.#random);
+    const token = this.#role === 'nobody' ? undefined : this.#server.tokens.asker;
+    const question = { ...plain, token, headers: { ...plain.headers, ...foreign } };
     const what = `${question.fault}: ${question.method} ${question.path.slice(0, 200)}`;
     try {
       const timeoutMs = isStream(question.path) ? 300 : 30_000;
       const answer = await ask(this.#server.url, { ...question, agent: this.#agent, timeoutMs });
       this.#count(answer.status);
-      const problem = judge(answer, question.method);
+      const isLetIn = foreign !== undefined && answer.status < 400 && question.method !== 'OPTIONS';
+      const problem = isLetIn ? `let in from ${JSON.stringify(foreign)}` : judge(answer, question.method);
       if (problem !== undefined) this.#problems.push(`${what}: ${problem} ${bodyOf(question.body)}`);
     } catch (error) {
       this.#count(0);
@@ -130,6 +174,14 @@ class FuzzRun {
       const refused = /ECONNRESET|EPIPE|socket hang up|Invalid character|Invalid value/.test(message);
       if (!refused && !isStream(question.path)) this.#problems.push(`${what}: ${message} ${bodyOf(question.body)}`);
     }
+  }
+
+  /** Now and then a page of somewhere else asks, or by a name that is not ours. */
+  #foreign(): Readonly<Record<string, string>> | undefined {
+    const dice = this.#random.next();
+    if (dice < 0.03) return { origin: 'https://elsewhere.example' };
+    // Whoever says who they are may call the server as they like.
+    return dice < 0.06 && this.#role === undefined ? { host: 'rebound.example' } : undefined;
   }
 
   /** Mostly one that takes something. */

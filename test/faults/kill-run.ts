@@ -54,6 +54,8 @@ class KillRun {
     images: new Set<string>(),
     cancelled: new Set<string>(),
     ratings: new Map<string, ReadonlySet<number>>(),
+    away: new Map<string, ReadonlySet<boolean>>(),
+    previewEvery: new Set<number>(),
   };
   readonly #folders: Folders;
   readonly #sayTo: string;
@@ -152,13 +154,20 @@ class KillRun {
 
   /** Takes down what this life has promised. */
   #listen(): void {
-    const { ratings } = this.promised;
+    const { ratings, away, previewEvery } = this.promised;
     for (const said of this.#said()) {
       if ('submitted' in said) for (const id of said.submitted) this.promised.jobs.add(id);
       else if ('image' in said) this.promised.images.add(said.image);
       else if ('cancelled' in said) this.promised.cancelled.add(said.cancelled);
       else if ('rates' in said) ratings.set(said.rates, new Set([...(ratings.get(said.rates) ?? [0]), said.rating]));
       else if ('rated' in said) ratings.set(said.rated, new Set([said.rating]));
+      else if ('trashes' in said) away.set(said.trashes, new Set([...(away.get(said.trashes) ?? [false]), said.away]));
+      else if ('trashed' in said) away.set(said.trashed, new Set([said.away]));
+      else if ('sets' in said) previewEvery.add(said.sets);
+      else if ('set' in said) {
+        previewEvery.clear();
+        previewEvery.add(said.set);
+      }
     }
   }
 

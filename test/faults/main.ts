@@ -12,6 +12,7 @@ interface Flags {
   readonly clients: number | undefined;
   readonly seconds: number | undefined;
   readonly fake: boolean;
+  readonly role: string | undefined;
   readonly tell: (line: string) => void;
 }
 
@@ -23,9 +24,16 @@ const runs: Readonly<Record<string, (flags: Flags) => Promise<Report>>> = {
   load: async ({ count = 1000, clients = 50, fake }) =>
     await (await import('./load-run.ts')).loadRun({ jobs: count, clients, real: !fake }),
   kill: async ({ count = 200, seed, tell }) => await (await import('./kill-run.ts')).killRun(count, seed, tell),
-  fuzz: async ({ count = 10_000, seed, tell }) => await (await import('./fuzz-run.ts')).fuzzRun({ count, seed, tell }),
+  fuzz: async ({ count = 10_000, seed, role, tell }) => {
+    const { fuzzRun, fuzzRoles } = await import('./fuzz-run.ts');
+    return await fuzzRun({ count, seed, tell, role: fuzzRoles.find((one) => one === role) });
+  },
   events: async ({ clients = 500, seconds = 60, seed }) =>
     await (await import('./events-run.ts')).eventsRun({ clients, seconds, seed }),
+  mutations: async ({ count, tell }) => {
+    const { mutations } = await import('./mutations.ts');
+    return (await import('./mutations-run.ts')).mutationsRun(tell, mutations.slice(0, count));
+  },
   soak: async ({ seconds = 600, seed, tell }) => await (await import('./soak-run.ts')).soakRun({ seconds, seed, tell }),
 };
 
@@ -37,6 +45,7 @@ const { values, positionals } = parseArgs({
     clients: { type: 'string' },
     seconds: { type: 'string' },
     fake: { type: 'boolean', default: false },
+    role: { type: 'string' },
   },
 });
 const whole = (text: string | undefined) => (text === undefined ? undefined : Math.max(1, Math.trunc(Number(text))));
@@ -52,6 +61,7 @@ if (run) {
     seconds: whole(seconds),
     seed,
     fake: values.fake,
+    role: values.role,
     tell,
   };
   const report = await run(flags);

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { pino } from 'pino';
+import type { Role } from '#api/rights';
 import { listen } from '#server/listen';
 import { createServer } from '#server/server';
 import { createStudio } from '#studio/studio';
@@ -21,6 +22,8 @@ export interface ServerOrders {
   readonly defaultModel?: string;
   /** Accounts, each with the role user; with any, everybody has to sign in. */
   readonly users: readonly string[];
+  /** Of accounts that are no users. */
+  readonly roles?: Readonly<Record<string, Role>>;
 }
 
 export interface ServerFigures {
@@ -51,7 +54,7 @@ const studio = await createStudio({
 if (orders.defaultModel !== undefined) studio.settings.update({ defaultModel: orders.defaultModel });
 const tokens: Record<string, string> = {};
 for (const name of orders.users) {
-  if (!studio.users.get(name)) await studio.users.create(name, 'user');
+  if (!studio.users.get(name)) await studio.users.create(name, orders.roles?.[name] ?? 'user');
   tokens[name] = studio.users.issueToken(name, 'faults');
 }
 const required = orders.users.length > 0;

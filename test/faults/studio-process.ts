@@ -17,6 +17,11 @@ export type Said =
   /** Said before it is done, and after. */
   | { readonly rates: string; readonly rating: number }
   | { readonly rated: string; readonly rating: number }
+  | { readonly trashes: string; readonly away: boolean }
+  | { readonly trashed: string; readonly away: boolean }
+  /** The setting `previewEvery`. */
+  | { readonly sets: number }
+  | { readonly set: number }
   | { readonly idle: true };
 
 interface Orders {
@@ -91,8 +96,20 @@ async function actOnce(on: Studio, dice: Random): Promise<void> {
     say({ rated: id, rating });
   } else if (act <= 4 && images.length > 0) {
     const { id } = dice.pick(images);
+    say({ trashes: id, away: true });
     await on.gallery.trash([id]);
-    if (dice.next() < 0.7) await on.gallery.restore([id]);
+    say({ trashed: id, away: true });
+    if (dice.next() >= 0.7) return;
+    say({ trashes: id, away: false });
+    await on.gallery.restore([id]);
+    say({ trashed: id, away: false });
+  } else if (act === 5) {
+    await on.rebuild();
+  } else if (act === 6) {
+    const previewEvery = dice.between(0, 9);
+    say({ sets: previewEvery });
+    on.settings.update({ previewEvery });
+    say({ set: previewEvery });
   }
 }
 

@@ -8,6 +8,7 @@ import { join, relative, sep } from 'node:path';
 import { infotextFields } from '#studio/gallery/infotext-fields';
 import { readPicturePath } from '#studio/gallery/picture-path';
 import { decodeImage } from '#studio/images/codec';
+import { Settings } from '#studio/settings/settings';
 import { openDatabase } from '#studio/store/database';
 import { schemaVersion } from '#studio/store/migrate';
 import { picture } from '../fixtures/fake-engine.ts';
@@ -19,6 +20,10 @@ export interface Promised {
   readonly cancelled: ReadonlySet<string>;
   /** What each rating may be: the last one given, or one that was being given when the studio died. */
   readonly ratings: ReadonlyMap<string, ReadonlySet<number>>;
+  /** In the same way, whether each picture that was moved is in the trash. */
+  readonly away?: ReadonlyMap<string, ReadonlySet<boolean>>;
+  /** In the same way, the setting; empty when it was never set. */
+  readonly previewEvery?: ReadonlySet<number>;
 }
 
 interface JobRow {
@@ -62,10 +67,13 @@ export interface VerifyOptions {
 export async function verifyStudio(folders: Folders, promised: Promised, options: VerifyOptions): Promise<string[]> {
   const { finished } = options;
   const problems: string[] = [];
-  const { jobs, images, integrity } = readTables(folders.dataDir);
+  const { jobs, images, integrity, previewEvery } = readTables(folders.dataDir);
   if (integrity !== 'ok') problems.push(`the database is damaged: ${integrity}`);
   const files = pictureFiles(folders.outputsDir);
-  problems.push(...checkPromises(promised, jobs, images));
+  const set = promised.previewEvery ?? new Set();
+  if (set.size > 0 && previewEvery !== undefined && !set.has(previewEvery))
+    problems.push(`the setting was ${[...set]}, is ${previewEvery}`);
+  problems.push(...checkPromises(promised, jobs, images, files));
   problems.push(...checkRows(jobs, images, files, finished));
   problems.push(...(await checkFiles(folders.outputsDir, files, jobs, images, options)));
   if (finished) problems.push(...leftovers(folders, jobs));
@@ -73,7 +81,12 @@ export async function verifyStudio(folders: Folders, promised: Promised, options
 }
 
 function readTables(dataDir: string) {
-  const nothing = { jobs: new Map<string, JobRow>(), images: [] as ImageRow[], integrity: 'ok' };
+  const nothing = {
+    jobs: new Map<string, JobRow>(),
+    images: [] as ImageRow[],
+    integrity: 'ok',
+    previewEvery: undefined as number | undefined,
+  };
   const file = join(dataDir, 'studio.db');
   // Killed in its very first moments.
   if (!existsSync(file)) return nothing;
@@ -83,6 +96,7 @@ function readTables(dataDir: string) {
     return {
       jobs: new Map(db.all<JobRow>('SELECT * FROM jobs').map((row) => [row.id, row])),
       images: db.all<ImageRow>('SELECT * FROM images'),
+      previewEvery: new Settings(db, () => {}).get().previewEvery as number | undefined,
       integrity: db.get<{ integrity_check: string }>('PRAGMA integrity_check')!.integrity_check,
     };
   } finally {
@@ -101,7 +115,12 @@ function pictureFiles(outputsDir: string): PictureFile[] {
     });
 }
 
-function checkPromises(promised: Promised, jobs: ReadonlyMap<string, JobRow>, images: readonly ImageRow[]): string[] {
+function checkPromises(
+  promised: Promised,
+  jobs: ReadonlyMap<string, JobRow>,
+  images: readonly ImageRow[],
+  files: readonly PictureFile[],
+): string[] {
   const byId = new Map(images.map((row) => [row.id, row]));
   const problems: string[] = [];
   for (const id of promised.jobs) if (!jobs.has(id)) problems.push(`job ${id} was accepted and is lost`);
@@ -110,6 +129,16 @@ function checkPromises(promised: Promised, jobs: ReadonlyMap<string, JobRow>, im
     const rating = byId.get(id)?.rating;
     if (rating === undefined || !ratings.has(rating))
       problems.push(`picture ${id} was rated ${[...ratings]}, is ${rating}`);
+  }
+  for (const [id, away] of promised.away ?? []) {
+    const row = byId.get(id);
+    if (!row) continue;
+    if (!away.has(row.trashed_at !== null)) {
+      problems.push(`picture ${id} is ${row.trashed_at === null ? 'shown' : 'in the trash'}, promised otherwise`);
+    }
+    // One that was on its way may lie where it was until the next start.
+    const file = files.find(({ path }) => path === row.path);
+    if (away.size === 1 && file && !away.has(file.trashed)) problems.push(`${row.path} was not moved as promised`);
   }
   for (const id of promised.cancelled) {
     const state = jobs.get(id)?.state;
