@@ -33,7 +33,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...paths,
     breaks: 'paths may lead out of their folder',
-    find: "name === '..' || ",
+    find: 'if (!names.every(isSafeName)) throw invalid(path);',
     replacement: '',
   },
   {

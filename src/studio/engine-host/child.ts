@@ -8,7 +8,6 @@ import { pathToFileURL } from 'node:url';
 import { inputRoles } from '#api/records/job';
 import { InternalError } from '#core/errors';
 import type { GeneratePictures, PictureEngine } from '#pipelines/request';
-import { decodePixels } from '../images/codec.ts';
 import type { InputPaths } from '../work/inputs.ts';
 import { type EngineModule, type FromEngine, type ToEngine, toWireError } from './protocol.ts';
 
@@ -62,6 +61,9 @@ async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
 }
 
 async function readPictures(files: InputPaths): Promise<GeneratePictures> {
+  if (Object.keys(files).length === 0) return {};
+  // Loaded when there is something to decode: an engine is to start soon.
+  const { decodePixels } = await import('../images/codec.ts');
   const pictures: { -readonly [R in keyof GeneratePictures]: GeneratePictures[R] } = {};
   for (const role of inputRoles) {
     const file = files[role];
