@@ -25,7 +25,7 @@ const store = { file: 'src/studio/store/migrate.ts', tests: ['src/studio/store/s
 const inputs = { file: 'src/studio/work/inputs.ts', tests: ['src/studio/work/inputs.test.ts'] };
 const users = { file: 'src/studio/users/password.ts', tests: ['src/studio/users/users.test.ts'] };
 const trash = { file: 'src/studio/gallery/old-trash.ts', tests: ['src/studio/gallery/old-trash.test.ts'] };
-const address = { file: 'src/studio/net/address.ts', tests: ['src/studio/net/http.test.ts'] };
+const address = { file: 'src/studio/net/address.ts', tests: ['src/studio/net/address.test.ts'] };
 const whole = { file: 'src/studio/files/whole-file.ts', tests: ['src/studio/gallery/gallery.test.ts'] };
 const database = { file: 'src/studio/store/database.ts', tests: ['src/studio/store/store.test.ts'] };
 
@@ -183,8 +183,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     ...inputs,
-    breaks: 'a refused upload leaves files behind',
-    find: 'for (const role of inputRoles) await rm(half(role), { force: true });\n        await this.remove(job);',
+    file: 'src/studio/reader/uploads.ts',
+    breaks: 'an upload leaves its file behind',
+    find: 'for (const [, , file] of entries) await rm(file, { force: true });',
     replacement: '',
   },
   {

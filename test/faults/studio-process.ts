@@ -84,7 +84,8 @@ async function actOnce(on: Studio, dice: Random): Promise<void> {
   const act = dice.between(0, 9);
   if (act === 0) {
     const { jobs } = await on.queue.list({ states: ['queued', 'running'], limit: 5 });
-    if (jobs.length === 0) return;
+    // Else all would be cancelled before an engine on a busy machine has started.
+    if (jobs.length === 0 || (images.length === 0 && dice.next() < 0.9)) return;
     const { id } = dice.pick(jobs);
     await on.cancel(id);
     say({ cancelled: id });
@@ -103,7 +104,7 @@ async function actOnce(on: Studio, dice: Random): Promise<void> {
     say({ trashes: id, away: false });
     await on.gallery.restore([id]);
     say({ trashed: id, away: false });
-  } else if (act === 5) {
+  } else if (act === 5 && images.length > 0 && dice.next() < 0.1) {
     await on.rebuild();
   } else if (act === 6) {
     const previewEvery = dice.between(0, 9);
