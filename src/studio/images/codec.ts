@@ -13,7 +13,6 @@ import { DarkroomError, UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { embedInfotext } from '#formats/infotext-file';
 import { pngChunks } from '#formats/png-text';
-import { readInfotext } from './read-infotext.ts';
 
 /** libvips takes a while to load, which a server that starts need not wait for. */
 /** Kept: where a loader hook resolves imports, each costs a millisecond. */
@@ -93,6 +92,8 @@ export async function encodeImage(
 
 /** Pixels and infotext of a PNG, JPEG, WebP, GIF or AVIF file. @throws as decodePixels */
 export async function decodeImage(bytes: Uint8Array, limits: DecodeLimits = {}): Promise<DecodedImage> {
+  // Names of samplers come with it, which a server that starts does not need.
+  const { readInfotext } = await import('./read-infotext.ts');
   return { ...(await decodePixels(bytes, limits)), infotext: readInfotext(bytes) };
 }
 
