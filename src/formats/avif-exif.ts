@@ -3,7 +3,7 @@
  * 23008-12 annex A.2.1. Items in several pieces or outside the file are left out. Pixels are never decoded.
  */
 
-import { UserError } from '#core/errors';
+import { FormatError } from './format-error.ts';
 import { decodeLatin1 } from './utf8.ts';
 
 interface Box {
@@ -107,6 +107,6 @@ class Reader {
   }
 }
 
-function malformed(what: string): UserError {
-  return new UserError('avif.malformed', `malformed AVIF file: ${what} leaves its place`);
+function malformed(what: string): FormatError {
+  return new FormatError('avif.malformed', `malformed AVIF file: ${what} leaves its place`);
 }

@@ -5,11 +5,10 @@
  */
 
 import type { ByteSource } from './byte-source.ts';
-import { CheckpointError } from './checkpoint-error.ts';
 import { bitsOf } from './file-dtype.ts';
 import { describeSignature, SIGNATURE_BYTES } from './file-signature.ts';
-import { type PickleRules, readPickle } from './pickle.ts';
-import { PickleError } from './pickle-error.ts';
+import { FormatError } from './format-error.ts';
+import { readPickle } from './pickle.ts';
 import { PickleDict, PickleList, type PickleStorage, type PickleValue } from './pickle-value.ts';
 import { quoteName } from './quote-name.ts';
 import { torchPickleRules } from './torch-globals.ts';
@@ -34,41 +33,26 @@ export interface StorageBlock {
 export interface CheckpointContainer {
   readonly kind: 'zip' | 'legacy';
   readonly root: PickleValue;
-  /** The block of a storage. Throws CheckpointError `bad-tensor` when it is absent or has another size. */
+  /** The block of a storage. Throws `checkpoint.bad-tensor` when it is absent or has another size. */
   block(storage: PickleStorage): StorageBlock;
 }
 
-/** Opens a checkpoint. Throws CheckpointError, ZipError or PickleError. */
+/** Opens a checkpoint. Throws FormatError. */
 export async function openCheckpointContainer(source: ByteSource): Promise<CheckpointContainer> {
-  if (source.size === 0) throw new CheckpointError('truncated', source.name, 'the file is empty; download it again');
+  if (source.size === 0)
+    throw new FormatError('checkpoint.truncated', 'the file is empty; download it again', { file: source.name });
   const start = await source.read(0, Math.min(source.size, 512));
   const text = decodeLatin1(start);
   if (text.startsWith('PK\x03\x04')) return openZip(source);
   if (text.startsWith('\x80')) return openLegacy(source);
   if (text.slice(257, 262) === 'ustar') {
-    throw new CheckpointError(
-      'unsupported',
-      source.name,
-      'a tar checkpoint of torch 0.1; save it again with a newer torch',
-    );
+    throw new FormatError('checkpoint.unsupported', 'a tar checkpoint of torch 0.1; save it again with a newer torch', {
+      file: source.name,
+    });
   }
   const looks = describeSignature(start.subarray(0, SIGNATURE_BYTES));
   const what = looks ? `it looks like ${looks}` : 'it is neither a zip archive nor a pickle';
-  throw new CheckpointError('unrecognised', source.name, `not a PyTorch checkpoint: ${what}`);
-}
-
-/** Reads a pickle with the file's name in its errors. */
-function readNamedPickle(
-  file: string,
-  bytes: Uint8Array,
-  rules: PickleRules,
-  start = 0,
-): ReturnType<typeof readPickle> {
-  try {
-    return readPickle(bytes, rules, start);
-  } catch (error) {
-    throw error instanceof PickleError ? error.inFile(file) : error;
-  }
+  throw new FormatError('checkpoint.unrecognised', `not a PyTorch checkpoint: ${what}`, { file: source.name });
 }
 
 function bytesOf(storage: PickleStorage): number {
@@ -77,10 +61,10 @@ function bytesOf(storage: PickleStorage): number {
 
 function checkSize(file: string, storage: PickleStorage, byteLength: number): void {
   if (byteLength === bytesOf(storage)) return;
-  throw new CheckpointError(
-    'bad-tensor',
-    file,
+  throw new FormatError(
+    'checkpoint.bad-tensor',
     `storage ${quoteName(storage.key)} has ${byteLength} bytes, expected ${bytesOf(storage)} for ${storage.numel} elements`,
+    { file },
   );
 }
 
@@ -94,18 +78,22 @@ async function openZip(source: ByteSource): Promise<CheckpointContainer> {
   const version = (await text('version')) ?? '3';
   if (!/^[0-9]{1,4}$/.test(version) || Number(version) > MAX_VERSION) {
     const what = `version ${quoteName(version)} of the format, expected at most ${MAX_VERSION}`;
-    throw new CheckpointError('unsupported', source.name, what);
+    throw new FormatError('checkpoint.unsupported', what, { file: source.name });
   }
   const order = (await text('byteorder')) ?? 'little';
   if (order !== 'little' && order !== 'big') {
-    throw new CheckpointError('malformed', source.name, `byte order ${quoteName(order)}, expected little or big`);
+    throw new FormatError('checkpoint.malformed', `byte order ${quoteName(order)}, expected little or big`, {
+      file: source.name,
+    });
   }
   const pickle = await readZipMember(source, members.get(`${root}/data.pkl`)!, MAX_PICKLE_BYTES);
-  const { value } = readNamedPickle(source.name, pickle, torchPickleRules());
+  const { value } = readPickle(pickle, torchPickleRules(), { file: source.name });
   const block = (storage: PickleStorage): StorageBlock => {
     const member = members.get(`${root}/data/${storage.key}`);
     if (!member) {
-      throw new CheckpointError('bad-tensor', source.name, `storage ${quoteName(storage.key)} is not in the file`);
+      throw new FormatError('checkpoint.bad-tensor', `storage ${quoteName(storage.key)} is not in the file`, {
+        file: source.name,
+      });
     }
     checkSize(source.name, storage, member.size);
     return zipBlock(source, member, storage, order === 'big');
@@ -119,10 +107,12 @@ function zipRoot(file: string, members: ReadonlyMap<string, ZipMember>): string 
   const [root] = roots;
   if (roots.size !== 1 || !root || !members.has(`${root}/data.pkl`)) {
     const what = 'a zip archive without a single folder that holds data.pkl: not a checkpoint of torch.save';
-    throw new CheckpointError('malformed', file, what);
+    throw new FormatError('checkpoint.malformed', what, { file });
   }
   if (members.has(`${root}/constants.pkl`)) {
-    throw new CheckpointError('unsupported', file, 'a TorchScript program, not a checkpoint; its code is never run');
+    throw new FormatError('checkpoint.unsupported', 'a TorchScript program, not a checkpoint; its code is never run', {
+      file,
+    });
   }
   return root;
 }
@@ -163,10 +153,10 @@ interface LegacyPickles {
 async function openLegacy(source: ByteSource): Promise<CheckpointContainer> {
   const { root, storages, keys, littleEndian, end } = await readLegacyPickles(source);
   if (!littleEndian) {
-    throw new CheckpointError(
-      'unsupported',
-      source.name,
+    throw new FormatError(
+      'checkpoint.unsupported',
       'a legacy checkpoint in big-endian order; save it again with a newer torch',
+      { file: source.name },
     );
   }
   const blocks = new Map<string, StorageBlock>();
@@ -174,7 +164,9 @@ async function openLegacy(source: ByteSource): Promise<CheckpointContainer> {
   for (const key of keys) {
     const storage = storages.get(key);
     if (!storage || blocks.has(key)) {
-      throw new CheckpointError('malformed', source.name, `storage ${quoteName(key)} is listed but not used once`);
+      throw new FormatError('checkpoint.malformed', `storage ${quoteName(key)} is listed but not used once`, {
+        file: source.name,
+      });
     }
     const count = at + 8 <= source.size ? viewOf(await source.read(at, 8)).getBigUint64(0, true) : undefined;
     const offset = at + 8;
@@ -184,7 +176,7 @@ async function openLegacy(source: ByteSource): Promise<CheckpointContainer> {
     }
     if (count === undefined || offset + byteLength > source.size) {
       const what = `the file ends inside storage ${quoteName(key)}; it is cut short, download it again`;
-      throw new CheckpointError('truncated', source.name, what);
+      throw new FormatError('checkpoint.truncated', what, { file: source.name });
     }
     blocks.set(key, { byteLength, offset, read: () => source.read(offset, byteLength) });
     at = offset + byteLength;
@@ -192,7 +184,9 @@ async function openLegacy(source: ByteSource): Promise<CheckpointContainer> {
   const block = (storage: PickleStorage): StorageBlock => {
     const found = blocks.get(storage.key);
     if (!found)
-      throw new CheckpointError('bad-tensor', source.name, `storage ${quoteName(storage.key)} is not in the file`);
+      throw new FormatError('checkpoint.bad-tensor', `storage ${quoteName(storage.key)} is not in the file`, {
+        file: source.name,
+      });
     checkSize(source.name, storage, found.byteLength);
     return found;
   };
@@ -207,7 +201,7 @@ async function readLegacyPickles(source: ByteSource): Promise<LegacyPickles> {
       return parseLegacyPickles(source.name, bytes);
     } catch (error) {
       const more = bytes.length < source.size && bytes.length < MAX_PICKLE_BYTES;
-      if (!(error instanceof PickleError) || error.kind !== 'truncated' || !more) throw error;
+      if (!(error instanceof FormatError) || error.code !== 'pickle.truncated' || !more) throw error;
     }
   }
 }
@@ -215,23 +209,23 @@ async function readLegacyPickles(source: ByteSource): Promise<LegacyPickles> {
 function parseLegacyPickles(file: string, bytes: Uint8Array): LegacyPickles {
   let at = 0;
   const next = (rules = torchPickleRules()): PickleValue => {
-    const { value, end } = readNamedPickle(file, bytes, rules, at);
+    const { value, end } = readPickle(bytes, rules, { start: at, file });
     at = end;
     return value;
   };
   if (next() !== LEGACY_MAGIC) {
-    throw new CheckpointError(
-      'unrecognised',
-      file,
+    throw new FormatError(
+      'checkpoint.unrecognised',
       'a pickle, but not one of torch.save (its magic number is missing)',
+      { file },
     );
   }
   const version = next();
   if (version !== LEGACY_VERSION) {
-    throw new CheckpointError(
-      'unsupported',
-      file,
+    throw new FormatError(
+      'checkpoint.unsupported',
       `version ${String(version)} of the legacy format, expected ${LEGACY_VERSION}`,
+      { file },
     );
   }
   const info = next();
@@ -240,10 +234,10 @@ function parseLegacyPickles(file: string, bytes: Uint8Array): LegacyPickles {
   const keys = next();
   const names = keys instanceof PickleList ? keys.items : [];
   if (!(info instanceof PickleDict) || !(keys instanceof PickleList) || !names.every((k) => typeof k === 'string')) {
-    throw new CheckpointError(
-      'malformed',
-      file,
+    throw new FormatError(
+      'checkpoint.malformed',
       'a legacy checkpoint without system information and a list of storages',
+      { file },
     );
   }
   return { root, storages: rules.storages, keys: names, littleEndian: info.get('little_endian') !== false, end: at };

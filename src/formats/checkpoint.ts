@@ -7,8 +7,8 @@ import type { HostTensor } from '#core/tensor';
 import { sizeOf } from '#core/tensor';
 import type { ByteSource } from './byte-source.ts';
 import { type CheckpointContainer, openCheckpointContainer } from './checkpoint-container.ts';
-import { CheckpointError } from './checkpoint-error.ts';
 import { bitsOf, type FileDType, hostTensor } from './file-dtype.ts';
+import { FormatError } from './format-error.ts';
 import { childrenOf, PickleDict, PickleTensor, type PickleValue } from './pickle-value.ts';
 import { gatherStrided, isContiguous } from './strided.ts';
 
@@ -43,16 +43,17 @@ const WRAPPERS = ['state_dict', 'model_state_dict', 'model', 'module', 'params_e
 
 /**
  * Opens a checkpoint: reads its pickle and finds every tensor's bytes, but reads none of them.
- * Throws CheckpointError, ZipError or PickleError.
+ * Throws FormatError.
  */
 export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
   const container = await openCheckpointContainer(source);
   const { root } = container;
   if (!(root instanceof PickleDict)) {
-    throw new CheckpointError('malformed', source.name, 'the checkpoint is no dictionary of tensors');
+    throw new FormatError('checkpoint.malformed', 'the checkpoint is no dictionary of tensors', { file: source.name });
   }
   const all = tensorsWithin(root);
-  if (all.size === 0) throw new CheckpointError('malformed', source.name, 'the checkpoint holds no tensors');
+  if (all.size === 0)
+    throw new FormatError('checkpoint.malformed', 'the checkpoint holds no tensors', { file: source.name });
   for (const view of all) container.block(view.storage);
   const tensors = new Map<string, CheckpointTensor>();
   const { table, choices } = unwrap(root);
@@ -62,7 +63,7 @@ export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
   return { container: container.kind, root, tensors, choices, readBytes: (view) => readBytes(container, view) };
 }
 
-/** The values of one tensor of the state dictionary. Throws `tensor.unsupported-dtype`, or ZipError when damaged. */
+/** The values of one tensor of the state dictionary. Throws `tensor.unsupported-dtype`, or FormatError when damaged. */
 export async function readCheckpointTensor(checkpoint: Checkpoint, tensor: CheckpointTensor): Promise<HostTensor> {
   return hostTensor(tensor, await checkpoint.readBytes(tensor.view));
 }

@@ -4,9 +4,9 @@
  */
 
 import { type DType, viewBytes } from '#core/dtype';
-import { UserError } from '#core/errors';
 import type { HostTensor } from '#core/tensor';
 import type { ByteSource } from './byte-source.ts';
+import { atTensor, FormatError } from './format-error.ts';
 
 /** `bits` an element; `core` where the element type is one that graphs and host tensors know. */
 interface FileDTypeRow {
@@ -78,11 +78,8 @@ export interface FileTensor {
 export function hostTensor(entry: Pick<FileTensor, 'name' | 'dtype' | 'shape'>, bytes: Uint8Array): HostTensor {
   const dtype = coreDType(entry.dtype);
   if (dtype === undefined) {
-    throw new UserError(
-      'tensor.unsupported-dtype',
-      `tensor ${JSON.stringify(entry.name)} has the element type ${entry.dtype}, which cannot be computed with; ` +
-        'convert the file to F32, F16 or BF16',
-    );
+    const what = `the element type ${entry.dtype} cannot be computed with; convert the file to F32, F16 or BF16`;
+    throw new FormatError('tensor.unsupported-dtype', what, { place: atTensor(entry.name) });
   }
   return { dtype, shape: entry.shape, data: viewBytes(dtype, bytes) };
 }

@@ -1,7 +1,7 @@
 /** The comment extension of GIF files (GIF89a specification, section 24). Pixels are never decoded. */
 
-import { UserError } from '#core/errors';
 import { concatBytes } from './bytes.ts';
+import { FormatError } from './format-error.ts';
 import { decodeLatin1, decodeLoosely } from './utf8.ts';
 
 const EXTENSION = 0x21;
@@ -46,6 +46,6 @@ function joinBlocks(bytes: Uint8Array, start: number, end: number): Uint8Array {
   return concatBytes(blocks);
 }
 
-function malformed(at: number): UserError {
-  return new UserError('gif.malformed', `malformed GIF file: no whole block at byte ${at}`);
+function malformed(at: number): FormatError {
+  return new FormatError('gif.malformed', `malformed GIF file: no whole block at byte ${at}`);
 }

@@ -3,7 +3,7 @@
  * Compression is left out: nothing here writes compressed data.
  */
 
-import { DarkroomError } from '#core/errors';
+import { FormatError } from './format-error.ts';
 
 const LENGTH_BASE = [
   3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
@@ -19,8 +19,8 @@ const MAX_BITS = 15;
 const MAX_TABLES_PER_BYTE = 16;
 const MAX_SPARE_TABLES = 2 ** 21;
 
-function malformed(what: string): DarkroomError {
-  return new DarkroomError('deflate.malformed', `malformed compressed data: ${what}`);
+function malformed(what: string): FormatError {
+  return new FormatError('deflate.malformed', `malformed compressed data: ${what}`);
 }
 
 /** A prefix code as a table over the next `bits` bits: each entry is `symbol << 4 | length`, 0 where no code fits. */
@@ -202,7 +202,7 @@ class Inflater {
     const needed = this.#length + count;
     if (needed <= this.#output.length) return;
     if (needed > this.#limit) {
-      throw new DarkroomError('deflate.too-large', `compressed data expands beyond the limit of ${this.#limit} bytes`);
+      throw new FormatError('deflate.too-large', `compressed data expands beyond the limit of ${this.#limit} bytes`);
     }
     const grown = new Uint8Array(Math.min(this.#limit, Math.max(needed, this.#output.length * 2)));
     grown.set(this.#output.subarray(0, this.#length));

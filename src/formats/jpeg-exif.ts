@@ -3,9 +3,9 @@
  * by ITU-T T.81 annex B), and their comments. Pixels are never decoded.
  */
 
-import { UserError } from '#core/errors';
 import { concatBytes } from './bytes.ts';
 import { EXIF_PREFIX } from './exif.ts';
+import { FormatError } from './format-error.ts';
 import { decodeLoosely } from './utf8.ts';
 
 const SOI = 0xd8;
@@ -31,20 +31,20 @@ export function isJpeg(bytes: Uint8Array): boolean {
 
 /** The segments between the start of the image and its first scan. Throws `jpeg.malformed`. */
 function* segments(bytes: Uint8Array): Generator<Segment, void, undefined> {
-  if (!isJpeg(bytes)) throw new UserError('jpeg.malformed', 'not a JPEG file: it does not begin with an SOI marker');
+  if (!isJpeg(bytes)) throw new FormatError('jpeg.malformed', 'not a JPEG file: it does not begin with an SOI marker');
   for (let start = 2; ; ) {
     let at = start;
     // Any number of 0xFF bytes may precede a marker.
     while (bytes[at] === 0xff && bytes[at + 1] === 0xff) at++;
     const marker = bytes[at + 1];
     if (bytes[at] !== 0xff || marker === undefined) {
-      throw new UserError('jpeg.malformed', `malformed JPEG file: expected a marker at byte ${at}`);
+      throw new FormatError('jpeg.malformed', `malformed JPEG file: expected a marker at byte ${at}`);
     }
     if (marker === SOS || marker === EOI) return;
     const length = bytes[at + 2] === undefined ? 0 : bytes[at + 2]! * 256 + (bytes[at + 3] ?? 0);
     const end = at + 2 + length;
     if (length < 2 || end > bytes.length) {
-      throw new UserError('jpeg.malformed', `malformed JPEG file: the segment at byte ${at} leaves the file`);
+      throw new FormatError('jpeg.malformed', `malformed JPEG file: the segment at byte ${at} leaves the file`);
     }
     yield { marker, data: bytes.subarray(at + 4, end), start, end };
     start = end;
@@ -73,7 +73,7 @@ export function readJpegComment(bytes: Uint8Array): string | undefined {
  */
 export function setJpegExif(bytes: Uint8Array, exif: Uint8Array): Uint8Array {
   if (exif.length > MAX_EXIF_BYTES) {
-    throw new UserError(
+    throw new FormatError(
       'jpeg.exif-too-large',
       `a JPEG file holds at most ${MAX_EXIF_BYTES} bytes of EXIF, got ${exif.length}; save as PNG or WebP`,
     );

@@ -1,6 +1,6 @@
 /** Reads the arguments of pickle opcodes (CPython Lib/pickletools.py, "argument descriptors"); see pickle.ts. */
 
-import { PickleError, type PickleErrorKind } from './pickle-error.ts';
+import { FormatError } from './format-error.ts';
 import { decodeLatin1, decodeUtf8, invalidUtf8At } from './utf8.ts';
 
 /** No name or text of a checkpoint comes near this. */
@@ -9,6 +9,13 @@ const MAX_LONG_BYTES = 1024;
 const MAX_DIGITS = 2048;
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '\\': '\\', "'": "'", '"': '"' };
+
+type PickleFault = 'forbidden-global' | 'unsupported' | 'malformed' | 'truncated' | 'too-large' | 'bad-tensor';
+
+/** What is wrong with a pickle; `readPickle` adds the file and the byte. */
+export function pickleError(kind: PickleFault, what: string): FormatError {
+  return new FormatError(`pickle.${kind}`, what);
+}
 
 export class PickleCursor {
   readonly #bytes: Uint8Array;
@@ -57,9 +64,9 @@ export class PickleCursor {
 
   /** Refuses a length that no checkpoint has, before asking whether the bytes are there. */
   checkLength(length: number): void {
-    if (length < 0) throw this.#error('malformed', `a length of ${length}`);
+    if (length < 0) throw pickleError('malformed', `a length of ${length}`);
     if (length > MAX_TEXT_BYTES)
-      throw this.#error('too-large', `a value of ${length} bytes, at most ${MAX_TEXT_BYTES}`);
+      throw pickleError('too-large', `a value of ${length} bytes, at most ${MAX_TEXT_BYTES}`);
   }
 
   bytes(length: number): Uint8Array {
@@ -70,7 +77,7 @@ export class PickleCursor {
 
   text(length: number): string {
     const bytes = this.bytes(length);
-    if (invalidUtf8At(bytes) >= 0) throw this.#error('malformed', 'text that is not UTF-8');
+    if (invalidUtf8At(bytes) >= 0) throw pickleError('malformed', 'text that is not UTF-8');
     return decodeUtf8(bytes);
   }
 
@@ -83,7 +90,7 @@ export class PickleCursor {
   /** A little-endian two's complement integer. */
   long(length: number): number | bigint {
     if (length > MAX_LONG_BYTES)
-      throw this.#error('too-large', `an integer of ${length} bytes, at most ${MAX_LONG_BYTES}`);
+      throw pickleError('too-large', `an integer of ${length} bytes, at most ${MAX_LONG_BYTES}`);
     const bytes = this.bytes(length);
     let value = 0n;
     for (let i = bytes.length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]!);
@@ -99,7 +106,7 @@ export class PickleCursor {
   #lineBytes(): Uint8Array {
     const end = this.#bytes.indexOf(10, this.at);
     this.checkLength((end < 0 ? this.#bytes.length : end) - this.at);
-    if (end < 0) throw this.#error('truncated', 'the pickle ends inside a line');
+    if (end < 0) throw pickleError('truncated', 'the pickle ends inside a line');
     const bytes = this.#bytes.subarray(this.at, end);
     this.at = end + 1;
     return bytes;
@@ -109,8 +116,8 @@ export class PickleCursor {
   decimalInteger(): number | bigint | boolean {
     const text = this.line();
     if (this.#bytes[this.opcodeAt] === 0x49 && /^0[01]$/.test(text)) return text === '01';
-    if (text.length > MAX_DIGITS) throw this.#error('too-large', `an integer of ${text.length} digits`);
-    if (!/^-?[0-9]+L?$/.test(text)) throw this.#error('malformed', `${JSON.stringify(text)} is no integer`);
+    if (text.length > MAX_DIGITS) throw pickleError('too-large', `an integer of ${text.length} digits`);
+    if (!/^-?[0-9]+L?$/.test(text)) throw pickleError('malformed', `${JSON.stringify(text)} is no integer`);
     return integer(BigInt(text.replace('L', '')));
   }
 
@@ -123,7 +130,7 @@ export class PickleCursor {
     };
     if (Object.hasOwn(special, text)) return special[text]!;
     if (!/^-?[0-9.]+(?:[eE][+-]?[0-9]+)?$/.test(text) || text.length > MAX_DIGITS) {
-      throw this.#error('malformed', `${JSON.stringify(text.slice(0, 40))} is no number`);
+      throw pickleError('malformed', `${JSON.stringify(text.slice(0, 40))} is no number`);
     }
     return Number(text);
   }
@@ -133,14 +140,14 @@ export class PickleCursor {
     const text = this.line();
     const quote = text[0];
     if (text.length < 2 || (quote !== "'" && quote !== '"') || text.at(-1) !== quote) {
-      throw this.#error('malformed', 'a string without quotes');
+      throw pickleError('malformed', 'a string without quotes');
     }
     return text
       .slice(1, -1)
       .replace(/\\(?:x([0-9a-fA-F]{2})|([\s\S]?))/g, (_, hex: string | undefined, plain: string) => {
         if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
         const value = ESCAPES[plain];
-        if (value === undefined) throw this.#error('malformed', `the escape sequence \\${plain}`);
+        if (value === undefined) throw pickleError('malformed', `the escape sequence \\${plain}`);
         return value;
       });
   }
@@ -150,7 +157,7 @@ export class PickleCursor {
     const text = decodeLatin1(this.#lineBytes());
     return text.replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_, short?: string, long?: string) => {
       const code = Number.parseInt(short ?? long!, 16);
-      if (code > 0x10ffff) throw this.#error('malformed', 'a character above U+10FFFF');
+      if (code > 0x10ffff) throw pickleError('malformed', 'a character above U+10FFFF');
       return String.fromCodePoint(code);
     });
   }
@@ -158,17 +165,13 @@ export class PickleCursor {
   #advance(length: number): number {
     const start = this.at;
     if (length > this.#bytes.length - start) {
-      throw this.#error(
+      throw pickleError(
         'truncated',
         `the pickle ends early: ${length} bytes are needed, ${this.#bytes.length - start} are left`,
       );
     }
     this.at += length;
     return start;
-  }
-
-  #error(kind: PickleErrorKind, what: string): PickleError {
-    return new PickleError(kind, what, { position: this.opcodeAt });
   }
 }
 

@@ -7,8 +7,8 @@
  * INST, NEWOBJ_EX, the extension registry, text persistent ids, out-of-band buffers.
  */
 
-import { PickleCursor } from './pickle-cursor.ts';
-import { PickleError } from './pickle-error.ts';
+import { FormatError } from './format-error.ts';
+import { PickleCursor, pickleError } from './pickle-cursor.ts';
 import {
   childrenOf,
   PickleDict,
@@ -44,24 +44,40 @@ const MAX_COPIED = 16 * 2 ** 20;
 const MARK = Symbol('mark');
 type Slot = PickleValue | typeof MARK;
 
+export interface PickleSpan {
+  /** Where the pickle begins. */
+  readonly start?: number;
+  /** Name for errors. */
+  readonly file?: string;
+}
+
 /**
- * Reads one pickle from `start`; `end` is the byte after its STOP. Throws PickleError; a value that contains itself is
- * malformed.
+ * Reads one pickle; `end` is the byte after its STOP. Throws FormatError with the byte of the opcode at which it came
+ * up; a value that contains itself is malformed.
  */
-export function readPickle(bytes: Uint8Array, rules: PickleRules, start = 0): { value: PickleValue; end: number } {
+export function readPickle(
+  bytes: Uint8Array,
+  rules: PickleRules,
+  { start = 0, file }: PickleSpan = {},
+): { value: PickleValue; end: number } {
   const machine = new PickleMachine(bytes, rules, start);
-  const value = machine.run();
-  checkAcyclic(value);
-  return { value, end: machine.cursor.at };
+  try {
+    const value = machine.run();
+    checkAcyclic(value);
+    return { value, end: machine.cursor.at };
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw error.within({ file, place: `byte ${machine.cursor.opcodeAt} of the pickle` });
+  }
 }
 
 type Handler = (m: PickleMachine, c: PickleCursor) => void;
 
 const opcodes: Readonly<Record<string, Handler>> = {
-  '\x80': (m, c) => {
+  '\x80': (_, c) => {
     const protocol = c.u8();
     if (protocol > MAX_PROTOCOL)
-      throw m.error('malformed', `pickle protocol ${protocol}, expected at most ${MAX_PROTOCOL}`);
+      throw pickleError('malformed', `pickle protocol ${protocol}, expected at most ${MAX_PROTOCOL}`);
   },
   '\x95': (_, c) => c.checkLength(c.u64()),
   '(': (m) => m.push(MARK),
@@ -122,7 +138,7 @@ const opcodes: Readonly<Record<string, Handler>> = {
   i: (m, c) => {
     // The name is checked first, so that a forbidden one is reported as such.
     m.global(c.line(), c.line());
-    throw m.error('unsupported', 'the opcode INST');
+    throw pickleError('unsupported', 'the opcode INST');
   },
   R: (m) => m.call(),
   '\x81': (m) => m.call(),
@@ -168,28 +184,24 @@ class PickleMachine {
       handler(this, this.cursor);
     }
     const value = this.pop();
-    if (this.#stack.length > 0) throw this.error('malformed', `${this.#stack.length} values are left at STOP`);
+    if (this.#stack.length > 0) throw pickleError('malformed', `${this.#stack.length} values are left at STOP`);
     return value;
   }
 
-  error(kind: 'malformed' | 'unsupported' | 'too-large', what: string): PickleError {
-    return new PickleError(kind, what, { position: this.cursor.opcodeAt });
-  }
-
   push(value: Slot): void {
-    if (this.#stack.length >= MAX_STACK) throw this.error('too-large', `more than ${MAX_STACK} values on the stack`);
+    if (this.#stack.length >= MAX_STACK) throw pickleError('too-large', `more than ${MAX_STACK} values on the stack`);
     this.#stack.push(value);
   }
 
   popSlot(): Slot {
     const value = this.#stack.pop();
-    if (value === undefined) throw this.error('malformed', 'the stack is empty');
+    if (value === undefined) throw pickleError('malformed', 'the stack is empty');
     return value;
   }
 
   pop(): PickleValue {
     const value = this.popSlot();
-    if (value === MARK) throw this.error('malformed', 'expected a value on the stack, got a mark');
+    if (value === MARK) throw pickleError('malformed', 'expected a value on the stack, got a mark');
     return value;
   }
 
@@ -199,7 +211,7 @@ class PickleMachine {
 
   popToMark(): PickleValue[] {
     const at = this.#stack.lastIndexOf(MARK);
-    if (at < 0) throw this.error('malformed', 'there is no mark on the stack');
+    if (at < 0) throw pickleError('malformed', 'there is no mark on the stack');
     const values = this.#stack.splice(at);
     return values.slice(1) as PickleValue[];
   }
@@ -212,13 +224,13 @@ class PickleMachine {
 
   memoize(index: number): void {
     if (!(index <= MAX_MEMO_INDEX))
-      throw this.error('too-large', `memo index ${index}, expected at most ${MAX_MEMO_INDEX}`);
+      throw pickleError('too-large', `memo index ${index}, expected at most ${MAX_MEMO_INDEX}`);
     this.#memo.set(index, this.top());
   }
 
   recall(index: number): void {
     const value = this.#memo.get(index);
-    if (value === undefined) throw this.error('malformed', `memo index ${index} is not set`);
+    if (value === undefined) throw pickleError('malformed', `memo index ${index} is not set`);
     this.push(value);
   }
 
@@ -234,17 +246,16 @@ class PickleMachine {
       for (const value of values) target.items.push(value);
     else if (target instanceof PickleDict && values.length % 2 === 0) {
       for (let i = 0; i < values.length; i += 2) target.entries.set(values[i]!, values[i + 1]!);
-    } else throw this.error('malformed', `cannot add ${values.length} values to ${describeValue(target)}`);
+    } else throw pickleError('malformed', `cannot add ${values.length} values to ${describeValue(target)}`);
   }
 
   global(module: string, name: string): void {
     const global = new PickleGlobal(module, name);
     if (!this.rules.globals.has(global.path)) {
-      throw new PickleError(
+      throw pickleError(
         'forbidden-global',
         `the file refers to ${quoteName(global.path)}, which is not among the names a checkpoint may use; ` +
           'it may try to run code: get a .safetensors version of it',
-        { position: this.cursor.opcodeAt, global: global.path },
       );
     }
     this.push(global);
@@ -253,7 +264,7 @@ class PickleMachine {
   stackGlobal(): void {
     const [module, name] = this.popMany(2);
     if (typeof module !== 'string' || typeof name !== 'string') {
-      throw this.error('malformed', 'STACK_GLOBAL needs two texts on the stack');
+      throw pickleError('malformed', 'STACK_GLOBAL needs two texts on the stack');
     }
     this.global(module, name);
   }
@@ -263,33 +274,24 @@ class PickleMachine {
     const [callee, args] = this.popMany(2);
     const rule = callee instanceof PickleGlobal ? this.rules.globals.get(callee.path) : undefined;
     if (!rule?.call || !(args instanceof PickleTuple)) {
-      throw this.error('malformed', `cannot build a value from ${describeValue(callee!)} and ${describeValue(args!)}`);
+      throw pickleError('malformed', `cannot build a value from ${describeValue(callee!)} and ${describeValue(args!)}`);
     }
     const { call } = rule;
     // Taken counts as well as made: a million pairs of one key make a dictionary of one.
     for (const taken of args.items) this.#count(sizeOfValue(taken));
-    const value = this.#located(() => call(args.items));
+    const value = call(args.items);
     this.#count(sizeOfValue(value));
     this.push(value);
   }
 
   #count(copied: number): void {
     this.#copied += copied;
-    if (this.#copied > MAX_COPIED) throw this.error('too-large', `calls that copy more than ${MAX_COPIED} items`);
+    if (this.#copied > MAX_COPIED) throw pickleError('too-large', `calls that copy more than ${MAX_COPIED} items`);
   }
 
   persistent(): void {
     const id = this.pop();
-    this.push(this.#located(() => this.rules.persistent(id)));
-  }
-
-  /** Adds the place of the opcode to an error of a rule. */
-  #located<T>(apply: () => T): T {
-    try {
-      return apply();
-    } catch (error) {
-      throw error instanceof PickleError ? error.at(this.cursor.opcodeAt) : error;
-    }
+    this.push(this.rules.persistent(id));
   }
 
   build(): void {
@@ -298,14 +300,14 @@ class PickleMachine {
     // Attributes of tensors and ordered dictionaries carry no weights.
     if (target instanceof PickleTensor || (target instanceof PickleDict && target.hasAttributes)) return;
     if (!(target instanceof PickleObject))
-      throw this.error('malformed', `cannot set the state of ${describeValue(target)}`);
+      throw pickleError('malformed', `cannot set the state of ${describeValue(target)}`);
     target.state = state;
   }
 
-  #unknown(code: string): PickleError {
+  #unknown(code: string): FormatError {
     const name = Object.hasOwn(refused, code) ? refused[code] : undefined;
-    if (name) return this.error('unsupported', `the opcode ${name}`);
-    return this.error('malformed', `0x${code.charCodeAt(0).toString(16).padStart(2, '0')} is no pickle opcode`);
+    if (name) return pickleError('unsupported', `the opcode ${name}`);
+    return pickleError('malformed', `0x${code.charCodeAt(0).toString(16).padStart(2, '0')} is no pickle opcode`);
   }
 }
 
@@ -329,7 +331,7 @@ function checkAcyclic(root: PickleValue): void {
   const enter = (value: PickleValue): void => {
     if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
     const known = done.get(value);
-    if (known === false) throw new PickleError('malformed', 'a value of the pickle contains itself');
+    if (known === false) throw pickleError('malformed', 'a value of the pickle contains itself');
     if (known) return;
     done.set(value, false);
     path.push({ value, rest: childrenOf(value)[Symbol.iterator]() });

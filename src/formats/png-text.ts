@@ -5,9 +5,9 @@
  * hold it, otherwise as iTXt. Pixels are never decoded.
  */
 
-import { UserError } from '#core/errors';
 import { concatBytes } from './bytes.ts';
 import { crc32 } from './crc32.ts';
+import { FormatError } from './format-error.ts';
 import { inflateZlib } from './inflate.ts';
 import { decodeLatin1, decodeUtf8, encodeLatin1, encodeUtf8, invalidUtf8At } from './utf8.ts';
 
@@ -49,20 +49,20 @@ export function* pngChunks(
   checked?: (type: string) => boolean,
 ): Generator<PngChunk, void, undefined> {
   if (!isPng(bytes))
-    throw new UserError('png.malformed', 'not a PNG file: its first 8 bytes are not the PNG signature');
+    throw new FormatError('png.malformed', 'not a PNG file: its first 8 bytes are not the PNG signature');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let start = 8; ; ) {
     const left = bytes.length - start;
     const length = left >= 12 ? view.getUint32(start) : 0;
     if (left < 12 + length) {
-      throw new UserError(
+      throw new FormatError(
         'png.truncated',
         `the PNG file ends inside a chunk: at byte ${start} it needs ${12 + length} bytes, ${left} are there`,
       );
     }
     const type = decodeLatin1(bytes.subarray(start + 4, start + 8));
     if (!/^[A-Za-z]{4}$/.test(type)) {
-      throw new UserError(
+      throw new FormatError(
         'png.malformed',
         `malformed PNG file: ${JSON.stringify(type)} at byte ${start} is no chunk type`,
       );
@@ -81,7 +81,7 @@ function checkCrc(bytes: Uint8Array, view: DataView, type: string, start: number
   if (stored === computed) return;
   const hex = (n: number): string => n.toString(16).padStart(8, '0');
   const message = `the PNG file is damaged: chunk ${type} at byte ${start} has CRC ${hex(stored)}, expected ${hex(computed)}`;
-  throw new UserError('png.crc', message);
+  throw new FormatError('png.crc', message);
 }
 
 /**
@@ -212,7 +212,7 @@ function checkKeyword(keyword: string): void {
   // Printable Latin-1 without leading, trailing or doubled spaces.
   const printable = /^[\x21-\x7e\xa1-\xff]+(?: [\x21-\x7e\xa1-\xff]+)*$/.test(keyword);
   if (!printable || keyword.length > 79) {
-    throw new UserError(
+    throw new FormatError(
       'png.keyword',
       `${JSON.stringify(keyword)} is no PNG text keyword: expected 1 to 79 printable Latin-1 characters`,
     );

@@ -3,7 +3,8 @@
  * Source: protobuf.dev, "Encoding". Groups (wire types 3 and 4) are left out: no format here has them.
  */
 
-import { assert, DarkroomError } from '#core/errors';
+import { assert } from '#core/errors';
+import { FormatError } from './format-error.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 const INT64_MIN = -(2n ** 63n);
@@ -106,8 +107,8 @@ export type ProtoField =
  */
 export function* decodeFields(bytes: Uint8Array): Generator<ProtoField, void, undefined> {
   let at = 0;
-  const malformed = (what: string): DarkroomError =>
-    new DarkroomError('protobuf.malformed', `malformed protobuf message at byte ${at}: ${what}`);
+  const malformed = (what: string): FormatError =>
+    new FormatError('protobuf.malformed', `malformed protobuf message at byte ${at}: ${what}`);
   const varint = (): bigint => {
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {

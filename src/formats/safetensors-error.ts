@@ -1,7 +1,6 @@
-/** What is wrong with a safetensors file, with the reference implementation's kinds (safetensors 0.8, tensor.rs). */
+/** What is wrong with a safetensors file, in the reference implementation's kinds (safetensors 0.8, tensor.rs). */
 
-import { UserError } from '#core/errors';
-import { quoteName } from './quote-name.ts';
+import { atTensor, FormatError } from './format-error.ts';
 
 /**
  * The reference's kinds, and three of our own: `duplicate-key` (the reference keeps the last of two equal entries),
@@ -22,7 +21,7 @@ export type SafetensorsErrorKind =
   | 'too-many-tensors'
   | 'invalid-tensor';
 
-export interface SafetensorsErrorDetail {
+interface Detail {
   /** File name. */
   readonly file: string;
   readonly tensor?: string;
@@ -32,21 +31,11 @@ export interface SafetensorsErrorDetail {
   readonly advice?: string;
 }
 
-export class SafetensorsError extends UserError {
-  readonly kind: SafetensorsErrorKind;
-  readonly file: string;
-  readonly tensor: string | undefined;
-  readonly got: string;
-  readonly expected: string;
-
-  constructor(kind: SafetensorsErrorKind, detail: SafetensorsErrorDetail) {
-    const { file, tensor, got, expected, advice } = detail;
-    const where = tensor === undefined ? file : `${file}: tensor ${quoteName(tensor)}`;
-    super(`safetensors.${kind}`, `${where}: got ${got}, expected ${expected}${advice ? `; ${advice}` : ''}`);
-    this.kind = kind;
-    this.file = file;
-    this.tensor = tensor;
-    this.got = got;
-    this.expected = expected;
-  }
+export function safetensorsError(kind: SafetensorsErrorKind, detail: Detail): FormatError {
+  const { file, tensor, got, expected, advice } = detail;
+  const what = `got ${got}, expected ${expected}${advice ? `; ${advice}` : ''}`;
+  return new FormatError(`safetensors.${kind}`, what, {
+    file,
+    place: tensor === undefined ? tensor : atTensor(tensor),
+  });
 }

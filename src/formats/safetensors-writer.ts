@@ -7,7 +7,7 @@
 import { sizeOf } from '#core/tensor';
 import { alignmentRank, bitsOf, type FileDType, type FileTensor } from './file-dtype.ts';
 import { MAX_HEADER_BYTES } from './safetensors.ts';
-import { SafetensorsError } from './safetensors-error.ts';
+import { safetensorsError } from './safetensors-error.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 export interface TensorSpec {
@@ -29,7 +29,7 @@ const METADATA_KEY = '__metadata__';
 /** Stands for the file's name in messages: a plan has none yet. */
 const FILE = 'safetensors file to write';
 
-/** Lays out a file. Throws SafetensorsError for a name that is taken or not text, or a shape that is no shape. */
+/** Lays out a file. Throws FormatError for a name that is taken or not text, or a shape that is no shape. */
 export function planSafetensors<T extends TensorSpec>(
   tensors: Iterable<T>,
   metadata?: Readonly<Record<string, string>>,
@@ -97,7 +97,7 @@ function encodeHeader(json: string): Uint8Array {
   const text = encodeUtf8(json);
   const length = Math.ceil(text.length / 8) * 8;
   if (length > MAX_HEADER_BYTES) {
-    throw new SafetensorsError('header-too-large', {
+    throw safetensorsError('header-too-large', {
       file: FILE,
       got: `a header of ${length} bytes`,
       expected: `at most ${MAX_HEADER_BYTES}`,
@@ -124,5 +124,5 @@ function utf8Rank(unit: number): number {
 }
 
 function refuse(tensor: string, got: string, expected: string): never {
-  throw new SafetensorsError('invalid-tensor', { file: FILE, tensor, got, expected });
+  throw safetensorsError('invalid-tensor', { file: FILE, tensor, got, expected });
 }

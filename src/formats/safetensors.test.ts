@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type ByteSource, bytesSource } from './byte-source.ts';
 import { fileDTypes, readFileTensor } from './file-dtype.ts';
+import { FormatError } from './format-error.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
-import { SafetensorsError, type SafetensorsErrorKind } from './safetensors-error.ts';
+import type { SafetensorsErrorKind } from './safetensors-error.ts';
 import { planSafetensors, type TensorSpec, writeSafetensors } from './safetensors-writer.ts';
 import { encodeUtf8 } from './utf8.ts';
 
@@ -52,7 +53,7 @@ async function kindOf(result: Promise<unknown>): Promise<string> {
     await result;
     return 'accepted';
   } catch (error) {
-    if (error instanceof SafetensorsError) return error.kind;
+    if (error instanceof FormatError) return error.kind;
     throw error;
   }
 }
@@ -149,10 +150,10 @@ describe('the rules of the reference', () => {
     const misfit = read(`{"w":${f32('[5]', '[0,16]')}}`, 16);
     await expect(misfit).rejects.toMatchObject({
       code: 'safetensors.tensor-invalid-info',
-      tensor: 'w',
+      place: 'tensor "w"',
       file: 'x.safetensors',
       message: expect.stringMatching(
-        /x\.safetensors: tensor "w": got .*16 bytes.*expected 20 bytes for F32 of shape \[5\]/,
+        /x\.safetensors, tensor "w": got .*16 bytes.*expected 20 bytes for F32 of shape \[5\]/,
       ),
     });
     const pointer = encodeUtf8('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4265380512\n');
@@ -249,7 +250,7 @@ describe('planSafetensors and writeSafetensors', () => {
     ['a fraction', [{ name: 'a', dtype: 'F32', shape: [1.5] }]],
     ['a lone surrogate', [{ name: '\ud800', dtype: 'F32', shape: [1] }]],
   ])('refuses %s', (_, specs) => {
-    expect(() => planSafetensors(specs)).toThrow(SafetensorsError);
+    expect(() => planSafetensors(specs)).toThrow(FormatError);
   });
 
   it('refuses data of another length', () => {

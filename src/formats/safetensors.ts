@@ -7,12 +7,12 @@
  * and there is a limit on the number of tensors. The writer is in safetensors-writer.ts.
  */
 
-import { DarkroomError } from '#core/errors';
 import type { ByteSource } from './byte-source.ts';
 import { bitsOf, type FileDType, type FileTensor, fileDTypes, isFileDType } from './file-dtype.ts';
 import { describeSignature, SIGNATURE_BYTES } from './file-signature.ts';
+import { FormatError } from './format-error.ts';
 import { quoteName } from './quote-name.ts';
-import { SafetensorsError, type SafetensorsErrorKind } from './safetensors-error.ts';
+import { type SafetensorsErrorKind, safetensorsError } from './safetensors-error.ts';
 import { type JsonValue, parseStrictJson } from './strict-json.ts';
 import { decodeUtf8, invalidUtf8At } from './utf8.ts';
 
@@ -42,14 +42,14 @@ interface Declared {
   readonly end: bigint;
 }
 
-/** Reads and validates a header; reads no tensor data. Throws SafetensorsError. */
+/** Reads and validates a header; reads no tensor data. Throws FormatError. */
 export async function readSafetensorsHeader(source: ByteSource): Promise<SafetensorsHeader> {
   const length = await readHeaderLength(source);
   const bytes = await source.read(8, length);
   const bad = invalidUtf8At(bytes);
   if (bad >= 0) {
     const got = `byte 0x${bytes[bad]!.toString(16).padStart(2, '0')} at offset ${bad + 8}`;
-    throw new SafetensorsError('invalid-header', { file: source.name, got, expected: 'a header in UTF-8' });
+    throw safetensorsError('invalid-header', { file: source.name, got, expected: 'a header in UTF-8' });
   }
   const { metadata, declared } = new HeaderReader(source.name).read(decodeUtf8(bytes));
   const dataStart = 8 + length;
@@ -59,7 +59,7 @@ export async function readSafetensorsHeader(source: ByteSource): Promise<Safeten
 async function readHeaderLength(source: ByteSource): Promise<number> {
   const file = source.name;
   if (source.size < 8) {
-    throw new SafetensorsError('header-too-small', {
+    throw safetensorsError('header-too-small', {
       file,
       got: `a file of ${source.size} bytes`,
       expected: 'at least 8 bytes (the length of the header)',
@@ -71,7 +71,7 @@ async function readHeaderLength(source: ByteSource): Promise<number> {
   const looks = describeSignature(start);
   const hint = looks === undefined || looks.includes('safetensors') ? undefined : `the file looks like ${looks}`;
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    throw new SafetensorsError('header-too-large', {
+    throw safetensorsError('header-too-large', {
       file,
       got: `a header length of ${length} bytes`,
       expected: `at most ${MAX_HEADER_BYTES}`,
@@ -79,7 +79,7 @@ async function readHeaderLength(source: ByteSource): Promise<number> {
     });
   }
   if (8n + length > BigInt(source.size)) {
-    throw new SafetensorsError('invalid-header-length', {
+    throw safetensorsError('invalid-header-length', {
       file,
       got: `a header length of ${length} bytes in a file of ${source.size} bytes`,
       expected: `at most ${source.size - 8}`,
@@ -121,7 +121,7 @@ class HeaderReader {
     try {
       return parseStrictJson(text);
     } catch (cause) {
-      if (!(cause instanceof DarkroomError)) throw cause;
+      if (!(cause instanceof FormatError)) throw cause;
       throw this.#schema(`a header that is not valid JSON (${cause.message})`, 'a JSON object of tensors');
     }
   }
@@ -178,16 +178,16 @@ class HeaderReader {
     });
   }
 
-  #schema(got: string, expected: string, tensor?: string): SafetensorsError {
+  #schema(got: string, expected: string, tensor?: string): FormatError {
     return this.#error('invalid-header-deserialization', got, expected, tensor);
   }
 
-  #duplicate(key: string, tensor?: string): SafetensorsError {
+  #duplicate(key: string, tensor?: string): FormatError {
     return this.#error('duplicate-key', `the key ${quoteName(key)} twice`, 'each key once', tensor);
   }
 
-  #error(kind: SafetensorsErrorKind, got: string, expected: string, tensor?: string): SafetensorsError {
-    return new SafetensorsError(kind, { file: this.#file, got, expected, ...(tensor === undefined ? {} : { tensor }) });
+  #error(kind: SafetensorsErrorKind, got: string, expected: string, tensor?: string): FormatError {
+    return safetensorsError(kind, { file: this.#file, got, expected, tensor });
   }
 }
 
@@ -219,12 +219,12 @@ function validate(source: ByteSource, declared: readonly Declared[], dataStart: 
     if (begin !== start || end < begin) {
       const why = end < begin ? 'an end not before the begin' : begin > start ? 'no unused bytes' : 'no overlap';
       const expected = `data_offsets [${start}, ...] (${why})`;
-      throw new SafetensorsError('invalid-offset', { file, tensor: name, got: `[${begin}, ${end}]`, expected });
+      throw safetensorsError('invalid-offset', { file, tensor: name, got: `[${begin}, ${end}]`, expected });
     }
     start = end;
     const byteLength = checkedByteLength(file, name, dtype, shape);
     if (end - begin !== byteLength) {
-      throw new SafetensorsError('tensor-invalid-info', {
+      throw safetensorsError('tensor-invalid-info', {
         file,
         tensor: name,
         got: `data_offsets [${begin}, ${end}] (${end - begin} bytes)`,
@@ -236,7 +236,7 @@ function validate(source: ByteSource, declared: readonly Declared[], dataStart: 
   }
   const got = BigInt(source.size - dataStart);
   if (start !== got) {
-    throw new SafetensorsError('metadata-incomplete-buffer', {
+    throw safetensorsError('metadata-incomplete-buffer', {
       file,
       got: `${got} bytes of data`,
       expected: `${start}`,
@@ -249,7 +249,7 @@ function validate(source: ByteSource, declared: readonly Declared[], dataStart: 
 /** Bytes of a tensor, with the reference's overflow rules: 64-bit products from the left, in bits. */
 function checkedByteLength(file: string, tensor: string, dtype: FileDType, shape: readonly bigint[]): bigint {
   const fail = (kind: SafetensorsErrorKind, expected: string): never => {
-    throw new SafetensorsError(kind, { file, tensor, got: `${dtype} of shape [${shape.join(', ')}]`, expected });
+    throw safetensorsError(kind, { file, tensor, got: `${dtype} of shape [${shape.join(', ')}]`, expected });
   };
   let size = 1n;
   for (const dim of [...shape, BigInt(bitsOf(dtype))]) {

@@ -6,7 +6,7 @@
  * which the reference reader of safetensors uses: nesting below 128, finite numbers.
  */
 
-import { DarkroomError } from '#core/errors';
+import { FormatError } from './format-error.ts';
 
 export type JsonValue =
   | { readonly kind: 'null' }
@@ -160,13 +160,13 @@ class JsonReader {
     return this.#text.slice(start, this.#at);
   }
 
-  #unexpected(expected: string): DarkroomError {
+  #unexpected(expected: string): FormatError {
     const got = this.#text[this.#at];
     return this.#error(`expected ${expected}, got ${got === undefined ? 'the end of the text' : JSON.stringify(got)}`);
   }
 
-  #error(what: string): DarkroomError {
-    return new DarkroomError('json.malformed', `${what} (at character ${this.#at})`);
+  #error(what: string): FormatError {
+    return new FormatError('json.malformed', `${what} (at character ${this.#at})`);
   }
 }
 

@@ -7,8 +7,9 @@
 
 import { sizeOf } from '#core/tensor';
 import { bitsOf, type FileDType } from './file-dtype.ts';
+import type { FormatError } from './format-error.ts';
 import type { GlobalRule, PickleRules } from './pickle.ts';
-import { PickleError } from './pickle-error.ts';
+import { pickleError } from './pickle-cursor.ts';
 import {
   PickleDict,
   PickleGlobal,
@@ -145,12 +146,12 @@ export function torchPickleRules(): TorchPickleRules {
   return { globals: allowList(), persistent, storages };
 }
 
-function malformed(what: string): PickleError {
-  return new PickleError('malformed', what);
+function malformed(what: string): FormatError {
+  return pickleError('malformed', what);
 }
 
-function badTensor(what: string): PickleError {
-  return new PickleError('bad-tensor', `a tensor of the file ${what}`);
+function badTensor(what: string): FormatError {
+  return pickleError('bad-tensor', `a tensor of the file ${what}`);
 }
 
 /** `('storage', class, key, location, numel)`, before torch 1.6 with `None` or `(view key, first, count)` after it. */

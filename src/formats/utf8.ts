@@ -3,7 +3,7 @@
  * cut sequences are reported with their place, not replaced. Latin-1 beside it, for old fields.
  */
 
-import { DarkroomError } from '#core/errors';
+import { FormatError } from './format-error.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -50,7 +50,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
   } catch {
     const at = invalidUtf8At(bytes);
     const got = bytes[at]!.toString(16).padStart(2, '0');
-    throw new DarkroomError('utf8.invalid', `expected UTF-8 text, got byte 0x${got} at offset ${at}`);
+    throw new FormatError('utf8.invalid', `expected UTF-8 text, got byte 0x${got} at offset ${at}`);
   }
 }
 

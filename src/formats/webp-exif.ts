@@ -3,8 +3,8 @@
  * chunk) is turned into the extended layout, which alone has metadata. Pixels are never decoded.
  */
 
-import { UserError } from '#core/errors';
 import { concatBytes } from './bytes.ts';
+import { FormatError } from './format-error.ts';
 import { decodeLatin1, encodeLatin1 } from './utf8.ts';
 
 const EXIF_FLAG = 0x08;
@@ -19,8 +19,8 @@ export function isWebp(bytes: Uint8Array): boolean {
   return decodeLatin1(bytes.subarray(0, 4)) === 'RIFF' && decodeLatin1(bytes.subarray(8, 12)) === 'WEBP';
 }
 
-function malformed(what: string): UserError {
-  return new UserError('webp.malformed', `malformed WebP file: ${what}`);
+function malformed(what: string): FormatError {
+  return new FormatError('webp.malformed', `malformed WebP file: ${what}`);
 }
 
 function chunksOf(bytes: Uint8Array): Chunk[] {

@@ -7,7 +7,7 @@
  * several lines, several documents, complex keys. Source: YAML 1.1 and 1.2 specifications.
  */
 
-import { UserError } from '#core/errors';
+import { FormatError } from './format-error.ts';
 
 export type YamlValue = null | boolean | number | string | YamlValue[] | YamlMap;
 
@@ -29,14 +29,14 @@ interface Line {
 /** Parses one document; an empty one is null. Throws `yaml.malformed` or `yaml.unsupported` with file and line, or `yaml.too-large`. */
 export function parseYaml(text: string, file = 'YAML'): YamlValue {
   if (text.length > MAX_LENGTH) {
-    const message = `${file}: ${text.length} characters; a model's configuration has at most ${MAX_LENGTH}`;
-    throw new UserError('yaml.too-large', message);
+    const what = `${text.length} characters; a model's configuration has at most ${MAX_LENGTH}`;
+    throw new FormatError('yaml.too-large', what, { file });
   }
   return new BlockReader(splitLines(text, file), file).document();
 }
 
-function yamlError(kind: 'malformed' | 'unsupported', file: string, line: number, what: string): UserError {
-  return new UserError(`yaml.${kind}`, `${file}, line ${line}: ${what}`);
+function yamlError(kind: 'malformed' | 'unsupported', file: string, line: number, what: string): FormatError {
+  return new FormatError(`yaml.${kind}`, what, { file, place: `line ${line}` });
 }
 
 function splitLines(text: string, file: string): Line[] {
@@ -148,12 +148,12 @@ class BlockReader {
     return new ScalarReader(line.text, (kind, what) => yamlError(kind, this.#file, line.number, what));
   }
 
-  #malformed(line: Line, what: string): UserError {
+  #malformed(line: Line, what: string): FormatError {
     return yamlError('malformed', this.#file, line.number, what);
   }
 }
 
-type MakeError = (kind: 'malformed' | 'unsupported', what: string) => UserError;
+type MakeError = (kind: 'malformed' | 'unsupported', what: string) => FormatError;
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '0': '\0',

@@ -7,25 +7,14 @@
  * that states another name. CRC-32 is always checked. Writing is left out.
  */
 
-import { UserError } from '#core/errors';
 import type { ByteSource } from './byte-source.ts';
 import { crc32 } from './crc32.ts';
+import { FormatError } from './format-error.ts';
 import { inflateRaw } from './inflate.ts';
 import { quoteName } from './quote-name.ts';
 import { decodeLatin1, decodeUtf8, invalidUtf8At } from './utf8.ts';
 
-export type ZipErrorKind = 'malformed' | 'truncated' | 'too-large' | 'unsafe-name' | 'unsupported' | 'crc';
-
-export class ZipError extends UserError {
-  readonly kind: ZipErrorKind;
-  readonly file: string;
-
-  constructor(kind: ZipErrorKind, file: string, what: string, options?: { cause?: unknown }) {
-    super(`zip.${kind}`, `${file}: ${what}`, options);
-    this.kind = kind;
-    this.file = file;
-  }
-}
+type ZipFault = 'malformed' | 'truncated' | 'too-large' | 'unsafe-name' | 'unsupported' | 'crc';
 
 export interface ZipMember {
   readonly name: string;
@@ -65,7 +54,7 @@ interface Entry {
   readonly localOffset: number;
 }
 
-/** Reads the directory and every local header. Throws ZipError. */
+/** Reads the directory and every local header. Throws FormatError. */
 export async function readZipDirectory(source: ByteSource): Promise<Map<string, ZipMember>> {
   const reader = new ZipReader(source);
   return reader.members();
@@ -73,11 +62,11 @@ export async function readZipDirectory(source: ByteSource): Promise<Map<string, 
 
 /**
  * The bytes of a member, decompressed and with their CRC checked; `limit` bounds the memory taken.
- * Throws ZipError (`too-large`, `crc`, `malformed`).
+ * Throws FormatError (`too-large`, `crc`, `malformed`).
  */
 export async function readZipMember(source: ByteSource, member: ZipMember, limit: number): Promise<Uint8Array> {
-  const fail = (kind: ZipErrorKind, what: string, cause?: unknown): ZipError =>
-    new ZipError(kind, source.name, `member ${quoteName(member.name)} ${what}`, { cause });
+  const fail = (kind: ZipFault, what: string, cause?: unknown): FormatError =>
+    new FormatError(`zip.${kind}`, what, { file: source.name, place: `member ${quoteName(member.name)}`, cause });
   if (member.size > limit) throw fail('too-large', `takes ${member.size} bytes, at most ${limit} are read`);
   const raw = await source.read(member.offset, member.compressedSize);
   let bytes = raw;
@@ -255,7 +244,7 @@ class ZipReader {
   /** Finds where a member's data begins, and checks its local header against the directory. */
   async #locate(entry: Entry, limit: number): Promise<ZipMember> {
     const { name, rawName, localOffset, compressedSize, size, crc } = entry;
-    const wrong = (what: string): ZipError => this.#error('malformed', `member ${quoteName(name)}: ${what}`);
+    const wrong = (what: string): FormatError => this.#error('malformed', `member ${quoteName(name)}: ${what}`);
     if (localOffset + 30 + rawName.length > limit) throw wrong('its header lies beyond the data');
     const bytes = await this.#read(localOffset, 30 + rawName.length);
     const view = viewOf(bytes);
@@ -279,8 +268,8 @@ class ZipReader {
     return this.#source.read(offset, length);
   }
 
-  #error(kind: ZipErrorKind, what: string): ZipError {
-    return new ZipError(kind, this.#source.name, what);
+  #error(kind: ZipFault, what: string): FormatError {
+    return new FormatError(`zip.${kind}`, what, { file: this.#source.name });
   }
 }
 

@@ -7,7 +7,7 @@ import { planSafetensors } from '#formats/safetensors-writer';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { writeWhole } from './write-whole.ts';
 
-/** Other float types are widened to float32. Throws SafetensorsError for a file that is none or cut short. */
+/** Other float types are widened to float32. Throws FormatError for a file that is none or cut short. */
 export async function readTensorFile(file: string): Promise<Map<string, HostTensor>> {
   const source = await nodeModelFiles.source(file);
   const { tensors: entries } = await readSafetensorsHeader(source);
