@@ -11,7 +11,6 @@ import { sizeOf } from '#core/tensor';
 import { clipPrefix } from './clip/infer.ts';
 import { families } from './families.ts';
 import type { FamilyIdentity } from './family.ts';
-import { otherFamilies } from './known.ts';
 import { below, type TensorTable } from './tensor-table.ts';
 import { findModel, findVae, variantOf } from './traits.ts';
 
@@ -145,10 +144,7 @@ export interface DescribeOptions {
 }
 
 /** Says what a file is. Names are those in the file; in a folder, each behind its component's name and a dot. */
-export function describeFile(
-  tensors: TensorTable,
-  { told, known = [...families, ...otherFamilies] }: DescribeOptions = {},
-): FileDescription {
+export function describeFile(tensors: TensorTable, { told, known = families }: DescribeOptions = {}): FileDescription {
   const names = [...tensors.keys()];
   const parts = partsOf(tensors);
   const piece = kindOfPiece(tensors);

@@ -10,7 +10,6 @@ import { describeFile, type FileDescription } from './detect.ts';
 import { families } from './families.ts';
 import type { ComponentLayout, ModelFamily, ModelParts, SingleFileHints } from './family.ts';
 import { Fields, parseJson } from './fields.ts';
-import { otherFamilies } from './known.ts';
 import { ModelFileError } from './model-error.ts';
 import { type ModelSource, openComponent, openModelSource, readConfig } from './model-source.ts';
 import { type Problem, resolveParameters, type StoredTensor } from './resolve.ts';
@@ -75,7 +74,7 @@ export async function loadCheckpoint(
   const embedded = embeddedOf(source);
   const description = describeFile(source.tensors, {
     told: embedded?.string('family'),
-    known: [...known, ...otherFamilies],
+    known,
   });
   const family = chooseFamily(known, description, source);
   const components = findComponents(family.components, source.tensors);

@@ -1,6 +1,10 @@
 /** What the families of latent diffusion share: where U-Net and VAE are in a file, their names there, what is left over. */
 
+import { clipKeys } from '../clip/keys.ts';
+import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
+import { vaeFromDiffusers } from '../diffusers-config.ts';
 import type { ComponentLayout } from '../family.ts';
+import type { Fields } from '../fields.ts';
 import { type KeyMap, sameName } from '../keys.ts';
 import type { DeclaredParameter, Scope } from '../nn/scope.ts';
 import type { TensorTable } from '../tensor-table.ts';
@@ -8,7 +12,7 @@ import { unetPrefixes, vaePrefixes } from '../traits.ts';
 import { isDiffusersUNet, isLdmUNet } from '../unet/infer.ts';
 import { ldmUNetKeys } from '../unet/keys.ts';
 import { unetGraph, unetScope } from '../unet/network.ts';
-import { isDiffusersVae, isLdmVae } from '../vae/infer.ts';
+import { inferVae, isDiffusersVae, isLdmVae } from '../vae/infer.ts';
 import { diffusersVaeKeys, ldmVaeKeys } from '../vae/keys.ts';
 import { vaeDecoderGraph, vaeEncoderGraph, vaeScope } from '../vae/network.ts';
 import type { LdmConfig } from './parts.ts';
@@ -23,11 +27,17 @@ export function ldmAdapterKeys({ unet }: LdmConfig, component: string): readonly
   return component === unetScope ? [ldmUNetKeys(unet)] : [];
 }
 
-/** The map of a U-Net's or VAE's names; undefined for other components. */
-export function ldmKeys(config: LdmConfig, component: string, tensors: TensorTable): KeyMap | undefined {
+/** The map of a component's names: of the U-Net, the VAE, or else a text encoder of CLIP in either layout. */
+export function ldmKeys(config: LdmConfig, component: string, tensors: TensorTable): KeyMap {
   if (component === unetScope) return isLdmUNet(tensors) ? ldmUNetKeys(config.unet) : sameName;
   if (component === vaeScope) return isLdmVae(tensors) ? ldmVaeKeys(config.vae) : diffusersVaeKeys;
-  return undefined;
+  return isOpenClip(tensors) ? openClipKeys : clipKeys;
+}
+
+/** The configuration with the VAE of another file, by its settings where there are any. */
+export function ldmWithVae<C extends LdmConfig>(config: C, tensors: TensorTable, settings: Fields | undefined): C {
+  const vae = settings ? vaeFromDiffusers(settings) : inferVae(tensors, config.vae.scalingFactor);
+  return { ...config, vae };
 }
 
 /** Declares the parameters of U-Net and VAE. */

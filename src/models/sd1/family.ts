@@ -3,15 +3,13 @@
 import { clipPrefix } from '../clip/infer.ts';
 import { clipKeys } from '../clip/keys.ts';
 import { clipTextGraph, textEncoderScope } from '../clip/network.ts';
-import { vaeFromDiffusers } from '../diffusers-config.ts';
 import type { ModelFamily } from '../family.ts';
 import type { KeyMap } from '../keys.ts';
-import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
+import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys, ldmWithVae } from '../ldm/family.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
 import type { FoundModel } from '../traits.ts';
 import { ldmUNetKeys } from '../unet/keys.ts';
 import { unetScope } from '../unet/network.ts';
-import { inferVae } from '../vae/infer.ts';
 import { ldmVaeKeys } from '../vae/keys.ts';
 import { vaeScope } from '../vae/network.ts';
 import { type Sd1Config, sd1FromFolder, sd1FromTensors } from './config.ts';
@@ -40,11 +38,8 @@ export const sd1: ModelFamily<Sd1Config> = {
   ],
   configOfSingleFile: sd1FromTensors,
   configOfFolder: sd1FromFolder,
-  withVae: (config, tensors, settings) => ({
-    ...config,
-    vae: settings ? vaeFromDiffusers(settings) : inferVae(tensors, config.vae.scalingFactor),
-  }),
-  keys: (config, component, tensors) => ldmKeys(config, component, tensors) ?? clipKeys,
+  withVae: ldmWithVae,
+  keys: ldmKeys,
   adapterKeys: ldmAdapterKeys,
   parameters: sd1Parameters,
   ignored: [...ldmIgnored, /(^|\.)text_projection(\.weight)?$/],

@@ -4,17 +4,14 @@
  */
 
 import { clipPrefix } from '../clip/infer.ts';
-import { clipKeys } from '../clip/keys.ts';
 import { clipEncoderGraph, textEncoderScope } from '../clip/network.ts';
-import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
+import { isOpenClip } from '../clip/open-clip.ts';
 import { clipTokenizer } from '../clip/tokenizer.ts';
-import { vaeFromDiffusers } from '../diffusers-config.ts';
 import type { ModelFamily, ModelParts } from '../family.ts';
-import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
+import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys, ldmWithVae } from '../ldm/family.ts';
 import { klF8Preview, ldmParts } from '../ldm/parts.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
 import type { FoundModel } from '../traits.ts';
-import { inferVae } from '../vae/infer.ts';
 import { type Sd2Config, sd2FromFolder, sd2FromTensors, tellingBias } from './config.ts';
 
 const textPrefixes = ['cond_stage_model.model.', 'text_encoder.'];
@@ -47,12 +44,8 @@ export const sd2: ModelFamily<Sd2Config> = {
   ],
   configOfSingleFile: sd2FromTensors,
   configOfFolder: sd2FromFolder,
-  withVae: (config, tensors, settings) => ({
-    ...config,
-    vae: settings ? vaeFromDiffusers(settings) : inferVae(tensors, config.vae.scalingFactor),
-  }),
-  keys: (config, component, tensors) =>
-    ldmKeys(config, component, tensors) ?? (isOpenClip(tensors) ? openClipKeys : clipKeys),
+  withVae: ldmWithVae,
+  keys: ldmKeys,
   adapterKeys: ldmAdapterKeys,
   parameters,
   // The layer that is not run, and what only a pooled text would need.

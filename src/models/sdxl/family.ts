@@ -6,16 +6,13 @@
 import { alignYourStepsSdxl } from '#diffusion/schedules';
 import type { ClipTextConfig } from '../clip/config.ts';
 import { clipPrefix } from '../clip/infer.ts';
-import { clipKeys } from '../clip/keys.ts';
 import { type ClipEncoding, clipEncoderGraph } from '../clip/network.ts';
-import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
+import { isOpenClip } from '../clip/open-clip.ts';
 import { clipTokenizer } from '../clip/tokenizer.ts';
-import { vaeFromDiffusers } from '../diffusers-config.ts';
 import type { ComponentLayout, Condition, ModelFamily, ModelParts, TextEncoderPart } from '../family.ts';
-import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys } from '../ldm/family.ts';
+import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys, ldmWithVae } from '../ldm/family.ts';
 import { ldmParts } from '../ldm/parts.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
-import { inferVae } from '../vae/infer.ts';
 import { firstText, type SdxlConfig, sdxlFromFolder, sdxlFromTensors, secondText } from './config.ts';
 import { baseNumbers, conditioningVector, refinerNumbers } from './size-conditioning.ts';
 
@@ -38,12 +35,8 @@ const secondLayout = (inFile: string): ComponentLayout => ({
 const shared = {
   configOfSingleFile: sdxlFromTensors,
   configOfFolder: sdxlFromFolder,
-  withVae: (config, tensors, settings) => ({
-    ...config,
-    vae: settings ? vaeFromDiffusers(settings) : inferVae(tensors, config.vae.scalingFactor),
-  }),
-  keys: (config, component, tensors) =>
-    ldmKeys(config, component, tensors) ?? (isOpenClip(tensors) ? openClipKeys : clipKeys),
+  withVae: ldmWithVae,
+  keys: ldmKeys,
   adapterKeys: ldmAdapterKeys,
   parameters,
   // The first encoder's projection, and the layer and norm behind its context, are never run.

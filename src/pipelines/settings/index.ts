@@ -73,9 +73,8 @@ export function defaultOf(name: SettingName): unknown {
 
 /** Why a setting has no effect on a picture; undefined where it acts. */
 export function idleReason(setting: Setting, facts: PictureFacts): string | undefined {
-  const { missing, samplerOption, scheduleOption, form, idle } = setting;
+  const { samplerOption, scheduleOption, form, idle } = setting;
   const { sampler, scheduler, request } = facts;
-  if (missing !== undefined) return `${missing} is not part of this version of Darkroom yet`;
   if (samplerOption !== undefined && !sampler.reads.includes(samplerOption)) {
     return `the sampler ${sampler.name} does not use it`;
   }

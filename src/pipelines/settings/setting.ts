@@ -99,8 +99,6 @@ export interface Setting<T extends z.ZodType = z.ZodType> {
   readonly scheduleOption?: SchedulerRow['reads'][number];
   /** Why it has no effect on this picture; undefined where it has. */
   readonly idle?: (facts: PictureFacts) => string | undefined;
-  /** The part that is not there yet: another value than the default is told to have no effect. */
-  readonly missing?: string;
 }
 
 /** A row as it is, its type kept. */

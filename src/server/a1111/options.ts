@@ -91,8 +91,6 @@ function kindOfOption(name: string): Kind | undefined {
 
 /** The part that an option would need and that is not there; undefined when it asks for nothing. */
 function missingPart(name: string, value: unknown): string | undefined {
-  const row = optionRows.get(name)?.[1];
-  if (row?.missing !== undefined) return value === defaults[name] ? undefined : row.missing;
   const other = Object.hasOwn(missingOptions, name) ? missingOptions[name] : undefined;
   // An empty name is no name.
   if (other) return value === other[0] || value === '' ? undefined : other[1];

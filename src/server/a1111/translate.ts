@@ -97,11 +97,10 @@ class Translator {
     this.#reportFields();
     this.#reportInfotext();
     const values: Partial<Record<SettingName, unknown>> = {};
-    for (const [name, { a1111, form, missing }] of settingRows) {
+    for (const [name, { a1111, form }] of settingRows) {
       if (!a1111 || (a1111.only ?? this.#tab) !== this.#tab || !this.#hasInput(form.when)) continue;
       const value = this.#bounded(name, this.#valueOf(name, a1111));
       if (value !== undefined) values[name] = value;
-      if (missing !== undefined && asksForSomething(name, value)) throw new MissingFeatureError(missing);
     }
     // Sent by every client, whatever is painted.
     if (values.inpaintArea !== 'Only masked') delete values.inpaintPadding;
@@ -260,11 +259,6 @@ function attempt<T>(act: () => T): T | undefined {
     if (error instanceof UserError) return undefined;
     throw error;
   }
-}
-
-function asksForSomething(name: SettingName, value: unknown): boolean {
-  const row = settingRows.find(([each]) => each === name)![1];
-  return value !== undefined && value !== row.type.safeParse(undefined).data;
 }
 
 function boundsOf(name: SettingName): { minimum?: number; maximum?: number } {
