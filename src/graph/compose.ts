@@ -6,7 +6,7 @@
 import type { DType } from '#core/dtype';
 import { tensor } from '#core/tensor';
 import * as b from './build.ts';
-import { type Dim, mulDims, productOf } from './dim.ts';
+import { type Dim, divideDims, mulDims, productOf } from './dim.ts';
 import { fillHost } from './host.ts';
 import { axisOf, GraphError } from './shapes.ts';
 import type { Value } from './value.ts';
@@ -153,11 +153,21 @@ export function flatten(x: Value): Value {
   return b.reshape(x, [x.shape[0]!, productOf(x.shape.slice(1))]);
 }
 
-/** [n, c, h, w] -> [n, c * s * s, h / s, w / s] with fixed h and w; torch.nn.PixelUnshuffle. */
+/** [n, c, h, w] -> [n, c * s * s, h / s, w / s], sides that s divides; torch.nn.PixelUnshuffle. */
 export function pixelUnshuffle(x: Value, s: number): Value {
-  const [n, c, h, w] = x.shape as [Dim, Dim, number, number];
-  const grid = b.reshape(x, [n, c, h / s, s, w / s, s]);
-  return b.reshape(b.transpose(grid, [0, 1, 3, 5, 2, 4]), [n, mulDims(c, s * s), h / s, w / s]);
+  const [n, c, h, w] = x.shape as [Dim, Dim, Dim, Dim];
+  const [rows, columns] = [divideDims(h, s), divideDims(w, s)];
+  if (rows === undefined || columns === undefined)
+    throw new GraphError('pixelUnshuffle', `sides of ${h} x ${w} are no multiples of ${s}`);
+  const grid = b.reshape(x, [n, c, rows, s, columns, s]);
+  return b.reshape(b.transpose(grid, [0, 1, 3, 5, 2, 4]), [n, mulDims(c, s * s), rows, columns]);
+}
+
+/** [n, c * s * s, h, w] -> [n, c, h * s, w * s]; torch.nn.PixelShuffle. */
+export function pixelShuffle(x: Value, s: number): Value {
+  const [n, c, h, w] = x.shape as [Dim, number, Dim, Dim];
+  const grid = b.reshape(x, [n, c / (s * s), s, s, h, w]);
+  return b.reshape(b.transpose(grid, [0, 1, 4, 2, 5, 3]), [n, c / (s * s), mulDims(h, s), mulDims(w, s)]);
 }
 
 // Losses

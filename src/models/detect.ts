@@ -13,6 +13,7 @@ import { families } from './families.ts';
 import type { FamilyIdentity } from './family.ts';
 import { below, type TensorTable } from './tensor-table.ts';
 import { findModel, findVae, variantOf } from './traits.ts';
+import { isUpscaler } from './upscalers/index.ts';
 
 export type FileKind =
   | 'checkpoint'
@@ -96,10 +97,7 @@ const signatures: readonly Signature[] = [
   { kind: 't2i-adapter', telling: /^(adapter\.)?body\.0\.(in_conv|block1|body|resnets)\b/ },
   { kind: 'tiny-autoencoder', telling: /^(encoder\.layers\.|decoder\.layers\.|taesd_\w+\.)?1\.conv\.0\.weight$/ },
   { kind: 'tiny-autoencoder', telling: /^(taesd_)?(encoder|decoder)\.layers\.\d+\.(conv\.0\.)?weight$/ },
-  {
-    kind: 'upscaler',
-    telling: /(^|\.)(body\.0\.rdb1\.conv1|RRDB_trunk\.0\.RDB1\.conv1|model\.1\.sub\.0\.RDB1\.conv1\.0)\.weight$/,
-  },
+  { kind: 'upscaler', telling: /\.weight$/, whole: (_, tensors) => isUpscaler(tensors) },
 ];
 
 /** The kind of a file that holds pieces of a model; undefined where a whole part of one is left without them. */

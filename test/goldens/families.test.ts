@@ -1,4 +1,4 @@
-/** cpu: SD 2 and SDXL on tiny random models: networks, file names and whole pictures against their expected values. */
+/** cpu: SD 2, SDXL, upscalers and tiny autoencoders on tiny random models: networks, file names and whole pictures against their expected values. */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,6 +19,8 @@ describe.each([
   ['models/tiny-sdxl/cases.json', 20],
   ['models/tiny-sdxl-inpaint/cases.json', 4],
   ['models/tiny-sdxl-refiner/cases.json', 2],
+  ['models/upscalers/cases.json', 14],
+  ['models/tiny-taesd/cases.json', 11],
   ['models/keys/sd21-v.single.json', 5],
   ['models/keys/sdxl-base.single.json', 6],
 ])('%s', (fixture, least) => {

@@ -145,7 +145,7 @@ function feedsOf({ config }: LoadedCheckpoint, given: (role: string) => HostTens
   if (!numbers) return undefined;
   const { vectorWidth } = (config as LdmConfig).unet;
   const values = Array.from(numbers.data, Number).slice(0, numbers.shape.at(-1));
-  return ({ pooled }) => ({ vector: conditioningVector(pooled['text']!, values, vectorWidth!) });
+  return ({ pooled }) => ({ vector: conditioningVector(pooled.text!, values, vectorWidth!) });
 }
 
 /** For each row of a network's own case. */

@@ -20,17 +20,19 @@ import type { ModelFamily } from '#models/family';
 import { Fields } from '#models/fields';
 import type { LdmConfig } from '#models/ldm/parts';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
+import { scaledLatent, unscaledLatent } from '#models/taesd/latent-bytes';
 import type { ModelFiles } from '#models/tensor-file';
 import { unetScope } from '#models/unet/network';
 import { type AdapterCase, checkAdapterCase } from './adapter-rows.ts';
 import { type AutogradRow, autogradCase } from './autograd-cases.ts';
 import { checkCheckpointFiles, checkKeys, checkSafetensorsFiles } from './file-rows.ts';
 import { checkNoiseAndGuidance } from './noise-guidance-rows.ts';
+import { checkTaesdCase, checkUpscalerCase, type NetworkCase } from './picture-network-cases.ts';
 import { pictureChecks } from './picture-rows.ts';
 import { type PipelineCase, pipelineKinds, runPipelineCase, vectorOf } from './pipeline-cases.ts';
 import { checkInfotext, checkPrompts, checkTokenizer } from './prompt-rows.ts';
 import { checkRng } from './rng-rows.ts';
-import { type RowCheck, relativeError } from './row-check.ts';
+import { absoluteError, type RowCheck, relativeError } from './row-check.ts';
 import { checkSamplers } from './sampler-rows.ts';
 import { checkSchedules } from './schedule-rows.ts';
 import { trainingSuites } from './training-cases.ts';
@@ -70,6 +72,8 @@ export const suites: readonly Suite[] = [
   { fixture: 'models/tiny-sdxl-refiner/cases.json', run: (file, backend) => checkModel(file, backend, true) },
   later('models/tiny-controlnet/cases.json', 'ControlNet'),
   { fixture: 'models/adapters/cases.json', run: checkAdapters },
+  { fixture: 'models/upscalers/cases.json', run: checkPictureNetworks },
+  { fixture: 'models/tiny-taesd/cases.json', run: checkPictureNetworks },
   { fixture: 'models/ckpt/manifest.json', run: checkCheckpointFiles },
   { fixture: 'models/ckpt/safetensors/manifest.json', run: checkSafetensorsFiles },
   keys('sd15'),
@@ -196,6 +200,35 @@ async function* checkAdapters(file: string, backend: Backend): AsyncGenerator<Ou
       yield* checkAdapterCase(row, own, backend, { files: modelFiles, folder, tensors, vector });
     }
   }
+}
+
+async function* checkPictureNetworks(file: string, backend: Backend): AsyncGenerator<Outcome> {
+  const folder = path.dirname(file);
+  const { model, cases } = json<{
+    model: { encoder_files?: string[]; decoder_files?: string[] };
+    cases: NetworkCase[];
+  }>(file);
+  const given = {
+    backend,
+    files: modelFiles,
+    folder,
+    tensors: await readTensors(path.join(folder, 'cases.safetensors')),
+  };
+  for (const row of cases) {
+    if (row.kind.startsWith('upscaler')) yield* checkUpscalerCase(row, given);
+    else if (row.kind === 'taesd_store') yield* checkStoredLatent(row, given.tensors);
+    else yield* checkTaesdCase(row, given, { encoder: model.encoder_files ?? [], decoder: model.decoder_files ?? [] });
+  }
+}
+
+function* checkStoredLatent(row: NetworkCase, tensors: ReadonlyMap<string, HostTensor>): Generator<Outcome> {
+  const of = (name: string | undefined): number[] => Array.from(tensors.get(name ?? '')!.data, Number);
+  const scaled = scaledLatent(of(row.inputs.latent));
+  const bytes = scaled.map((v) => Math.round(v * 255));
+  yield { name: `${row.name} scaled`, error: relativeError(scaled, of(row.outputs.scaled)), tolerance: row.rtol };
+  yield { name: `${row.name} bytes`, error: absoluteError(bytes, of(row.outputs.bytes)), tolerance: 0 };
+  const back = relativeError(unscaledLatent(scaled), of(row.outputs.unscaled));
+  yield { name: `${row.name} unscaled`, error: back, tolerance: row.rtol };
 }
 
 async function readTensors(file: string): Promise<Map<string, HostTensor>> {

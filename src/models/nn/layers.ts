@@ -49,6 +49,7 @@ export interface ConvOptions {
   readonly stride?: number;
   /** Default: half the kernel on every side. */
   readonly padding?: number | Padding;
+  readonly bias?: boolean;
   readonly init?: AffineInit | undefined;
 }
 
@@ -57,13 +58,13 @@ export function conv(
   scope: Scope,
   x: Value,
   out: number,
-  { kernel, stride = 1, padding = kernel >> 1, init = {} }: ConvOptions,
+  { kernel, stride = 1, padding = kernel >> 1, bias = true, init = {} }: ConvOptions,
 ): Value {
   const channels = fixedAxis(x, 1);
   const standard: Initializer = { kind: 'uniform', bound: 1 / Math.sqrt(channels * kernel * kernel) };
   const weight = scope.parameter('weight', [out, channels, kernel, kernel], init.weight ?? standard);
-  const bias = scope.parameter('bias', [out], init.bias ?? standard);
-  return g.conv2d(x, weight, bias, { stride, padding });
+  const offset = bias ? scope.parameter('bias', [out], init.bias ?? standard) : undefined;
+  return g.conv2d(x, weight, offset, { stride, padding });
 }
 
 /** [b, c, ...] normalised over groups of channels. */

@@ -31,6 +31,7 @@ const kindOfFolder: Readonly<Record<string, ModelKind>> = {
   t2i_adapter: 't2i-adapter',
   ipadapter: 'ip-adapter',
   upscale_models: 'upscaler',
+  upscalers: 'upscaler',
   esrgan: 'upscaler',
   realesrgan: 'upscaler',
   dat: 'upscaler',
