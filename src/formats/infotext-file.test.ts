@@ -56,12 +56,12 @@ async function pngWith(...chunks: Uint8Array[]): Promise<Uint8Array> {
 describe('embedInfotext and readInfotext', () => {
   it.each(pictures)('%s: keeps the pixels, and gives back what was put in, once', async (_, make) => {
     const plain = new Uint8Array(await make());
-    expect(readInfotext(plain)).toBeUndefined();
+    expect(await readInfotext(plain)).toBeUndefined();
     const before = await sharp(plain).raw().toBuffer({ resolveWithObject: true });
     let picture: Uint8Array = plain;
     for (const text of [beyond, latin, '']) {
       picture = embedInfotext(picture, text);
-      expect(readInfotext(picture)).toBe(text);
+      expect(await readInfotext(picture)).toBe(text);
       const after = await sharp(picture).raw().toBuffer({ resolveWithObject: true });
       expect(after.info).toEqual(before.info);
       expect(after.data.equals(before.data)).toBe(true);
@@ -83,13 +83,13 @@ describe('embedInfotext and readInfotext', () => {
   it('reads EXIF that sharp wrote, and the eXIf chunk of PNG', async () => {
     const exif = { IFD0: { Artist: 'x' }, IFD2: { UserComment: 'made by sharp' } };
     for (const make of [pixels(false).withExif(exif).jpeg(), pixels(false).withExif(exif).webp()]) {
-      expect(readInfotext(new Uint8Array(await make.toBuffer()))).toBe('made by sharp');
+      expect(await readInfotext(new Uint8Array(await make.toBuffer()))).toBe('made by sharp');
     }
-    expect(readInfotext(await pngWith(chunk('eXIf', buildExifUserComment(beyond))))).toBe(beyond);
+    expect(await readInfotext(await pngWith(chunk('eXIf', buildExifUserComment(beyond))))).toBe(beyond);
   });
 
-  it('refuses other files', () => {
-    expect(() => readInfotext(Uint8Array.of(1, 2, 3))).toThrow(
+  it('refuses other files', async () => {
+    await expect(readInfotext(Uint8Array.of(1, 2, 3))).rejects.toThrow(
       expect.objectContaining({ code: 'picture.unsupported' }),
     );
     expect(() => embedInfotext(new Uint8Array(), '')).toThrow(expect.objectContaining({ code: 'picture.unsupported' }));
@@ -101,7 +101,7 @@ describe('embedInfotext and readInfotext', () => {
       for (let n = 0; n < whole.length; n += 7) {
         let got: string | undefined;
         try {
-          got = readInfotext(whole.subarray(0, n));
+          got = await readInfotext(whole.subarray(0, n));
         } catch (error) {
           expect(error).toMatchObject({ code: expect.stringMatching(/^(png|jpeg|webp|picture)\./) });
         }
@@ -121,43 +121,45 @@ describe('readInfotext of what others wrote', () => {
       chunk('iTXt', 'parameters\0\x01\0\0\0', deflateSync(utf8)),
       chunk('iTXt', 'parameters\0\0\0\0\0', utf8),
     ]) {
-      expect(readInfotext(concatBytes([png.subarray(0, -12), added, png.subarray(-12)]))).toBe(words);
+      expect(await readInfotext(concatBytes([png.subarray(0, -12), added, png.subarray(-12)]))).toBe(words);
     }
   });
 
   it('passes over a broken text to a good one, and takes UTF-8 in a Latin-1 chunk for what it is', async () => {
     const broken = chunk('iTXt', 'parameters\0\x01\0\0\0nonsense');
     const cut = chunk('iTXt', 'Comment\0\0\0x');
-    expect(readInfotext(await pngWith(broken, cut, chunk('tEXt', 'parameters\0', utf8)))).toBe(words);
-    expect(readInfotext(await pngWith(chunk('tEXt', 'parameters\0', utf8), broken))).toBe(words);
+    expect(await readInfotext(await pngWith(broken, cut, chunk('tEXt', 'parameters\0', utf8)))).toBe(words);
+    expect(await readInfotext(await pngWith(chunk('tEXt', 'parameters\0', utf8), broken))).toBe(words);
   });
 
   it('writes letters that look like UTF-8 so that they are read as they are', async () => {
     const png = await pngWith();
-    for (const text of ['Ã©', 'é', 'plain']) expect(readInfotext(embedInfotext(png, text))).toBe(text);
+    for (const text of ['Ã©', 'é', 'plain']) expect(await readInfotext(embedInfotext(png, text))).toBe(text);
   });
 
   it('reads comments of JPEG and GIF, and the EXIF item of AVIF', async () => {
     const jpeg = new Uint8Array(await pixels(false).jpeg().toBuffer());
     const com = Uint8Array.of(0xff, 0xfe, (utf8.length + 2) >> 8, (utf8.length + 2) & 255);
-    expect(readInfotext(concatBytes([jpeg.subarray(0, 2), com, utf8, jpeg.subarray(2)]))).toBe(words);
+    expect(await readInfotext(concatBytes([jpeg.subarray(0, 2), com, utf8, jpeg.subarray(2)]))).toBe(words);
     const gif = new Uint8Array(await pixels(false).gif().toBuffer());
     const extension = concatBytes([Uint8Array.of(0x21, 0xfe, utf8.length), utf8, new Uint8Array(1)]);
-    expect(readInfotext(concatBytes([gif.subarray(0, -1), extension, gif.subarray(-1)]))).toBe(words);
-    expect(readInfotext(gif)).toBeUndefined();
+    expect(await readInfotext(concatBytes([gif.subarray(0, -1), extension, gif.subarray(-1)]))).toBe(words);
+    expect(await readInfotext(gif)).toBeUndefined();
     const exif = { IFD2: { UserComment: 'made by sharp' } };
-    expect(readInfotext(new Uint8Array(await pixels(false).withExif(exif).avif().toBuffer()))).toBe('made by sharp');
-    expect(readInfotext(new Uint8Array(await pixels(false).avif().toBuffer()))).toBeUndefined();
+    expect(await readInfotext(new Uint8Array(await pixels(false).withExif(exif).avif().toBuffer()))).toBe(
+      'made by sharp',
+    );
+    expect(await readInfotext(new Uint8Array(await pixels(false).avif().toBuffer()))).toBeUndefined();
   });
 
   it('gives other programs’ texts by their keywords, in PNG and in EXIF', async () => {
     const png = await pngWith(chunk('tEXt', 'prompt\0{}'), chunk('tEXt', 'workflow\0[]'));
-    expect([...readPictureTexts(png, ['prompt'])]).toEqual([['prompt', '{}']]);
+    expect([...(await readPictureTexts(png, ['prompt']))]).toEqual([['prompt', '{}']]);
     const webp = await pixels(false)
       .withExif({ IFD0: { Model: 'prompt:{"1":2}', Make: 'workflow:{}' } })
       .webp()
       .toBuffer();
-    expect(readPictureTexts(new Uint8Array(webp), ['prompt']).get('prompt')).toBe('{"1":2}');
+    expect((await readPictureTexts(new Uint8Array(webp), ['prompt'])).get('prompt')).toBe('{"1":2}');
   });
 
   it('gives nothing, and an error at most, for every cut of an AVIF and a GIF', async () => {
@@ -166,7 +168,7 @@ describe('readInfotext of what others wrote', () => {
       const whole = new Uint8Array(await make.toBuffer());
       for (let n = 0; n < whole.length; n++) {
         try {
-          expect([undefined, 'made by sharp']).toContain(readInfotext(whole.subarray(0, n)));
+          expect([undefined, 'made by sharp']).toContain(await readInfotext(whole.subarray(0, n)));
         } catch (error) {
           expect(error).toMatchObject({ code: expect.stringMatching(/^(avif|gif|picture)\./) });
         }
@@ -183,7 +185,7 @@ describe('PNG text chunks', () => {
       chunk('iTXt', 'Author\0\0\0de\0Verfasser\0', Buffer.from('Zoë 城')),
       chunk('iTXt', 'Packed\0\x01\0\0\0', deflateSync(Buffer.from('城'.repeat(50)))),
     );
-    expect(readPngTexts(png)).toEqual([
+    expect(await readPngTexts(png)).toEqual([
       { chunk: 'tEXt', keyword: 'Title', text: 'café' },
       { chunk: 'zTXt', keyword: 'Comment', text: 'long '.repeat(100) },
       { chunk: 'iTXt', keyword: 'Author', text: 'Zoë 城' },
@@ -202,7 +204,7 @@ describe('PNG text chunks', () => {
       chunk('tEXt', 'parameters\0', new Uint8Array(2 ** 20 + 1).fill(65)),
       chunk('tEXt', 'parameters\0kept'),
     );
-    expect(readPngTexts(png)).toEqual([{ chunk: 'tEXt', keyword: 'parameters', text: 'kept' }]);
+    expect(await readPngTexts(png)).toEqual([{ chunk: 'tEXt', keyword: 'parameters', text: 'kept' }]);
   });
 
   it('puts the text before the pixels as tEXt or iTXt and leaves other chunks as they were', async () => {
@@ -220,12 +222,12 @@ describe('PNG text chunks', () => {
       expect(types.includes('zTXt')).toBe(false);
     }
     const removed = setPngText(setPngText(png, 'parameters', latin), 'parameters', undefined);
-    expect(readPngTexts(removed)).toEqual([{ chunk: 'tEXt', keyword: 'Title', text: 't' }]);
+    expect(await readPngTexts(removed)).toEqual([{ chunk: 'tEXt', keyword: 'Title', text: 't' }]);
   });
 
   it('replaces NUL, which PNG text cannot hold', async () => {
     const written = setPngText(await pngWith(), 'parameters', 'a\0b');
-    expect(readPngTexts(written, ['parameters']).at(-1)?.text).toBe('a\ufffdb');
+    expect((await readPngTexts(written, ['parameters'])).at(-1)?.text).toBe('a\ufffdb');
   });
 
   it('checks every CRC, chunk type and keyword', async () => {
@@ -245,17 +247,17 @@ describe('the work for one picture', () => {
   it.each([10, 20, 40])('is bounded for %i texts of a mebibyte each, packed small', async (count) => {
     const packed = deflateSync(Buffer.alloc(2 ** 20, 'x'));
     const png = await pngWith(...Array.from({ length: count }, (_, i) => chunk('zTXt', `k${i}\0\0`, packed)));
-    expect(readPngTexts(png).map(({ text }) => text.length)).toEqual(Array(4).fill(2 ** 20));
-    expect(readPngTexts(png, ['k9', 'none']).map(({ keyword }) => keyword)).toEqual(['k9']);
-    expect(readInfotext(png)).toBeUndefined();
+    expect((await readPngTexts(png)).map(({ text }) => text.length)).toEqual(Array(4).fill(2 ** 20));
+    expect((await readPngTexts(png, ['k9', 'none'])).map(({ keyword }) => keyword)).toEqual(['k9']);
+    expect(await readInfotext(png)).toBeUndefined();
   });
 
   it('counts texts that fail as those that do not', async () => {
     const bomb = deflateSync(Buffer.alloc(2 ** 21, 'x'));
     const bombs = Array.from({ length: 4 }, () => chunk('zTXt', 'parameters\0\0', bomb));
     const good = chunk('zTXt', 'parameters\0\0', deflateSync(Buffer.from('good')));
-    expect(readInfotext(await pngWith(...bombs, good))).toBeUndefined();
-    expect(readInfotext(await pngWith(...bombs.slice(1), good))).toBe('good');
+    expect(await readInfotext(await pngWith(...bombs, good))).toBeUndefined();
+    expect(await readInfotext(await pngWith(...bombs.slice(1), good))).toBe('good');
   });
 
   it('unpacks no more than a part of what is packed into nothing', async () => {
@@ -265,9 +267,9 @@ describe('the work for one picture', () => {
       for (let bit = 1; bit < bytes * 8; bit += 10) out[bit >> 3]! |= 1 << (bit & 7);
       return concatBytes([Uint8Array.of(0x78, 0x9c), out]);
     };
-    expect(readInfotext(await pngWith(chunk('zTXt', 'parameters\0\0', empty(100_000))))).toBeUndefined();
+    expect(await readInfotext(await pngWith(chunk('zTXt', 'parameters\0\0', empty(100_000))))).toBeUndefined();
     const plain = chunk('tEXt', 'parameters\0plain');
-    expect(readInfotext(await pngWith(chunk('zTXt', 'parameters\0\0', empty(600_000)), plain))).toBe('plain');
+    expect(await readInfotext(await pngWith(chunk('zTXt', 'parameters\0\0', empty(600_000)), plain))).toBe('plain');
   });
 
   it('walks padding of NULs once', () => {
@@ -347,7 +349,7 @@ describe('EXIF UserComment', () => {
     const jpeg = new Uint8Array(await pixels(false).jpeg().toBuffer());
     const longest = buildExifUserComment('x'.repeat(32_737));
     expect(longest.length).toBe(65_526);
-    expect(readInfotext(setJpegExif(jpeg, longest))).toBe('x'.repeat(32_737));
+    expect(await readInfotext(setJpegExif(jpeg, longest))).toBe('x'.repeat(32_737));
     expect(() => setJpegExif(jpeg, buildExifUserComment('x'.repeat(32_738)))).toThrow(
       expect.objectContaining({ code: 'jpeg.exif-too-large' }),
     );

@@ -16,7 +16,7 @@ const KEYWORD = 'parameters';
 
 interface PictureForm {
   readonly is: (picture: Uint8Array) => boolean;
-  readonly texts?: (picture: Uint8Array, wanted: readonly string[]) => readonly PngText[];
+  readonly texts?: (picture: Uint8Array, wanted: readonly string[]) => Promise<readonly PngText[]>;
   /** The TIFF structure of its EXIF block, with or without `Exif\0\0`. */
   readonly exif?: (picture: Uint8Array) => Uint8Array | undefined;
   readonly comment?: (picture: Uint8Array) => string | undefined;
@@ -38,8 +38,8 @@ const forms: readonly PictureForm[] = [
  * The infotext of a PNG, JPEG, WebP, AVIF or GIF file; undefined when it has none. Throws `picture.unsupported`.
  * @internal For tests and benchmarks.
  */
-export function readInfotext(picture: Uint8Array): string | undefined {
-  return readPictureTexts(picture, []).get(KEYWORD);
+export async function readInfotext(picture: Uint8Array): Promise<string | undefined> {
+  return (await readPictureTexts(picture, [])).get(KEYWORD);
 }
 
 /**
@@ -47,10 +47,11 @@ export function readInfotext(picture: Uint8Array): string | undefined {
  * its text into the EXIF fields Make and Model, which then count as keywords. Throws `picture.unsupported`, and what
  * the file's format throws.
  */
-export function readPictureTexts(picture: Uint8Array, wanted: readonly string[]): Map<string, string> {
+export async function readPictureTexts(picture: Uint8Array, wanted: readonly string[]): Promise<Map<string, string>> {
   const form = formOf(picture);
   const found = new Map<string, string>();
-  for (const { keyword, text } of form.texts?.(picture, [KEYWORD, ...wanted]) ?? []) found.set(keyword, text);
+  const texts = (await form.texts?.(picture, [KEYWORD, ...wanted])) ?? [];
+  for (const { keyword, text } of texts) found.set(keyword, text);
   const exif = found.has(KEYWORD) ? undefined : form.exif?.(picture);
   if (exif) addExif(found, exif, wanted);
   const comment = found.has(KEYWORD) ? undefined : form.comment?.(picture);

@@ -89,7 +89,7 @@ function checkCrc(bytes: Uint8Array, view: DataView, type: string, start: number
  * Malformed text chunks and texts beyond the limits are skipped, and so is what follows damage behind a text or
  * in the pixels. Throws as `pngChunks` for damage before them; checksums of other chunks are not verified.
  */
-export function readPngTexts(bytes: Uint8Array, wanted?: readonly string[]): PngText[] {
+export async function readPngTexts(bytes: Uint8Array, wanted?: readonly string[]): Promise<PngText[]> {
   const texts: PngText[] = [];
   const budget: Budget = { bytes: MAX_TEXTS_BYTES, compressed: MAX_COMPRESSED_BYTES };
   let inPixels = false;
@@ -97,7 +97,7 @@ export function readPngTexts(bytes: Uint8Array, wanted?: readonly string[]): Png
     for (const { type, data } of pngChunks(bytes, isTextType)) {
       inPixels ||= type === 'IDAT';
       if (!isTextType(type) || (wanted && !wanted.includes(keywordOf(data) ?? ''))) continue;
-      const text = parseText(type, data, budget);
+      const text = await parseText(type, data, budget);
       if (text) texts.push(text);
     }
   } catch (error) {
@@ -150,11 +150,11 @@ function keywordOf(data: Uint8Array): string | undefined {
   return end < 0 ? undefined : decodeLatin1(data.subarray(0, end));
 }
 
-function parseText(chunk: PngText['chunk'], data: Uint8Array, budget: Budget): PngText | undefined {
+async function parseText(chunk: PngText['chunk'], data: Uint8Array, budget: Budget): Promise<PngText | undefined> {
   const keyword = keywordOf(data);
   if (keyword === undefined) return undefined;
   const rest = data.subarray(keyword.length + 1);
-  const bytes = chunk === 'iTXt' ? internationalBytes(rest, budget) : latin1Bytes(chunk, rest, budget);
+  const bytes = await (chunk === 'iTXt' ? internationalBytes(rest, budget) : latin1Bytes(chunk, rest, budget));
   if (!bytes || bytes.length > Math.min(MAX_TEXT_BYTES, budget.bytes)) return undefined;
   budget.bytes -= bytes.length;
   if (chunk === 'iTXt' && invalidUtf8At(bytes) >= 0) return undefined;
@@ -162,12 +162,14 @@ function parseText(chunk: PngText['chunk'], data: Uint8Array, budget: Budget): P
   return { chunk, keyword, text: invalidUtf8At(bytes) < 0 ? decodeUtf8(bytes) : decodeLatin1(bytes) };
 }
 
-function latin1Bytes(type: 'tEXt' | 'zTXt', rest: Uint8Array, budget: Budget): Uint8Array | undefined {
+type Unpacked = Uint8Array | undefined | Promise<Uint8Array | undefined>;
+
+function latin1Bytes(type: 'tEXt' | 'zTXt', rest: Uint8Array, budget: Budget): Unpacked {
   return type === 'zTXt' ? decompress(rest[0], rest.subarray(1), budget) : rest;
 }
 
 /** Compression flag, compression method, language tag NUL, translated keyword NUL, text. */
-function internationalBytes(rest: Uint8Array, budget: Budget): Uint8Array | undefined {
+function internationalBytes(rest: Uint8Array, budget: Budget): Unpacked {
   const [compressed, method] = rest;
   const language = rest.indexOf(0, 2);
   const translated = language < 0 ? -1 : rest.indexOf(0, language + 1);
@@ -176,12 +178,16 @@ function internationalBytes(rest: Uint8Array, budget: Budget): Uint8Array | unde
   return compressed === 1 ? decompress(method, body, budget) : body;
 }
 
-function decompress(method: number | undefined, body: Uint8Array, budget: Budget): Uint8Array | undefined {
+async function decompress(
+  method: number | undefined,
+  body: Uint8Array,
+  budget: Budget,
+): Promise<Uint8Array | undefined> {
   if (method !== 0 || body.length > budget.compressed) return undefined;
   budget.compressed -= body.length;
   const limit = Math.min(MAX_TEXT_BYTES, budget.bytes);
   try {
-    return inflateZlib(body, limit);
+    return await inflateZlib(body, limit);
   } catch {
     // A damaged or oversized text must not keep the picture from being read; what was unpacked of it counts.
     budget.bytes -= limit;

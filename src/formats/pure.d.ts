@@ -11,3 +11,16 @@ interface TextDecoder {
 declare const TextDecoder: {
   new (label?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean }): TextDecoder;
 };
+
+interface ByteReader {
+  read(): Promise<
+    { readonly done: false; readonly value: Uint8Array } | { readonly done: true; readonly value?: undefined }
+  >;
+  cancel(): Promise<void>;
+}
+
+interface DecompressionStream {
+  readonly readable: { getReader(): ByteReader };
+  readonly writable: { getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } };
+}
+declare const DecompressionStream: { new (format: 'deflate' | 'deflate-raw' | 'gzip'): DecompressionStream };

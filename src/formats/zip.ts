@@ -72,7 +72,7 @@ export async function readZipMember(source: ByteSource, member: ZipMember, limit
   let bytes = raw;
   if (member.method === 'deflated') {
     try {
-      bytes = inflateRaw(raw, member.size);
+      bytes = await inflateRaw(raw, member.size);
     } catch (cause) {
       throw fail('malformed', `is damaged (${cause instanceof Error ? cause.message : cause})`, cause);
     }

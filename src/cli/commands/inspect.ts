@@ -48,7 +48,7 @@ async function pictureReport(file: string): Promise<Report | undefined> {
   const { readInfotext } = await import('#studio/images/read-infotext');
   const bytes = await readFile(file);
   const { format, width, height } = await readImageHeader(bytes);
-  const infotext = readInfotext(bytes);
+  const infotext = await readInfotext(bytes);
   return { file, kind: 'picture', format, size: `${width}x${height}`, ...(infotext && { infotext }) };
 }
 

@@ -35,11 +35,11 @@ async function readStart(file: string): Promise<{ head: Uint8Array; infotext: st
   try {
     const { buffer, bytesRead } = await handle.read(new Uint8Array(startBytes), 0, startBytes, 0);
     const head = buffer.subarray(0, bytesRead);
-    const infotext = readInfotext(head);
+    const infotext = await readInfotext(head);
     if (infotext !== undefined || bytesRead < startBytes) return { head, infotext };
   } finally {
     await handle.close();
   }
   const whole = await readFile(file);
-  return { head: whole, infotext: readInfotext(whole) };
+  return { head: whole, infotext: await readInfotext(whole) };
 }

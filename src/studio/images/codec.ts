@@ -94,7 +94,7 @@ export async function encodeImage(
 export async function decodeImage(bytes: Uint8Array, limits: DecodeLimits = {}): Promise<DecodedImage> {
   // Names of samplers come with it, which a server that starts does not need.
   const { readInfotext } = await import('./read-infotext.ts');
-  return { ...(await decodePixels(bytes, limits)), infotext: readInfotext(bytes) };
+  return { ...(await decodePixels(bytes, limits)), infotext: await readInfotext(bytes) };
 }
 
 /**

@@ -19,14 +19,14 @@ export interface PictureTexts {
 export async function readPictureTexts(file: string): Promise<PictureTexts> {
   const bytes = await readFile(file);
   await readImageHeader(bytes);
-  const infotext = readInfotext(bytes);
+  const infotext = await readInfotext(bytes);
   const parameters = infotext === undefined ? {} : { ...parseInfotext(infotext) };
-  return { infotext, parameters, others: otherTexts(bytes) };
+  return { infotext, parameters, others: await otherTexts(bytes) };
 }
 
-function otherTexts(bytes: Uint8Array): Record<string, string> {
+async function otherTexts(bytes: Uint8Array): Promise<Record<string, string>> {
   try {
-    const texts = isPng(bytes) ? readPngTexts(bytes) : [];
+    const texts = isPng(bytes) ? await readPngTexts(bytes) : [];
     return Object.fromEntries(texts.filter(({ keyword }) => keyword !== 'parameters').map((t) => [t.keyword, t.text]));
   } catch {
     // Damaged beyond its picture.

@@ -15,7 +15,7 @@ describe('readInfotext of pictures that other programs made', () => {
     ['itxt-broken-then-good.png', `a lighthouse\nSteps: 20, ${lighthouse}`],
     ['text-in-utf8-as-latin1.png', `a lighthouse, 灯台\nNegative prompt: blurry\nSteps: 20, ${lighthouse}`],
     ['gif-comment.gif', `a lighthouse\nNegative prompt: blurry\nSteps: 20, ${lighthouse}`],
-  ])('%s', (name, text) => {
-    expect(readInfotext(fixture(name))).toContain(text);
+  ])('%s', async (name, text) => {
+    expect(await readInfotext(fixture(name))).toContain(text);
   });
 });

@@ -7,9 +7,9 @@ import { isPng, pngSize } from '#formats/png-text';
 import { foreignInfotext, foreignKeywords } from '#prompt/foreign/index';
 
 /** The parameters text inside a picture; undefined when there is none, or none that can be read. */
-export function readInfotext(bytes: Uint8Array): string | undefined {
+export async function readInfotext(bytes: Uint8Array): Promise<string | undefined> {
   try {
-    const texts = readPictureTexts(bytes, foreignKeywords);
+    const texts = await readPictureTexts(bytes, foreignKeywords);
     const plain = texts.get('parameters') || undefined;
     // What begins like JSON may be Fooocus's; A1111's own text comes before all others.
     if (plain !== undefined && !plain.startsWith('{')) return plain;
