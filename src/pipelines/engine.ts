@@ -6,9 +6,10 @@
 
 import { DarkroomError, InternalError, UserError } from '#core/errors';
 import type { Backend } from '#engine/backend';
+import type { CombinedAdapters } from '#models/adapters/combine';
 import { openJobAdapters } from './adapters.ts';
 import { checkRequest, planJob } from './job.ts';
-import type { OpenModel } from './model.ts';
+import type { OpenModel, PipelineModel } from './model.ts';
 import { NonFiniteError } from './non-finite.ts';
 import type { GenerateEvent, GenerateOptions, GenerateRequest, PictureEngine } from './request.ts';
 import { runJob } from './run.ts';
@@ -53,10 +54,16 @@ class LocalPictureEngine implements PictureEngine {
       checkRequest(request);
       const sessions = yield* this.#openModel(request);
       const adapters = await openJobAdapters(request.prompt, sessions.model);
-      sessions.useAdapters(adapters.combined);
       const job = planJob(request, sessions.model, drawSeed, adapters);
       const embeddings = (await this.#options.embeddings?.()) ?? [];
-      yield* runJob(job, { sessions, embeddings, now, version, signal, previewEvery });
+      yield* runJob(job, {
+        sessions: (...of) => this.#sessionsOf(...of),
+        embeddings,
+        now,
+        version,
+        signal,
+        previewEvery,
+      });
     } catch (error) {
       throw error instanceof NonFiniteError ? await this.#explain(error) : error;
     } finally {
@@ -81,6 +88,13 @@ class LocalPictureEngine implements PictureEngine {
     this.#sessions = new ModelSessions(this.#options.backend, opened, this.#options.memoryBudget);
     this.#modelKey = key;
     return this.#sessions;
+  }
+
+  async #sessionsOf(model: PipelineModel, adapters: CombinedAdapters): Promise<ModelSessions> {
+    const sessions = this.#sessions;
+    if (sessions?.model !== model) throw new InternalError('a pass asks for a model that is not open');
+    sessions.useAdapters(adapters);
+    return sessions;
   }
 
   /** Says whether the weights are to blame. */

@@ -16,7 +16,9 @@ import type { LatentSize } from './sessions.ts';
 import { samplerSettings } from './settings/index.ts';
 import { checkSides } from './sides.ts';
 
-export interface GenerationJob {
+/** One run of a sampler: from noise, from the request's picture, or from what the pass before it made. */
+export interface SamplingPass {
+  /** What is asked of this pass: the request, with what the pass has of its own in its place. */
   readonly request: GenerateRequest;
   readonly model: PipelineModel;
   readonly adapters: JobAdapters;
@@ -25,15 +27,26 @@ export interface GenerationJob {
   readonly latentSize: LatentSize;
   readonly table: NoiseTable;
   readonly plan: SamplingPlan;
+  /** Layers from the end of the text encoder, within what the model has. */
+  readonly clipSkip: number;
+}
+
+/** A request's pictures. It is its own first pass. */
+export interface GenerationJob extends SamplingPass {
+  /** Every pass in order, this one included. */
+  readonly passes: readonly SamplingPass[];
   /** Of every picture, in order; variation seeds only where a variation is asked for. */
   readonly seeds: readonly number[];
   readonly variationSeeds: readonly number[];
-  /** Layers from the end of the text encoder, within what the model has. */
-  readonly clipSkip: number;
   /** The prompts as the infotext claims them: without what was left out. */
   readonly texts: { readonly prompt: string; readonly negativePrompt: string };
   /** How many pictures are sampled at once, batch after batch. */
-  readonly batches: readonly { readonly first: number; readonly count: number }[];
+  readonly batches: readonly Batch[];
+}
+
+export interface Batch {
+  readonly first: number;
+  readonly count: number;
 }
 
 /** Names and combinations that can be checked without a model. @throws UserError */
@@ -51,6 +64,23 @@ export function planJob(
   drawSeed: () => number,
   adapters: JobAdapters,
 ): GenerationJob {
+  const first = planPass(request, { model, adapters, size: pictureSize(request, model.parts) });
+  const pictures = request.batchSize * request.batchCount;
+  const seed = request.seed === -1 ? drawSeed() : request.seed;
+  const strength = request.subseedStrength;
+  const subseed = request.subseed === -1 ? drawSeed() : request.subseed;
+  return {
+    ...first,
+    passes: [first],
+    texts: textsOf(request, adapters),
+    ...batchSeeds(pictures, seed, { seed: subseed, strength }),
+    batches: batchesOf(pictures, first.plan.sampler.batchCoupled ? 1 : request.batchSize),
+  };
+}
+
+type PassParts = Pick<SamplingPass, 'model' | 'adapters' | 'size'>;
+
+function planPass(request: GenerateRequest, { model, adapters, size }: PassParts): SamplingPass {
   const { parts } = model;
   const { sampler, scheduler } = findSamplerAndScheduler(request.sampler, request.scheduler);
   const table = parts.noiseTable(request.noiseSchedule === 'Zero Terminal SNR');
@@ -65,12 +95,7 @@ export function planJob(
     discardPenultimate: request.discardPenultimateSigma,
     startScale: request.sgmNoiseMultiplier ? 'unit-variance' : 'sigma',
   });
-  const size = pictureSize(request, parts);
   const { factor } = parts.latent;
-  const pictures = request.batchSize * request.batchCount;
-  const seed = request.seed === -1 ? drawSeed() : request.seed;
-  const strength = request.subseedStrength;
-  const subseed = request.subseed === -1 ? drawSeed() : request.subseed;
   return {
     request,
     model,
@@ -80,9 +105,6 @@ export function planJob(
     table,
     plan,
     clipSkip: Math.min(request.clipSkip, parts.limits.maxClipSkip),
-    texts: textsOf(request, adapters),
-    ...batchSeeds(pictures, seed, { seed: subseed, strength }),
-    batches: batchesOf(pictures, sampler.batchCoupled ? 1 : request.batchSize),
   };
 }
 
@@ -106,7 +128,7 @@ function textsOf({ prompt, negativePrompt }: GenerateRequest, { leftOut }: JobAd
   return { prompt: absent.length === 0 ? prompt : without.trim(), negativePrompt };
 }
 
-function batchesOf(pictures: number, size: number): { first: number; count: number }[] {
+function batchesOf(pictures: number, size: number): Batch[] {
   const count = Math.ceil(pictures / size);
   return Array.from({ length: count }, (_, i) => ({ first: i * size, count: Math.min(size, pictures - i * size) }));
 }

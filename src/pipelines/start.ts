@@ -5,7 +5,7 @@
 
 import type { PixelImage } from '#core/image';
 import type { Session } from '#engine/backend';
-import type { GenerationJob } from './job.ts';
+import type { SamplingPass } from './job.ts';
 import { encodePlanes } from './latents.ts';
 import { fillMasked, type InpaintMask, maskOfPixels, maskPixels, prepareMask } from './mask.ts';
 import { areaOf, cutOut, type MaskedArea } from './only-masked.ts';
@@ -26,7 +26,7 @@ export interface StartPicture {
 }
 
 /** Whether `prepareStart` will need the autoencoder's encoder. */
-export function needsEncoder({ request, model }: GenerationJob): boolean {
+export function needsEncoder({ request, model }: SamplingPass): boolean {
   return request.init !== undefined || takesMask(model.parts.denoiser);
 }
 
@@ -34,17 +34,16 @@ function takesMask(denoiser: { extraInput: string }): boolean {
   return denoiser.extraInput === 'mask-and-masked-latent';
 }
 
-/** `encoder`: needed where `needsEncoder` says so. */
-export async function prepareStart(job: GenerationJob, encoder: Session | undefined): Promise<StartPicture> {
-  if (!encoder) return {};
-  const { request, size, latentSize, model } = job;
+/** `encoder`: of the model's VAE, for the size of the pass. */
+export async function prepareStart(pass: SamplingPass, encoder: Session): Promise<StartPicture> {
+  const { request, size, latentSize, model } = pass;
   const { latent: format, denoiser } = model.parts;
   const encode = (planes: Float32Array): Promise<Float32Array> => encodePlanes(encoder, format, planes, latentSize);
-  const masked = maskedArea(job);
+  const masked = maskedArea(pass);
   const original =
     request.init && (masked ? cutOut(masked.whole, masked.area, size) : toRgb(cover(request.init, size)));
-  const mask = maskOf(job, masked);
-  const extra = takesMask(denoiser) ? await maskInput(job, original, mask, encode) : undefined;
+  const mask = maskOf(pass, masked);
+  const extra = takesMask(denoiser) ? await maskInput(pass, original, mask, encode) : undefined;
   if (!original) return { extra };
   const under = mask && request.maskedContent !== 'original' ? fillMasked(original, mask) : original;
   const latent = await encode(planesOf(under));
@@ -53,7 +52,7 @@ export async function prepareStart(job: GenerationJob, encoder: Session | undefi
 }
 
 /** Undefined where the whole picture is painted, and for a mask that masks nothing. */
-function maskedArea({ request, size }: GenerationJob): MaskedArea | undefined {
+function maskedArea({ request, size }: SamplingPass): MaskedArea | undefined {
   const { init, mask, inpaintArea, inpaintPadding, maskBlur: blur, maskInvert: invert } = request;
   if (!init || !mask || inpaintArea === 'Whole picture') return undefined;
   const whole = toRgb(init);
@@ -63,7 +62,7 @@ function maskedArea({ request, size }: GenerationJob): MaskedArea | undefined {
 }
 
 /** As in A1111, a blank mask makes a picture of which only the masked area is asked for a plain picture to picture. */
-function maskOf({ request, size, latentSize }: GenerationJob, masked: MaskedArea | undefined): InpaintMask | undefined {
+function maskOf({ request, size, latentSize }: SamplingPass, masked: MaskedArea | undefined): InpaintMask | undefined {
   const { mask, maskBlur: blur, maskInvert: invert } = request;
   if (!mask) return undefined;
   if (request.inpaintArea === 'Whole picture') return prepareMask(mask, { size, latentSize, blur, invert });
@@ -79,7 +78,7 @@ function eraseMasked(latent: Float32Array, mask: Float32Array): void {
 
 /** Without a picture or a mask, all is masked: grey. */
 async function maskInput(
-  { size, latentSize }: GenerationJob,
+  { size, latentSize }: SamplingPass,
   original: PixelImage | undefined,
   mask: InpaintMask | undefined,
   encode: (planes: Float32Array) => Promise<Float32Array>,

@@ -1,0 +1,63 @@
+/** From a pass's latents to pictures: finished ones and previews. */
+
+import type { PixelImage } from '#core/image';
+import type { Latent } from '#diffusion/numbers';
+import { autoencoderAdjustment } from './adjustments.ts';
+import { blendUnmasked } from './denoiser.ts';
+import type { SamplingPass } from './job.ts';
+import { decodeLatent, imageOfDecoded, previewLatent } from './latents.ts';
+import { overlayOriginal } from './mask.ts';
+import { layBack } from './only-masked.ts';
+import type { LoadingEvent, ModelSessions } from './sessions.ts';
+import type { StartPicture } from './start.ts';
+
+type Loading<T> = AsyncGenerator<LoadingEvent, T, undefined>;
+
+/** Decodes picture `k` of a batch; what was not to be changed is the original's, to the pixel. */
+export async function* finishPicture(
+  pass: SamplingPass,
+  sessions: ModelSessions,
+  { original, mask, latent: kept, masked }: StartPicture,
+  latents: Latent,
+  k: number,
+): Loading<PixelImage> {
+  const latent = pickLatent(latents, k, pass);
+  if (mask && kept) blendUnmasked(latent, kept, mask.latent);
+  const image = yield* decode(pass, sessions, latent);
+  if (masked) return layBack(image, masked);
+  return original && mask ? overlayOriginal(image, original, mask) : image;
+}
+
+/** One latent [c, h, w]. */
+export async function* decode(
+  { request, model, latentSize }: SamplingPass,
+  sessions: ModelSessions,
+  latent: Float32Array,
+): Loading<PixelImage> {
+  const session = yield* sessions.decoder(latentSize, autoencoderAdjustment(request));
+  const { latent: format } = model.parts;
+  return imageOfDecoded(await decodeLatent(session, format, latent, latentSize), format, latentSize);
+}
+
+/** Small linear estimates where the model has factors for them, else decoded in full. */
+export async function* previews(
+  pass: SamplingPass,
+  sessions: ModelSessions,
+  denoised: Latent,
+  count: number,
+): Loading<PixelImage[]> {
+  const { previewFactors } = pass.model.parts.latent;
+  const images: PixelImage[] = [];
+  for (let k = 0; k < count; k++) {
+    const latent = pickLatent(denoised, k, pass);
+    if (previewFactors) images.push(previewLatent(latent, previewFactors, pass.latentSize));
+    else images.push(yield* decode(pass, sessions, latent));
+  }
+  return images;
+}
+
+/** Latent `k` of a batch, a copy. */
+export function pickLatent(latents: Latent, k: number, { model, latentSize }: SamplingPass): Float32Array {
+  const size = model.parts.latent.channels * latentSize.height * latentSize.width;
+  return Float32Array.from(latents.subarray(k * size, (k + 1) * size));
+}
