@@ -34,9 +34,9 @@ export function isDiffusersUNet(tensors: TensorTable): boolean {
   return hasBelow(tensors, 'down_blocks.') && hasBelow(tensors, 'up_blocks.');
 }
 
-/** Reads the sizes from LDM or diffusers names without prefix. */
+/** Reads the sizes from LDM or diffusers names without prefix; of a network that is a U-Net's way down alone, too. */
 export function inferUNet(tensors: TensorTable, rule: HeadRule): UNetConfig {
-  const outline = isLdmUNet(tensors) ? ldmOutline(tensors) : diffusersOutline(tensors);
+  const outline = hasBelow(tensors, 'input_blocks.') ? ldmOutline(tensors) : diffusersOutline(tensors);
   const blockChannels = outline.levels.map((layers) => layers[0]!.channels);
   const transformerDepth = outline.levels.map((layers) => layers[0]!.depth);
   const layersPerBlock = outline.levels[0]!.length;

@@ -39,23 +39,49 @@ interface Conditioning {
   readonly context: Value;
 }
 
+/** What the way down leaves: the skip connections, the finest first, and the state in the middle. */
+export interface EncodedSample {
+  readonly skips: readonly Value[];
+  readonly middle: Value;
+}
+
+/**
+ * The way down and the middle. `hint` [b, blockChannels[0], h, w] is added to what the first convolution makes of the
+ * sample.
+ */
+export function unetEncoder(scope: Scope, config: UNetConfig, inputs: UNetInputs, hint?: Value): EncodedSample {
+  return encode(scope, conditioning(scope, config, inputs), inputs.sample, hint);
+}
+
 /** What the model predicts, [b, outChannels, h, w]. */
-export function unet(scope: Scope, config: UNetConfig, { sample, timestep, context, vector }: UNetInputs): Value {
+export function unet(scope: Scope, config: UNetConfig, inputs: UNetInputs): Value {
   const channels = config.blockChannels;
-  const first = channels[0]!;
-  const clock = embeddingMlp(scope.child('time_embedding'), sinusoids(timestep, first), 4 * first);
-  const time = vector ? add(clock, embeddingMlp(scope.child('add_embedding'), vector, 4 * first)) : clock;
-  const on: Conditioning = { config, time, context };
-  const skips = [conv(scope.child('conv_in'), sample, first, { kernel: 3 })];
-  channels.forEach((_, level) => {
-    downLevel(scope.child(`down_blocks.${level}`), on, level, skips);
-  });
-  let x = middle(scope.child('mid_block'), on, skips.at(-1)!);
+  const on = conditioning(scope, config, inputs);
+  const encoded = encode(scope, on, inputs.sample);
+  const skips = [...encoded.skips];
+  let x = encoded.middle;
   channels.forEach((_, i) => {
     x = upLevel(scope.child(`up_blocks.${i}`), on, channels.length - 1 - i, x, skips);
   });
   const normed = silu(groupNorm(scope.child('conv_norm_out'), x, config.normGroups, normEps));
   return conv(scope.child('conv_out'), normed, config.outChannels, { kernel: 3, init: zeroInit });
+}
+
+function conditioning(scope: Scope, config: UNetConfig, { timestep, context, vector }: UNetInputs): Conditioning {
+  const first = config.blockChannels[0]!;
+  const clock = embeddingMlp(scope.child('time_embedding'), sinusoids(timestep, first), 4 * first);
+  const time = vector ? add(clock, embeddingMlp(scope.child('add_embedding'), vector, 4 * first)) : clock;
+  return { config, time, context };
+}
+
+function encode(scope: Scope, on: Conditioning, sample: Value, hint?: Value): EncodedSample {
+  const { blockChannels } = on.config;
+  const start = conv(scope.child('conv_in'), sample, blockChannels[0]!, { kernel: 3 });
+  const skips = [hint ? add(start, hint) : start];
+  blockChannels.forEach((_, level) => {
+    downLevel(scope.child(`down_blocks.${level}`), on, level, skips);
+  });
+  return { skips, middle: middle(scope.child('mid_block'), on, skips.at(-1)!) };
 }
 
 function resnet(scope: Scope, { config, time }: Conditioning, x: Value, out: number): Value {
@@ -121,11 +147,15 @@ export function unetGraph(
   config: UNetConfig,
   { size = latentGrid(config.blockChannels.length), scope = new Scope(unetScope) }: UNetGraphOptions = {},
 ): Graph {
+  return closeGraph('unet', { prediction: unet(scope, config, unetInputs(config, size)) });
+}
+
+export function unetInputs({ inChannels, contextWidth, vectorWidth }: UNetConfig, size: ImageSize): UNetInputs {
   const batch = batchDim();
-  const sample = input('sample', 'f32', [batch, config.inChannels, size.height, size.width]);
-  const timestep = input('timestep', 'f32', [batch]);
-  const context = input('context', 'f32', [batch, symbol('tokens'), config.contextWidth]);
-  const { vectorWidth } = config;
-  const vector = vectorWidth === undefined ? undefined : input('vector', 'f32', [batch, vectorWidth]);
-  return closeGraph('unet', { prediction: unet(scope, config, { sample, timestep, context, vector }) });
+  return {
+    sample: input('sample', 'f32', [batch, inChannels, size.height, size.width]),
+    timestep: input('timestep', 'f32', [batch]),
+    context: input('context', 'f32', [batch, symbol('tokens'), contextWidth]),
+    vector: vectorWidth === undefined ? undefined : input('vector', 'f32', [batch, vectorWidth]),
+  };
 }
