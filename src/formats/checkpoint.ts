@@ -34,6 +34,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
   /** Keys of other tables that might have been meant (a moving average beside weights), the one that was taken first. */
   readonly choices: readonly string[];
+  /** A tensor anywhere in `root`, under a name of the caller's. */
+  locate(name: string, view: PickleTensor): CheckpointTensor;
   /** The bytes of any tensor in `root`, row-major and little endian. */
   readBytes(view: PickleTensor): Promise<Uint8Array>;
 }
@@ -60,7 +62,14 @@ export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
   for (const [name, view] of table.entries) {
     if (typeof name === 'string' && view instanceof PickleTensor) tensors.set(name, entry(container, name, view));
   }
-  return { container: container.kind, root, tensors, choices, readBytes: (view) => readBytes(container, view) };
+  return {
+    container: container.kind,
+    root,
+    tensors,
+    choices,
+    locate: (name, view) => entry(container, name, view),
+    readBytes: (view) => readBytes(container, view),
+  };
 }
 
 /** The values of one tensor of the state dictionary. Throws `tensor.unsupported-dtype`, or FormatError when damaged. */

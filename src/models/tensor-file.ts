@@ -5,7 +5,7 @@
 
 import type { HostTensor } from '#core/tensor';
 import type { ByteSource } from '#formats/byte-source';
-import { openCheckpoint, readCheckpointTensor } from '#formats/checkpoint';
+import { type Checkpoint, type CheckpointTensor, openCheckpoint, readCheckpointTensor } from '#formats/checkpoint';
 import { coreDType, type FileTensor } from '#formats/file-dtype';
 import { SIGNATURE_BYTES, tensorContainer } from '#formats/file-signature';
 import { PickleDict, PickleList, PickleTensor, PickleTuple, type PickleValue } from '#formats/pickle-value';
@@ -68,15 +68,15 @@ const MIN_UNPACKED_BYTES = 64 * 2 ** 20;
 async function openTorchFile(source: ByteSource, path: string): Promise<TensorFile> {
   const checkpoint = await openCheckpoint(source);
   const tensors = new Map<string, StoredTensor>();
+  const entries = checkpoint.tensors.size > 0 ? checkpoint.tensors : nestedTensors(checkpoint);
   let room = source.size * MAX_UNPACKED + MIN_UNPACKED_BYTES;
-  for (const [name, entry] of checkpoint.tensors) {
+  for (const [name, entry] of entries) {
     const movable = entry.offset === undefined && coreDType(entry.dtype) !== undefined;
     if (movable) room -= entry.byteLength;
     if (room < 0) throw new ModelFileError('repeats', 'its tensors repeat what is stored many times over', path);
     if (movable) tensors.set(name, inMemory(await readCheckpointTensor(checkpoint, entry)));
     else tensors.set(name, inPlace(path, entry, entry.offset));
   }
-  if (tensors.size === 0) for (const [name, facts] of nestedTensors(checkpoint.root)) tensors.set(name, facts);
   return { path, tensors, metadata: {}, choices: checkpoint.choices };
 }
 
@@ -92,16 +92,14 @@ function inMemory(tensor: HostTensor): StoredTensor {
   return { dtype: tensor.dtype, shape: tensor.shape, ref: { kind: 'memory', tensor } };
 }
 
-/** Tensors deep in a saved value (embeddings, hypernetworks), by the path to them; enough to say what the file is. */
-function nestedTensors(root: PickleValue): Map<string, StoredTensor> {
-  const found = new Map<string, StoredTensor>();
+/** Tensors deep in a saved value (embeddings, hypernetworks, IP adapters), by the path to them. */
+function nestedTensors({ root, locate }: Checkpoint): Map<string, CheckpointTensor> {
+  const found = new Map<string, CheckpointTensor>();
   const open: [path: string, value: PickleValue][] = [['', root]];
   const seen = new Set<PickleValue>();
   for (let next = open.pop(); next; next = open.pop()) {
     const [path, value] = next;
-    if (value instanceof PickleTensor) {
-      found.set(path, { dtype: coreDType(value.dtype) ?? value.dtype, shape: value.shape, ref: undefined });
-    }
+    if (value instanceof PickleTensor) found.set(path, locate(path, value));
     if (typeof value !== 'object' || value === null || seen.has(value)) continue;
     seen.add(value);
     for (const [key, child] of entriesOf(value)) open.push([path === '' ? key : `${path}.${key}`, child]);
