@@ -26,6 +26,7 @@ export type FileKind =
   | 'controlnet'
   | 't2i-adapter'
   | 'ip-adapter'
+  | 'vision-encoder'
   | 'tiny-autoencoder'
   | 'upscaler'
   | 'unknown';
@@ -60,6 +61,7 @@ const kindTitles: Readonly<Record<FileKind, string>> = {
   controlnet: 'ControlNet',
   't2i-adapter': 'T2I adapter',
   'ip-adapter': 'IP adapter',
+  'vision-encoder': 'vision encoder',
   'tiny-autoencoder': 'tiny autoencoder (TAESD)',
   upscaler: 'upscaler',
   unknown: 'file of unknown kind',
@@ -80,6 +82,11 @@ const some = (names: readonly string[], pattern: RegExp): boolean => names.some(
 /** Kinds other than models and their components, most telling first. */
 const signatures: readonly Signature[] = [
   { kind: 'ip-adapter', telling: /^ip_adapter\./ },
+  {
+    kind: 'vision-encoder',
+    telling: /^vision_model\.embeddings\.patch_embedding\.weight$/,
+    whole: (names) => !some(names, /^text_model\./),
+  },
   { kind: 'controlnet', telling: /^control_model\.input_blocks\./, besideModel: true },
   { kind: 'controlnet', telling: /^(lora_controlnet$|controlnet_cond_embedding\.)/ },
   { kind: 'controlnet', telling: /^(control_model\.)?(zero_convs\.\d+\.0\.|controlnet_down_blocks\.)/ },

@@ -14,6 +14,7 @@ import type { ImageSize } from './nn/grid.ts';
 import type { DeclaredParameter } from './nn/scope.ts';
 import type { TensorTable } from './tensor-table.ts';
 import type { FoundModel } from './traits.ts';
+import type { UNetConfig } from './unet/config.ts';
 
 export interface LatentFormat {
   readonly channels: number;
@@ -71,6 +72,8 @@ export interface DenoiserPart {
   readonly inChannels: number;
   /** What is concatenated to the latent on channels: nothing, or mask (1 = repaint) and the masked picture's latent. */
   readonly extraInput: 'none' | 'mask-and-masked-latent';
+  /** Sizes of a latent diffusion U-Net with diffusers' names, which control networks are made for; absent for others. */
+  readonly unet?: UNetConfig;
   /** Further inputs of the graph under a condition, by name: one row of f32 [batch, length] each. */
   feeds?(condition: Condition): Readonly<Record<string, Float32Array>>;
   /** Latent size; open (`gridHeight`, `gridWidth`) when left out. */

@@ -11,6 +11,7 @@ import type { Session } from '#engine/backend';
 import { perturbInput } from '#models/adjust/perturbed-attention';
 import type { Condition, DenoiserPart } from '#models/family';
 import type { Conditioning, Context, WeightedConditioning } from './conditioning.ts';
+import type { StepControl } from './control/step-control.ts';
 import { type Guidance, guide, skipsUncond } from './guidance.ts';
 import { checkFinite } from './non-finite.ts';
 import { joinChannels } from './planes.ts';
@@ -35,6 +36,8 @@ export interface GuidedNetworkOptions {
   readonly onUnconditional?: ((noise: Latent) => void) | undefined;
   /** Planes that follow the latent's channels, [images, inChannels - channels, height, width]; neither scaled nor noised. */
   readonly extra?: Float32Array | undefined;
+  /** Feeds what its graph has beside its own inputs. */
+  readonly control?: StepControl | undefined;
 }
 
 /** @throws NonFiniteError naming the part and the step. */
@@ -52,7 +55,7 @@ export function guidedNetwork(options: GuidedNetworkOptions): Network {
       ...(guidance.perturbed ? contexts.map((context): Pass => ({ context, perturbed: true })) : []),
       ...(skips ? [] : [{ context: uncond.at(call), negative: true }]),
     ];
-    const outputs = await predictAll(options, x, timestep, passes);
+    const outputs = await predictAll(options, { x, timestep, call }, passes);
     const [images, channels] = shape;
     const unconditional = skips ? undefined : outputs.at(-1);
     const conds = outputs.slice(0, weights.length);
@@ -73,20 +76,21 @@ interface Pass {
   readonly negative?: boolean;
 }
 
+interface DenoiserCall {
+  readonly x: Latent;
+  readonly timestep: number;
+  /** Calls before this one. */
+  readonly call: number;
+}
+
 /** Predictions for the same latents in each pass; those with contexts of equal length share a run. */
-async function predictAll(
-  options: GuidedNetworkOptions,
-  x: Latent,
-  timestep: number,
-  passes: readonly Pass[],
-): Promise<Latent[]> {
+async function predictAll(options: GuidedNetworkOptions, at: DenoiserCall, passes: readonly Pass[]): Promise<Latent[]> {
   const predictions: Latent[] = [];
   for (const tokens of new Set(passes.map(({ context }) => context.tokens))) {
     const indices = [...passes.keys()].filter((i) => passes[i]!.context.tokens === tokens);
     const group = await predict(
       options,
-      x,
-      timestep,
+      at,
       indices.map((i) => passes[i]!),
     );
     for (const [k, i] of indices.entries()) predictions[i] = group[k]!;
@@ -96,9 +100,8 @@ async function predictAll(
 
 /** Predictions under contexts of one length, in one run. */
 async function predict(
-  { session, part, shape, size: picture, extra, guidance }: GuidedNetworkOptions,
-  x: Latent,
-  timestep: number,
+  { session, part, shape, size: picture, extra, guidance, control }: GuidedNetworkOptions,
+  { x, timestep, call }: DenoiserCall,
   passes: readonly Pass[],
 ): Promise<Latent[]> {
   const [images, channels, height, width] = shape;
@@ -111,7 +114,7 @@ async function predict(
   const contexts = passes.map(({ context }) => context);
   const { tokens } = contexts[0]!;
   const perturb = Float32Array.from({ length: runs }, (_, i) => (passes[Math.floor(i / images)]!.perturbed ? 1 : 0));
-  const { prediction } = await session.run({
+  const feeds = {
     sample: f32([runs, part.inChannels, height, width], sample),
     timestep: f32([runs], new Float32Array(runs).fill(timestep)),
     context: f32(
@@ -123,7 +126,10 @@ async function predict(
     ),
     ...feedsOf(part, passes, picture, images),
     ...(guidance.perturbed ? { [perturbInput]: f32([runs], perturb) } : {}),
-  });
+  };
+  const controlled = passes.map(({ negative = false }) => ({ negative }));
+  const further = await control?.feeds({ feeds, passes: controlled, images, call, session });
+  const { prediction } = await session.run({ ...feeds, ...further });
   const data = prediction!.data as Float32Array;
   const size = images * channels * cells;
   return passes.map((_, i) => data.subarray(i * size, (i + 1) * size));

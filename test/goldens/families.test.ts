@@ -21,6 +21,11 @@ describe.each([
   ['models/tiny-sdxl-refiner/cases.json', 2],
   ['models/upscalers/cases.json', 14],
   ['models/tiny-taesd/cases.json', 11],
+  ['models/tiny-controlnet/cases.json', 14],
+  ['models/tiny-controlnet-xl/cases.json', 13],
+  ['models/tiny-t2i-adapter/cases.json', 8],
+  ['models/tiny-ip-adapter/cases.json', 30],
+  ['models/keys/controlnet-sd15.single.json', 4],
   ['models/keys/sd21-v.single.json', 5],
   ['models/keys/sdxl-base.single.json', 6],
 ])('%s', (fixture, least) => {

@@ -8,6 +8,8 @@ import type { WeightRange } from '#engine/backend';
 import { bytesSource } from '#formats/byte-source';
 import { openCheckpoint } from '#formats/checkpoint';
 import { readSafetensorsHeader } from '#formats/safetensors';
+import { controlNetGraph } from '#models/control/controlnet';
+import { openControlNet } from '#models/control/controlnet-file';
 import { families } from '#models/families';
 import type { ModelFamily } from '#models/family';
 import { resolveParameters, type StoredTensor } from '#models/resolve';
@@ -132,6 +134,30 @@ export function* checkKeys(single: string): Generator<RowCheck> {
     isDeepStrictEqual(declared, new Map(listed as [string, number[]][])),
   );
 }
+
+/** The same of a ControlNet for SD 1, under its original names and those of a diffusers folder. */
+export async function* checkControlNetKeys(single: string): AsyncGenerator<RowCheck> {
+  const read = <T>(kind: string): T => JSON.parse(readFileSync(single.replace('.single.', `.${kind}.`), 'utf8')) as T;
+  const layouts = {
+    single: read<KeyList>('single'),
+    diffusers: Object.values(read<Record<string, KeyList>>('diffusers'))[0]!,
+  };
+  const base = { unet: sd15.unet, weights: { get: () => undefined }, title: 'Stable Diffusion 1' };
+  for (const [layout, keys] of Object.entries(layouts)) {
+    const tensors = stored(keys);
+    const { config, weights } = await openControlNet(noFiles, { path: layout, tensors, metadata: {} }, base);
+    const declared = controlNetGraph(config, { height: 64, width: 64 }).parameters;
+    const offsets = new Set(declared.map(({ attrs }) => (weights.get(attrs.name) as WeightRange).offset));
+    yield verdict(`${layout}: each parameter has a tensor of its own`, offsets.size === declared.length);
+    yield verdict(`${layout}: nothing is left over`, declared.length === keys.length);
+  }
+}
+
+const noFiles = {
+  exists: async () => false,
+  readText: async () => '',
+  source: () => Promise.reject(new Error('no file')),
+};
 
 const componentOf = (parameter: string): string => parameter.slice(0, parameter.indexOf('.'));
 

@@ -10,12 +10,14 @@ import { diffusersFirstStep, planSampling, type SamplingOptions, type SamplingPl
 import { karrasSigmas, type Schedule } from '#diffusion/schedules';
 import { diffusersEulerSchedule, withRoundedTimesteps } from '#diffusion/timesteps';
 import type { Backend } from '#engine/backend';
+import type { Graph } from '#graph/value';
 import { withPerturbedAttention } from '#models/adjust/perturbed-attention';
 import type { DenoiserPart } from '#models/family';
 import type { LdmConfig } from '#models/ldm/parts';
 import type { LoadedCheckpoint } from '#models/load';
 import { conditioningVector } from '#models/sdxl/size-conditioning';
 import type { Conditioning } from '#pipelines/conditioning';
+import type { StepControl } from '#pipelines/control/step-control';
 import { decodeLatent, encodePlanes } from '#pipelines/latents';
 import { joinChannels } from '#pipelines/planes';
 import { sampleLatents } from '#pipelines/sampling';
@@ -63,12 +65,19 @@ function roundedKarras(steps: number, table: NoiseTable): Schedule {
   return withRoundedTimesteps(asSigmas([...karrasSigmas(steps, sigmas[0]!, sigmas.at(-1)!), 0]), table);
 }
 
+/** What a control network makes of the denoiser's graph, and feeds it. */
+export interface Controlled {
+  readonly adjust?: (graph: Graph) => Graph;
+  readonly control?: StepControl;
+}
+
 /** Answers by the case's output names; those it does not ask for may be among them. */
 export async function runPipelineCase(
   testCase: PipelineCase,
   model: LoadedCheckpoint,
   backend: Backend,
   given: (role: string) => HostTensor | undefined,
+  { adjust = (graph) => graph, control }: Controlled = {},
 ): Promise<Record<string, HostTensor>> {
   const { params } = testCase;
   const steps = Number(params.steps);
@@ -93,7 +102,7 @@ export async function runPipelineCase(
     await session.dispose();
   }
   const perturbed = Number(params.pag_scale ?? 0);
-  const plain = parts.denoiser.graph(size);
+  const plain = adjust(parts.denoiser.graph(size));
   const session = await backend.compile(perturbed > 0 ? withPerturbedAttention(plain) : plain, { weights });
   const mask = given('mask');
   const masked = given('masked_image_latent');
@@ -107,6 +116,7 @@ export async function runPipelineCase(
     uncond: contextOf(given('uncond')!, given('uncond_pooled')),
     guidance: { scale: Number(params.cfg_scale), rescale: Number(params.guidance_rescale ?? 0), perturbed },
     extra: masked && joinChannels(toF32(mask!), toF32(masked), shape[0], size.height * size.width),
+    control,
     table,
     plan,
     start: plan.start(noise, original),

@@ -25,7 +25,8 @@ import type { ModelFiles } from '#models/tensor-file';
 import { unetScope } from '#models/unet/network';
 import { type AdapterCase, checkAdapterCase } from './adapter-rows.ts';
 import { type AutogradRow, autogradCase } from './autograd-cases.ts';
-import { checkCheckpointFiles, checkKeys, checkSafetensorsFiles } from './file-rows.ts';
+import { checkControlCases } from './control-rows.ts';
+import { checkCheckpointFiles, checkControlNetKeys, checkKeys, checkSafetensorsFiles } from './file-rows.ts';
 import { checkNoiseAndGuidance } from './noise-guidance-rows.ts';
 import { checkTaesdCase, checkUpscalerCase, type NetworkCase } from './picture-network-cases.ts';
 import { pictureChecks } from './picture-rows.ts';
@@ -47,11 +48,6 @@ export interface Suite {
 
 const json = <T>(file: string): T => JSON.parse(readFileSync(file, 'utf8')) as T;
 
-const later = (fixture: string, part: string): Suite => ({
-  fixture,
-  run: () => [{ name: fixture, skipped: `${part} is later work` }],
-});
-
 const keys = (name: string): Suite => ({ fixture: `models/keys/${name}.single.json`, run: checkKeys });
 
 export const suites: readonly Suite[] = [
@@ -70,7 +66,10 @@ export const suites: readonly Suite[] = [
   { fixture: 'models/tiny-sdxl/cases.json', run: (file, backend) => checkModel(file, backend, false) },
   { fixture: 'models/tiny-sdxl-inpaint/cases.json', run: (file, backend) => checkModel(file, backend, true) },
   { fixture: 'models/tiny-sdxl-refiner/cases.json', run: (file, backend) => checkModel(file, backend, true) },
-  later('models/tiny-controlnet/cases.json', 'ControlNet'),
+  { fixture: 'models/tiny-controlnet/cases.json', run: checkControl },
+  { fixture: 'models/tiny-controlnet-xl/cases.json', run: checkControl },
+  { fixture: 'models/tiny-t2i-adapter/cases.json', run: checkControl },
+  { fixture: 'models/tiny-ip-adapter/cases.json', run: checkControl },
   { fixture: 'models/adapters/cases.json', run: checkAdapters },
   { fixture: 'models/upscalers/cases.json', run: checkPictureNetworks },
   { fixture: 'models/tiny-taesd/cases.json', run: checkPictureNetworks },
@@ -81,7 +80,7 @@ export const suites: readonly Suite[] = [
   keys('vae'),
   keys('sd21-v'),
   keys('sdxl-base'),
-  later('models/keys/controlnet-sd15.single.json', 'ControlNet'),
+  { fixture: 'models/keys/controlnet-sd15.single.json', run: checkControlNetKeys },
 ];
 
 function* checkImages(file: string): Generator<Outcome> {
@@ -175,6 +174,31 @@ function unetAlone(configFile: string): ModelFamily[] {
       return { ...config, unet: { ...config.unet, heads: heads ?? config.unet.heads } };
     },
   }));
+}
+
+interface ControlModels {
+  readonly folder: string;
+  readonly base: string;
+  readonly single_file?: string;
+  readonly base_config?: string;
+  readonly original?: readonly string[];
+  readonly files?: readonly string[];
+}
+
+/** In every layout that the fixture has: diffusers' folder, original names, pickles. */
+async function* checkControl(file: string, backend: Backend): AsyncGenerator<Outcome> {
+  const folder = path.dirname(file);
+  const { model: about, cases } = json<{ model: ControlModels; cases: PipelineCase[] }>(file);
+  const { base_config: config, single_file: single, original = [], files = [] } = about;
+  const known = config === undefined ? families : unetAlone(path.join(folder, config));
+  const base = path.join(folder, about.base).split(path.sep).join('/');
+  const model = await loadCheckpoint(modelFiles, base, { partial: config !== undefined, families: known });
+  const tensors = await readTensors(path.join(folder, 'cases.safetensors'));
+  const diffusers = 'diffusion_pytorch_model.safetensors';
+  const whole = existsSync(path.join(folder, diffusers)) ? [diffusers] : [];
+  const layouts = [...whole, ...(single === undefined ? [] : [single]), ...original, ...files];
+  const at = folder.split(path.sep).join('/');
+  yield* checkControlCases({ folder: at, files: modelFiles, backend, base: model, cases, tensors }, layouts);
 }
 
 const laterAdapters: Readonly<Record<string, string>> = {

@@ -13,6 +13,7 @@ export const modelKinds = [
   'controlnet',
   't2i-adapter',
   'ip-adapter',
+  'vision-encoder',
   'tiny-autoencoder',
   'upscaler',
   'unknown',

@@ -1,5 +1,5 @@
 /**
- * CLIP's text encoder: a causal transformer over token embeddings.
+ * CLIP's text encoder: a causal transformer over token embeddings; its layers are the vision encoder's as well.
  *
  * Radford et al. 2021 (arXiv:2103.00020), names of transformers' CLIPTextModel, initial values of CLIP's paper code
  * (normal, scaled by width and depth). Left out: padding masks (Stable Diffusion does not use them).
@@ -39,23 +39,30 @@ function clipFinalNorm(scope: Scope, state: Value): Value {
   return layerNorm(scope.child('text_model.final_layer_norm'), state);
 }
 
-function clipLayer(scope: Scope, config: ClipTextConfig, x: Value): Value {
+/** What a layer needs to know; text is read causally, pictures are not. */
+export interface ClipLayerConfig
+  extends Pick<ClipTextConfig, 'width' | 'layers' | 'heads' | 'mlpWidth' | 'activation'> {
+  readonly causal?: boolean;
+}
+
+/** [b, t, width] -> [b, t, width] */
+export function clipLayer(scope: Scope, config: ClipLayerConfig, x: Value): Value {
   const attended = add(x, selfAttention(scope.child('self_attn'), config, layerNorm(scope.child('layer_norm1'), x)));
   return add(attended, mlp(scope.child('mlp'), config, layerNorm(scope.child('layer_norm2'), attended)));
 }
 
 const scaled = (std: number): AffineInit => ({ weight: normal(std), bias: zeros });
 
-function selfAttention(scope: Scope, { width, heads, layers }: ClipTextConfig, x: Value): Value {
+function selfAttention(scope: Scope, { width, heads, layers, causal = true }: ClipLayerConfig, x: Value): Value {
   const inner = { init: scaled((width * 2 * layers) ** -0.5) };
   const q = linear(scope.child('q_proj'), x, width, inner);
   const k = linear(scope.child('k_proj'), x, width, inner);
   const v = linear(scope.child('v_proj'), x, width, inner);
-  const out = attention(q, k, v, { heads, causal: true });
+  const out = attention(q, k, v, { heads, causal });
   return linear(scope.child('out_proj'), out, width, { init: scaled(width ** -0.5) });
 }
 
-function mlp(scope: Scope, { width, mlpWidth, activation, layers }: ClipTextConfig, x: Value): Value {
+function mlp(scope: Scope, { width, mlpWidth, activation, layers }: ClipLayerConfig, x: Value): Value {
   const hidden = linear(scope.child('fc1'), x, mlpWidth, { init: scaled((2 * width) ** -0.5) });
   const active = activation === 'quickGelu' ? quickGelu(hidden) : gelu(hidden);
   return linear(scope.child('fc2'), active, width, { init: scaled((width * 2 * layers) ** -0.5) });

@@ -55,6 +55,7 @@ function denoiser({ unet, vae }: LdmConfig, feeds: DenoiserPart['feeds']): Denoi
     contextWidth: unet.contextWidth,
     inChannels: unet.inChannels,
     extraInput: unet.inChannels === 2 * vae.latentChannels + 1 ? 'mask-and-masked-latent' : 'none',
+    unet,
     feeds,
     graph: (size) => unetGraph(unet, size && { size }),
     bindings: (size) => (size.height % step === 0 && size.width % step === 0 ? gridBindings(levels, size) : undefined),

@@ -30,6 +30,7 @@ const kindOfFolder: Readonly<Record<string, ModelKind>> = {
   controlnet: 'controlnet',
   t2i_adapter: 't2i-adapter',
   ipadapter: 'ip-adapter',
+  clip_vision: 'vision-encoder', // ComfyUI
   upscale_models: 'upscaler',
   upscalers: 'upscaler',
   esrgan: 'upscaler',
