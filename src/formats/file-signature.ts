@@ -26,9 +26,10 @@ const signatures: readonly (readonly [pattern: RegExp, description: string])[] =
  * Which reader a file of tensors that begins with `bytes` needs; undefined when they do not tell. safetensors first:
  * the length of its header may look like the start of a pickle, but no pickle has a brace behind two zeros there.
  */
-export function tensorContainer(bytes: Uint8Array): 'safetensors' | 'torch' | undefined {
+export function tensorContainer(bytes: Uint8Array): 'safetensors' | 'torch' | 'gguf' | undefined {
   const text = decodeLatin1(bytes);
   if (/^[\s\S]{6}\x00\x00\{/.test(text)) return 'safetensors';
+  if (text.startsWith('GGUF')) return 'gguf';
   return /^(PK(\x03\x04|\x05\x06)|\x80[\x00-\x05])/.test(text) ? 'torch' : undefined;
 }
 
