@@ -7,10 +7,15 @@
 
 import type { DType } from '#core/dtype';
 import type { HostTensor } from '#core/tensor';
+import type { ByteSource } from '#formats/byte-source';
+import type { Packing } from '#formats/packing';
 import type { Graph } from '#graph/value';
 
-/** Where the bytes of a parameter are: in memory, or a range of a file that the runtime reads by itself. */
-export type WeightRef = WeightBytes | WeightRange;
+/**
+ * Where the bytes of a parameter are: in memory, a range of a file that the runtime reads by itself, or packed in a way
+ * that no runtime reads (packed.ts unpacks it).
+ */
+export type WeightRef = WeightBytes | WeightRange | WeightPacked;
 
 export interface WeightBytes {
   readonly kind: 'memory';
@@ -28,6 +33,24 @@ export interface WeightRange {
   readonly byteLength: number;
   readonly dtype: DType;
   readonly shape: readonly number[];
+  readonly transpose?: boolean;
+}
+
+/**
+ * A byte range of a file whose elements are in blocks or eight bits. `shape` is the shape of the whole range; `part` is
+ * one of equal parts of its first axis, taken before `transpose`.
+ */
+export interface WeightPacked {
+  readonly kind: 'packed';
+  readonly path: string;
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly byteLength: number;
+  readonly packing: Packing;
+  readonly shape: readonly number[];
+  /** What values are multiplied by: one number, or one for each row. */
+  readonly scale?: WeightRange | undefined;
+  readonly part?: readonly [index: number, of: number];
   readonly transpose?: boolean;
 }
 

@@ -189,10 +189,10 @@ describe('loadCheckpoint on a single file', () => {
   });
 
   it('refuses element types that cannot be computed with', async () => {
-    const files = fileSystem({ 'm/sd.safetensors': headerOnly(single, {}, 'F8_E4M3') });
+    const files = fileSystem({ 'm/sd.safetensors': headerOnly(single, {}, 'F8_E4M3FNUZ') });
     const error = await failure(loadCheckpoint(files, 'm/sd.safetensors'));
     expect((error as CheckpointError).problems[0]).toMatchObject({ kind: 'dtype' });
-    expect(error.message).toContain('F8_E4M3; weights must be one of f32, f16, bf16, f64');
+    expect(error.message).toContain('F8_E4M3FNUZ; weights must be one of f32, f16, bf16, f64');
   });
 
   it.each<[string, Shapes, string]>([

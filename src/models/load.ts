@@ -3,9 +3,8 @@
  * read here; the result says where each is.
  */
 
-import { viewBytes } from '#core/dtype';
-import { toF32 } from '#core/tensor';
 import type { WeightRef, WeightSource } from '#engine/backend';
+import { readWeight } from './adapters/read-weight.ts';
 import { describeFile, type FileDescription } from './detect.ts';
 import { families } from './families.ts';
 import type { ComponentLayout, ModelFamily, ModelParts, SingleFileHints } from './family.ts';
@@ -157,10 +156,7 @@ async function valuesOf(files: ModelFiles, { reads = [] }: ModelFamily, { tensor
   const values = new Map<string, Float32Array>();
   for (const name of reads) {
     const ref = tensors.get(name)?.ref;
-    if (ref?.kind === 'memory') values.set(name, toF32(ref.tensor));
-    if (ref?.kind !== 'file') continue;
-    const bytes = await (await files.source(ref.path)).read(ref.offset, ref.byteLength);
-    values.set(name, toF32({ dtype: ref.dtype, data: viewBytes(ref.dtype, bytes) }));
+    if (ref) values.set(name, (await readWeight(files, ref)).data);
   }
   return values;
 }

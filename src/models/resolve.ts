@@ -6,6 +6,7 @@
 import type { DType } from '#core/dtype';
 import { sizeOf } from '#core/tensor';
 import type { WeightBytes, WeightRef } from '#engine/backend';
+import { blockPackings } from '#formats/packing';
 import type { KeyMap, StoredName } from './keys.ts';
 import type { DeclaredParameter } from './nn/scope.ts';
 import type { TensorFacts } from './tensor-table.ts';
@@ -37,6 +38,8 @@ export interface Resolution {
 
 /** Element types that a runtime widens to f32 as it loads. */
 const usable: readonly string[] = ['f32', 'f16', 'bf16', 'f64'] satisfies readonly DType[];
+/** What we unpack ourselves. */
+const unpackable: readonly string[] = ['F8_E4M3', 'F8_E5M2', 'I8 with scales', ...blockPackings];
 
 /**
  * Finds every parameter of one component. `stored` and the key map's names are without the component's prefix in the
@@ -83,8 +86,8 @@ function misfit(
   stored: string,
 ): Problem | undefined {
   const got = tensor.shape;
-  if (!tensor.ref || !usable.includes(tensor.dtype)) {
-    const message = `${stored} is ${tensor.dtype}; weights must be one of ${usable.join(', ')}`;
+  if (!tensor.ref || (tensor.ref.kind !== 'packed' && !usable.includes(tensor.dtype))) {
+    const message = `${stored} is ${tensor.dtype}; weights must be one of ${[...usable, ...unpackable].join(', ')}`;
     return { kind: 'dtype', fatal: true, component, stored, message };
   }
   const turned = transpose ? [...shape].reverse() : shape;
@@ -104,10 +107,11 @@ function sameButOnes(a: readonly number[], b: readonly number[]): boolean {
 function placed(ref: WeightRef, { part, transpose = false }: StoredName): WeightRef {
   const own = part ? narrowed(ref, part) : ref;
   if (!transpose) return own;
-  return own.kind === 'file' ? { ...own, transpose } : transposed(own);
+  return own.kind === 'memory' ? transposed(own) : { ...own, transpose };
 }
 
 function narrowed(ref: WeightRef, [index, of]: readonly [number, number]): WeightRef {
+  if (ref.kind === 'packed') return { ...ref, part: [index, of] };
   if (ref.kind === 'file') {
     const byteLength = ref.byteLength / of;
     return { ...ref, offset: ref.offset + index * byteLength, byteLength, shape: firstAxis(ref.shape, of) };

@@ -20,7 +20,8 @@ const files: ModelFiles = {
 /** The values behind a stored tensor, read as a runtime would. */
 function valuesOf({ ref }: StoredTensor): HostTensor {
   if (ref?.kind === 'memory') return ref.tensor;
-  const { path, offset, byteLength, dtype, shape } = ref!;
+  if (ref?.kind !== 'file') throw new Error('not in a file as it is');
+  const { path, offset, byteLength, dtype, shape } = ref;
   const bytes = fixture(path).slice(offset, offset + byteLength);
   return hostTensor({ name: path, dtype: fileDTypes.find((name) => coreDType(name) === dtype)!, shape }, bytes);
 }

@@ -8,10 +8,12 @@ import type { ByteSource } from '#formats/byte-source';
 import { type Checkpoint, type CheckpointTensor, openCheckpoint, readCheckpointTensor } from '#formats/checkpoint';
 import { coreDType, type FileTensor } from '#formats/file-dtype';
 import { SIGNATURE_BYTES, tensorContainer } from '#formats/file-signature';
+import { type GgufTensor, readGgufHeader } from '#formats/gguf';
 import { PickleDict, PickleList, PickleTensor, PickleTuple, type PickleValue } from '#formats/pickle-value';
 import { readSafetensorsHeader } from '#formats/safetensors';
 import { ModelFileError } from './model-error.ts';
 import type { StoredTensor } from './resolve.ts';
+import { withScales } from './scaled-weights.ts';
 
 /** The file system as far as models need it; paths have forward slashes. */
 export interface ModelFiles {
@@ -32,9 +34,21 @@ export interface TensorFile {
 export async function openTensorFile(files: ModelFiles, path: string): Promise<TensorFile> {
   const source = await files.source(path);
   const container = tensorContainer(await source.read(0, Math.min(SIGNATURE_BYTES, source.size)));
-  const named = /\.(ckpt|pt|pth|bin)$/i.test(path) ? 'torch' : 'safetensors';
-  const file = await ((container ?? named) === 'torch' ? openTorchFile(source, path) : openSafetensors(source, path));
-  return { ...file, tensors: unwrapped(file.tensors) };
+  const file = await openers[container ?? containerByName(path)](source, path);
+  return { ...file, tensors: withScales(unwrapped(file.tensors), source) };
+}
+
+type Container = NonNullable<ReturnType<typeof tensorContainer>>;
+
+const openers: Readonly<Record<Container, (source: ByteSource, path: string) => Promise<TensorFile>>> = {
+  safetensors: openSafetensors,
+  torch: openTorchFile,
+  gguf: openGguf,
+};
+
+function containerByName(path: string): Container {
+  if (/\.gguf$/i.test(path)) return 'gguf';
+  return /\.(ckpt|pt|pth|bin)$/i.test(path) ? 'torch' : 'safetensors';
 }
 
 /** What torch.compile, FSDP and activation checkpointing put into the names of what they wrap. */
@@ -56,8 +70,26 @@ function unwrapped(tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<stri
 
 async function openSafetensors(source: ByteSource, path: string): Promise<TensorFile> {
   const { tensors: entries, metadata } = await readSafetensorsHeader(source);
-  const tensors = new Map([...entries].map(([name, entry]) => [name, inPlace(path, entry, entry.offset)]));
+  const tensors = new Map([...entries].map(([name, entry]) => [name, inPlace(source, path, entry, entry.offset)]));
   return { path, tensors, metadata };
+}
+
+async function openGguf(source: ByteSource, path: string): Promise<TensorFile> {
+  const header = await readGgufHeader(source);
+  const metadata = [...header.metadata].flatMap(([key, value]) => (typeof value === 'string' ? [[key, value]] : []));
+  const tensors = new Map([...header.tensors].map(([name, entry]) => [name, ofGguf(source, path, entry)]));
+  return { path, tensors, metadata: Object.fromEntries(metadata) };
+}
+
+function ofGguf(source: ByteSource, path: string, { type, ...entry }: GgufTensor): StoredTensor {
+  const { packing } = type;
+  if (type.dtype) return inPlace(source, path, { ...entry, dtype: type.dtype }, entry.offset);
+  const { offset, byteLength, shape } = entry;
+  return {
+    dtype: type.name,
+    shape,
+    ref: packing && { kind: 'packed', path, source, offset, byteLength, packing, shape },
+  };
 }
 
 /** A file's reordered or compressed tensors may take so much more memory than the file. */
@@ -75,14 +107,22 @@ async function openTorchFile(source: ByteSource, path: string): Promise<TensorFi
     if (movable) room -= entry.byteLength;
     if (room < 0) throw new ModelFileError('repeats', 'its tensors repeat what is stored many times over', path);
     if (movable) tensors.set(name, inMemory(await readCheckpointTensor(checkpoint, entry)));
-    else tensors.set(name, inPlace(path, entry, entry.offset));
+    else tensors.set(name, inPlace(source, path, entry, entry.offset));
   }
   return { path, tensors, metadata: {}, choices: checkpoint.choices };
 }
 
 type Entry = Pick<FileTensor, 'dtype' | 'shape' | 'byteLength'>;
 
-function inPlace(path: string, { dtype: stored, shape, byteLength }: Entry, offset: number | undefined): StoredTensor {
+function inPlace(
+  source: ByteSource,
+  path: string,
+  { dtype: stored, shape, byteLength }: Entry,
+  offset: number | undefined,
+): StoredTensor {
+  if ((stored === 'F8_E4M3' || stored === 'F8_E5M2') && offset !== undefined) {
+    return { dtype: stored, shape, ref: { kind: 'packed', path, source, offset, byteLength, packing: stored, shape } };
+  }
   const dtype = coreDType(stored);
   if (dtype === undefined || offset === undefined) return { dtype: dtype ?? stored, shape, ref: undefined };
   return { dtype, shape, ref: { kind: 'file', path, offset, byteLength, dtype, shape } };

@@ -43,6 +43,13 @@ export interface ExternalRange {
   readonly length: number;
 }
 
+/** What goes with the codes of a weight in blocks (`com.microsoft.MatMulNBits`). */
+export interface BlockWeight {
+  readonly scales: string;
+  readonly zeroPoints: string | undefined;
+  readonly attributes: Attributes;
+}
+
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /** Where the run-time size of a symbol is read: `size = coefficient * symbol + offset`. */
@@ -60,6 +67,8 @@ export class ModelBuilder {
   readonly initializers: OnnxTensor[] = [];
   /** Names of nodes that an accelerator must leave to the CPU. */
   readonly hostNodes: string[] = [];
+  /** Weights in blocks, by the name of their codes. */
+  readonly blockWeights = new Map<string, BlockWeight>();
   readonly #bindings: Readonly<Record<string, number>>;
   readonly #constants = new Map<string, string>();
   readonly #sizes = new Map<string, string>();

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { f32, zeros } from '#core/tensor';
-import type { WeightRange, WeightRef, WeightSource } from '#engine/backend';
+import type { WeightRange } from '#engine/backend';
 import * as b from '#graph/build';
 import { mulDims, symbol } from '#graph/dim';
 import { grad } from '#graph/gradient';
 import { closeGraph, type Value } from '#graph/value';
 import { type LowerOptions, lowerGraph } from './lower.ts';
+import type { LoweredWeight, LoweredWeights } from './weights.ts';
 
-const source = (refs: Record<string, WeightRef>): WeightSource => ({ get: (name) => refs[name] });
+const source = (refs: Record<string, LoweredWeight>): LoweredWeights => ({ get: (name) => refs[name] });
 
 function nodesOf(y: Value, options: LowerOptions = {}): string[] {
   return lowerGraph(closeGraph('test', { y }), options).model.graph.nodes.map((n) => n.opType);
@@ -170,7 +171,7 @@ describe('weights of a lowered graph', () => {
     ...over,
   });
   const linear = b.linear(b.input('x', 'f32', [1, 3]), b.parameter('w', [2, 3]));
-  const lower = (ref: WeightRef) => lowerGraph(closeGraph('t', { y: linear }), { weights: source({ w: ref }) });
+  const lower = (ref: LoweredWeight) => lowerGraph(closeGraph('t', { y: linear }), { weights: source({ w: ref }) });
 
   it('stay where they lie in their file', () => {
     const { model, externalFolder, inputs } = lower(range());
@@ -221,7 +222,7 @@ describe('weights of a lowered graph', () => {
   it('in memory are handed over by location, unless files are read too', () => {
     const large = (name: string) => b.parameter(name, [64, 64]);
     const y = b.linear(b.linear(b.input('x', 'f32', [1, 64]), large('w')), large('v'));
-    const memory: WeightRef = { kind: 'memory', tensor: zeros('f32', [64, 64]) };
+    const memory: LoweredWeight = { kind: 'memory', tensor: zeros('f32', [64, 64]) };
     const alone = lowerGraph(closeGraph('t', { y }), { weights: source({ w: memory, v: memory }) });
     expect(alone.externalBytes.map((e) => e.bytes.length)).toEqual([16384, 16384]);
     const file = range({ shape: [64, 64], byteLength: 16384 });

@@ -6,7 +6,6 @@
  */
 
 import { InternalError } from '#core/errors';
-import type { WeightSource } from '#engine/backend';
 import type { OnnxModel, OnnxValueInfo } from '#formats/onnx-proto';
 import type { Graph, Value } from '#graph/value';
 import { topological } from '#graph/value';
@@ -14,7 +13,7 @@ import { type AttentionForm, type LoweringTarget, ModelBuilder } from './builder
 import { onnxDataType } from './data-type.ts';
 import type { LoweringRule } from './rule.ts';
 import { loweringRules } from './rules/table.ts';
-import { bindWeights, type ExternalBytes } from './weights.ts';
+import { bindWeights, type ExternalBytes, type LoweredWeights } from './weights.ts';
 import { lowerWinograd, planWinograd } from './winograd.ts';
 
 const IR_VERSION = 10;
@@ -29,7 +28,7 @@ export interface LowerOptions {
   /** Default `fused`. `plain` is for devices on which the runtime's operator is wrong. */
   readonly attention?: AttentionForm;
   /** Parameters found here become initialisers; the others become inputs of the model. */
-  readonly weights?: WeightSource;
+  readonly weights?: LoweredWeights;
   /** Sizes for symbolic dimensions that should be fixed. */
   readonly bindings?: Readonly<Record<string, number>>;
   /** Bytes that may be spent on larger, faster forms of known weights (winograd.ts). Default 0. */

@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { f32, type HostTensor, sizeOf } from '#core/tensor';
-import type { WeightSource } from '#engine/backend';
 import * as b from '#graph/build';
 import { mulDims, symbol } from '#graph/dim';
 import { closeGraph, type Graph } from '#graph/value';
 import { relativeError } from '../../test/goldens/autograd-cases.ts';
 import { lowerGraph } from './lower.ts';
+import type { LoweredWeights } from './weights.ts';
 
 const channels = 192;
 
@@ -25,7 +25,7 @@ const weights: Record<string, HostTensor> = {
   bias: noise([channels], 2),
   narrow: noise([4, channels, 3, 3], 3),
 };
-const source: WeightSource = { get: (name) => ({ kind: 'memory', tensor: weights[name]! }) };
+const source = { get: (name: string) => ({ kind: 'memory', tensor: weights[name]! }) as const };
 
 function convolution(height: Parameters<typeof mulDims>[0], width: Parameters<typeof mulDims>[0]): Graph {
   const x = b.input('x', 'f32', [symbol('n'), channels, height, width]);
@@ -33,7 +33,7 @@ function convolution(height: Parameters<typeof mulDims>[0], width: Parameters<ty
   return closeGraph('conv', { y });
 }
 
-const isWinograd = (graph: Graph, memoryBudget: number, given = source): boolean =>
+const isWinograd = (graph: Graph, memoryBudget: number, given: LoweredWeights = source): boolean =>
   lowerGraph(graph, { weights: given, memoryBudget }).model.graph.nodes.some((n) => n.opType === 'ConvTranspose');
 
 const bytes = 27 * 4 * channels * channels;

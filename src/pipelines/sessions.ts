@@ -142,7 +142,7 @@ function weightBytes(graph: Graph, { weights }: PipelineModel): number {
   let bytes = 0;
   for (const { attrs } of graph.parameters) {
     const ref = weights.get(attrs.name);
-    if (ref?.kind === 'file') bytes += ref.byteLength;
+    if (ref && ref.kind !== 'memory') bytes += ref.byteLength;
     else if (ref) bytes += sizeOf(ref.tensor.shape) * byteSize(ref.tensor.dtype);
   }
   return bytes;

@@ -32,6 +32,7 @@ import { checkTaesdCase, checkUpscalerCase, type NetworkCase } from './picture-n
 import { pictureChecks } from './picture-rows.ts';
 import { type PipelineCase, pipelineKinds, runPipelineCase, vectorOf } from './pipeline-cases.ts';
 import { checkInfotext, checkPrompts, checkTokenizer } from './prompt-rows.ts';
+import { checkQuantised } from './quantised-rows.ts';
 import { checkRng } from './rng-rows.ts';
 import { absoluteError, type RowCheck, relativeError } from './row-check.ts';
 import { checkSamplers } from './sampler-rows.ts';
@@ -73,6 +74,7 @@ export const suites: readonly Suite[] = [
   { fixture: 'models/adapters/cases.json', run: checkAdapters },
   { fixture: 'models/upscalers/cases.json', run: checkPictureNetworks },
   { fixture: 'models/tiny-taesd/cases.json', run: checkPictureNetworks },
+  { fixture: 'models/quantised/cases.json', run: (file, backend) => checkQuantised(file, backend) },
   { fixture: 'models/ckpt/manifest.json', run: checkCheckpointFiles },
   { fixture: 'models/ckpt/safetensors/manifest.json', run: checkSafetensorsFiles },
   keys('sd15'),

@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { f32ToBf16Array, f32ToF16Array } from '#core/half';
 import { f32, i64, sizeOf, tensor, zeros } from '#core/tensor';
-import type { WeightRef, WeightSource } from '#engine/backend';
+import type { WeightPacked, WeightRef, WeightSource } from '#engine/backend';
 import { EngineError } from '#engine/errors';
+import { widened } from '#engine/packed';
+import { bytesSource } from '#formats/byte-source';
+import { type BlockPacking, blockPackings, unitOf } from '#formats/packing';
 import * as b from '#graph/build';
 import { mulDims, symbol } from '#graph/dim';
 import { closeGraph, type Value } from '#graph/value';
@@ -247,5 +250,66 @@ describe('the life of a session', () => {
   it('says when a device is not there', async () => {
     const coreml = createOrtNodeBackend({ device: process.platform === 'darwin' ? 'dml' : 'coreml' });
     await expect(coreml.compile(graphOf(b.relu(x)))).rejects.toMatchObject({ failure: 'unavailable' });
+  });
+});
+
+describe('packed weights', () => {
+  const columns = 256;
+  const rows = 3;
+  /** Blocks of any bits; what lies at the places of the scales is a small number. */
+  function packed(packing: BlockPacking): WeightRef {
+    const { elements, bytes } = unitOf(packing);
+    const data = Uint8Array.from(
+      { length: ((rows * columns) / elements) * bytes },
+      (_, i) => (i * 97 + (i >> 3)) % 251,
+    );
+    const halves: Readonly<Record<string, readonly number[]>> = { Q2_K: [80, 82], Q3_K: [108], Q6_K: [208] };
+    const places = halves[packing] ?? (/_1$|K$/.test(packing) ? [0, 2] : [0]);
+    for (let at = 0; at < data.length; at += bytes)
+      for (const place of places) data.set([0x12 + place, 0x24], at + place);
+    const range = { path: 'none', offset: 0, byteLength: data.length, shape: [rows, columns] };
+    return { kind: 'packed', ...range, source: bytesSource('none', data), packing };
+  }
+
+  it.each(blockPackings)('multiplies by %s in blocks as by its values', async (packing) => {
+    const ref = packed(packing) as WeightPacked;
+    const graph = graphOf(b.linear(b.input('x', 'f32', [batch, columns]), b.parameter('w', [rows, columns])));
+    const feeds = {
+      x: f32(
+        [2, columns],
+        Float32Array.from({ length: 2 * columns }, (_, i) => Math.sin(i)),
+      ),
+    };
+    const answers: Float32Array[] = [];
+    for (const w of [ref, { kind: 'memory', tensor: await widened(ref) } as const]) {
+      const session = await backend.compile(graph, { weights: source({ w }) });
+      answers.push((await session.run(feeds)).y!.data as Float32Array);
+      await session.dispose();
+    }
+    const largest = Math.max(...answers[1]!.map(Math.abs));
+    expect(largest).toBeGreaterThan(0.1);
+    answers[0]!.forEach((v, i) => {
+      expect(Math.abs(v - answers[1]![i]!)).toBeLessThan(1e-5 * largest);
+    });
+  });
+
+  it('multiplies by blocks without prepacking', async () => {
+    const w = packed('Q8_0');
+    const graph = graphOf(b.linear(b.input('x', 'f32', [batch, columns]), b.parameter('w', [rows, columns])));
+    const session = await backend.compile(graph, { weights: source({ w }), optimize: 'load' });
+    const { y } = await session.run({ x: f32([1, columns], new Float32Array(columns).fill(1)) });
+    const first = (await widened(w as WeightPacked)).data.subarray(0, columns).reduce((sum, v) => sum + v, 0);
+    expect(Math.abs(Number(y!.data[0]) - first)).toBeLessThan(1e-4 * Math.abs(first) + 1e-4);
+    await session.dispose();
+  });
+
+  it('keeps blocks for linear layers alone', async () => {
+    const w = packed('Q8_0');
+    const y = b.matmul(b.input('x', 'f32', [batch, rows]), b.parameter('w', [rows, columns]));
+    const session = await backend.compile(graphOf(y), { weights: source({ w }) });
+    const values = (await widened(w as WeightPacked)).data;
+    const { y: got } = await session.run({ x: f32([1, rows], [1, 0, 0]) });
+    expect(got!.data).toEqual(values.slice(0, columns));
+    await session.dispose();
   });
 });

@@ -5,18 +5,21 @@
  * process of their own. The library is loaded by the first `compile`, not by the import of this module.
  */
 
-import { realpathSync } from 'node:fs';
 import type * as Ort from 'onnxruntime-node';
-import type { Backend, CompileOptions, Session, WeightSource } from '#engine/backend';
+import type { Backend, CompileOptions, Session } from '#engine/backend';
 import { EngineError, toEngineError } from '#engine/errors';
 import { encodeModel } from '#formats/onnx-proto';
+import type { BlockPacking } from '#formats/packing';
 import type { Graph } from '#graph/value';
 import type { AttentionForm } from '#onnx/builder';
 import { type LoweredGraph, lowerGraph } from '#onnx/lower';
+import type { LoweredWeights } from '#onnx/weights';
 import { attentionSelfTest, hasAttention } from './attention-self-test.ts';
+import { blockSelfTest } from './block-self-test.ts';
 import { compileFused } from './fused.ts';
 import { createOrtSession } from './session.ts';
 import { isFeedable } from './tensors.ts';
+import { prepareWeights } from './weights.ts';
 
 /** Execution providers of onnxruntime-node; which of them work depends on the machine. */
 export type OrtDevice = 'cpu' | 'webgpu' | 'cuda' | 'coreml' | 'dml';
@@ -27,6 +30,9 @@ export interface OrtNodeOptions {
   readonly threads?: number;
 }
 
+/** Options whose weights are ready for a model. */
+type LoweredOptions = Omit<CompileOptions, 'weights'> & { readonly weights?: LoweredWeights };
+
 /** A backend that says which form of attention its device computes rightly. */
 export interface OrtNodeBackend extends Backend {
   attentionForm(): Promise<AttentionForm>;
@@ -35,6 +41,7 @@ export interface OrtNodeBackend extends Backend {
 export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): OrtNodeBackend {
   const sessions = new Set<Session>();
   let tested: Promise<AttentionForm> | undefined;
+  let blocksTested: ReturnType<typeof blockSelfTest> | undefined;
 
   /** Found out once a backend: the runtime's kernels for accelerators are right on some adapters and wrong on others. */
   function attentionForm(): Promise<AttentionForm> {
@@ -44,18 +51,24 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): OrtNo
   }
 
   async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
-    return compileWith(graph, options, hasAttention(graph) ? await attentionForm() : 'fused');
+    const weights = options.weights && (await prepareWeights(graph, options.weights, await keptBlocks(graph, options)));
+    return compileWith(graph, { ...options, weights }, hasAttention(graph) ? await attentionForm() : 'fused');
   }
 
-  async function compileWith(graph: Graph, options: CompileOptions, attention: AttentionForm): Promise<Session> {
-    const ort = await loadRuntime(device);
-    const weights = options.weights && resolveLinks(options.weights);
-    const lowered = lowerGraph(graph, {
-      ...options,
-      target: device === 'cpu' ? 'cpu' : 'gpu',
-      attention,
-      ...(weights && { weights }),
+  /** Found out once a backend, and only for a graph that has such weights. */
+  async function keptBlocks(graph: Graph, { weights }: CompileOptions): Promise<(packing: BlockPacking) => boolean> {
+    const packed = graph.parameters.some(({ attrs }) => weights?.get(attrs.name)?.kind === 'packed');
+    if (!packed || device !== 'cpu') return () => false;
+    blocksTested ??= blockSelfTest(async (sample, source) => {
+      return compileWith(sample, { weights: await prepareWeights(sample, source, () => true) }, 'fused');
     });
+    return blocksTested;
+  }
+
+  async function compileWith(graph: Graph, options: LoweredOptions, attention: AttentionForm): Promise<Session> {
+    const ort = await loadRuntime(device);
+    const target = device === 'cpu' ? 'cpu' : 'gpu';
+    const lowered = lowerGraph(graph, { ...options, target, attention });
     for (const { name, value } of [...lowered.inputs, ...lowered.outputs]) {
       if (!isFeedable(value.dtype)) {
         throw new EngineError(
@@ -96,20 +109,6 @@ async function loadRuntime(device: OrtDevice): Promise<typeof Ort> {
   }
 }
 
-/** The runtime refuses links that leave the folder of the weights, so it gets the files that they point to. */
-function resolveLinks(source: WeightSource): WeightSource {
-  const resolved = new Map<string, string>();
-  return {
-    get(name) {
-      const ref = source.get(name);
-      if (ref?.kind !== 'file') return ref;
-      const path = resolved.get(ref.path) ?? realpathSync(ref.path);
-      resolved.set(ref.path, path);
-      return { ...ref, path };
-    },
-  };
-}
-
 function sessionSettings(
   device: OrtDevice,
   { externalFolder, externalBytes, hostNodes }: LoweredGraph,
@@ -125,7 +124,7 @@ function sessionSettings(
     executionProviders: [
       device === 'webgpu' && hostNodes.length > 0 ? { name: device, forceCpuNodeNames: hostNodes } : device,
     ],
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     extra: { session: config },
     ...(options.threads !== undefined && { intraOpNumThreads: options.threads }),
     ...(externalBytes.length > 0 && {

@@ -29,6 +29,12 @@ export const contractionRules: LoweringTable<ContractionOp> = {
 
 /** The weight is read as it is stored, [out, in]: no transposed copy of it is ever made. */
 function lowerLinear(b: ModelBuilder, v: Value<'linear'>, [x, weight, bias]: readonly string[]): string {
+  const blocks = b.blockWeights.get(weight!);
+  if (blocks) {
+    const operands = [x!, weight!, blocks.scales, ...(blocks.zeroPoints ? [blocks.zeroPoints] : [])];
+    const product = b.fused('MatMulNBits', operands, blocks.attributes);
+    return bias ? b.node('Add', [product, bias]) : product;
+  }
   if (b.target === 'cpu') {
     const product = b.fused('FusedMatMul', [x!, weight!], { transB: 1 });
     return bias ? b.node('Add', [product, bias]) : product;

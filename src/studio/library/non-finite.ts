@@ -3,6 +3,7 @@
 import { byteSize, viewBytes } from '#core/dtype';
 import { toF32 } from '#core/tensor';
 import type { WeightRef } from '#engine/backend';
+import { widened } from '#engine/packed';
 import type { LoadedCheckpoint } from '#models/load';
 import { fileSource } from '../files/model-files.ts';
 
@@ -20,6 +21,7 @@ export async function nonFiniteParameters(model: LoadedCheckpoint, component: st
 
 async function hasFiniteValues(ref: WeightRef): Promise<boolean> {
   if (ref.kind === 'memory') return toF32(ref.tensor).every(Number.isFinite);
+  if (ref.kind === 'packed') return (await widened(ref)).data.every(Number.isFinite);
   const source = await fileSource(ref.path);
   const block = blockLength * byteSize(ref.dtype);
   for (let at = 0; at < ref.byteLength; at += block) {

@@ -80,7 +80,7 @@ async function vaeBeside(file: string): Promise<string | undefined> {
 /** Files that hold the weights. */
 function filesOf({ family, config, weights }: LoadedCheckpoint): string[] {
   const refs = family.parameters(config).map(({ name }) => weights.get(name));
-  return [...new Set(refs.flatMap((ref) => (ref?.kind === 'file' ? [ref.path] : [])))];
+  return [...new Set(refs.flatMap((ref) => (ref && ref.kind !== 'memory' ? [ref.path] : [])))];
 }
 
 /** Changes whenever one of the files is written, replaced or removed. */
