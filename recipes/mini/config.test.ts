@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { configuredDecay, configuredOptimizer } from '#training/config';
+import { configuredDecay, configuredOptimizer } from '#training/configured';
 import { decaysAll } from '#training/weight-decay';
 import { recipeConfigSchema } from './config.ts';
 

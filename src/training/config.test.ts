@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  configuredDecay,
-  configuredOptimizer,
-  configuredWeighting,
-  type TextToImageConfig,
-  trainingConfigSchema,
-} from './config.ts';
+import { type TextToImageConfig, trainingConfigSchema } from './config.ts';
+import { configuredDecay, configuredOptimizer, configuredWeighting } from './configured.ts';
 import { decaysAll, decaysMatrices } from './weight-decay.ts';
 
 const vae = { blockChannels: [8, 16], layersPerBlock: 1 };

@@ -6,10 +6,6 @@
  */
 
 import { z } from 'zod';
-import type { LossWeighting } from './diffusion-objective.ts';
-import type { Optimizer } from './optimizer.ts';
-import { findOptimizer } from './optimizers/registry.ts';
-import { type DecayRule, decaysAll, decaysMatrices } from './weight-decay.ts';
 
 const scheduleSchema = z.object({
   name: z
@@ -150,9 +146,14 @@ const fineTuningSchema = textToImageSchema
   .partial({ autoencoder: true, textEncoder: true, unet: true })
   .extend({ data, prediction: predictionSchema.optional() });
 
-export const trainingConfigSchema = z.discriminatedUnion('task', [
-  autoencoderSchema.extend({ data }),
-  fineTuningSchema,
+const autoencoderOnFolder = autoencoderSchema.extend({ data });
+
+export const trainingConfigSchema = z.discriminatedUnion('task', [autoencoderOnFolder, fineTuningSchema]);
+
+/** What a studio is asked to train: its runs have folders of their own. */
+export const trainingRequestSchema = z.discriminatedUnion('task', [
+  autoencoderOnFolder.omit({ run: true }),
+  fineTuningSchema.omit({ run: true }),
 ]);
 
 export type TrainingConfig = z.output<typeof trainingConfigSchema>;
@@ -160,28 +161,3 @@ export type CommonConfig = z.output<typeof commonSchema>;
 export type AutoencoderConfig = z.output<typeof autoencoderSchema>;
 export type TextToImageConfig = z.output<typeof textToImageSchema>;
 export type FineTuningConfig = z.output<typeof fineTuningSchema>;
-
-/** The run's optimiser. Throws UserError for an unknown name (with the nearest) or a wrong option. */
-export function configuredOptimizer(config: Pick<CommonConfig, 'optimizer' | 'betas' | 'weightDecay'>): Optimizer {
-  const { name, ...own } = config.optimizer;
-  const row = findOptimizer(name);
-  const common = Object.entries({ betas: config.betas, weightDecay: config.weightDecay });
-  const applicable = common.filter(([option, value]) => value !== undefined && row.options.includes(option));
-  return row.create({ ...Object.fromEntries(applicable), ...own });
-}
-
-export function configuredWeighting({
-  weighting,
-  minSnrGamma,
-}: Pick<TextToImageConfig, 'weighting' | 'minSnrGamma'>): LossWeighting {
-  return weighting ?? (minSnrGamma === undefined ? { name: 'none' } : { name: 'min-snr', gamma: minSnrGamma });
-}
-
-const decayRules: { readonly [K in CommonConfig['weightDecayOn']]: DecayRule } = {
-  all: decaysAll,
-  matrices: decaysMatrices,
-};
-
-export function configuredDecay({ weightDecayOn }: Pick<CommonConfig, 'weightDecayOn'>): DecayRule {
-  return decayRules[weightDecayOn];
-}

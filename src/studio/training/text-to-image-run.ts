@@ -11,7 +11,8 @@ import { stableDiffusionSchedule } from '#models/training-noise';
 import { vaeFactor } from '#models/vae/config';
 import { vaeScope } from '#models/vae/network';
 import { minSide } from '#pipelines/request';
-import { autoencoderSchema, configuredWeighting, type TextToImageConfig } from '#training/config';
+import { autoencoderSchema, type TextToImageConfig } from '#training/config';
+import { configuredWeighting } from '#training/configured';
 import type { TrainingTask, Weights } from '#training/loop';
 import { type LatentSource, textToImageTask } from '#training/tasks/text-to-image';
 import { compactTable, widenTable } from '#training/vocabulary';
@@ -35,11 +36,11 @@ export async function prepareTextToImage(
   title: string,
   context: RunContext,
 ): Promise<TrainingTask> {
-  const { backend, files, log, root } = context;
+  const { backend, files, log, warn, root } = context;
   const autoencoder = await readAutoencoder(path.resolve(root, config.autoencoder));
   const sd1 = modelConfig(config, autoencoder);
   const { windowOf, vocabulary, cut } = captionWindows(config.textEncoder.positions, pictures.captions());
-  if (cut > 0) log(`${cut} captions are longer than the model reads: their ends are cut off`);
+  if (cut > 0) warn(`${cut} captions are longer than the model reads: their ends are cut off`);
   const cache = await latentCache({ backend, files, pictures, autoencoder, log });
   const starts = await readStarts(config, root, vocabulary);
   const complete = (weights: Weights): Map<string, HostTensor> => {
@@ -74,7 +75,7 @@ export async function prepareTextToImage(
           return await sampleGrid({ backend, config: sd1, weights: complete(weights), prompts, size });
         } catch (error) {
           if (!(error instanceof DarkroomError)) throw error;
-          log(`no samples this time: ${error.message}`);
+          warn(`no samples this time: ${error.message}`);
           return undefined;
         }
       },

@@ -1,0 +1,32 @@
+/** What the settings of a run stand for: its optimiser, its loss weights, what decays. */
+
+import type { CommonConfig, TextToImageConfig } from './config.ts';
+import type { LossWeighting } from './diffusion-objective.ts';
+import type { Optimizer } from './optimizer.ts';
+import { findOptimizer } from './optimizers/registry.ts';
+import { type DecayRule, decaysAll, decaysMatrices } from './weight-decay.ts';
+
+/** The run's optimiser. Throws UserError for an unknown name (with the nearest) or a wrong option. */
+export function configuredOptimizer(config: Pick<CommonConfig, 'optimizer' | 'betas' | 'weightDecay'>): Optimizer {
+  const { name, ...own } = config.optimizer;
+  const row = findOptimizer(name);
+  const common = Object.entries({ betas: config.betas, weightDecay: config.weightDecay });
+  const applicable = common.filter(([option, value]) => value !== undefined && row.options.includes(option));
+  return row.create({ ...Object.fromEntries(applicable), ...own });
+}
+
+export function configuredWeighting({
+  weighting,
+  minSnrGamma,
+}: Pick<TextToImageConfig, 'weighting' | 'minSnrGamma'>): LossWeighting {
+  return weighting ?? (minSnrGamma === undefined ? { name: 'none' } : { name: 'min-snr', gamma: minSnrGamma });
+}
+
+const decayRules: { readonly [K in CommonConfig['weightDecayOn']]: DecayRule } = {
+  all: decaysAll,
+  matrices: decaysMatrices,
+};
+
+export function configuredDecay({ weightDecayOn }: Pick<CommonConfig, 'weightDecayOn'>): DecayRule {
+  return decayRules[weightDecayOn];
+}
