@@ -21,8 +21,7 @@ export const devices = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const satis
  * @throws UserError for a device of no such name
  */
 export function createEngine({ device, modelRoots: roots, options }: EngineSettings): PictureEngine {
-  const known = devices.find((d) => d === device);
-  if (!known) throw new UserError('engine.device', `There is no device ${device}; known: ${devices.join(', ')}.`);
+  const known = knownDevice(device);
   const threads = typeof options.threads === 'number' ? options.threads : undefined;
   // 0 unless asked for: at SD 1.5's size 1 GiB gains 8% of a step and costs 7 s of loading (bench/README.md).
   const memoryBudget = typeof options.memoryBudget === 'number' ? options.memoryBudget : 0;
@@ -34,4 +33,11 @@ export function createEngine({ device, modelRoots: roots, options }: EngineSetti
     version: `Darkroom ${version()}`,
     memoryBudget,
   });
+}
+
+/** @throws UserError `engine.device` */
+export function knownDevice(device: string): OrtDevice {
+  const known = devices.find((d) => d === device);
+  if (!known) throw new UserError('engine.device', `There is no device ${device}; known: ${devices.join(', ')}.`);
+  return known;
 }

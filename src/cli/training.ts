@@ -51,6 +51,7 @@ async function trainModel<Config extends CommonConfig>(
       backend,
       root: process.cwd(),
       log: (message) => output.note(message),
+      warn: (message) => output.note(message),
       signal: interrupt,
       report(report) {
         if (json) output.result(JSON.stringify(report));

@@ -24,6 +24,7 @@ import { SqliteJobQueue } from './queue/sqlite-queue.ts';
 import { withReader } from './reader/host.ts';
 import { Settings, type SettingsEvents } from './settings/settings.ts';
 import type { Database } from './store/database.ts';
+import { TrainingRuns } from './training/runs.ts';
 import { Users } from './users/users.ts';
 import { InputFiles } from './work/inputs.ts';
 
@@ -70,6 +71,7 @@ export class StudioFolder {
   readonly library: Library;
   readonly modelTrash: ModelTrash;
   readonly promptFiles: PromptFiles;
+  readonly trainings: TrainingRuns;
   protected readonly db: Database;
   protected readonly inputs: InputFiles;
   readonly #emit: Emit<FolderEvents>;
@@ -88,6 +90,7 @@ export class StudioFolder {
     this.library = new Library({ db, emit, roots: modelRoots, embeddedModel, onLooked });
     this.modelTrash = new ModelTrash(this.library);
     this.promptFiles = new PromptFiles(dataDir, modelRoots);
+    this.trainings = new TrainingRuns(trainingsFolder(dataDir));
     this.inputs = new InputFiles(join(dataDir, 'inputs'));
   }
 
@@ -180,6 +183,9 @@ export class StudioFolder {
     return jobs;
   }
 }
+
+/** Where the trainings of a studio have their folders. */
+export const trainingsFolder = (dataDir: string): string => join(dataDir, 'trainings');
 
 export function unknownJob(id: string): UserError {
   return new UserError('job.unknown', `There is no job ${id}; darkroom queue list shows them.`);

@@ -85,6 +85,10 @@ export interface LoopHost {
   /** Encodes sample pictures. */
   readonly encodePng?: (image: PixelImage) => Promise<Uint8Array>;
   report?(report: StepReport): void;
+  /** Told when the state after a step is kept. */
+  saved?(step: number): void;
+  /** Told of each picture of what the weights can do. */
+  sampled?(image: PixelImage, step: number): void;
 }
 
 /** The loss, a gradient or the weights stopped being finite; the newest checkpoint is the last good state. */
@@ -119,6 +123,8 @@ interface Run {
   /** Where `apply` writes new state; empty with `update`. */
   spare: State;
   done: number;
+  /** Step whose state was kept last. */
+  kept: number;
 }
 
 /** Trains until `options.steps` or the signal; returns the number of steps done. */
@@ -127,10 +133,12 @@ export async function train(task: TrainingTask, options: LoopOptions, host: Loop
   try {
     while (run.done < options.steps && !host.signal?.aborted) {
       await oneStep(run);
-      const last = run.done === options.steps || host.signal?.aborted === true;
+      const last = run.done === options.steps;
       if (last || run.done % options.checkpointEvery === 0) await save(run);
+      if (host.signal?.aborted) break;
       if (options.sampleEvery && (last || run.done % options.sampleEvery === 0)) await writeSample(run);
     }
+    if (run.kept !== run.done) await save(run);
     return run.done;
   } finally {
     await run.apply.dispose();
@@ -173,6 +181,7 @@ async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): 
     current,
     spare,
     done: saved?.position.step ?? 0,
+    kept: saved?.position.step ?? 0,
   };
 }
 
@@ -265,6 +274,8 @@ async function save(run: Run): Promise<void> {
   const position = { step: run.done, random: host.random.save() };
   await writeCheckpoint(host.files, { position, tensors: run.current }, options.keepCheckpoints ?? 2);
   await run.task.publish?.(weightsOf(run), run.done);
+  run.kept = run.done;
+  host.saved?.(run.done);
 }
 
 /** Zero times anything finite is zero; a sum of them costs a tenth of a test on every element. */
@@ -278,6 +289,7 @@ async function writeSample(run: Run): Promise<void> {
   if (!run.host.encodePng) return;
   const image = await run.task.sample?.(weightsOf(run), run.done);
   if (!image) return;
+  run.host.sampled?.(image, run.done);
   const name = `samples/step-${String(run.done).padStart(8, '0')}.png`;
   await run.host.files.writeBytes(name, [await run.host.encodePng(image)]);
 }

@@ -5,6 +5,7 @@ import { models, pulls } from './models.ts';
 import { boards, pictures } from './pictures.ts';
 import { styles } from './styles.ts';
 import { choices, events, settings, studio } from './system.ts';
+import { trainings } from './trainings.ts';
 import { session, tokens, users } from './users.ts';
 
 export const operations = {
@@ -14,6 +15,7 @@ export const operations = {
   ...boards,
   ...models,
   ...pulls,
+  ...trainings,
   ...events,
   ...choices,
   ...styles,

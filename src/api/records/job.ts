@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { generateSchema } from '#pipelines/request';
+import { trainingRequestSchema } from '#training/config';
 import { jobErrorSchema } from './error.ts';
 import { milliseconds } from './id.ts';
 import { pullRequestSchema } from './pull.ts';
@@ -13,7 +14,7 @@ export const jobRequests = {
   picture: z.object(generateSchema.shape),
   pull: pullRequestSchema,
   hash: z.object({ model: z.string().describe('Id of the model.') }),
-  training: z.looseObject({}),
+  training: trainingRequestSchema,
 } as const;
 
 export type JobKind = keyof typeof jobRequests;
@@ -41,7 +42,7 @@ export const jobSchema = z.object({
   position: z.number().describe('Order among the jobs of one user, kind and priority, lowest first.'),
   request: z.record(z.string(), z.unknown()).describe('What was asked for, by its kind; every default filled in.'),
   inputs: z.array(z.enum(inputRoles)).describe('Pictures it starts from; fetch them at /jobs/{id}/inputs/{role}.'),
-  total: z.int().describe('Pictures asked for; bytes of a download, 0 while nobody has said.'),
+  total: z.int().describe('Pictures or steps asked for; bytes of a download, 0 while nobody has said.'),
   delivered: z.int().describe('Of the total, what is finished and kept.'),
   attempts: z.int().describe('Times it was started.'),
   interruptions: z.int().describe('Times the studio itself died while it ran.'),

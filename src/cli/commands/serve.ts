@@ -12,7 +12,11 @@ import { createServer } from '#server/server';
 import { ownModule } from '#studio/files/own-module';
 import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
 import { createStudio, type Log, type Studio } from '#studio/studio';
+import { trainingsFolder } from '#studio/studio-folder';
+import { TrainingRuns } from '#studio/training/runs';
 import { version } from '#studio/version';
+import type { Runner } from '#studio/work/runner';
+import { TrainingRunner } from '#studio/work/runners/training';
 import { type CommandContext, gather } from '../command.ts';
 import { watchInterrupt } from '../interrupt.ts';
 import { catchForgotten } from '../last-resort.ts';
@@ -37,6 +41,7 @@ interface ServeOptions extends FolderOptions {
 }
 
 const engineModule = ownModule(import.meta.url, '../../engine-main');
+const trainerMain = ownModule(import.meta.url, '../../training-main');
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug'];
 
 export function define(command: Command, context: CommandContext): void {
@@ -80,6 +85,7 @@ async function serve(options: ServeOptions, context: CommandContext): Promise<vo
     modelRoots: modelRoots(options.modelsDir),
     embeddedModel: path.join(ownModels, `${defaultModel}.safetensors`),
     devices: devicesOf(options),
+    runners: [trainings(dataDir, options)],
     log: tell,
   });
   try {
@@ -88,6 +94,15 @@ async function serve(options: ServeOptions, context: CommandContext): Promise<vo
     await studio.close();
     lastResort.remove();
   }
+}
+
+/** One training at a time: each takes every core. */
+function trainings(dataDir: string, { threads }: ServeOptions): Runner {
+  return new TrainingRunner({
+    main: trainerMain,
+    runs: new TrainingRuns(trainingsFolder(dataDir)),
+    threads: threads === undefined ? undefined : wholeNumber('--threads', threads, 1, 1024),
+  }) as Runner;
 }
 
 async function run(

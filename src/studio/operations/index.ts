@@ -6,6 +6,7 @@ import { modelHandlers, pullHandlers } from './models.ts';
 import { boardHandlers, pictureHandlers } from './pictures.ts';
 import { styleHandlers } from './styles.ts';
 import { choiceHandlers, settingsHandlers, studioHandlers } from './system.ts';
+import { trainingHandlers } from './trainings.ts';
 import { sessionHandlers, tokenHandlers, userHandlers } from './users.ts';
 
 export const handlers: Handlers = {
@@ -15,6 +16,7 @@ export const handlers: Handlers = {
   ...boardHandlers,
   ...modelHandlers,
   ...pullHandlers,
+  ...trainingHandlers,
   ...choiceHandlers,
   ...styleHandlers,
   ...settingsHandlers,

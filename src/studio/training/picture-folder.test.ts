@@ -28,8 +28,8 @@ beforeEach(() => {
   data = mkdtempSync(join(root, 'data-'));
   said = [];
 });
-const log = (message: string): number => said.push(message);
-const open = (needsCaptions = true, size = 32) => pictureFolder(data, { size, needsCaptions, log });
+const warn = (message: string): number => said.push(message);
+const open = (needsCaptions = true, size = 32) => pictureFolder(data, { size, needsCaptions, warn });
 
 const plain = (background: Color, width = 40, height = 40) =>
   sharp({ create: { width, height, channels: 4, background } });
@@ -116,7 +116,7 @@ describe('a folder of pictures', () => {
   });
 
   it('is refused in a sentence when it is missing, empty, silent or broken', async () => {
-    await expect(pictureFolder(join(data, 'none'), { size: 32, needsCaptions: true, log })).rejects.toThrow(
+    await expect(pictureFolder(join(data, 'none'), { size: 32, needsCaptions: true, warn })).rejects.toThrow(
       /there is no folder .*none; data names the folder of the pictures/,
     );
     await expect(open()).rejects.toThrow(/there is no picture in .*; expected files with one of .*\.png/);
@@ -140,7 +140,13 @@ const common = { steps: 3, batchSize: 2, learningRate: 0.001, checkpointEvery: 3
 async function trainIt(config: object): Promise<StepReport[]> {
   const reports: StepReport[] = [];
   const parsed = trainingConfigSchema.parse({ ...common, data, ...config });
-  const done = await runTraining(parsed, prepareTraining, { backend, root, log, report: (r) => reports.push(r) });
+  const done = await runTraining(parsed, prepareTraining, {
+    backend,
+    root,
+    log: warn,
+    warn,
+    report: (r) => reports.push(r),
+  });
   expect(done).toBe(parsed.steps);
   return reports;
 }

@@ -20,7 +20,7 @@ export interface FolderOptions {
   /** Whether a picture without a caption is a mistake. */
   readonly needsCaptions: boolean;
   /** Told about files that are neither pictures nor captions. */
-  readonly log: (message: string) => void;
+  readonly warn: (message: string) => void;
 }
 
 interface FolderPicture {
@@ -34,9 +34,9 @@ interface FolderPicture {
 /** @throws UserError `training.data.*` for a folder that is not there, is empty, or has pictures that cannot be used */
 export async function pictureFolder(
   folder: string,
-  { size, needsCaptions, log }: FolderOptions,
+  { size, needsCaptions, warn }: FolderOptions,
 ): Promise<CaptionedPictures> {
-  const pictures = await listPictures(folder, log);
+  const pictures = await listPictures(folder, warn);
   if (needsCaptions) checkCaptions(pictures, folder);
   await checkHeaders(pictures, folder);
   const captions = pictures.map(({ caption = '' }) => caption);
@@ -61,7 +61,7 @@ const pictureExtensions: ReadonlySet<string> = new Set(
 );
 const captionExtension = '.txt';
 
-async function listPictures(folder: string, log: (message: string) => void): Promise<FolderPicture[]> {
+async function listPictures(folder: string, warn: (message: string) => void): Promise<FolderPicture[]> {
   const files = listFiles(folder).filter((file) => !path.basename(file).startsWith('.'));
   const extensionOf = (file: string): string => path.extname(file).toLowerCase();
   const pictures = files.filter((file) => pictureExtensions.has(extensionOf(file))).sort();
@@ -76,7 +76,7 @@ async function listPictures(folder: string, log: (message: string) => void): Pro
   const others = files.filter((file) =>
     extensionOf(file) === captionExtension ? !stems.has(withoutExtension(file)) : !pictures.includes(file),
   );
-  if (others.length > 0) log(`left alone, neither a picture nor the caption of one: ${shown(others)}`);
+  if (others.length > 0) warn(`left alone, neither a picture nor the caption of one: ${shown(others)}`);
   return Promise.all(
     pictures.map(async (name) => {
       const text = captionOf.get(withoutExtension(name));

@@ -14,10 +14,10 @@ import { prepareTextToImage } from './text-to-image-run.ts';
 import { isModelFile, readTrainedModel } from './trained-model.ts';
 
 export async function prepareTraining(config: TrainingConfig, context: RunContext): Promise<TrainingTask> {
-  const { log, root } = context;
+  const { log, warn, root } = context;
   const { size } = config;
   const needsCaptions = config.task === 'text-to-image';
-  const pictures = await pictureFolder(path.resolve(root, config.data), { size, needsCaptions, log });
+  const pictures = await pictureFolder(path.resolve(root, config.data), { size, needsCaptions, warn });
   log(`${pictures.count} ${pictures.count === 1 ? 'picture' : 'pictures'} in ${config.data}`);
   switch (config.task) {
     case 'autoencoder':

@@ -7,6 +7,8 @@ export interface RunContext {
   readonly backend: Backend;
   readonly files: RunFiles;
   readonly log: (message: string) => void;
+  /** Told of what was asked for or given and is not used. */
+  readonly warn: (message: string) => void;
   /** Folder that paths in the configuration are relative to. */
   readonly root: string;
 }

@@ -1,0 +1,66 @@
+/**
+ * The inside of a trainer's process: one training, told as it goes, that stops after its step with everything saved when
+ * it is asked to. When the studio goes away, it goes too: what it had saved is gone on with.
+ */
+
+import sharp from 'sharp';
+import type { PixelImage } from '#core/image';
+import type { Backend } from '#engine/backend';
+import { toWireError } from '../../engine-host/protocol.ts';
+import { prepareTraining } from '../prepare.ts';
+import { runTraining } from '../runner.ts';
+import type { FromTrainer, ToTrainer, TrainerDevice, TrainingOrder } from './protocol.ts';
+
+export type MakeBackend = (device: TrainerDevice) => Backend | Promise<Backend>;
+
+/** Longer than any step: the trainer of a studio that died is gone after the one it was at. */
+const patienceMs = 120_000;
+
+/** Waits for the order that the process is for. */
+export function serveTrainer(makeBackend: MakeBackend): void {
+  const signal = { aborted: false };
+  process.on('message', (message: ToTrainer) => {
+    if (message.type === 'stop') signal.aborted = true;
+    else void carryOut(message.order, makeBackend, signal);
+  });
+  process.on('disconnect', () => process.exit(0));
+  // A terminal's Ctrl-C reaches the whole group; the studio decides when the training stops.
+  process.on('SIGINT', () => {});
+}
+
+async function carryOut(
+  { config, device }: TrainingOrder,
+  makeBackend: MakeBackend,
+  signal: { readonly aborted: boolean },
+): Promise<void> {
+  try {
+    const backend = await makeBackend(device);
+    const steps = await runTraining(config, prepareTraining, {
+      backend,
+      root: process.cwd(),
+      patienceMs,
+      signal,
+      log: () => {},
+      warn: (text) => void send({ type: 'warning', text }),
+      report: (report) => void send({ type: 'step', report }),
+      saved: (step) => void send({ type: 'saved', step }),
+      sampled: (image) => void encodeJpeg(image).then(async (jpeg) => await send({ type: 'sample', jpeg })),
+    });
+    await backend.dispose();
+    await send({ type: 'end', steps });
+  } catch (error) {
+    await send({ type: 'failed', error: toWireError(error) });
+  }
+  process.exit(0);
+}
+
+function send(message: FromTrainer): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send!(message, undefined, undefined, () => resolve());
+    else resolve();
+  });
+}
+
+async function encodeJpeg({ data, width, height, channels }: PixelImage): Promise<Uint8Array> {
+  return await sharp(data, { raw: { width, height, channels } }).jpeg({ quality: 85 }).toBuffer();
+}

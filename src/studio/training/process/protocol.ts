@@ -1,0 +1,30 @@
+/** What the studio and a trainer's process say to each other over the IPC channel. */
+
+import type { TrainingConfig } from '#training/config';
+import type { StepReport } from '#training/loop';
+import type { WireError } from '../../engine-host/protocol.ts';
+
+/** What a backend is made from; plain data, since it crosses a process border. */
+export interface TrainerDevice {
+  /** E.g. `cpu`, `webgpu`. */
+  readonly device: string;
+  readonly threads?: number;
+}
+
+export interface TrainingOrder {
+  /** With absolute paths. */
+  readonly config: TrainingConfig;
+  readonly device: TrainerDevice;
+}
+
+export type ToTrainer = { readonly type: 'start'; readonly order: TrainingOrder } | { readonly type: 'stop' };
+
+export type FromTrainer =
+  | { readonly type: 'step'; readonly report: StepReport }
+  | { readonly type: 'saved'; readonly step: number }
+  /** JPEG of what the weights can do. */
+  | { readonly type: 'sample'; readonly jpeg: Uint8Array }
+  | { readonly type: 'warning'; readonly text: string }
+  /** It has ended, by itself or as it was asked to; everything is written. */
+  | { readonly type: 'end'; readonly steps: number }
+  | { readonly type: 'failed'; readonly error: WireError };

@@ -1,0 +1,123 @@
+/**
+ * Trains in a process of its own. What survives a stop, a kill or a crash is the run's folder with its last saved state,
+ * from which the next start goes on bit for bit.
+ */
+
+import type { Job } from '#api/records/job';
+import { fromWireError } from '../../engine-host/protocol.ts';
+import { TrainerProcess } from '../../training/process/host.ts';
+import type { FromTrainer } from '../../training/process/protocol.ts';
+import type { TrainingRuns } from '../../training/runs.ts';
+import { type Runner, Stopped, type WorkCall, type WorkResult } from '../runner.ts';
+
+export interface TrainingParts {
+  /** Absolute path of the module that a trainer's process runs. */
+  readonly main: string;
+  /** CPU threads of a training that does not say how many. */
+  readonly threads?: number;
+  readonly runs: TrainingRuns;
+}
+
+/** When the studio closes, a step that takes longer is not waited for. */
+const closeMs = 3000;
+
+export class TrainingRunner implements Runner<'training'> {
+  readonly kind = 'training';
+  readonly #parts: TrainingParts;
+  #trainer: TrainerProcess | undefined;
+
+  constructor(parts: TrainingParts) {
+    this.#parts = parts;
+  }
+
+  begin({ delivered, total }: Job<'training'>) {
+    return { phase: 'training', step: delivered, steps: total } as const;
+  }
+
+  async run(job: Job<'training'>, call: WorkCall): Promise<WorkResult | undefined> {
+    if (call.signal.aborted) return undefined;
+    const { main, threads, runs } = this.#parts;
+    const { backend: device, threads: own = threads } = job.request;
+    const run = runs.folderOf(job.id);
+    const trainer = new TrainerProcess(main, { config: { ...job.request, run }, device: { device, threads: own } });
+    this.#trainer = trainer;
+    const unwatch = stopWith(trainer, call.signal);
+    const teller = new Teller(job, call);
+    try {
+      for await (const message of trainer.messages()) {
+        if (message.type === 'failed') throw fromWireError(message.error);
+        if (message.type === 'end' && message.steps >= job.total) return { result: { run, ...teller.last } };
+        await teller.tell(message);
+      }
+      return undefined;
+    } finally {
+      unwatch();
+      this.#trainer = undefined;
+    }
+  }
+
+  kill(): void {
+    this.#trainer?.kill();
+  }
+}
+
+/** The process stops as the job is to; the returned function ends that. */
+function stopWith(trainer: TrainerProcess, signal: AbortSignal): () => void {
+  let force: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    trainer.stop();
+    const closes = signal.reason instanceof Stopped && signal.reason.how === 'close';
+    if (closes) force = setTimeout(() => trainer.kill(), closeMs);
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  return () => {
+    signal.removeEventListener('abort', stop);
+    clearTimeout(force);
+  };
+}
+
+/** Passes on what a trainer says. */
+class Teller {
+  readonly #job: Job<'training'>;
+  readonly #call: WorkCall;
+  #at = performance.now();
+  #speed: number | undefined;
+  /** Measured after the last step. */
+  last: Readonly<Record<string, number>> = {};
+
+  constructor(job: Job<'training'>, call: WorkCall) {
+    this.#job = job;
+    this.#call = call;
+  }
+
+  async tell(message: FromTrainer): Promise<void> {
+    switch (message.type) {
+      case 'step': {
+        const { step, steps, metrics } = message.report;
+        this.last = { ...metrics, step };
+        const speed = this.#measure();
+        this.#call.progress({ phase: 'training', step, steps, speed, eta: (steps - step) / speed });
+        break;
+      }
+      case 'saved':
+        // The last step counts when all that follows from it is written.
+        await this.#call.report({ delivered: Math.min(message.step, this.#job.total - 1) });
+        break;
+      case 'sample':
+        this.#call.preview(0, [message.jpeg]);
+        break;
+      case 'warning':
+        await this.#call.warn(message.text);
+        break;
+    }
+  }
+
+  /** Steps a second, an average in which the last ones count most. */
+  #measure(): number {
+    const now = performance.now();
+    const speed = 1000 / Math.max(now - this.#at, 0.001);
+    this.#at = now;
+    this.#speed = this.#speed === undefined ? speed : 0.8 * this.#speed + 0.2 * speed;
+    return this.#speed;
+  }
+}
