@@ -7,6 +7,7 @@ import { ApiError, createApi } from './api.ts';
 import { forgetToken, keepToken, storedToken } from './session.ts';
 import { App } from './shell/app.tsx';
 import { applyTheme, storedTheme } from './shell/theme.ts';
+import { forgetOldPictures } from './state/kept-pictures.ts';
 import { createStudio } from './state/studio.tsx';
 import { takeToken } from './state/token.ts';
 import { preferredLanguage, speak } from './words/index.ts';
@@ -23,6 +24,7 @@ applyTheme(storedTheme());
 await speak(preferredLanguage());
 render(() => <App studio={studio} />, document.getElementById('page')!);
 void begin();
+void forgetOldPictures();
 
 /** A token that is not known any more is dropped: the cookie of an earlier sign-in may still do. */
 async function begin(): Promise<void> {

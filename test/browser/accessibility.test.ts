@@ -29,7 +29,17 @@ describe.skipIf(chromiumPath === undefined)('accessibility', { timeout: patience
   it.each(['light', 'dark'] as const)('has no fault that axe finds, %s', async (colorScheme) => {
     const page = await open(served!.url, { colorScheme });
     const { origin } = new URL(served!.url);
-    for (const view of ['/', picture, '/gallery', '/models', '/models?get=1', '/queue', '/settings']) {
+    for (const view of [
+      '/',
+      '/?mode=canvas',
+      '/?mode=compare',
+      picture,
+      '/gallery',
+      '/models',
+      '/models?get=1',
+      '/queue',
+      '/settings',
+    ]) {
       await page.goto(origin + view);
       await page.getByRole('main').getByRole('button').first().waitFor();
       // Not as a script element: the page's policy forbids those.

@@ -192,7 +192,16 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     const page = await open(served.url);
     const widths = [360, 820, 861, 960, 1060, 1920, 2560];
     const { origin } = new URL(served.url);
-    for (const view of ['/', '/gallery', '/models', '/models?get=1', '/queue', '/settings']) {
+    for (const view of [
+      '/',
+      '/?mode=canvas',
+      '/?mode=compare',
+      '/gallery',
+      '/models',
+      '/models?get=1',
+      '/queue',
+      '/settings',
+    ]) {
       await page.goto(origin + view);
       await page.getByRole('main').getByRole('button').first().waitFor();
       for (const width of widths) {
@@ -218,14 +227,19 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     const page = await open(served.url);
     await draw(page, 'a fox in the snow by day');
     await page.getByRole('button', { name: 'Start from it' }).click();
-    await page.getByRole('button', { name: 'Paint a mask' }).click();
-    const canvas = page.getByTestId('mask');
+    await page.getByRole('button', { name: 'Canvas', exact: true }).click();
+    const canvas = page.getByTestId('canvas');
+    // The picture lies in the middle, as large as its window leaves room for.
     const box = (await canvas.boundingBox())!;
-    await page.mouse.move(box.x + box.width * 0.25, box.y + 2);
+    const side = Math.min(box.width, box.height) - 72;
+    const [left, top] = [box.x + (box.width - side) / 2, box.y + (box.height - side) / 2];
+    await page.mouse.move(left + side * 0.25, top + 2);
     await page.mouse.down();
-    await page.mouse.move(box.x + box.width * 0.25, box.y + box.height - 2, { steps: 8 });
+    await page.mouse.move(left + side * 0.25, top + side - 2, { steps: 8 });
     await page.mouse.up();
-    await page.getByRole('button', { name: 'Use this mask' }).click();
+    // Nothing that was drawn is lost by a reload.
+    await page.reload();
+    await page.getByText(/Acts besides the prompt:.*Mask/).waitFor();
     await draw(page, 'a castle at night', 8);
     const { images } = (await (await fetch(`${origin}/api/v1/images?limit=2`)).json()) as { images: { url: string }[] };
     const pixels = await Promise.all(
@@ -246,6 +260,50 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     };
     expect(difference(26, 38)).toBeGreaterThan(10);
     expect(difference(64, 128)).toBe(0);
+    await page.getByRole('button', { name: 'Accept' }).click();
+    await page.getByText('The result is the start picture now.').waitFor();
+    await page.getByRole('button', { name: 'Undo', exact: true }).last().click();
+    await page.getByRole('button', { name: 'Discard' }).click();
+    expect(faults).toEqual([]);
+  });
+
+  it('extends a picture by its handles, and draws a sketch into it', async () => {
+    served = await serve(newFolder());
+    const { origin } = new URL(served.url);
+    const page = await open(served.url);
+    await draw(page, 'a house in a field');
+    await page.getByRole('button', { name: 'Start from it' }).click();
+    await page.getByRole('button', { name: 'Canvas', exact: true }).click();
+    const handle = page.getByRole('slider', { name: 'Extend to the right' });
+    await handle.focus();
+    for (let n = 0; n < 4; n++) await page.keyboard.press('ArrowRight');
+    const added = Number(await handle.getAttribute('aria-valuenow'));
+    expect(added).toBeGreaterThan(0);
+    await page.getByRole('button', { name: 'Sketch', exact: true }).click();
+    const box = (await page.getByTestId('canvas').boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2 - 40, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2 + 10, { steps: 4 });
+    await page.mouse.up();
+    const asked = page.waitForRequest((request) => request.url().endsWith('/jobs') && request.method() === 'POST');
+    await draw(page, 'a house beside a tree', 4);
+    const { init, mask } = (await asked).postDataJSON() as { init: string; mask: string };
+    const sent = async (picture: string) =>
+      await sharp(Buffer.from(picture.slice(picture.indexOf(',') + 1), 'base64'))
+        .removeAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true });
+    const [start, masked] = [await sent(init), await sent(mask)];
+    expect([start.info.width, start.info.height]).toEqual([128 + added, 128]);
+    expect(masked.info.width).toBe(128 + added);
+    const maskAt = (x: number, y: number) => masked.data[(y * masked.info.width + x) * 3]!;
+    expect([maskAt(2, 64), maskAt(64, 64), maskAt(128 + added - 2, 64)]).toEqual([0, 0, 255]);
+    const { images } = (await (await fetch(`${origin}/api/v1/images?limit=1`)).json()) as {
+      images: { width: number }[];
+    };
+    expect(images[0]!.width).toBe(128 + added);
+    await page.getByRole('button', { name: 'Compare', exact: true }).click();
+    await page.getByRole('slider', { name: 'Where the one ends and the other begins' }).waitFor();
     expect(faults).toEqual([]);
   });
 

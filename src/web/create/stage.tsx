@@ -1,12 +1,15 @@
 /** The picture at work, as large as fits: the running job with its preview, else the latest picture, else how to begin. */
 
-import { A, useNavigate } from '@solidjs/router';
-import { createSignal, For, Match, Show, Switch } from 'solid-js';
+import { A, useNavigate, useSearchParams } from '@solidjs/router';
+import { createSignal, For, lazy, Match, Show, Suspense, Switch } from 'solid-js';
 import type { WireImage, WireJob } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
+import { galleryPicture } from '../canvas/pictures.ts';
 import { useOpenJobs, useQueue } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
+import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { ZoomPicture } from '../ui/zoom-picture.tsx';
 import { remaining, stageLine } from '../words/figures.ts';
 import { words } from '../words/index.ts';
 import { FirstMinute } from './first-minute.tsx';
@@ -21,24 +24,86 @@ interface StageProps {
   readonly onGenerate: (prompt: string) => void;
 }
 
+/** Ways to look at the work, chosen in the address: modes of the stage, with one draft for all. */
+export const stageModes = ['picture', 'canvas', 'compare'] as const;
+export type StageMode = (typeof stageModes)[number];
+
+const Canvas = lazy(async () => await import('../canvas/editor.tsx'));
+const Compare = lazy(async () => await import('./compare.tsx'));
+
+export function useStageMode(): [mode: () => StageMode, setMode: (mode: StageMode) => void] {
+  const [params, setParams] = useSearchParams<{ mode?: string }>();
+  const mode = () => stageModes.find((each) => each === params.mode) ?? 'picture';
+  return [mode, (next) => setParams({ mode: next === 'picture' ? undefined : next })];
+}
+
 export function Stage(props: StageProps) {
+  const [mode, setMode] = useStageMode();
+  return (
+    <section ref={props.ref} aria-label={words().stage.atWork} class="flex-1 min-h-60 flex flex-col">
+      <Group class="row gap-1 px-3 pt-2" label={words().modes.label}>
+        <For each={stageModes}>
+          {(each) => (
+            <button type="button" class="chip" aria-pressed={mode() === each} onClick={() => setMode(each)}>
+              {words().modes[each]}
+            </button>
+          )}
+        </For>
+      </Group>
+      <Suspense fallback={<p class="p-6 text-dim">{words().common.loading}</p>}>
+        <Switch fallback={<Pictures onGenerate={props.onGenerate} />}>
+          <Match when={mode() === 'canvas'}>
+            <Running />
+            <Canvas />
+          </Match>
+          <Match when={mode() === 'compare'}>
+            <Compare />
+          </Match>
+        </Switch>
+      </Suspense>
+    </section>
+  );
+}
+
+function useNextJob(): () => WireJob | undefined {
+  const jobs = useOpenJobs();
+  return () => jobs.data?.find(({ state }) => state === 'running') ?? jobs.data?.[0];
+}
+
+function Pictures(props: { readonly onGenerate: (prompt: string) => void }) {
   const studio = useStudio();
   const jobs = useOpenJobs();
   const pictures = useLatestPictures();
-  const running = () => jobs.data?.find(({ state }) => state === 'running');
-  const next = () => running() ?? jobs.data?.[0];
+  const next = useNextJob();
   const latest = () => studio.latest() ?? pictures()[0];
   return (
-    <section
-      ref={props.ref}
-      aria-label={words().stage.atWork}
-      class="flex-1 min-h-60 flex flex-col items-center justify-center gap-3 p-3 md:p-4"
-    >
+    <div class="flex-1 min-h-0 flex flex-col items-center justify-center gap-3 p-3 md:p-4">
       <Switch fallback={<FirstMinute onGenerate={props.onGenerate} />}>
         <Match when={next()}>{(job) => <AtWork job={job()} behind={(jobs.data?.length ?? 1) - 1} />}</Match>
         <Match when={latest()}>{(image) => <Latest image={image()} />}</Match>
       </Switch>
-    </section>
+    </div>
+  );
+}
+
+/** In a line above the canvas: how far it is, and Interrupt. */
+function Running() {
+  const studio = useStudio();
+  const next = useNextJob();
+  return (
+    <Show when={next()}>
+      {(job) => (
+        <div class="row px-3 pt-2">
+          <progress
+            max="1"
+            value={studio.progress[job().id]?.fraction ?? 0}
+            aria-label={words().stage.progress}
+            class="flex-1 h-2 accent-accent"
+          />
+          <CancelButtons job={job()} />
+        </div>
+      )}
+    </Show>
   );
 }
 
@@ -130,24 +195,17 @@ export function CancelButtons(props: { readonly job: WireJob }) {
 function Latest(props: { readonly image: WireImage }) {
   const studio = useStudio();
   const navigate = useNavigate();
-  const size = () => ({ 'aspect-ratio': `${props.image.width} / ${props.image.height}` });
   return (
     <>
-      <A
-        href={`/gallery/${props.image.id}`}
-        aria-label={words().stage.latest}
-        class="flex-1 min-h-0 w-full flex items-center justify-center"
-      >
-        <img
-          src={props.image.url}
-          alt={props.image.prompt}
-          class="max-w-full max-h-full h-full object-contain rounded-xl [image-rendering:auto]"
-          style={size()}
-        />
-      </A>
+      <ZoomPicture
+        src={props.image.url}
+        alt={props.image.prompt}
+        width={props.image.width}
+        height={props.image.height}
+      />
       <div class="w-full max-w-180 flex flex-wrap items-center gap-2">
         <p class="hint truncate flex-1 min-w-40">{props.image.prompt || words().stage.withoutPrompt}</p>
-        <button type="button" class="btn-quiet" onClick={() => studio.draft.set('init', `image:${props.image.id}`)}>
+        <button type="button" class="btn-quiet" onClick={() => studio.startFrom(galleryPicture(props.image.id))}>
           <Icon name="image" /> {words().picture.asStart}
         </button>
         <a class="btn-quiet" href={`${props.image.url}?download=true`} download="" aria-label={words().common.download}>
@@ -165,10 +223,11 @@ function Latest(props: { readonly image: WireImage }) {
         <button
           type="button"
           class="btn-quiet"
-          aria-label={words().common.show}
+          aria-label={words().stage.latest}
+          title={words().stage.latest}
           onClick={() => navigate(`/gallery/${props.image.id}`)}
         >
-          <Icon name="expand" />
+          <Icon name="gallery" />
         </button>
       </div>
       <Warnings job={props.image.job} />

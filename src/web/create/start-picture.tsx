@@ -1,42 +1,19 @@
-/** The picture that the new one begins from, dropped, chosen or sent here from the gallery, and the mask painted on it. */
+/** The picture that the new one begins from: dropped, pasted, chosen or sent here from the gallery. */
 
-import { createSignal, Show } from 'solid-js';
+import { A } from '@solidjs/router';
+import { createResource, onCleanup, Show } from 'solid-js';
 import { fileAddress } from '../api.ts';
-import type { Mask } from '../state/mask.ts';
+import { addressOfPicture, galleryId } from '../canvas/pictures.ts';
+import { keepPicture } from '../state/kept-pictures.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
-import { MaskEditor } from './mask-editor.tsx';
-
-/** A gallery's picture is named, not copied. */
-const named = /^image:(.+)$/;
-const maskKey = 'darkroom.mask';
 
 export function StartPicture() {
   const studio = useStudio();
-  const { draft } = studio;
-  const [painting, setPainting] = createSignal(false);
-  const start = () => draft.values()['init'] as string | undefined;
-  const masked = () => draft.values()['mask'] !== undefined;
-  const idOfStart = () => named.exec(start() ?? '')?.[1];
-  const shown = () => (idOfStart() === undefined ? start() : fileAddress('getThumbnail', { id: idOfStart()! }));
-  const whole = () => (idOfStart() === undefined ? start()! : fileAddress('getImageFile', { id: idOfStart()! }));
-  const take = async (file: File | undefined) => {
-    if (!file) return;
-    if (!file.type.startsWith('image/')) return studio.say({ kind: 'error', text: words().create.tooBig });
-    begin(await dataUrl(file));
-  };
-  /** A mask belongs to its picture. */
-  const begin = (picture: string | undefined) => {
-    const { mask: _mask, init: _init, ...rest } = draft.values();
-    draft.replace(picture === undefined ? rest : { ...rest, init: picture });
-    keepMask(undefined);
-  };
-  const useMask = (mask: Mask, png: string | undefined) => {
-    draft.set('mask', png);
-    keepMask(mask);
-    setPainting(false);
-  };
+  const start = () => studio.draft.values()['init'] as string | undefined;
+  const masked = () => studio.draft.values()['mask'] !== undefined;
+  const take = useTakePicture();
   return (
     <section
       class="flex flex-col gap-2"
@@ -48,24 +25,48 @@ export function StartPicture() {
       }}
     >
       <h2 class="text-sm font-semibold text-dim">{words().create.start}</h2>
-      <Show when={start()} fallback={<ChoosePicture onChoose={(file) => void take(file)} />}>
-        <div class="flex gap-3 card p-2">
-          <img src={shown()} alt={words().create.start} class="size-20 object-cover rounded-lg" />
-          <div class="flex-1 flex flex-wrap gap-2 content-center">
-            <button type="button" class="btn" aria-pressed={masked()} onClick={() => setPainting(true)}>
-              <Icon name="brush" /> {masked() ? words().mask.change : words().mask.paint}
-            </button>
-            <button type="button" class="btn-quiet" onClick={() => begin(undefined)}>
-              <Icon name="close" /> {words().common.remove}
-            </button>
+      <Show when={start()} keyed fallback={<ChoosePicture onChoose={(file) => void take(file)} />}>
+        {(name) => (
+          <div class="flex gap-3 card p-2">
+            <Thumbnail name={name} />
+            <div class="flex-1 flex flex-wrap gap-2 content-center">
+              <A class="btn" href="/?mode=canvas">
+                <Icon name="brush" /> {words().canvas.open}
+              </A>
+              <button type="button" class="btn-quiet" onClick={() => studio.startFrom(undefined)}>
+                <Icon name="close" /> {words().common.remove}
+              </button>
+              <Show when={masked()}>
+                <span class="hint">{words().canvas.layers.mask}</span>
+              </Show>
+            </div>
           </div>
-        </div>
-      </Show>
-      <Show when={painting()}>
-        <MaskEditor picture={whole()} mask={storedMask()} onDone={useMask} onCancel={() => setPainting(false)} />
+        )}
       </Show>
     </section>
   );
+}
+
+function Thumbnail(props: { readonly name: string }) {
+  const id = () => galleryId(props.name);
+  const [address] = createResource(
+    () => props.name,
+    async (name) => (id() === undefined ? await addressOfPicture(name) : fileAddress('getThumbnail', { id: id()! })),
+  );
+  onCleanup(() => {
+    if (address()?.startsWith('blob:')) URL.revokeObjectURL(address()!);
+  });
+  return <img src={address()} alt={words().create.start} class="size-20 object-cover rounded-lg bg-sunk" />;
+}
+
+/** A file as the start picture; what is no picture is said. */
+export function useTakePicture(): (file: File | undefined) => Promise<void> {
+  const studio = useStudio();
+  return async (file) => {
+    if (!file) return;
+    if (!file.type.startsWith('image/')) return studio.say({ kind: 'error', text: words().create.tooBig });
+    studio.startFrom(await keepPicture(file));
+  };
 }
 
 function ChoosePicture(props: { readonly onChoose: (file: File | undefined) => void }) {
@@ -80,31 +81,4 @@ function ChoosePicture(props: { readonly onChoose: (file: File | undefined) => v
       />
     </label>
   );
-}
-
-/** Strokes outlive a reload, so that a mask can still be changed then. */
-function storedMask(): Mask | undefined {
-  try {
-    return JSON.parse(sessionStorage.getItem(maskKey) ?? 'null') ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function keepMask(mask: Mask | undefined): void {
-  try {
-    if (mask) sessionStorage.setItem(maskKey, JSON.stringify(mask));
-    else sessionStorage.removeItem(maskKey);
-  } catch {
-    // The mask is in the draft; only its strokes are not kept.
-  }
-}
-
-function dataUrl(file: File): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(String(reader.result));
-    reader.onerror = () => reject(reader.error ?? new Error('the file could not be read'));
-    reader.readAsDataURL(file);
-  });
 }

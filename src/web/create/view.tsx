@@ -1,17 +1,21 @@
 /** Create: the draft on the left, the picture large beside it, the latest pictures below. */
 
 import { createSignal, onCleanup, onMount } from 'solid-js';
+import { withPictures } from '../canvas/pictures.ts';
 import { requestOf } from '../state/draft.ts';
 import { useOpenJobs } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Panel } from './panel.tsx';
-import { Stage } from './stage.tsx';
+import { Stage, useStageMode } from './stage.tsx';
+import { useTakePicture } from './start-picture.tsx';
 import { Strip } from './strip.tsx';
 
 export default function Create() {
   const studio = useStudio();
   const jobs = useOpenJobs();
   const [sending, setSending] = createSignal(false);
+  const [mode] = useStageMode();
+  const take = useTakePicture();
   let stage!: HTMLElement;
 
   const generate = async (more: Record<string, unknown> = {}) => {
@@ -20,8 +24,12 @@ export default function Create() {
     // What is being typed counts, although its field was not left yet.
     document.activeElement?.dispatchEvent(new Event('change', { bubbles: true }));
     const { values, fields } = studio.draft;
-    const job = await studio.submit({ ...requestOf(values(), fields()), ...more });
+    const request = await studio.attempt(
+      async () => await withPictures({ ...requestOf(values(), fields()), ...more }, studio.drawing.present()),
+    );
+    const job = request && (await studio.submit(request));
     setSending(false);
+    if (job && mode() === 'canvas') studio.setStaged([...studio.staged(), job.id]);
     if (job && matchMedia('(max-width: 54rem)').matches) stage.scrollIntoView({ block: 'start' });
   };
   const interrupt = () => {
@@ -34,8 +42,20 @@ export default function Create() {
       void generate();
     } else if (event.key === 'Escape' && event.altKey) interrupt();
   };
-  onMount(() => document.addEventListener('keydown', onKeyDown));
-  onCleanup(() => document.removeEventListener('keydown', onKeyDown));
+  const onPaste = (event: ClipboardEvent) => {
+    const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'));
+    if (!file) return;
+    event.preventDefault();
+    void take(file);
+  };
+  onMount(() => {
+    document.addEventListener('keydown', onKeyDown);
+    document.addEventListener('paste', onPaste);
+  });
+  onCleanup(() => {
+    document.removeEventListener('keydown', onKeyDown);
+    document.removeEventListener('paste', onPaste);
+  });
 
   return (
     <div class="flex-1 flex flex-col md:flex-row min-h-0">

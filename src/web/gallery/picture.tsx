@@ -4,6 +4,7 @@ import { useNavigate, useParams, useSearchParams } from '@solidjs/router';
 import { useQuery } from '@tanstack/solid-query';
 import { createMemo, For, onCleanup, onMount, Show } from 'solid-js';
 import type { WireImage } from '#server/native/wire';
+import { galleryPicture } from '../canvas/pictures.ts';
 import { usePictures } from '../create/latest.ts';
 import { Warnings } from '../create/warnings.tsx';
 import { recall } from '../state/draft.ts';
@@ -12,6 +13,7 @@ import { picturesOf } from '../state/lists.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { ZoomPicture } from '../ui/zoom-picture.tsx';
 import { words } from '../words/index.ts';
 import { filterOf, type GalleryParams } from './filters.tsx';
 import { Stars, Tags } from './marks.tsx';
@@ -70,8 +72,8 @@ export default function Picture() {
     >
       {(shown) => (
         <article aria-label={words().picture.title} class="flex-1 flex flex-col lg:flex-row min-h-0">
-          <figure class="relative flex-1 min-w-0 m-0 p-3 flex items-center justify-center bg-sunk lg:(h-[calc(100dvh-3.6rem)] sticky top-14.5)">
-            <img src={shown().url} alt={shown().prompt} class="max-w-full max-h-full h-full object-contain" />
+          <figure class="relative flex-1 min-w-0 min-h-[60dvh] m-0 p-3 flex items-center justify-center bg-sunk lg:(h-[calc(100dvh-3.6rem)] sticky top-14.5)">
+            <ZoomPicture src={shown().url} alt={shown().prompt} width={shown().width} height={shown().height} />
             <WalkButton step={-1} beside={beside(-1)} onWalk={() => walk(-1)} />
             <WalkButton step={1} beside={beside(1)} onWalk={() => walk(1)} />
           </figure>
@@ -179,8 +181,8 @@ function Actions(props: { readonly image: WireImage; readonly onRemove: () => vo
     studio.say({ kind: 'info', text: words().create.seedKept });
   };
   const asStart = () => {
-    studio.draft.set('init', `image:${props.image.id}`);
-    navigate('/');
+    studio.startFrom(galleryPicture(props.image.id));
+    navigate('/?mode=canvas');
   };
   return (
     <div class="flex flex-wrap gap-2">

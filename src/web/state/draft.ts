@@ -8,6 +8,8 @@ import { fitting, type SettingField } from './fields.ts';
 export type Draft = Readonly<Record<string, unknown>>;
 
 export const randomSeed = -1;
+/** Stands for a mask that is drawn on the canvas; it becomes a picture when the request is sent. */
+export const drawnMask = 'drawn';
 
 export function settingValue(draft: Draft, field: SettingField): unknown {
   return draft[field.name] ?? field.fallback;

@@ -3,12 +3,25 @@ import type { WireImage, WireJob, WireLimits, WireModel, WireProgress } from '#s
 import { en } from '../words/en.ts';
 import { duration, fileSize, modelFacts, remaining, spokenProgress, stageLine } from '../words/figures.ts';
 import { isChanged, recall, requestOf, restoreDraft, settingValue, withValue } from './draft.ts';
+import {
+  emptyDrawing,
+  frameOf,
+  isExtended,
+  isMasked,
+  paintLayer,
+  type Stroke,
+  type Surface,
+  withMargin,
+  withoutLayer,
+  withStroke,
+} from './drawing.ts';
 import { fieldsOf, fitting } from './fields.ts';
+import { changed, historyOf, redone, undone } from './history.ts';
 import { addPicture, inOrder, picturesOf, putAnswer, putJob, putPicture, takePicture } from './lists.ts';
-import { emptyMask, isEmpty, paintMask, redo, type Stroke, type Surface, undo, withStroke } from './mask.ts';
 import { type Notice, putNotice } from './notices.ts';
 import { shapesFor, snapSide } from './shapes.ts';
 import { takeToken } from './token.ts';
+import { fitted, pinched, zoomedAt } from './viewport.ts';
 import { emphasised, unmatchedBracket } from './weights.ts';
 
 const schema = {
@@ -221,8 +234,15 @@ describe('token in the address', () => {
   });
 });
 
-describe('a mask', () => {
-  const stroke: Stroke = { tool: 'brush', size: 10, points: [{ x: 1, y: 2, pressure: 0.5 }] };
+describe('a drawing', () => {
+  const stroke: Stroke = {
+    layer: 'mask',
+    shape: 'line',
+    erases: false,
+    size: 10,
+    points: [{ x: 1, y: 2, pressure: 0.5 }],
+  };
+  const empty = emptyDrawing('image:1', 8, 8);
   const surface = () => {
     const calls: string[] = [];
     const note =
@@ -230,32 +250,44 @@ describe('a mask', () => {
       (...args: number[]) =>
         void calls.push(`${name} ${args.join(' ')}`);
     const target = {
-      clearRect: note('clear'),
       fillRect: note('fill'),
+      fill: () => void calls.push(`area ${target.fillStyle}`),
       beginPath: () => {},
       moveTo: note('move'),
       lineTo: note('line'),
-      stroke: () => calls.push(`stroke ${target.lineWidth} ${target.globalCompositeOperation}`),
+      stroke: () => void calls.push(`stroke ${target.lineWidth} ${target.globalCompositeOperation}`),
       lineWidth: 0,
-      globalCompositeOperation: '',
-    };
-    return { calls, target: target as unknown as Surface };
+      globalCompositeOperation: 'source-over',
+      fillStyle: '',
+    } as unknown as Surface & { fillStyle: string };
+    return { calls, target };
   };
 
-  it('is undone and redone stroke by stroke, and a new stroke ends what could be redone', () => {
-    const two = withStroke(withStroke(emptyMask(8, 8), stroke), { ...stroke, tool: 'eraser' });
-    expect(redo(undo(two))).toEqual(two);
-    expect(undo(undo(undo(two))).strokes).toEqual([]);
-    expect(withStroke(undo(two), stroke).undone).toEqual([]);
-    expect([isEmpty(emptyMask(8, 8)), isEmpty({ ...emptyMask(8, 8), inverted: true })]).toEqual([true, false]);
+  it('masks by strokes, by inversion, by transparency and by margins; a sketch masks nothing', () => {
+    const masked = [
+      withStroke(empty, stroke),
+      { ...empty, inverted: true },
+      { ...empty, alpha: true },
+      withMargin(empty, 'left', 8, 8, 64),
+    ];
+    expect(masked.map(isMasked)).toEqual([true, true, true, true]);
+    expect(isMasked(withStroke(empty, { ...stroke, layer: 'sketch' }))).toBe(false);
+    const both = withStroke(withStroke({ ...empty, inverted: true }, stroke), { ...stroke, layer: 'sketch' });
+    expect(withoutLayer(both, 'mask')).toMatchObject({ inverted: false, strokes: [{ layer: 'sketch' }] });
+  });
+
+  it('extends in whole grid steps, as far as the largest side allows, and back', () => {
+    const wide = withMargin(empty, 'right', 21, 8, 64);
+    expect(frameOf(wide)).toEqual({ width: 32, height: 8 });
+    expect(withMargin(wide, 'left', 1000, 8, 64).margins).toMatchObject({ left: 32, right: 24 });
+    expect(isExtended(withMargin(wide, 'right', -5, 8, 64))).toBe(false);
   });
 
   it('paints strokes by their tool, thinner where a pen presses less, dots for taps', () => {
     const { calls, target } = surface();
-    const line: Stroke = { tool: 'eraser', size: 10, points: [stroke.points[0]!, { x: 5, y: 2, pressure: 0.25 }] };
-    paintMask(target, { ...emptyMask(8, 8), strokes: [stroke, line], inverted: true }, '#fff');
+    const line: Stroke = { ...stroke, erases: true, points: [stroke.points[0]!, { x: 5, y: 2, pressure: 0.25 }] };
+    paintLayer(target, { ...empty, strokes: [stroke, line], inverted: true }, 'mask', '#fff');
     expect(calls).toEqual([
-      'clear 0 0 8 8',
       'move 1 2',
       'line 1.01 2',
       'stroke 10 source-over',
@@ -264,5 +296,67 @@ describe('a mask', () => {
       'stroke 5 destination-out',
       'fill 0 0 8 8',
     ]);
+  });
+
+  it('fills what a lasso encloses, and everything with its margins; each layer apart', () => {
+    const { calls, target } = surface();
+    const points = [0, 1, 2].map((n) => ({ x: n, y: n * n, pressure: 0.5 }));
+    const area: Stroke = { ...stroke, layer: 'sketch', shape: 'area', colour: '#00f', points };
+    const all: Stroke = { ...stroke, shape: 'all', points: [] };
+    const drawing = withMargin({ ...empty, strokes: [area, all] }, 'top', 8, 8, 64);
+    paintLayer(target, drawing, 'sketch', '#fff');
+    expect(calls).toEqual(['move 0 0', 'line 1 1', 'line 2 4', 'area #00f']);
+    calls.length = 0;
+    paintLayer(target, drawing, 'mask', '#fff');
+    expect(calls).toEqual(['fill 0 -8 8 16']);
+  });
+});
+
+describe('undo', () => {
+  it('goes back and forth; something new ends the way forth', () => {
+    const three = changed(changed(historyOf(1), 2), 3);
+    expect([undone(three).present, undone(undone(undone(three))).present]).toEqual([2, 1]);
+    expect(redone(undone(three))).toEqual(three);
+    expect(redone(changed(undone(three), 9)).present).toBe(9);
+  });
+});
+
+describe('a window onto a picture', () => {
+  it('shows all of it in the middle, and keeps the point under the pointer when it zooms', () => {
+    const view = fitted({ width: 100, height: 50 }, { width: 240, height: 240 }, 20);
+    expect(view).toEqual({ scale: 2, x: 20, y: 70 });
+    const near = zoomedAt(view, 3, 50, 80);
+    const inPicture = ({ scale, x, y }: typeof view) => [(50 - x) / scale, (80 - y) / scale];
+    expect(inPicture(near)).toEqual(inPicture(view));
+    expect(fitted({ width: 10, height: 10 }, { width: 20, height: 20 }, 0, { x: -4, y: 0 })).toMatchObject({ x: 8 });
+  });
+
+  it('follows two fingers', () => {
+    const still = { scale: 1, x: 0, y: 0 };
+    const apart = pinched(
+      still,
+      [
+        { x: 0, y: 0 },
+        { x: 10, y: 0 },
+      ],
+      [
+        { x: 0, y: 0 },
+        { x: 20, y: 0 },
+      ],
+    );
+    expect(apart.scale).toBe(2);
+    expect(
+      pinched(
+        still,
+        [
+          { x: 0, y: 0 },
+          { x: 10, y: 0 },
+        ],
+        [
+          { x: 5, y: 7 },
+          { x: 15, y: 7 },
+        ],
+      ),
+    ).toEqual({ scale: 1, x: 5, y: 7 });
   });
 });

@@ -10,7 +10,10 @@ import type { WireImage, WireJob, WireModel, WireProgress, WireStatus } from '#s
 import { type Api, ApiError } from '../api.ts';
 import { words } from '../words/index.ts';
 import { connect, type EventHandlers } from './connection.ts';
+import { drawnMask } from './draft.ts';
 import { createDraft } from './draft-store.ts';
+import { type Drawing, isMasked } from './drawing.ts';
+import { createDrawing } from './drawing-store.ts';
 import { keys } from './keys.ts';
 import { addPicture, type PicturePages, putAnswer, putJob, putPicture, takePicture, without } from './lists.ts';
 import { type Notice, putNotice } from './notices.ts';
@@ -168,6 +171,29 @@ export function createStudio(api: Api) {
   };
 
   const draft = createDraft();
+  const drawing = createDrawing();
+  /** Jobs whose pictures are looked at over the canvas. */
+  const [staged, setStaged] = createSignal<readonly string[]>([]);
+
+  /** Another start picture, or none; a mask belongs to its picture. */
+  function startFrom(picture: string | undefined): void {
+    const { mask: _mask, init: _init, ...rest } = draft.values();
+    draft.replace(picture === undefined ? rest : { ...rest, init: picture });
+    setStaged([]);
+  }
+
+  /** The draft names the mask as long as something is masked; the request makes it. */
+  function markMask(): void {
+    const now = drawing.present();
+    const drawn = now.picture === draft.values()['init'] && isMasked(now);
+    if (drawn) draft.set('mask', drawnMask);
+    else if (draft.values()['mask'] === drawnMask) draft.set('mask', undefined);
+  }
+
+  const thenMark = (change: () => void) => () => {
+    change();
+    markMask();
+  };
 
   /** Moves pictures to the trash, with a way back in the notice. */
   async function trash(images: readonly WireImage[]): Promise<void> {
@@ -204,6 +230,13 @@ export function createStudio(api: Api) {
     notices,
     latest,
     draft,
+    drawing,
+    staged,
+    setStaged,
+    startFrom,
+    redraw: (next: Drawing) => thenMark(() => drawing.change(next))(),
+    undoDrawing: thenMark(drawing.undo),
+    redoDrawing: thenMark(drawing.redo),
     start,
     leave,
     say,

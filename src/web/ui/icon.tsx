@@ -31,6 +31,7 @@ const names = {
   check: 'i-lucide-check',
   brush: 'i-lucide-brush',
   eraser: 'i-lucide-eraser',
+  lasso: 'i-lucide-lasso',
   undo: 'i-lucide-undo-2',
   redo: 'i-lucide-redo-2',
   repeat: 'i-lucide-infinity',
