@@ -20,8 +20,8 @@ const pictureText = z
 /** A job as it is asked for. */
 export const jobInputSchema = z.strictObject({
   ...generateSchema.shape,
-  init: pictureText.optional().describe('Start of picture to picture.'),
-  mask: pictureText.optional().describe('White (or opaque) is repainted; needs init.'),
+  init: pictureText.optional().describe('Start of picture to picture.').meta({ label: 'Start picture' }),
+  mask: pictureText.optional().describe('White (or opaque) is repainted; needs init.').meta({ label: 'Mask' }),
   priority: z
     .int()
     .min(-100)

@@ -1,6 +1,7 @@
 /** Width and height: shapes of the model's own area, or sides that it takes. */
 
 import { For, Show } from 'solid-js';
+import { frameOf } from '../state/drawing.ts';
 import type { SettingField } from '../state/fields.ts';
 import { useLimits } from '../state/queries.ts';
 import { type Shape, type Size, sameSize, shapesFor, snapSide } from '../state/shapes.ts';
@@ -12,16 +13,21 @@ import { words } from '../words/index.ts';
 
 /** `fields`: the width, then the height. */
 export function SizeControl(props: { readonly fields: readonly SettingField[] }) {
-  const { draft } = useStudio();
+  const { draft, drawing } = useStudio();
   const limits = useLimits();
   const names = () => props.fields.map(({ name }) => name) as [string, string];
   const size = (): Size => {
     const [width, height] = names().map((name) => draft.values()[name]);
-    const own = limits.data?.defaultSize ?? { width: 0, height: 0 };
+    const own = likeStart() ?? limits.data?.defaultSize ?? { width: 0, height: 0 };
     return {
       width: typeof width === 'number' ? width : own.width,
       height: typeof height === 'number' ? height : own.height,
     };
+  };
+  /** Where no size is asked for, the start picture's, with what the canvas added. */
+  const likeStart = (): Size | undefined => {
+    const drawn = drawing.present();
+    return draft.values()['init'] !== undefined && drawn.picture === draft.values()['init'] ? frameOf(drawn) : undefined;
   };
   const setSize = ({ width, height }: Size) => {
     const [first, second] = names();
