@@ -27,7 +27,9 @@ export function SizeControl(props: { readonly fields: readonly SettingField[] })
   /** Where no size is asked for, the start picture's, with what the canvas added. */
   const likeStart = (): Size | undefined => {
     const drawn = drawing.present();
-    return draft.values()['init'] !== undefined && drawn.picture === draft.values()['init'] ? frameOf(drawn) : undefined;
+    return draft.values()['init'] !== undefined && drawn.picture === draft.values()['init']
+      ? frameOf(drawn)
+      : undefined;
   };
   const setSize = ({ width, height }: Size) => {
     const [first, second] = names();

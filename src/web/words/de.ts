@@ -192,6 +192,7 @@ export const de = {
     gone: 'Dieses Bild gibt es nicht.',
     trashed: 'Bild in den Papierkorb gelegt.',
     trashedMany: (count: number) => `${count} Bilder in den Papierkorb gelegt.`,
+    fullScreen: 'Ganzer Bildschirm',
   },
   gallery: {
     title: 'Galerie',

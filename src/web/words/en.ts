@@ -187,6 +187,7 @@ export const en = {
     gone: 'There is no such picture.',
     trashed: 'Picture moved to the trash.',
     trashedMany: (count: number) => `${count} pictures moved to the trash.`,
+    fullScreen: 'Full screen',
   },
   gallery: {
     title: 'Gallery',
