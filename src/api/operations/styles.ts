@@ -48,6 +48,27 @@ export const styles = {
     input: z.object({ name }),
     command: { usage: 'style remove <name>' },
   }),
+  importStyles: operation({
+    method: 'post',
+    path: '/styles/import',
+    tag,
+    changes: ['settings'],
+    summary: 'Keep the styles of a sheet (styles.csv); those of the same names are replaced.',
+    input: z.object({ sheet: z.string().min(1).max(4_000_000).describe('name,prompt,negative_prompt') }),
+    output: z.object({ styles: z.array(styleSchema) }),
+  }),
+  measurePrompt: operation({
+    method: 'post',
+    path: '/prompts/measure',
+    tag,
+    summary: 'How many tokens a prompt has, as CLIP counts them, and the text of each chunk of 75.',
+    input: z.object({ text: z.string().max(20_000) }),
+    output: z.object({
+      tokens: z.int().describe('With the padding of all chunks but the last.'),
+      room: z.int().describe('Tokens that the chunks hold.'),
+      chunks: z.array(z.int()).describe('Tokens of each chunk.'),
+    }),
+  }),
   listWildcards: operation({
     method: 'get',
     path: '/wildcards',

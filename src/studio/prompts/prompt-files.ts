@@ -52,6 +52,18 @@ export class PromptFiles {
     return saved;
   }
 
+  /** Writes the styles of a sheet, as `saveStyle` does one. @throws UserError `style.invalid` when it holds none */
+  async importStyles(sheet: string): Promise<Style[]> {
+    const read = parseStyles(sheet);
+    if (read.length === 0) {
+      throw new UserError('style.invalid', 'The sheet holds no styles; expected lines of name,prompt,negative_prompt.');
+    }
+    const names = new Set(read.map(({ name }) => name));
+    const own = await stylesIn(this.#own);
+    await this.#write([...own.filter(({ name }) => !names.has(name)), ...read]);
+    return read;
+  }
+
   /** @throws UserError `style.unknown` for one that is not in the data folder's file */
   async removeStyle(name: string): Promise<void> {
     const own = await stylesIn(this.#own);

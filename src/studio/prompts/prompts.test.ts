@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { measuredPrompt } from './measure.ts';
 import { preparePrompts } from './prepare.ts';
 import { PromptFiles } from './prompt-files.ts';
 import { parseStyles, writeStyles } from './style-sheet.ts';
@@ -93,5 +94,36 @@ describe('wildcards', () => {
 
   it('leave a plain prompt alone, and braces without a choice', async () => {
     expect((await preparePrompts(ask('a {fox} __'), files)).request.prompt).toBe('a {fox} __');
+  });
+});
+
+describe('the length of a prompt', () => {
+  const words = (count: number) => Array.from({ length: count }, () => 'fox').join(' ');
+
+  it('is counted in chunks of 75, without networks and comments', () => {
+    expect(measuredPrompt('')).toEqual({ tokens: 0, room: 75, chunks: [0] });
+    expect(measuredPrompt('a (red:1.2) fox <lora:style:0.5>')).toEqual({ tokens: 3, room: 75, chunks: [3] });
+    expect(measuredPrompt(words(80))).toEqual({ tokens: 80, room: 150, chunks: [75, 5] });
+    expect(measuredPrompt('fox BREAK owl')).toEqual({ tokens: 76, room: 150, chunks: [1, 1] });
+  });
+
+  it('is that of its longest part, of those that change and those that are joined by AND', () => {
+    expect(measuredPrompt(`[fox:${words(9)}:0.5]`).tokens).toBe(9);
+    expect(measuredPrompt(`fox AND ${words(4)}`).tokens).toBe(4);
+  });
+});
+
+describe('a sheet that is brought', () => {
+  it('adds its styles and replaces those of their names, or is refused when it holds none', async () => {
+    mkdirSync(join(root, 'data'));
+    await files.saveStyle({ name: 'film', prompt: 'old', negativePrompt: '' });
+    await files.saveStyle({ name: 'mine', prompt: 'kept', negativePrompt: '' });
+    await files.importStyles('name,prompt,negative_prompt\nfilm,new,blur\noil,{prompt} in oil,');
+    expect((await files.styles()).map(({ name, prompt }) => [name, prompt])).toEqual([
+      ['mine', 'kept'],
+      ['film', 'new'],
+      ['oil', '{prompt} in oil'],
+    ]);
+    await expect(files.importStyles('hello')).rejects.toMatchObject({ code: 'style.invalid' });
   });
 });

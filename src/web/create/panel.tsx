@@ -12,12 +12,16 @@ import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
 import { Control } from './control.tsx';
+import { PresetMenu } from './presets.tsx';
 import { PromptBox } from './prompt-box.tsx';
 import { SizeControl } from './size-control.tsx';
 import { StartPicture } from './start-picture.tsx';
 
 interface PanelProps {
   readonly sending: boolean;
+  /** Goes on with the next picture when the last is done. */
+  readonly forever: boolean;
+  readonly onForever: (forever: boolean) => void;
   readonly onGenerate: () => void;
 }
 
@@ -48,6 +52,7 @@ export function Panel(props: PanelProps) {
           <button type="button" class="chip" aria-pressed={full()} onClick={() => level(true)}>
             {words().create.full}
           </button>
+          <PresetMenu />
           <ResetAll />
         </Group>
         <Show when={full()}>
@@ -62,7 +67,7 @@ export function Panel(props: PanelProps) {
         </Show>
         <Groups full={full()} search={full() ? search() : ''} />
       </div>
-      <GenerateBar sending={props.sending} />
+      <GenerateBar {...props} />
     </form>
   );
 }
@@ -139,7 +144,7 @@ function ResetAll() {
   );
 }
 
-function GenerateBar(props: { readonly sending: boolean }) {
+function GenerateBar(props: PanelProps) {
   const { draft } = useStudio();
   const jobs = useOpenJobs();
   const mayMake = useMayMake();
@@ -157,13 +162,30 @@ function GenerateBar(props: { readonly sending: boolean }) {
         </p>
       </Show>
       <Show when={mayMake()} fallback={<p class="hint">{words().create.viewer}</p>}>
-        <button type="submit" class="btn-primary w-full min-h-12 text-base" disabled={props.sending} title="Ctrl+Enter">
-          <Icon name="spark" />
-          {(jobs.data?.length ?? 0) > 0 ? words().create.addToQueue : words().create.generate}
-          <span class="hidden md:inline text-xs" aria-hidden="true">
-            Ctrl ⏎
-          </span>
-        </button>
+        <div class="row">
+          <button
+            type="submit"
+            class="btn-primary flex-1 min-h-12 text-base"
+            disabled={props.sending}
+            title="Ctrl+Enter"
+          >
+            <Icon name="spark" />
+            {(jobs.data?.length ?? 0) > 0 ? words().create.addToQueue : words().create.generate}
+            <span class="hidden md:inline text-xs" aria-hidden="true">
+              Ctrl ⏎
+            </span>
+          </button>
+          <button
+            type="button"
+            class="btn min-h-12"
+            aria-label={words().create.forever}
+            title={words().create.forever}
+            aria-pressed={props.forever}
+            onClick={() => props.onForever(!props.forever)}
+          >
+            <Icon name="repeat" />
+          </button>
+        </div>
       </Show>
     </div>
   );

@@ -1,6 +1,6 @@
 /** Create: the draft on the left, the picture large beside it, the latest pictures below. */
 
-import { createSignal, onCleanup, onMount } from 'solid-js';
+import { createEffect, createSignal, on, onCleanup, onMount } from 'solid-js';
 import { withPictures } from '../canvas/pictures.ts';
 import { requestOf } from '../state/draft.ts';
 import { useOpenJobs } from '../state/queries.ts';
@@ -29,10 +29,24 @@ export default function Create() {
     );
     const job = request && (await studio.submit(request));
     setSending(false);
+    if (!job) setForever(false);
     if (job && mode() === 'canvas') studio.setStaged([...studio.staged(), job.id]);
     if (job && matchMedia('(max-width: 54rem)').matches) stage.scrollIntoView({ block: 'start' });
   };
+  const [forever, setForever] = createSignal(false);
+  const busy = () => (jobs.data?.length ?? 0) > 0;
+  // A failed job ends it too: the same again would fail again.
+  createEffect(
+    on(busy, (now, before) => {
+      if (before && !now && forever()) void generate();
+    }),
+  );
+  const goOn = (wanted: boolean) => {
+    setForever(wanted);
+    if (wanted && !busy()) void generate();
+  };
   const interrupt = () => {
+    setForever(false);
     const running = jobs.data?.find(({ state }) => state === 'running');
     if (running) void studio.attempt(() => studio.api.cancelJob({ id: running.id }));
   };
@@ -59,7 +73,7 @@ export default function Create() {
 
   return (
     <div class="flex-1 flex flex-col md:flex-row min-h-0">
-      <Panel sending={sending()} onGenerate={() => void generate()} />
+      <Panel sending={sending()} forever={forever()} onForever={goOn} onGenerate={() => void generate()} />
       <div class="flex-1 min-w-0 flex flex-col md:(h-[calc(100dvh-3.6rem)] sticky top-14.5)">
         <Stage ref={(element) => (stage = element)} onGenerate={(prompt) => void generate({ prompt })} />
         <Strip />

@@ -150,7 +150,10 @@ function paintStroke(surface: Surface, drawing: Drawing, stroke: Stroke, colour:
 
 function paintArea(surface: Surface, { points }: Stroke): void {
   surface.beginPath();
-  points.forEach(({ x, y }, at) => (at === 0 ? surface.moveTo(x, y) : surface.lineTo(x, y)));
+  for (const [at, { x, y }] of points.entries()) {
+    if (at === 0) surface.moveTo(x, y);
+    else surface.lineTo(x, y);
+  }
   surface.fill();
 }
 

@@ -15,5 +15,8 @@ export const keys = {
   pictures: ['pictures'],
   picture: (id: string) => ['picture', id],
   styles: ['styles'],
+  wildcards: ['wildcards'],
+  measured: (text: string) => ['measured', text],
+  boards: ['boards'],
   facets: ['facets'],
 } as const;

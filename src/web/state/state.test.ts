@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { WireImage, WireJob, WireLimits, WireModel, WireProgress } from '#server/native/wire';
 import { en } from '../words/en.ts';
 import { duration, fileSize, modelFacts, remaining, spokenProgress, stageLine } from '../words/figures.ts';
+import { candidatesOf, completed, completions, typedAt } from './completion.ts';
 import { isChanged, recall, requestOf, restoreDraft, settingValue, withValue } from './draft.ts';
 import {
   emptyDrawing,
@@ -19,6 +20,7 @@ import { fieldsOf, fitting } from './fields.ts';
 import { changed, historyOf, redone, undone } from './history.ts';
 import { addPicture, inOrder, picturesOf, putAnswer, putJob, putPicture, takePicture } from './lists.ts';
 import { type Notice, putNotice } from './notices.ts';
+import { readPreset } from './presets.ts';
 import { shapesFor, snapSide } from './shapes.ts';
 import { takeToken } from './token.ts';
 import { fitted, pinched, zoomedAt } from './viewport.ts';
@@ -358,5 +360,56 @@ describe('a window onto a picture', () => {
         ],
       ),
     ).toEqual({ scale: 1, x: 5, y: 7 });
+  });
+});
+
+describe('completion of a prompt', () => {
+  const model = (kind: string, name: string, more: object = {}) =>
+    ({ id: name, kind, name, about: 'about', hasPreview: false, card: {}, ...more }) as unknown as WireModel;
+  const all = candidatesOf(
+    [
+      model('lora', 'styles/ink', { card: { triggerWords: ['inked lines'], preferredWeight: 0.7 } }),
+      model('embedding', 'bad-hands'),
+      model('checkpoint', 'ink-model'),
+      model('lora', 'ink-broken', { problem: 'for another family' }),
+    ],
+    ['animals'],
+  );
+  const offered = (text: string) => {
+    const typed = typedAt(text, text.length);
+    return typed ? completions(typed, all).map((each) => each.text) : [];
+  };
+
+  it('offers networks, trigger words, embeddings and word lists by what was typed', () => {
+    expect(offered('a fox, in')).toEqual(['<lora:ink:0.7>', 'inked lines']);
+    expect(offered('a fox <lora:')).toEqual(['<lora:ink:0.7>']);
+    expect(offered('a __')).toEqual(['__animals__']);
+    expect(offered('(bad')).toEqual(['bad-hands']);
+    expect(offered('a')).toEqual([]);
+    expect(offered('')).toEqual([]);
+  });
+
+  it('puts what was chosen in the place of what was typed', () => {
+    const text = 'a <lora:i> at night';
+    const typed = typedAt(text, 9)!;
+    expect(completed(text, typed, all[0]!)).toEqual({ text: 'a <lora:ink:0.7> at night', cursor: 16 });
+  });
+});
+
+describe('presets', () => {
+  it('reads those of Fooocus, naming what has no place here', () => {
+    const preset = {
+      default_prompt: 'a fox',
+      default_sampler: 'dpmpp_2m',
+      default_aspect_ratio: '896*1152',
+      default_vae: 'x',
+      default_overwrite_step: -1,
+    };
+    expect(readPreset(JSON.stringify(preset), new Map([['dpmpp_2m', 'DPM++ 2M']]))).toEqual({
+      draft: { prompt: 'a fox', sampler: 'DPM++ 2M', width: 896, height: 1152 },
+      leftOut: ['default_vae'],
+    });
+    expect(readPreset('{"steps":9}', new Map())).toEqual({ draft: { steps: 9 }, leftOut: [] });
+    expect([readPreset('no json', new Map()), readPreset('[1]', new Map())]).toEqual([undefined, undefined]);
   });
 });

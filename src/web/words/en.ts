@@ -30,6 +30,7 @@ export const en = {
     more: 'Show more',
     retry: 'Retry',
     remove: 'Remove',
+    save: 'Save',
     reset: 'Reset',
     less: (label: string) => `Less: ${label}`,
     moreOf: (label: string) => `More: ${label}`,
@@ -48,6 +49,7 @@ export const en = {
     interrupt: 'Interrupt',
     stopNow: 'Stop now',
     stopping: 'Stopping after this step…',
+    forever: 'Generate forever',
     viewer: 'Your account may look, not make pictures.',
     promptPlaceholder: 'What should the picture show?',
     negativePlaceholder: 'What should it not show?',
@@ -75,6 +77,11 @@ export const en = {
     start: 'Start picture',
     startHint: 'Drop a picture here or choose one: the new one begins from it.',
     tooBig: 'This file is no picture that can be read.',
+    completions: 'Completions',
+    kinds: { lora: 'LoRA', hypernetwork: 'Hypernetwork', embedding: 'Embedding', wildcard: 'Word list' } as Readonly<
+      Record<string, string>
+    >,
+    chunks: (tokens: readonly number[]) => `Tokens in each chunk of 75: ${tokens.join(', ')}`,
     recalled: 'Settings of that picture are in the form.',
     seedKept: 'The seed of that picture is in the form.',
     groups: {
@@ -90,6 +97,19 @@ export const en = {
       text: 'Text encoder',
       advanced: 'Advanced',
     } as Readonly<Record<string, string>>,
+  },
+  presets: {
+    title: 'Presets',
+    none: 'No presets yet.',
+    hint: 'A preset keeps all settings of the form under a name, in this browser.',
+    name: 'Name of the preset',
+    bring: 'Bring styles.csv or a preset (JSON)',
+    applied: 'The preset is in the form.',
+    forgotten: (name: string) => `Preset ${name} is deleted.`,
+    noRoom: 'The browser has no room for it; its storage may be full or switched off.',
+    styles: (count: number) => (count === 1 ? '1 style is kept.' : `${count} styles are kept.`),
+    unreadable: 'This file is neither a sheet of styles nor a preset.',
+    leftOut: (names: string) => `The preset also sets what has no place here: ${names}`,
   },
   canvas: {
     lead: 'Draw on a picture: say what is made anew, sketch what should be there, pull its sides out to extend it.',
