@@ -9,7 +9,14 @@ import { type Checkpoint, type CheckpointTensor, openCheckpoint, readCheckpointT
 import { coreDType, type FileTensor } from '#formats/file-dtype';
 import { SIGNATURE_BYTES, tensorContainer } from '#formats/file-signature';
 import { type GgufTensor, readGgufHeader } from '#formats/gguf';
-import { PickleDict, PickleList, PickleTensor, PickleTuple, type PickleValue } from '#formats/pickle-value';
+import {
+  PickleDict,
+  PickleList,
+  PickleObject,
+  PickleTensor,
+  PickleTuple,
+  type PickleValue,
+} from '#formats/pickle-value';
 import { readSafetensorsHeader } from '#formats/safetensors';
 import { ModelFileError } from './model-error.ts';
 import type { StoredTensor } from './resolve.ts';
@@ -96,20 +103,24 @@ function ofGguf(source: ByteSource, path: string, { type, ...entry }: GgufTensor
 const MAX_UNPACKED = 4;
 const MIN_UNPACKED_BYTES = 64 * 2 ** 20;
 
-/** Tensors that the file holds in another order, or compressed, are read into memory; the others stay where they are. */
+/**
+ * Tensors that the file holds in another order, or compressed, are read into memory; the others stay where they are.
+ * Where no table of tensors is (embeddings, hypernetworks), those deep in the saved value, by the path to them; its
+ * plain values are then the metadata.
+ */
 async function openTorchFile(source: ByteSource, path: string): Promise<TensorFile> {
   const checkpoint = await openCheckpoint(source);
   const tensors = new Map<string, StoredTensor>();
-  const entries = checkpoint.tensors.size > 0 ? checkpoint.tensors : nestedTensors(checkpoint);
   let room = source.size * MAX_UNPACKED + MIN_UNPACKED_BYTES;
-  for (const [name, entry] of entries) {
+  const nested = checkpoint.tensors.size === 0 ? nestedValues(checkpoint) : undefined;
+  for (const [name, entry] of nested?.tensors ?? checkpoint.tensors) {
     const movable = entry.offset === undefined && coreDType(entry.dtype) !== undefined;
     if (movable) room -= entry.byteLength;
     if (room < 0) throw new ModelFileError('repeats', 'its tensors repeat what is stored many times over', path);
     if (movable) tensors.set(name, inMemory(await readCheckpointTensor(checkpoint, entry)));
     else tensors.set(name, inPlace(source, path, entry, entry.offset));
   }
-  return { path, tensors, metadata: {}, choices: checkpoint.choices };
+  return { path, tensors, metadata: nested?.metadata ?? {}, choices: checkpoint.choices };
 }
 
 type Entry = Pick<FileTensor, 'dtype' | 'shape' | 'byteLength'>;
@@ -132,23 +143,37 @@ function inMemory(tensor: HostTensor): StoredTensor {
   return { dtype: tensor.dtype, shape: tensor.shape, ref: { kind: 'memory', tensor } };
 }
 
-/** Tensors deep in a saved value (embeddings, hypernetworks, IP adapters), by the path to them. */
-function nestedTensors({ root, locate }: Checkpoint): Map<string, CheckpointTensor> {
-  const found = new Map<string, CheckpointTensor>();
+const plainTypes: readonly string[] = ['string', 'number', 'boolean'];
+
+interface NestedValues {
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+function nestedValues({ root, locate }: Checkpoint): NestedValues {
+  const tensors = new Map<string, CheckpointTensor>();
+  const metadata: [string, string][] = [];
   const open: [path: string, value: PickleValue][] = [['', root]];
   const seen = new Set<PickleValue>();
   for (let next = open.pop(); next; next = open.pop()) {
     const [path, value] = next;
-    if (value instanceof PickleTensor) found.set(path, locate(path, value));
+    if (value instanceof PickleTensor) tensors.set(path, locate(path, value));
+    else if (!path.includes('.') && plainTypes.includes(typeof value)) metadata.push([path, String(value)]);
     if (typeof value !== 'object' || value === null || seen.has(value)) continue;
     seen.add(value);
-    for (const [key, child] of entriesOf(value)) open.push([path === '' ? key : `${path}.${key}`, child]);
+    // In the order of the file.
+    for (const [key, child] of entriesOf(value).reverse()) open.push([path === '' ? key : `${path}.${key}`, child]);
   }
-  return found;
+  return { tensors, metadata: Object.fromEntries(metadata) };
 }
 
 function entriesOf(value: PickleValue): [string, PickleValue][] {
   if (value instanceof PickleDict) return [...value.entries].map(([key, v]) => [String(key), v]);
   if (value instanceof PickleList || value instanceof PickleTuple) return value.items.map((v, i) => [String(i), v]);
+  // A module's dictionary of parameters, as torch before 1.12 saved it.
+  if (value instanceof PickleObject && value.state instanceof PickleDict) {
+    const own = value.state.get('_parameters');
+    return own instanceof PickleDict ? entriesOf(own) : [];
+  }
   return [];
 }
