@@ -9,7 +9,6 @@ import { UserError } from '#core/errors';
 import { createPictureEngine } from '#pipelines/engine';
 import type { PictureEngine } from '#pipelines/request';
 import type { EngineSettings } from '#studio/engine-host/protocol';
-import { embeddingNames } from '#studio/library/embeddings';
 import { modelOpener } from '#studio/library/open-model';
 import { modelRoots } from '#studio/library/roots';
 import { version } from '#studio/version';
@@ -28,7 +27,6 @@ export function createEngine({ device, modelRoots: roots, options }: EngineSetti
   return createPictureEngine({
     backend: createOrtNodeBackend({ device: known, ...(threads !== undefined && { threads }) }),
     openModel: modelOpener(modelRoots(roots)),
-    embeddings: async () => await embeddingNames(modelRoots(roots)),
     now: () => performance.now(),
     version: `Darkroom ${version()}`,
     memoryBudget,

@@ -47,6 +47,8 @@ export interface TextEncoderPart {
   readonly pooledWidth?: number;
   /** Fills a text up to a whole number of chunks. */
   readonly padId: number;
+  /** Name of its table in embeddings that have one for each text encoder. */
+  readonly embeddingKey?: string;
   /** The same one at each call. */
   tokenizer(): Tokenizer;
   graph(options?: { clipSkip?: number }): Graph;

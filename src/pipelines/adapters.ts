@@ -7,7 +7,10 @@ import { UserError } from '#core/errors';
 import { type AppliedAdapter, type CombinedAdapters, combineAdapters } from '#models/adapters/combine';
 import { stripComments } from '#prompt/comments';
 import { type ExtraNetwork, extractExtraNetworks } from '#prompt/extra-networks';
+import { type JobEmbeddings, openJobEmbeddings } from './embeddings.ts';
 import type { PipelineModel } from './model.ts';
+import type { GenerateRequest } from './request.ts';
+import { textsOf } from './words.ts';
 
 export interface LeftOut {
   /** As written in the prompt. */
@@ -20,6 +23,7 @@ export interface JobAdapters {
   readonly combined: CombinedAdapters;
   /** Of those that act, by the name in the prompt, where known. */
   readonly hashes: readonly (readonly [name: string, hash: string])[];
+  readonly embeddings: JobEmbeddings;
   readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
 }
@@ -27,12 +31,12 @@ export interface JobAdapters {
 /** `lyco` is an old name of the same. */
 const loraKinds: readonly string[] = ['lora', 'lyco'];
 
-export async function openJobAdapters(prompt: string, model: PipelineModel): Promise<JobAdapters> {
+export async function openJobAdapters(request: GenerateRequest, model: PipelineModel): Promise<JobAdapters> {
   const applied: AppliedAdapter[] = [];
   const hashes: [string, string][] = [];
   const leftOut: LeftOut[] = [];
   const warnings: string[] = [];
-  for (const network of extractExtraNetworks(stripComments(prompt)).networks) {
+  for (const network of extractExtraNetworks(stripComments(request.prompt)).networks) {
     try {
       const [name = '', ...rest] = network.args;
       const found = await openNetwork(network, model);
@@ -44,7 +48,8 @@ export async function openJobAdapters(prompt: string, model: PipelineModel): Pro
       leftOut.push({ tag: tagOf(network), reason: error.message });
     }
   }
-  return { combined: combineAdapters(applied), hashes, leftOut, warnings };
+  const embeddings = await openJobEmbeddings(textsOf(request), model, request.emphasis);
+  return { combined: combineAdapters(applied), hashes, embeddings, leftOut, warnings };
 }
 
 export function tagOf({ kind, args }: ExtraNetwork): string {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { f32 } from '#core/tensor';
-import type { Session } from '#engine/backend';
+import type { Feeds, Session } from '#engine/backend';
 import type { TextEncoderPart } from '#models/family';
 import { applyEmphasis, type EmphasisMode } from '#prompt/emphasis';
 import { createClipTokenizer } from '#prompt/tokenizer';
@@ -19,7 +19,8 @@ const part = {
 
 /** Hidden states that tell their token and position. */
 const session = {
-  async run({ ids }) {
+  graph: { inputs: [] },
+  async run({ ids }: Feeds) {
     const { shape, data } = ids!;
     const context = new Float32Array(data.length * width);
     for (let i = 0; i < data.length; i++) {
@@ -28,7 +29,7 @@ const session = {
     }
     return { context: f32([shape[0]!, positions, width], context) };
   },
-} as Partial<Session> as Session;
+} as unknown as Session;
 
 const optionsOf = (emphasis: EmphasisMode = 'Original') => ({ encoders: [{ part, session }], emphasis });
 const long = Array.from({ length: 80 }, () => 'tree').join(' ');

@@ -8,12 +8,14 @@
 import { InternalError } from '#core/errors';
 import { i64 } from '#core/tensor';
 import type { Session } from '#engine/backend';
+import { insertionFeeds } from '#models/embeddings/insert';
 import type { TextEncoderPart } from '#models/family';
 import type { PromptChunk } from '#prompt/chunks';
 import { splitComposition } from '#prompt/composition';
 import { applyEmphasis, type EmphasisMode, type TextStates } from '#prompt/emphasis';
 import { evenChunks, planPrompt } from '#prompt/encode-plan';
 import { entryAt, schedulePrompt } from '#prompt/schedule';
+import { embeddingFinder, type JobEmbeddings, noEmbeddings, tableOf } from './embeddings.ts';
 import { checkFinite } from './non-finite.ts';
 
 /** What one text says to the denoiser: [tokens, width], and a vector of each encoder that makes one. */
@@ -44,6 +46,7 @@ export interface EncodeOptions {
   readonly encoders: readonly LoadedTextEncoder[];
   readonly emphasis: EmphasisMode;
   readonly commaBacktrack?: number;
+  readonly embeddings?: JobEmbeddings;
 }
 
 /** The conditions of a prompt, split at AND; shorter ones repeat their last vector, so that all share a run. */
@@ -115,9 +118,11 @@ async function encodeTexts(texts: ReadonlyMap<string, number>, options: EncodeOp
 async function encodeWith(
   { part, session }: LoadedTextEncoder,
   texts: ReadonlyMap<string, number>,
-  { emphasis, commaBacktrack }: EncodeOptions,
+  { emphasis, commaBacktrack, embeddings = noEmbeddings }: EncodeOptions,
 ): Promise<Context[]> {
-  const planOptions = { tokenizer: part.tokenizer(), padId: part.padId, emphasis, commaBacktrack };
+  const tokenizer = part.tokenizer();
+  const findEmbedding = embeddingFinder(embeddings, tokenizer);
+  const planOptions = { tokenizer, padId: part.padId, emphasis, commaBacktrack, findEmbedding };
   const planned = evenChunks(
     [...texts.keys()].map((text) => planPrompt(text, planOptions).chunks),
     planOptions,
@@ -125,7 +130,7 @@ async function encodeWith(
   const states: TextStates[][] = [];
   const pooled: Context['pooled'][] = [];
   for (const [i, chunks] of planned.entries()) {
-    const encoded = await encodeChunks(chunks, part, session);
+    const encoded = await encodeChunks(chunks, part, session, embeddings);
     const times = [...texts.values()][i];
     states.push(chunks.map(({ multipliers }, k) => ({ hidden: encoded.hidden[k]!, multipliers, times })));
     pooled.push(encoded.pooled ? { [part.component]: encoded.pooled } : {});
@@ -157,12 +162,19 @@ async function encodeChunks(
   chunks: readonly PromptChunk[],
   part: TextEncoderPart,
   session: Session,
+  embeddings: JobEmbeddings,
 ): Promise<EncodedChunks> {
   const ids = i64(
     [chunks.length, part.positions],
     chunks.flatMap((chunk) => chunk.ids),
   );
-  const { context, pooled } = await session.run({ ids });
+  const insertions = chunks.flatMap((chunk, i) =>
+    chunk.insertions.map(({ name, position }) => ({
+      at: i * part.positions + position,
+      table: tableOf(embeddings, name, part),
+    })),
+  );
+  const { context, pooled } = await session.run({ ids, ...insertionFeeds(session.graph, chunks.length, insertions) });
   const hidden = context!.data as Float32Array;
   checkFinite(hidden, part.component, 'encoding the prompt');
   const size = part.positions * part.width;

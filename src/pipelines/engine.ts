@@ -18,8 +18,6 @@ import { type LoadingEvent, ModelSessions } from './sessions.ts';
 export interface PictureEngineOptions {
   readonly backend: Backend;
   readonly openModel: OpenModel;
-  /** Names that stand for textual inversions in prompts; asked at each request. Default none. */
-  readonly embeddings?: () => Promise<readonly string[]>;
   /** Milliseconds of a clock that never goes back. Default Date.now. */
   readonly now?: () => number;
   /** A seed for requests that leave it open. Default: uniform below 2^32. */
@@ -53,12 +51,10 @@ class LocalPictureEngine implements PictureEngine {
     try {
       checkRequest(request);
       const sessions = yield* this.#openModel(request);
-      const adapters = await openJobAdapters(request.prompt, sessions.model);
+      const adapters = await openJobAdapters(request, sessions.model);
       const job = planJob(request, sessions.model, drawSeed, adapters);
-      const embeddings = (await this.#options.embeddings?.()) ?? [];
       yield* runJob(job, {
         sessions: (...of) => this.#sessionsOf(...of),
-        embeddings,
         now,
         version,
         signal,

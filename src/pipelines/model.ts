@@ -2,6 +2,7 @@
 
 import type { WeightSource } from '#engine/backend';
 import type { CombinedAdapters } from '#models/adapters/combine';
+import type { Matrix } from '#models/adapters/matrix';
 import type { ModelAdapter } from '#models/adapters/open';
 import type { ModelParts } from '#models/family';
 import type { ModelReference } from './request.ts';
@@ -16,6 +17,10 @@ export interface PipelineModel {
   readonly warnings: readonly string[];
   /** A LoRA by what a prompt calls it; undefined when there is none. @throws UserError for one that does not fit */
   openLora?(name: string): Promise<FoundAdapter | undefined>;
+  /** What prompts may call textual inversions by; those that only their files tell, where `texts` may name one. */
+  embeddingNames?(texts: readonly string[]): Promise<readonly string[]>;
+  /** One by its name. @throws UserError for one that does not fit */
+  openEmbedding?(name: string): Promise<FoundEmbedding>;
   /** The weights of a component with what adapters merge into them. */
   mergedWeights?(component: string, adapters: CombinedAdapters): Promise<WeightSource>;
   /** Parameters of a component that hold NaN or infinity; asked only when an output was not finite. */
@@ -26,6 +31,13 @@ export interface PipelineModel {
 
 export interface FoundAdapter {
   readonly adapter: ModelAdapter;
+  /** As infotexts carry it: twelve digits. */
+  readonly hash?: string | undefined;
+}
+
+export interface FoundEmbedding {
+  /** [vectors, width] by the text encoder's component. */
+  readonly tables: ReadonlyMap<string, Matrix>;
   /** As infotexts carry it: twelve digits. */
   readonly hash?: string | undefined;
 }

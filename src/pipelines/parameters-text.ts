@@ -32,6 +32,13 @@ function modelEntries({ model, adapters }: GenerationJob): InfotextEntry[] {
     ['Model', reference.name],
     ['VAE hash', vae?.hash],
     ['VAE', vae?.name],
-    ['Lora hashes', adapters.hashes.map(([name, hash]) => `${name}: ${hash}`).join(', ') || undefined],
+    ['Lora hashes', hashList(adapters.hashes)],
+    ['TI hashes', hashList(adapters.embeddings.hashes)],
   ];
+}
+
+/** A name's own colons and commas would end it. */
+function hashList(hashes: readonly (readonly [name: string, hash: string])[]): string | undefined {
+  const list = hashes.map(([name, hash]) => `${name.replaceAll(/[:,]/g, '')}: ${hash}`).join(', ');
+  return list === '' ? undefined : list;
 }

@@ -3,12 +3,13 @@
 import { createNoiseSource } from '#diffusion/noise-source';
 import { denoiserAdjustment } from './adjustments.ts';
 import type { BatchShape } from './denoiser.ts';
-import { callsOf, type EncodedPrompts } from './encode-prompts.ts';
+import type { EncodedPrompts } from './encode-prompts.ts';
 import type { Guidance } from './guidance.ts';
 import type { Batch, GenerationJob, SamplingPass } from './job.ts';
 import { sampleLatents } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import type { StartPicture } from './start.ts';
+import { callsOf } from './words.ts';
 
 export interface PassRun {
   readonly sessions: ModelSessions;
@@ -60,7 +61,7 @@ function guidanceOf(pass: SamplingPass): Guidance {
     perturbed: request.pagScale,
     threshold: dynamicThreshold > 0 ? { quantile: dynamicThreshold, mimicScale } : undefined,
     skipBelow: { level: sMinUncond, always: request.sMinUncondAll },
-    skipEarly: { fraction: request.skipEarlyCond, calls: callsOf(pass) },
+    skipEarly: { fraction: request.skipEarlyCond, calls: callsOf(pass.request, pass.plan.sampler) },
   };
 }
 

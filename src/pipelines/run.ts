@@ -19,8 +19,6 @@ import { unheeded } from './unheeded.ts';
 export interface RunContext {
   /** The compiled parts of a model, with these adapters acting. */
   sessions(model: PipelineModel, adapters: CombinedAdapters): Promise<ModelSessions>;
-  /** Names that stand for textual inversions in prompts. */
-  readonly embeddings: readonly string[];
   /** Milliseconds. */
   readonly now: () => number;
   /** As written into the infotext. */
@@ -59,8 +57,8 @@ class JobRun {
 
   async *run(): Events {
     const { request, model, batches } = this.#job;
-    const { signal, embeddings } = this.#context;
-    for (const message of [...model.warnings, ...unheeded(this.#job, embeddings)]) yield { type: 'warning', message };
+    const { signal } = this.#context;
+    for (const message of [...model.warnings, ...unheeded(this.#job)]) yield { type: 'warning', message };
     // Nothing may change: the picture itself, which an encoded and decoded one would not quite be.
     const untouched = request.init !== undefined && request.denoisingStrength === 0;
     if (!untouched) yield* this.#encode(this.#job.passes[0]!);

@@ -11,6 +11,7 @@ import type { Backend, CompileOptions, Session } from '#engine/backend';
 import type { Graph } from '#graph/value';
 import { type CombinedAdapters, noAdapters } from '#models/adapters/combine';
 import { branchFeeds, withSideBranches } from '#models/adapters/side-branch';
+import { withInsertedVectors } from '#models/embeddings/insert';
 import type { TextEncoderPart } from '#models/family';
 import type { Adjustment } from './adjustments.ts';
 import type { PipelineModel } from './model.ts';
@@ -58,9 +59,8 @@ export class ModelSessions {
 
   textEncoder(part: TextEncoderPart, clipSkip: number): LoadingSession {
     // Run once a prompt: loading soonest matters more than running fastest.
-    return this.#open(part.component, part.component, String(clipSkip), () => part.graph({ clipSkip }), {
-      optimize: 'load',
-    });
+    const graph = (): Graph => withInsertedVectors(part.graph({ clipSkip }));
+    return this.#open(part.component, part.component, String(clipSkip), graph, { optimize: 'load' });
   }
 
   denoiser(size: LatentSize, adjustment: Adjustment): LoadingSession {

@@ -10,9 +10,10 @@ import type { GenerationJob } from './job.ts';
 import { factsOf } from './parameters-text.ts';
 import { idleSettings } from './settings/index.ts';
 
-/** One sentence each. `embeddings`: names of the textual inversions that lie in the library. */
-export function unheeded(job: GenerationJob, embeddings: readonly string[] = []): string[] {
-  return [...networksOf(job), ...embeddingsOf(job, embeddings), ...clipSkipOf(job), ...idleSettings(factsOf(job, 0))];
+/** One sentence each. */
+export function unheeded(job: GenerationJob): string[] {
+  const { warnings } = job.adapters.embeddings;
+  return [...networksOf(job), ...warnings, ...clipSkipOf(job), ...idleSettings(factsOf(job, 0))];
 }
 
 function networksOf({ request, adapters }: GenerationJob): string[] {
@@ -22,23 +23,6 @@ function networksOf({ request, adapters }: GenerationJob): string[] {
   const negative = extractExtraNetworks(stripComments(request.negativePrompt)).networks.map(tagOf).join(' ');
   if (negative !== '') sentences.push(`${negative} in the negative prompt is read as words.`);
   return sentences;
-}
-
-function embeddingsOf({ request }: GenerationJob, embeddings: readonly string[]): string[] {
-  const text = `${request.prompt}\n${request.negativePrompt}`.toLowerCase();
-  const named = embeddings.filter((name) => name !== '' && isNamed(text, name.toLowerCase()));
-  if (named.length === 0) return [];
-  return [`${named.join(', ')}: read as words; embeddings cannot be applied yet.`];
-}
-
-/** As a word of its own. */
-function isNamed(text: string, name: string): boolean {
-  const wordCharacter = /[\p{L}\p{N}]/u;
-  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
-    const [before, after] = [text[at - 1], text[at + name.length]];
-    if (!wordCharacter.test(before ?? ' ') && !wordCharacter.test(after ?? ' ')) return true;
-  }
-  return false;
 }
 
 function clipSkipOf({ request, model }: GenerationJob): string[] {

@@ -26,6 +26,7 @@ import { unetScope } from '#models/unet/network';
 import { type AdapterCase, checkAdapterCase } from './adapter-rows.ts';
 import { type AutogradRow, autogradCase } from './autograd-cases.ts';
 import { checkControlCases } from './control-rows.ts';
+import { checkEmbeddingCase, type EmbeddingCase } from './embedding-rows.ts';
 import { checkCheckpointFiles, checkControlNetKeys, checkKeys, checkSafetensorsFiles } from './file-rows.ts';
 import { checkNoiseAndGuidance } from './noise-guidance-rows.ts';
 import { checkTaesdCase, checkUpscalerCase, type NetworkCase } from './picture-network-cases.ts';
@@ -204,9 +205,7 @@ async function* checkControl(file: string, backend: Backend): AsyncGenerator<Out
 }
 
 const laterAdapters: Readonly<Record<string, string>> = {
-  textual_inversion: 'embeddings',
   hypernetwork: 'hypernetworks',
-  textual_inversion_sdxl: 'embeddings',
 };
 
 async function* checkAdapters(file: string, backend: Backend): AsyncGenerator<Outcome> {
@@ -218,9 +217,11 @@ async function* checkAdapters(file: string, backend: Backend): AsyncGenerator<Ou
   const xl = await open(`${about.xl_base}/tiny-sdxl.safetensors`);
   for (const row of cases) {
     const part = laterAdapters[row.kind];
+    const own = row.kind.endsWith('sdxl') ? xl : model;
     if (part !== undefined) yield { name: row.name, skipped: `${part}: later work` };
-    else {
-      const own = row.kind.endsWith('sdxl') ? xl : model;
+    else if (row.kind.startsWith('textual_inversion')) {
+      yield* checkEmbeddingCase(row as unknown as EmbeddingCase, own, backend, { files: modelFiles, folder, tensors });
+    } else {
       const given = (role: string): HostTensor | undefined => tensors.get(row.inputs[role] ?? '');
       const vector = vectorOf(own, given);
       yield* checkAdapterCase(row, own, backend, { files: modelFiles, folder, tensors, vector });

@@ -31,6 +31,7 @@ function watched(backend: Backend): Backend {
     async compile(graph, options) {
       const session = await backend.compile(graph, options);
       return {
+        graph,
         dispose: () => session.dispose(),
         run: async (feeds) => {
           if (graph.name === 'net') seen.push({ ...feeds });

@@ -17,6 +17,7 @@ import { firstText, type SdxlConfig, sdxlFromFolder, sdxlFromTensors, secondText
 import { baseNumbers, conditioningVector, refinerNumbers } from './size-conditioning.ts';
 
 const refinerVectorWidth = 2560;
+const embeddingKeys = { [firstText]: 'clip_l', [secondText]: 'clip_g' };
 /** The state before the last layer's, as it is. */
 const penultimate: ClipEncoding = { skip: 1, finalNorm: false };
 
@@ -52,7 +53,7 @@ export const sdxl: ModelFamily<SdxlConfig> = {
   id: 'sdxl',
   title: 'SDXL',
   contextWidth: 2048,
-  embeddingKeys: ['clip_l', 'clip_g'],
+  embeddingKeys: Object.values(embeddingKeys),
   matches: ({ unet, tensors }) => unet?.vectorWidth !== undefined && unet.linearProjection && hasFirst(tensors),
   variants: [undefined, 'inpaint'],
   components: [...ldmComponents, firstLayout, secondLayout('conditioner.embedders.1.model.')],
@@ -114,13 +115,19 @@ function parts(config: SdxlConfig, numbersOf: (condition: Condition) => readonly
   });
 }
 
-function encoder(component: string, clip: ClipTextConfig, encoding: ClipEncoding, padId: number): TextEncoderPart {
+function encoder(
+  component: keyof typeof embeddingKeys,
+  clip: ClipTextConfig,
+  encoding: ClipEncoding,
+  padId: number,
+): TextEncoderPart {
   return {
     component,
     positions: clip.positions,
     width: clip.width,
     pooledWidth: encoding.pooledWidth,
     padId,
+    embeddingKey: embeddingKeys[component],
     tokenizer: clipTokenizer,
     graph: () => clipEncoderGraph(clip, encoding, new Scope(component)),
   };

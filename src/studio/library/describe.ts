@@ -2,9 +2,12 @@
 
 import type { ModelKind } from '#api/records/model';
 import { describeFile, type FilePart } from '#models/detect';
+import { soleTable } from '#models/embeddings/read';
 import { openModelSource } from '#models/model-source';
 import type { TensorTable } from '#models/tensor-table';
 import { nodeModelFiles } from '../files/model-files.ts';
+import { readEmbeddingFile } from './embeddings.ts';
+import { isPictureFile } from './scan.ts';
 
 export interface ModelDescription {
   /** By the header; `unknown` when it tells nothing. */
@@ -37,6 +40,7 @@ const maxValueLength = 4000;
 /** Never throws for a bad file: the description says what is wrong with it. */
 export async function describeModel(path: string): Promise<ModelDescription> {
   try {
+    if (isPictureFile(path)) return await describePicture(path);
     const source = await openModelSource(nodeModelFiles, path);
     const { kind, family, variant, title, parts } = describeFile(source.tensors, { told: toldFamily(source.metadata) });
     return {
@@ -67,8 +71,29 @@ export async function describeModel(path: string): Promise<ModelDescription> {
   }
 }
 
+/** An embedding in a picture. */
+async function describePicture(path: string): Promise<ModelDescription> {
+  const { tables, name } = await readEmbeddingFile(path);
+  const keys = [...tables.keys()];
+  const table = (key: string) => ({ dtype: 'f32' as const, shape: tables.get(key)!.shape });
+  const named = new Map(keys.map((key) => [key === soleTable ? 'emb_params' : key, table(key)]));
+  const { kind, family, title, parts } = describeFile(named);
+  return {
+    kind,
+    family,
+    title,
+    parts,
+    parameters: parts.reduce((sum, part) => sum + part.parameters, 0),
+    metadata: name === undefined ? {} : { name },
+    trainedTags: [],
+    hasThumbnail: false,
+    embedding: embeddingShape(named),
+  };
+}
+
 /** The thumbnail inside a file's metadata (a data URL), as bytes. */
 export async function readThumbnail(path: string): Promise<Uint8Array | undefined> {
+  if (isPictureFile(path)) return undefined;
   const { metadata } = await openModelSource(nodeModelFiles, path);
   const base64 = /^data:image\/[a-z]+;base64,(.*)$/s.exec(metadata[thumbnailKey] ?? '')?.[1];
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64');
@@ -76,6 +101,7 @@ export async function readThumbnail(path: string): Promise<Uint8Array | undefine
 
 /** All metadata of a file, long values included. */
 export async function readMetadata(path: string): Promise<Readonly<Record<string, string>>> {
+  if (isPictureFile(path)) return (await describePicture(path)).metadata;
   return (await openModelSource(nodeModelFiles, path)).metadata;
 }
 

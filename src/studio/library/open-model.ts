@@ -12,6 +12,7 @@ import { ModelFileError } from '#models/model-error';
 import type { ModelRequest, OpenModel, PipelineModel } from '#pipelines/model';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { loraOpener } from './adapters.ts';
+import { embeddingOpener } from './embeddings.ts';
 import { findModel, nearestNames } from './find.ts';
 import { nonFiniteParameters } from './non-finite.ts';
 import { defaultModel } from './roots.ts';
@@ -60,6 +61,7 @@ export function modelOpener(roots: readonly string[]): OpenModel {
       weights: loaded.weights,
       warnings: warningsOf(loaded),
       openLora,
+      ...embeddingOpener(loaded, roots),
       mergedWeights: (component, adapters) => mergedWeights(nodeModelFiles, loaded.weights, adapters, component),
       findNonFinite: (component) => nonFiniteParameters(loaded, component),
       isCurrent: async () => (await stampsOf(filesOf(loaded))) === opened,

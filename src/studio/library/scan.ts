@@ -23,6 +23,8 @@ export interface FoundModel {
 }
 
 const extensions = /\.(safetensors|ckpt|pt|pth|bin|gguf)$/i;
+/** Embeddings may lie in pictures; what shows another file is none. */
+const pictures = /(?<!\.preview)\.(png|webp|avif)$/i;
 /** Optimiser states, indices and what a download has not finished. */
 const ignored = /\.(part|incomplete|optim)$|^training_args\.bin$/i;
 const maxDepth = 12;
@@ -39,7 +41,7 @@ export async function scanModels(roots: readonly string[]): Promise<FoundModel[]
           path,
           root,
           kind: kindByName(path, folder.kind),
-          name: stats.isDirectory() ? below : below.replace(extensions, ''),
+          name: stats.isDirectory() ? below : below.replace(extensions, '').replace(pictures, ''),
           bytes: stats.isDirectory() ? await folderBytes(path) : stats.size,
           modifiedAt: Math.trunc(stats.mtimeMs),
         });
@@ -58,7 +60,7 @@ function kindByName(path: string, kind: ModelKind | undefined): ModelKind | unde
 const foreign = /^(node_modules|site-packages|venv|__pycache__)$/;
 
 async function* walk(
-  { path: folder, isShallow = false }: Pick<ModelFolder, 'path' | 'isShallow'>,
+  { path: folder, isShallow = false, kind }: Pick<ModelFolder, 'path' | 'isShallow' | 'kind'>,
   entered: Set<string>,
   depth = 0,
 ): AsyncGenerator<{ path: string; stats: Stats }> {
@@ -72,12 +74,15 @@ async function* walk(
     if (stats) yield { path: folder, stats };
     return;
   }
+  const stems = new Set(entries.flatMap(({ name }) => (extensions.test(name) ? [modelStem(name)] : [])));
+  const isModel = (name: string): boolean =>
+    extensions.test(name) || (kind === 'embedding' && pictures.test(name) && !stems.has(modelStem(name)));
   for (const entry of entries.sort(byName)) {
     if (entry.name.startsWith('.') || ignored.test(entry.name) || foreign.test(entry.name)) continue;
     const path = join(folder, entry.name);
     const stats = await orMissing(stat(path));
-    if (stats?.isDirectory() && !isShallow) yield* walk({ path }, entered, depth + 1);
-    else if (stats?.isFile() && extensions.test(entry.name)) yield { path, stats };
+    if (stats?.isDirectory() && !isShallow) yield* walk({ path, kind }, entered, depth + 1);
+    else if (stats?.isFile() && isModel(entry.name)) yield { path, stats };
   }
 }
 
@@ -106,5 +111,10 @@ async function orMissing<T>(work: Promise<T>): Promise<T | undefined> {
 
 /** File name without folders and without the extension of a model. */
 export function modelStem(path: string): string {
-  return basename(path).replace(extensions, '');
+  return basename(path).replace(extensions, '').replace(pictures, '');
+}
+
+/** Whether a model lies in a picture. */
+export function isPictureFile(path: string): boolean {
+  return pictures.test(path);
 }
