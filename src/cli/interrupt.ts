@@ -6,8 +6,8 @@ const sameMs = 700;
 const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export interface Interrupt {
-  /** Set once the user has asked to stop. */
-  readonly aborted: boolean;
+  /** Aborted once the user has asked to stop. */
+  readonly signal: AbortSignal;
   /** What a process that was stopped so exits with; 0 when it was not. */
   readonly exitCode: number;
   /** Gives the event loop a turn, so that a signal that came during a computation is seen. */
@@ -15,8 +15,9 @@ export interface Interrupt {
   release(): void;
 }
 
-/** `onFirst` is called when the first signal arrives. */
-export function watchInterrupt(onFirst: () => void): Interrupt {
+/** `onFirst` is called when the first signal arrives; what it returns is the reason that the signal gives. */
+export function watchInterrupt(onFirst: () => unknown = () => undefined): Interrupt {
+  const stop = new AbortController();
   let exitCode = 0;
   let first = 0;
   const handlers = Object.entries(exitCodes).map(([signal, code]) => {
@@ -27,15 +28,13 @@ export function watchInterrupt(onFirst: () => void): Interrupt {
       }
       first = performance.now();
       exitCode = code;
-      onFirst();
+      stop.abort(onFirst());
     };
     process.on(signal, handler);
     return [signal, handler] as const;
   });
   return {
-    get aborted() {
-      return exitCode !== 0;
-    },
+    signal: stop.signal,
     get exitCode() {
       return exitCode;
     },

@@ -25,8 +25,7 @@ import { listOf } from './views.ts';
 export async function runVerb(verb: Verb, texts: Texts, options: VerbOptions, context: CommandContext): Promise<void> {
   const { row } = verb;
   const { creates, alone, bare } = row.command;
-  const interrupt = new AbortController();
-  const watch = watchInterrupt(() => interrupt.abort());
+  const interrupt = watchInterrupt();
   const work = async (studio: StudioFolder): Promise<void> => {
     if (usesModels(verb)) await studio.library.refresh();
     const inputs = await inputsOf(verb, texts, options, studio, context.output);
@@ -45,9 +44,9 @@ export async function runVerb(verb: Verb, texts: Texts, options: VerbOptions, co
   } catch (error) {
     throw withHint(error, row);
   } finally {
-    watch.release();
+    interrupt.release();
   }
-  if (watch.aborted) context.exitCode = watch.exitCode;
+  if (interrupt.signal.aborted) context.exitCode = interrupt.exitCode;
 }
 
 /** Everything is looked up before the first is changed. One input for each value of an argument with dots. */

@@ -52,7 +52,7 @@ async function trainModel<Config extends CommonConfig>(
       root: process.cwd(),
       log: (message) => output.note(message),
       warn: (message) => output.note(message),
-      signal: interrupt,
+      signal: interrupt.signal,
       report(report) {
         if (json) output.result(JSON.stringify(report));
         else lines.add(report.step, report.metrics);

@@ -4,7 +4,7 @@
  */
 
 import { FormatError } from './format-error.ts';
-import { decodeLatin1 } from './utf8.ts';
+import { decodeLatin1 } from './text.ts';
 
 interface Box {
   readonly type: string;

@@ -5,7 +5,7 @@ import { concatBytes } from './bytes.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { crc32 } from './crc32.ts';
 import { PickleDict } from './pickle-value.ts';
-import { encodeLatin1 } from './utf8.ts';
+import { encodeLatin1 } from './text.ts';
 
 interface Member {
   readonly name: string;

@@ -11,8 +11,8 @@ import { FormatError } from './format-error.ts';
 import { readPickle } from './pickle.ts';
 import { PickleDict, PickleList, type PickleStorage, type PickleValue } from './pickle-value.ts';
 import { quoteName } from './quote-name.ts';
+import { decodeLatin1 } from './text.ts';
 import { torchPickleRules } from './torch-globals.ts';
-import { decodeLatin1 } from './utf8.ts';
 import { readZipDirectory, readZipMember, type ZipMember } from './zip.ts';
 
 /** Pickles of real checkpoints take a few hundred kilobytes. */

@@ -4,7 +4,7 @@
  * Model are read, where ComfyUI keeps its graph.
  */
 
-import { decodeLatin1, decodeLoosely, encodeLatin1 } from './utf8.ts';
+import { decodeLatin1, decodeLoosely, encodeLatin1 } from './text.ts';
 
 const MAKE = 0x010f;
 const MODEL = 0x0110;

@@ -1,6 +1,6 @@
 /** Recognises a file by its first bytes, to say what a file is when it is not what was expected. */
 
-import { decodeLatin1 } from './utf8.ts';
+import { decodeLatin1 } from './text.ts';
 
 /** Bytes to read for `describeSignature`. */
 export const SIGNATURE_BYTES = 64;

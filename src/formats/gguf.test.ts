@@ -3,7 +3,7 @@ import { bytesSource } from './byte-source.ts';
 import { concatBytes } from './bytes.ts';
 import { readGgufHeader } from './gguf.ts';
 import { GgufError } from './gguf-error.ts';
-import { encodeUtf8 } from './utf8.ts';
+import { encodeUtf8 } from './text.ts';
 
 const number = (bytes: 4 | 8, value: number | bigint): Uint8Array => {
   const view = new DataView(new ArrayBuffer(bytes));

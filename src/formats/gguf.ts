@@ -11,7 +11,7 @@ import { describeSignature, SIGNATURE_BYTES } from './file-signature.ts';
 import { GgufError } from './gguf-error.ts';
 import { type GgufType, ggufType } from './gguf-types.ts';
 import { quoteName } from './quote-name.ts';
-import { decodeUtf8, invalidUtf8At } from './utf8.ts';
+import { decodeUtf8 } from './text.ts';
 
 /** Headers of diffusion models take some hundred kilobytes, those of language models with their vocabulary some MiB. */
 const MAX_HEADER_BYTES = 64 * 2 ** 20;
@@ -244,9 +244,9 @@ class HeaderReader {
     const length = this.#size64(what);
     if (length > limit) this.#refuse('malformed', `${what} has ${length} bytes, expected at most ${limit}`);
     const at = this.#take(length);
-    const bytes = this.#bytes.subarray(at, at + length);
-    if (invalidUtf8At(bytes) >= 0) this.#refuse('malformed', `${what} is not text in UTF-8`);
-    return decodeUtf8(bytes);
+    return (
+      decodeUtf8(this.#bytes.subarray(at, at + length)) ?? this.#refuse('malformed', `${what} is not text in UTF-8`)
+    );
   }
 
   #count(what: string, limit: number): number {

@@ -2,7 +2,7 @@
 
 import { concatBytes } from './bytes.ts';
 import { FormatError } from './format-error.ts';
-import { decodeLatin1, decodeLoosely } from './utf8.ts';
+import { decodeLatin1, decodeLoosely } from './text.ts';
 
 const EXTENSION = 0x21;
 const IMAGE = 0x2c;

@@ -6,7 +6,7 @@
 import { concatBytes } from './bytes.ts';
 import { EXIF_PREFIX } from './exif.ts';
 import { FormatError } from './format-error.ts';
-import { decodeLoosely } from './utf8.ts';
+import { decodeLoosely } from './text.ts';
 
 const SOI = 0xd8;
 const SOS = 0xda;

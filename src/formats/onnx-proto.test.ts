@@ -2,7 +2,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { encodeModel, type OnnxModel } from './onnx-proto.ts';
 import { decodeFields, type ProtoField, ProtoWriter } from './protobuf.ts';
-import { decodeUtf8 } from './utf8.ts';
+import { decodeUtf8 } from './text.ts';
 
 const FLOAT = 1;
 const INT64 = 7;
@@ -16,7 +16,7 @@ function nested(bytes: Uint8Array, ...path: number[]): Uint8Array {
 }
 
 function texts(bytes: Uint8Array, number: number): string[] {
-  return fields(bytes, number).map((f) => decodeUtf8(f.value as Uint8Array));
+  return fields(bytes, number).map((f) => decodeUtf8(f.value as Uint8Array)!);
 }
 
 /** y = 0.5 (x w) w2^T with a symbolic batch; constants `c` and `i` hold an int64 beyond 2^53. */

@@ -1,7 +1,7 @@
 /** Reads the arguments of pickle opcodes (CPython Lib/pickletools.py, "argument descriptors"); see pickle.ts. */
 
 import { FormatError } from './format-error.ts';
-import { decodeLatin1, decodeUtf8, invalidUtf8At } from './utf8.ts';
+import { decodeEither, decodeLatin1, decodeUtf8 } from './text.ts';
 
 /** No name or text of a checkpoint comes near this. */
 const MAX_TEXT_BYTES = 16 * 2 ** 20;
@@ -76,15 +76,15 @@ export class PickleCursor {
   }
 
   text(length: number): string {
-    const bytes = this.bytes(length);
-    if (invalidUtf8At(bytes) >= 0) throw pickleError('malformed', 'text that is not UTF-8');
-    return decodeUtf8(bytes);
+    const text = decodeUtf8(this.bytes(length));
+    if (text === undefined) throw pickleError('malformed', 'text that is not UTF-8');
+    return text;
   }
 
   /** A `str` of Python 2: text where it is UTF-8, otherwise bytes. */
   byteString(length: number): string | Uint8Array {
     const bytes = this.bytes(length);
-    return invalidUtf8At(bytes) >= 0 ? bytes.slice() : decodeUtf8(bytes);
+    return decodeUtf8(bytes) ?? bytes.slice();
   }
 
   /** A little-endian two's complement integer. */
@@ -99,8 +99,7 @@ export class PickleCursor {
 
   /** Text up to a line feed. */
   line(): string {
-    const bytes = this.#lineBytes();
-    return invalidUtf8At(bytes) >= 0 ? decodeLatin1(bytes) : decodeUtf8(bytes);
+    return decodeEither(this.#lineBytes());
   }
 
   #lineBytes(): Uint8Array {

@@ -11,8 +11,8 @@ import {
   PickleTuple,
   type PickleValue,
 } from './pickle-value.ts';
+import { encodeLatin1 } from './text.ts';
 import { torchPickleRules } from './torch-globals.ts';
-import { encodeLatin1 } from './utf8.ts';
 
 /**
  * CPython 3.11's pickle.dumps, by protocol, of {'a': [1, -1, 255, 65535, 65536, -2**31, 2**31, 2**53 - 1, 2**53,

@@ -9,7 +9,7 @@ import { concatBytes } from './bytes.ts';
 import { crc32 } from './crc32.ts';
 import { FormatError } from './format-error.ts';
 import { inflateZlib } from './inflate.ts';
-import { decodeLatin1, decodeUtf8, encodeLatin1, encodeUtf8, invalidUtf8At } from './utf8.ts';
+import { decodeEither, decodeLatin1, decodeUtf8, encodeLatin1, encodeUtf8 } from './text.ts';
 
 /** Longer texts are skipped by the reader, and those that would make more than so much in all. */
 export const MAX_TEXT_BYTES = 2 ** 20;
@@ -157,9 +157,9 @@ async function parseText(chunk: PngText['chunk'], data: Uint8Array, budget: Budg
   const bytes = await (chunk === 'iTXt' ? internationalBytes(rest, budget) : latin1Bytes(chunk, rest, budget));
   if (!bytes || bytes.length > Math.min(MAX_TEXT_BYTES, budget.bytes)) return undefined;
   budget.bytes -= bytes.length;
-  if (chunk === 'iTXt' && invalidUtf8At(bytes) >= 0) return undefined;
+  const text = chunk === 'iTXt' ? decodeUtf8(bytes) : decodeEither(bytes);
   // Programs put UTF-8 into chunks that are Latin-1 by the specification; ours says so with an iTXt chunk.
-  return { chunk, keyword, text: invalidUtf8At(bytes) < 0 ? decodeUtf8(bytes) : decodeLatin1(bytes) };
+  return text === undefined ? undefined : { chunk, keyword, text };
 }
 
 type Unpacked = Uint8Array | undefined | Promise<Uint8Array | undefined>;
@@ -199,8 +199,7 @@ function encodeTextChunk(keyword: string, text: string): Uint8Array {
   const key = encodeLatin1(keyword)!;
   const latin1 = encodeLatin1(text);
   // Letters that would read as UTF-8 must not stand in a chunk of Latin-1: readers, this one among them, would guess.
-  if (latin1 && (invalidUtf8At(latin1) >= 0 || decodeUtf8(latin1) === text))
-    return encodeChunk('tEXt', [key, Uint8Array.of(0), latin1]);
+  if (latin1 && (decodeUtf8(latin1) ?? text) === text) return encodeChunk('tEXt', [key, Uint8Array.of(0), latin1]);
   return encodeChunk('iTXt', [key, new Uint8Array(5), encodeUtf8(text)]);
 }
 

@@ -5,7 +5,7 @@
 
 import { assert } from '#core/errors';
 import { FormatError } from './format-error.ts';
-import { encodeUtf8 } from './utf8.ts';
+import { encodeUtf8 } from './text.ts';
 
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;

@@ -8,7 +8,7 @@ import { sizeOf } from '#core/tensor';
 import { alignmentRank, bitsOf, type FileDType, type FileTensor } from './file-dtype.ts';
 import { MAX_HEADER_BYTES } from './safetensors.ts';
 import { safetensorsError } from './safetensors-error.ts';
-import { encodeUtf8 } from './utf8.ts';
+import { encodeUtf8 } from './text.ts';
 
 export interface TensorSpec {
   readonly name: string;

@@ -6,7 +6,7 @@ import { FormatError } from './format-error.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 import type { SafetensorsErrorKind } from './safetensors-error.ts';
 import { planSafetensors, type TensorSpec, writeSafetensors } from './safetensors-writer.ts';
-import { encodeUtf8 } from './utf8.ts';
+import { encodeUtf8 } from './text.ts';
 
 const goldens = new URL('../../test/goldens/data/models/ckpt/', import.meta.url);
 

@@ -14,7 +14,7 @@ import { FormatError } from './format-error.ts';
 import { quoteName } from './quote-name.ts';
 import { type SafetensorsErrorKind, safetensorsError } from './safetensors-error.ts';
 import { type JsonValue, parseStrictJson } from './strict-json.ts';
-import { decodeUtf8, invalidUtf8At } from './utf8.ts';
+import { decodeUtf8 } from './text.ts';
 
 export const MAX_HEADER_BYTES = 100_000_000;
 const MAX_TENSORS = 200_000;
@@ -45,13 +45,12 @@ interface Declared {
 /** Reads and validates a header; reads no tensor data. Throws FormatError. */
 export async function readSafetensorsHeader(source: ByteSource): Promise<SafetensorsHeader> {
   const length = await readHeaderLength(source);
-  const bytes = await source.read(8, length);
-  const bad = invalidUtf8At(bytes);
-  if (bad >= 0) {
-    const got = `byte 0x${bytes[bad]!.toString(16).padStart(2, '0')} at offset ${bad + 8}`;
+  const text = decodeUtf8(await source.read(8, length));
+  if (text === undefined) {
+    const got = 'bytes that are not UTF-8';
     throw safetensorsError('invalid-header', { file: source.name, got, expected: 'a header in UTF-8' });
   }
-  const { metadata, declared } = new HeaderReader(source.name).read(decodeUtf8(bytes));
+  const { metadata, declared } = new HeaderReader(source.name).read(text);
   const dataStart = 8 + length;
   return { metadata, tensors: validate(source, declared, dataStart), dataStart };
 }

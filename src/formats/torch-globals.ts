@@ -21,7 +21,7 @@ import {
   PickleTuple,
   type PickleValue,
 } from './pickle-value.ts';
-import { encodeLatin1, encodeUtf8 } from './utf8.ts';
+import { encodeLatin1, encodeUtf8 } from './text.ts';
 
 const MAX_DIMENSIONS = 8;
 /** A view may repeat elements (stride 0), but not so as to become larger than its storage and this. */

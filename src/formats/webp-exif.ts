@@ -5,7 +5,7 @@
 
 import { concatBytes } from './bytes.ts';
 import { FormatError } from './format-error.ts';
-import { decodeLatin1, encodeLatin1 } from './utf8.ts';
+import { decodeLatin1, encodeLatin1 } from './text.ts';
 
 const EXIF_FLAG = 0x08;
 const ALPHA_FLAG = 0x10;

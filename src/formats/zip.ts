@@ -12,7 +12,7 @@ import { crc32 } from './crc32.ts';
 import { FormatError } from './format-error.ts';
 import { inflateRaw } from './inflate.ts';
 import { quoteName } from './quote-name.ts';
-import { decodeLatin1, decodeUtf8, invalidUtf8At } from './utf8.ts';
+import { decodeLatin1, decodeUtf8 } from './text.ts';
 
 type ZipFault = 'malformed' | 'truncated' | 'too-large' | 'unsafe-name' | 'unsupported' | 'crc';
 
@@ -228,9 +228,8 @@ class ZipReader {
   }
 
   #name(raw: Uint8Array, flags: number): string {
-    const utf8 = (flags & UTF8_NAME) !== 0;
-    if (utf8 && invalidUtf8At(raw) >= 0) throw this.#error('malformed', 'a member name is not UTF-8');
-    const name = utf8 ? decodeUtf8(raw) : decodeLatin1(raw);
+    const name = flags & UTF8_NAME ? decodeUtf8(raw) : decodeLatin1(raw);
+    if (name === undefined) throw this.#error('malformed', 'a member name is not UTF-8');
     const unsafe = /[\0\\]|^\/|^[A-Za-z]:/.test(name) || name.split('/').some((part) => part === '..' || part === '.');
     if (unsafe || name === '') {
       throw this.#error(

@@ -47,7 +47,7 @@ class LocalPictureEngine implements PictureEngine {
     if (this.#busy) throw new InternalError('an engine was given a second request before the first had ended');
     this.#busy = true;
     const { now = Date.now, drawSeed = drawSeed32, version = 'Darkroom' } = this.#options;
-    const { signal = { aborted: false }, previewEvery = 0 } = options;
+    const { signal, previewEvery = 0 } = options;
     try {
       checkRequest(request);
       const sessions = yield* this.#openModel(request);

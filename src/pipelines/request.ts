@@ -77,15 +77,11 @@ export interface PictureEngine {
   dispose(): Promise<void>;
 }
 
-/** The part of an AbortSignal that is needed here; pure rooms know no platform. */
-export interface CancelSignal {
-  readonly aborted: boolean;
-  /** Whether what is half done is to be decoded and yielded: an interrupt rather than a cancel. */
-  readonly keepPartial?: boolean;
-}
+/** Reason of an AbortSignal that asks for what is half done to be decoded and yielded: an interrupt, not a cancel. */
+export const keepPartial = 'keep-partial';
 
 export interface GenerateOptions {
-  readonly signal?: CancelSignal;
+  readonly signal?: AbortSignal;
   /** A preview every so many steps; 0 (default) for none. */
   readonly previewEvery?: number;
 }

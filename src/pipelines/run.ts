@@ -10,7 +10,7 @@ import type { Batch, GenerationJob, SamplingPass } from './job.ts';
 import type { PipelineModel } from './model.ts';
 import { parametersText } from './parameters-text.ts';
 import { startPass, stepsOf } from './pass-sampling.ts';
-import type { CancelSignal, GenerateEvent } from './request.ts';
+import { type GenerateEvent, keepPartial } from './request.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import { needsEncoder, prepareStart, type StartPicture } from './start.ts';
 import { TimeLeft } from './time-left.ts';
@@ -23,7 +23,7 @@ export interface RunContext {
   readonly now: () => number;
   /** As written into the infotext. */
   readonly version: string;
-  readonly signal: CancelSignal;
+  readonly signal: AbortSignal | undefined;
   /** A preview every so many steps; 0 for none. */
   readonly previewEvery: number;
 }
@@ -57,25 +57,33 @@ class JobRun {
 
   async *run(): Events {
     const { request, model, batches } = this.#job;
-    const { signal } = this.#context;
     for (const message of [...model.warnings, ...unheeded(this.#job)]) yield { type: 'warning', message };
     // Nothing may change: the picture itself, which an encoded and decoded one would not quite be.
     const untouched = request.init !== undefined && request.denoisingStrength === 0;
     if (!untouched) yield* this.#encode(this.#job.passes[0]!);
-    if (signal.aborted) return;
+    if (this.#stopped) return;
     const start = yield* this.#firstStart();
     for (const batch of batches) {
-      if (signal.aborted) return;
+      if (this.#stopped) return;
       const made = untouched ? undefined : yield* this.#passes(batch, start);
       if (!untouched && !made) return;
-      if (signal.aborted)
+      if (this.#stopped)
         yield { type: 'warning', message: 'Interrupted: the last pictures are as far as they had come.' };
       for (let k = 0; k < batch.count; k++) {
         const image = made ? yield* this.#finish(made, k) : (start.masked?.whole ?? start.original!);
         yield this.#imageEvent(batch.first + k, image);
-        if (signal.aborted && !signal.keepPartial) return;
+        if (this.#dropped) return;
       }
     }
+  }
+
+  get #stopped(): boolean {
+    return this.#context.signal?.aborted === true;
+  }
+
+  /** Stopped, and what is half done is not wanted. */
+  get #dropped(): boolean {
+    return this.#stopped && this.#context.signal?.reason !== keepPartial;
   }
 
   /** Of a batch. */
@@ -96,14 +104,13 @@ class JobRun {
 
   /** What the last pass made, or the one in which it was interrupted; undefined where nothing is to be shown. */
   async *#passes(batch: Batch, start: StartPicture): Events<Made | undefined> {
-    const { signal } = this.#context;
     let made: Made | undefined;
     let stepsBefore = 0;
     for (const pass of this.#job.passes) {
       const latents = yield* this.#sample(pass, { batch, start, stepsBefore });
-      if (!latents || (signal.aborted && !signal.keepPartial)) return undefined;
+      if (!latents || this.#dropped) return undefined;
       made = { pass, start, latents };
-      if (signal.aborted) return made;
+      if (this.#stopped) return made;
       stepsBefore += stepsOf(pass);
     }
     return made;
@@ -114,7 +121,7 @@ class JobRun {
     pass: SamplingPass,
     { batch, start, stepsBefore }: { batch: Batch; start: StartPicture; stepsBefore: number },
   ): Events<Latent | undefined> {
-    const { signal, previewEvery } = this.#context;
+    const { previewEvery } = this.#context;
     const { batches } = this.#job;
     const prompts = yield* this.#encode(pass);
     const sessions = await this.#sessions(pass);
@@ -128,7 +135,7 @@ class JobRun {
       step++;
       yield { type: 'step', ...place, step, steps: Math.max(this.#steps, step), eta: this.#time.count() };
       // Of what is half done the estimate is shown, not the noise around it.
-      if (signal.aborted) return signal.keepPartial ? denoised : undefined;
+      if (this.#stopped) return this.#dropped ? undefined : denoised;
       if (previewEvery > 0 && step % previewEvery === 0 && step < this.#steps) {
         yield { type: 'preview', batch: place.batch, images: yield* previews(pass, sessions, denoised, batch.count) };
       }

@@ -29,7 +29,7 @@ export function pairKey(left: number, right: number): number {
 }
 
 export function unpackClipVocabulary(): ClipVocabulary {
-  const bytes = decodeBase64(CLIP_MERGES);
+  const bytes = Uint8Array.from(atob(CLIP_MERGES), (c) => c.charCodeAt(0));
   assert(bytes.length === CLIP_MERGE_COUNT * 4, `CLIP merges: ${bytes.length} bytes for ${CLIP_MERGE_COUNT} merges`);
   const ranks = new Map<number, number>();
   for (let rank = 0; rank < CLIP_MERGE_COUNT; rank++) {
@@ -43,25 +43,4 @@ export function unpackClipVocabulary(): ClipVocabulary {
     byteIds[byte] = id;
   });
   return { byteIds, ranks };
-}
-
-const BASE64_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-function decodeBase64(text: string): Uint8Array {
-  const digitValues = new Uint8Array(128);
-  for (let i = 0; i < 64; i++) digitValues[BASE64_DIGITS.charCodeAt(i)] = i;
-  const digits = text.endsWith('==') ? text.length - 2 : text.endsWith('=') ? text.length - 1 : text.length;
-  const bytes = new Uint8Array(Math.floor((digits * 3) / 4));
-  let bits = 0;
-  let held = 0;
-  let written = 0;
-  for (let i = 0; i < digits; i++) {
-    held = ((held << 6) | digitValues[text.charCodeAt(i)]!) & 0xfff;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes[written++] = (held >> bits) & 0xff;
-    }
-  }
-  return bytes;
 }

@@ -44,12 +44,14 @@ export interface ClipTokenizerOptions {
 export function createClipTokenizer({ clean = true }: ClipTokenizerOptions = {}): Tokenizer {
   let vocabulary: ClipVocabulary | undefined;
   const cache = new Map<string, readonly number[]>();
+  // An unpaired surrogate becomes U+FFFD.
+  const utf8 = new TextEncoder();
 
   const encodeWord = (word: string): readonly number[] => {
     const known = cache.get(word);
     if (known !== undefined) return known;
     vocabulary ??= unpackClipVocabulary();
-    const ids = mergeWord(utf8Bytes(word), vocabulary);
+    const ids = mergeWord(utf8.encode(word), vocabulary);
     if (word.length <= CACHED_WORD_LENGTH) {
       if (cache.size >= CACHED_WORDS) cache.clear();
       cache.set(word, ids);
@@ -102,24 +104,4 @@ export function padWindow(
 
 function normalise(text: string): string {
   return text.normalize('NFC').replace(WHITE_SPACE_RUN, ' ').replaceAll('Σ', 'σ').toLowerCase();
-}
-
-/** UTF-8 of a string; an unpaired surrogate becomes U+FFFD, as every encoder of the platform does. */
-function utf8Bytes(text: string): Uint8Array {
-  const bytes: number[] = [];
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    const scalar = code >= 0xd800 && code <= 0xdfff ? 0xfffd : code;
-    if (scalar < 0x80) bytes.push(scalar);
-    else if (scalar < 0x800) bytes.push(0xc0 | (scalar >> 6), 0x80 | (scalar & 0x3f));
-    else if (scalar < 0x10000) bytes.push(0xe0 | (scalar >> 12), 0x80 | ((scalar >> 6) & 0x3f), 0x80 | (scalar & 0x3f));
-    else
-      bytes.push(
-        0xf0 | (scalar >> 18),
-        0x80 | ((scalar >> 12) & 0x3f),
-        0x80 | ((scalar >> 6) & 0x3f),
-        0x80 | (scalar & 0x3f),
-      );
-  }
-  return Uint8Array.from(bytes);
 }

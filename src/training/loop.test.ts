@@ -52,11 +52,11 @@ describe('resuming', () => {
   it.each([1, 2, 5, 7, 11])('continues bit for bit when stopped after step %d', async (stop) => {
     const whole = await run(toyTask(4), toyOptions());
     const files = new MemoryRunFiles();
-    const signal = { aborted: false };
+    const stopped = new AbortController();
     const report = (r: StepReport): void => {
-      signal.aborted = r.step === stop;
+      if (r.step === stop) stopped.abort();
     };
-    expect((await run(toyTask(4), toyOptions(), { files, signal, report })).done).toBe(stop);
+    expect((await run(toyTask(4), toyOptions(), { files, signal: stopped.signal, report })).done).toBe(stop);
     const resumed = await run(toyTask(4), toyOptions(), { files, random: new TrainingRandom(99) });
     expect(resumed.done).toBe(12);
     expect(resumed.state).toEqual(whole.state);
@@ -239,11 +239,11 @@ describe('a step', () => {
 describe('overfitting one batch', () => {
   /** The first step whose loss is below 0.05; fails when there is none in 300. */
   async function stepsToLearn(task: TrainingTask, learningRate: number): Promise<number> {
-    const signal = { aborted: false };
+    const stopped = new AbortController();
     const losses: number[] = [];
     const report = ({ metrics }: StepReport): void => {
       losses.push(metrics.loss!);
-      signal.aborted = metrics.loss! < 0.05;
+      if (metrics.loss! < 0.05) stopped.abort();
     };
     const options: LoopOptions = {
       steps: 300,
@@ -253,7 +253,7 @@ describe('overfitting one batch', () => {
       clipNorm: 1,
       checkpointEvery: 300,
     };
-    await run(oneBatch(task), options, { signal, report });
+    await run(oneBatch(task), options, { signal: stopped.signal, report });
     expect(losses[0]).toBeGreaterThan(0.5);
     expect(losses.at(-1)).toBeLessThan(0.05);
     return losses.length;

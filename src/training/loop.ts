@@ -81,7 +81,7 @@ export interface LoopHost {
   readonly backend: Backend;
   readonly files: RunFiles;
   readonly random: RandomSource;
-  readonly signal?: { readonly aborted: boolean };
+  readonly signal?: AbortSignal;
   /** Encodes sample pictures. */
   readonly encodePng?: (image: PixelImage) => Promise<Uint8Array>;
   report?(report: StepReport): void;

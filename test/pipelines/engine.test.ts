@@ -9,7 +9,13 @@ import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import type { PixelImage } from '#core/image';
 import { samplers } from '#diffusion/samplers/index';
 import { createPictureEngine } from '#pipelines/engine';
-import { type GenerateEvent, type GenerateInput, generateSchema, type PictureEngine } from '#pipelines/request';
+import {
+  type GenerateEvent,
+  type GenerateInput,
+  generateSchema,
+  keepPartial,
+  type PictureEngine,
+} from '#pipelines/request';
 import { modelOpener } from '#studio/library/open-model';
 
 type Of<T extends GenerateEvent['type']> = Extract<GenerateEvent, { type: T }>;
@@ -146,12 +152,12 @@ describe('events', () => {
   });
 
   it('yields what is half done when it is interrupted rather than cancelled', async () => {
-    const signal = { aborted: false, keepPartial: true };
+    const cancel = new AbortController();
     const events: GenerateEvent[] = [];
     const asked = requestOf({ prompt: 'a fox', batchSize: 2, batchCount: 2, steps: 4 });
-    for await (const event of engine.generate(asked, { signal })) {
+    for await (const event of engine.generate(asked, { signal: cancel.signal })) {
       events.push(event);
-      if (event.type === 'step' && event.step === 2) signal.aborted = true;
+      if (event.type === 'step' && event.step === 2) cancel.abort(keepPartial);
     }
     expect(only(events, 'image').map(({ index }) => index)).toEqual([0, 1]);
     expect(only(events, 'warning').map(({ message }) => message)).toEqual([expect.stringMatching(/^Interrupted/)]);
@@ -160,11 +166,11 @@ describe('events', () => {
   });
 
   it('stops after the step in which it is cancelled, and works again', async () => {
-    const signal = { aborted: false };
+    const cancel = new AbortController();
     const events: GenerateEvent[] = [];
-    for await (const event of engine.generate(requestOf({ steps: 20, batchCount: 3 }), { signal })) {
+    for await (const event of engine.generate(requestOf({ steps: 20, batchCount: 3 }), { signal: cancel.signal })) {
       events.push(event);
-      if (only(events, 'image').length === 1 && event.type === 'step' && event.step === 2) signal.aborted = true;
+      if (only(events, 'image').length === 1 && event.type === 'step' && event.step === 2) cancel.abort();
     }
     expect(only(events, 'image').length).toBe(1);
     expect(events.at(-1)).toMatchObject({ type: 'step', batch: 1, step: 2 });

@@ -171,11 +171,11 @@ async function makePictures(
     modelRoots: options.modelsDir ?? [],
     options: engineOptions(options),
   });
-  const interrupt = watchInterrupt(() => {});
+  const interrupt = watchInterrupt();
   try {
     let pictures = 0;
     const speed = new Speed(now);
-    for await (const event of engine.generate(request, { signal: interrupt })) {
+    for await (const event of engine.generate(request, { signal: interrupt.signal })) {
       if (event.type === 'image') {
         const { image, index, seed, infotext } = event;
         const file = await save({ image, index, seed, infotext, count });
@@ -184,7 +184,7 @@ async function makePictures(
       } else report(event, progress, speed);
       await interrupt.turn();
     }
-    const cut = interrupt.aborted && pictures < count;
+    const cut = interrupt.signal.aborted && pictures < count;
     progress.tell(cut ? stopped(pictures) : finished(pictures, (now() - started) / 1000));
     return cut ? interrupt.exitCode : 0;
   } finally {

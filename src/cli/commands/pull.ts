@@ -94,8 +94,7 @@ async function fetchModel(
   progress: Progress,
 ): Promise<number> {
   const { describeModel } = await import('#studio/library/describe');
-  const stop = new AbortController();
-  const interrupt = watchInterrupt(() => stop.abort(new UserError('pull.stopped', 'Stopped.')));
+  const interrupt = watchInterrupt(() => new UserError('pull.stopped', 'Stopped.'));
   const transfer = new Transfer(now);
   try {
     const paths = await install(
@@ -103,7 +102,7 @@ async function fetchModel(
       {
         id: idOf(source),
         request: { ...pullOptions, source },
-        signal: stop.signal,
+        signal: interrupt.signal,
         onPlan: (plan) => progress.tell(transfer.planned(plan)),
         onProgress(file, bytes, total) {
           transfer.update(file, bytes, total);
@@ -114,7 +113,7 @@ async function fetchModel(
     progress.tell(installed(paths));
     return 0;
   } catch (error) {
-    if (!interrupt.aborted) throw diskError(error, source);
+    if (!interrupt.signal.aborted) throw diskError(error, source);
     progress.tell(transfer.stopped());
     return interrupt.exitCode;
   } finally {

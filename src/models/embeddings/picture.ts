@@ -11,7 +11,7 @@ import type { PixelImage } from '#core/image';
 import { sizeOf } from '#core/tensor';
 import { FormatError } from '#formats/format-error';
 import { inflateZlib } from '#formats/inflate';
-import { decodeUtf8 } from '#formats/utf8';
+import { decodeEither } from '#formats/text';
 import type { Matrix } from '../adapters/matrix.ts';
 import { ModelFileError } from '../model-error.ts';
 import { asTable, checked, type Embedding, soleTable } from './read.ts';
@@ -43,7 +43,7 @@ export async function textInPixels(image: PixelImage): Promise<string | undefine
 async function inflateRepeated(bytes: Uint8Array): Promise<string> {
   for (const length of [...periodsOf(bytes), bytes.length]) {
     const text = await inflateZlib(bytes.subarray(0, length), largestText).catch(() => undefined);
-    if (text) return decodeUtf8(text);
+    if (text) return decodeEither(text);
   }
   throw new FormatError('embedding.malformed', 'the data in the picture is damaged');
 }

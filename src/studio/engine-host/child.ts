@@ -7,12 +7,12 @@ import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { inputRoles } from '#api/records/job';
 import { InternalError } from '#core/errors';
-import type { GeneratePictures, PictureEngine } from '#pipelines/request';
+import { type GeneratePictures, keepPartial, type PictureEngine } from '#pipelines/request';
 import type { InputPaths } from '../work/inputs.ts';
 import { type EngineModule, type FromEngine, type ToEngine, toWireError } from './protocol.ts';
 
 let engine: PictureEngine | undefined;
-const cancelled = new Map<number, { aborted: boolean; keepPartial?: boolean }>();
+const cancels = new Map<number, AbortController>();
 
 /** Resolves when the message is on its way, so that a slow reader slows the sender. */
 function send(message: FromEngine): Promise<void> {
@@ -42,8 +42,9 @@ async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<voi
 
 async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
   const { run, files, previewEvery } = message;
-  const signal: { aborted: boolean; keepPartial?: boolean } = { aborted: false };
-  cancelled.set(run, signal);
+  const cancel = new AbortController();
+  const { signal } = cancel;
+  cancels.set(run, cancel);
   try {
     if (!engine) throw new InternalError('an engine was asked to run before it was started');
     const request = { ...message.request, ...(await readPictures(files)) };
@@ -56,7 +57,7 @@ async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
     if (signal.aborted) await send({ type: 'end', run });
     else await send({ type: 'failed', run, error: toWireError(error) });
   } finally {
-    cancelled.delete(run);
+    cancels.delete(run);
   }
 }
 
@@ -93,11 +94,9 @@ if (process.send) {
       case 'run':
         void run(message);
         break;
-      case 'cancel': {
-        const signal = cancelled.get(message.run);
-        if (signal) Object.assign(signal, { aborted: true, keepPartial: message.keepPartial });
+      case 'cancel':
+        cancels.get(message.run)?.abort(message.keepPartial ? keepPartial : undefined);
         break;
-      }
       case 'stop':
         void stop();
         break;

@@ -9,11 +9,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { DarkroomError, InternalError } from '#core/errors';
-import type { CancelSignal, GenerateEvent, GenerateOptions, GenerateRequest, PictureEngine } from '#pipelines/request';
+import {
+  type GenerateEvent,
+  type GenerateOptions,
+  type GenerateRequest,
+  keepPartial,
+  type PictureEngine,
+} from '#pipelines/request';
 import { EventStream } from '../events/event-stream.ts';
 import type { InputPaths } from '../work/inputs.ts';
 import { childEnvironment, childExecArgv, childMain, crashError, residentMemory } from './process-info.ts';
-import { type EngineSettings, type FromEngine, fromWireError, keepPartial, type ToEngine } from './protocol.ts';
+import { type EngineSettings, type FromEngine, fromWireError, type ToEngine } from './protocol.ts';
 
 export interface EngineHostOptions {
   /** Absolute path of a module that exports `createEngine`. */
@@ -107,8 +113,8 @@ export class EngineHost implements PictureEngine {
   }
 
   /**
-   * Runs a request in the engine process, starting it first if need be. Cancelled by `signal` (an AbortSignal is acted
-   * on at once, any other at the next event) or `cancel`, the generator ends without an error.
+   * Runs a request in the engine process, starting it first if need be. Cancelled by `signal`, which is acted on at once,
+   * or `cancel`, the generator ends without an error.
    * @throws DarkroomError as the engine threw; `engine.crashed`, `engine.out-of-memory`, `engine.memory-limit`
    */
   async *generate(request: GenerateRequest, options: HostGenerateOptions = {}): AsyncGenerator<GenerateEvent> {
@@ -118,7 +124,7 @@ export class EngineHost implements PictureEngine {
     clearTimeout(this.#idleTimer);
     const signal = options.signal;
     const onAbort = () => this.cancel(wantsPartial(signal));
-    if (signal instanceof AbortSignal) signal.addEventListener('abort', onAbort, { once: true });
+    signal?.addEventListener('abort', onAbort, { once: true });
     try {
       if (!(await this.#startFor(run))) return;
       this.#announce();
@@ -136,7 +142,7 @@ export class EngineHost implements PictureEngine {
         yield event;
       }
     } finally {
-      if (signal instanceof AbortSignal) signal.removeEventListener('abort', onAbort);
+      signal?.removeEventListener('abort', onAbort);
       await this.#endRun(run);
     }
   }
@@ -326,8 +332,8 @@ export class EngineHost implements PictureEngine {
   }
 }
 
-function wantsPartial(signal: CancelSignal | undefined): boolean {
-  return signal?.keepPartial ?? (signal instanceof AbortSignal && signal.reason === keepPartial);
+function wantsPartial(signal: AbortSignal | undefined): boolean {
+  return signal?.reason === keepPartial;
 }
 
 /** Exit code and signal, once its output and its last messages have been read, or shortly after its death. */

@@ -43,9 +43,6 @@ export type FromEngine =
   | { readonly type: 'start-failed'; readonly error: WireError }
   | { readonly type: 'memory'; readonly rss: number };
 
-/** Reason of an AbortSignal that asks for what is half done; see `CancelSignal`. */
-export const keepPartial = 'keep-partial';
-
 export interface WireError {
   readonly code: string;
   readonly message: string;

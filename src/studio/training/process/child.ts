@@ -18,10 +18,10 @@ const patienceMs = 120_000;
 
 /** Waits for the order that the process is for. */
 export function serveTrainer(makeBackend: MakeBackend): void {
-  const signal = { aborted: false };
+  const stop = new AbortController();
   process.on('message', (message: ToTrainer) => {
-    if (message.type === 'stop') signal.aborted = true;
-    else void carryOut(message.order, makeBackend, signal);
+    if (message.type === 'stop') stop.abort();
+    else void carryOut(message.order, makeBackend, stop.signal);
   });
   process.on('disconnect', () => process.exit(0));
   // A terminal's Ctrl-C reaches the whole group; the studio decides when the training stops.
@@ -31,7 +31,7 @@ export function serveTrainer(makeBackend: MakeBackend): void {
 async function carryOut(
   { config, device }: TrainingOrder,
   makeBackend: MakeBackend,
-  signal: { readonly aborted: boolean },
+  signal: AbortSignal,
 ): Promise<void> {
   try {
     const backend = await makeBackend(device);

@@ -4,9 +4,8 @@
  */
 
 import { DarkroomError } from '#core/errors';
-import { type GenerateEvent, type GenerateRequest, generateSchema } from '#pipelines/request';
+import { type GenerateEvent, type GenerateRequest, generateSchema, keepPartial } from '#pipelines/request';
 import type { EngineHost } from '../../engine-host/host.ts';
-import { keepPartial } from '../../engine-host/protocol.ts';
 import type { Gallery } from '../../gallery/gallery.ts';
 import { encodePreview } from '../../images/codec.ts';
 import type { Library } from '../../library/library.ts';

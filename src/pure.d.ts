@@ -1,4 +1,4 @@
-/** What every host has (browser and Node alike) and ES does not declare. */
+/** What every host has (browser and Node alike) and ES does not declare: all that rooms without a platform may use of it. */
 
 interface TextEncoder {
   encode(text?: string): Uint8Array<ArrayBuffer>;
@@ -11,6 +11,15 @@ interface TextDecoder {
 declare const TextDecoder: {
   new (label?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean }): TextDecoder;
 };
+
+/** Base64 to Latin-1 and back. */
+declare function atob(base64: string): string;
+declare function btoa(latin1: string): string;
+
+interface AbortSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+}
 
 interface ByteReader {
   read(): Promise<
