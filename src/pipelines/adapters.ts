@@ -1,10 +1,12 @@
 /**
- * Adapters that a prompt names: `<lora:name:te:unet>`, as A1111 reads it. One that is not there, or that does not fit
- * the model, is left out and told; generation goes on, as there.
+ * Networks that a prompt names: `<lora:name:te:unet>`, `<hypernet:name:strength>`, as A1111 reads them. One that is not
+ * there, or that does not fit the model, is left out and told; generation goes on, as there.
  */
 
 import { UserError } from '#core/errors';
+import { blockWeights } from '#models/adapters/block-weights';
 import { type AppliedAdapter, type CombinedAdapters, combineAdapters } from '#models/adapters/combine';
+import type { AppliedHypernetwork } from '#models/hypernetworks/apply';
 import { stripComments } from '#prompt/comments';
 import { type ExtraNetwork, extractExtraNetworks } from '#prompt/extra-networks';
 import { type JobEmbeddings, openJobEmbeddings } from './embeddings.ts';
@@ -19,55 +21,103 @@ export interface LeftOut {
   readonly reason: string;
 }
 
+/** Of networks that act, by the name in the prompt. */
+export type NetworkHashes = readonly (readonly [name: string, hash: string])[];
+
 export interface JobAdapters {
   readonly combined: CombinedAdapters;
-  /** Of those that act, by the name in the prompt, where known. */
-  readonly hashes: readonly (readonly [name: string, hash: string])[];
+  /** Where known, by the key under which infotexts carry them. */
+  readonly hashes: Readonly<Record<string, NetworkHashes>>;
   readonly embeddings: JobEmbeddings;
   readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
 }
 
-/** `lyco` is an old name of the same. */
-const loraKinds: readonly string[] = ['lora', 'lyco'];
+/** What is found while the networks of a prompt are opened. */
+class Opened {
+  readonly adapters: AppliedAdapter[] = [];
+  readonly hypernetworks: AppliedHypernetwork[] = [];
+  readonly hashes: Record<string, [name: string, hash: string][]> = {};
+  readonly warnings: string[] = [];
+
+  hash(key: string, name: string, hash: string | undefined): void {
+    if (hash === undefined) return;
+    this.hashes[key] ??= [];
+    this.hashes[key].push([name, hash]);
+  }
+}
+
+interface NetworkKind {
+  /** @throws UserError for one that is not there or does not fit */
+  open(network: ExtraNetwork, model: PipelineModel, opened: Opened): Promise<void>;
+}
+
+const lora: NetworkKind = { open: openLora };
+
+const networkKinds: Readonly<Record<string, NetworkKind>> = {
+  lora,
+  // An old name of the same.
+  lyco: lora,
+  hypernet: { open: openHypernetwork },
+};
 
 export async function openJobAdapters(request: GenerateRequest, model: PipelineModel): Promise<JobAdapters> {
-  const applied: AppliedAdapter[] = [];
-  const hashes: [string, string][] = [];
+  const opened = new Opened();
   const leftOut: LeftOut[] = [];
-  const warnings: string[] = [];
   for (const network of extractExtraNetworks(stripComments(request.prompt)).networks) {
     try {
-      const [name = '', ...rest] = network.args;
-      const found = await openNetwork(network, model);
-      applied.push({ adapter: found.adapter, strength: strengthsOf(network) });
-      if (found.hash !== undefined) hashes.push([name, found.hash]);
-      warnings.push(...found.adapter.warnings.map((each) => `${name}: ${each}`), ...ignoredOf(network, rest));
+      const kind = Object.hasOwn(networkKinds, network.kind) ? networkKinds[network.kind] : undefined;
+      if (!kind) throw new UserError('adapter.kind', `there are no networks of kind ${network.kind}.`);
+      await kind.open(network, model, opened);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       leftOut.push({ tag: tagOf(network), reason: error.message });
     }
   }
+  const { adapters, hypernetworks, hashes, warnings } = opened;
   const embeddings = await openJobEmbeddings(textsOf(request), model, request.emphasis);
-  return { combined: combineAdapters(applied), hashes, embeddings, leftOut, warnings };
+  return { combined: combineAdapters(adapters, hypernetworks), hashes, embeddings, leftOut, warnings };
 }
 
 export function tagOf({ kind, args }: ExtraNetwork): string {
   return `<${kind}:${args.join(':')}>`;
 }
 
-async function openNetwork({ kind, positional }: ExtraNetwork, model: PipelineModel) {
-  if (!loraKinds.includes(kind)) throw new UserError('adapter.kind', `networks of kind ${kind} cannot be applied yet.`);
-  const found = await model.openLora?.(positional[0] ?? '');
-  if (!found) throw new UserError('adapter.not-found', `there is no LoRA ${JSON.stringify(positional[0] ?? '')}.`);
-  return found;
+async function openLora(network: ExtraNetwork, model: PipelineModel, opened: Opened): Promise<void> {
+  const { positional, named } = network;
+  const [name = ''] = positional;
+  const found = await model.openLora?.(name);
+  if (!found) throw new UserError('adapter.not-found', `there is no LoRA ${JSON.stringify(name)}.`);
+  const { adapter, hash } = found;
+  opened.adapters.push({ adapter, strength: strengthsOf(network), rank: rankOf(named.dyn ?? positional[3]) });
+  opened.hash('Lora hashes', name, hash);
+  opened.warnings.push(...adapter.warnings.map((each) => `${name}: ${each}`), ...ignoredOf(network));
 }
 
-/** Text encoders take the first number, the denoiser the second, which is the first unless given. */
-function strengthsOf({ positional, named }: ExtraNetwork): (component: string) => number {
+async function openHypernetwork(
+  { positional: [name = '', strength] }: ExtraNetwork,
+  model: PipelineModel,
+  opened: Opened,
+): Promise<void> {
+  const found = await model.openHypernetwork?.(name);
+  if (!found) throw new UserError('adapter.not-found', `there is no hypernetwork ${JSON.stringify(name)}.`);
+  opened.hypernetworks.push({ network: found.network, strength: numberOf(strength, 1) });
+  opened.hash('Hypernet hashes', name, found.hash);
+}
+
+/** Text encoders take the first number, the denoiser the second, which is the first unless given; blocks further ones. */
+function strengthsOf({ positional, named }: ExtraNetwork): AppliedAdapter['strength'] {
   const text = numberOf(named.te ?? positional[1], 1);
   const denoiser = numberOf(named.unet ?? positional[2], text);
-  return (component) => (component.startsWith('text_encoder') ? text : denoiser);
+  const ofBlock = named.lbw === undefined ? () => 1 : blockWeights(named.lbw);
+  return (module) => (module.component.startsWith('text_encoder') ? text : denoiser) * ofBlock(module);
+}
+
+/** How many of a LoRA's ranks are used; undefined for all. */
+function rankOf(text: string | undefined): number | undefined {
+  const rank = text === undefined ? undefined : numberOf(text, 0);
+  if (rank === undefined || (Number.isInteger(rank) && rank > 0)) return rank;
+  throw new UserError('adapter.rank', `the ranks that are used must be a whole number from 1, not ${rank}.`);
 }
 
 function numberOf(text: string | undefined, otherwise: number): number {
@@ -77,9 +127,10 @@ function numberOf(text: string | undefined, otherwise: number): number {
   throw new UserError('adapter.strength', `its strength must be a number, not ${JSON.stringify(text)}.`);
 }
 
-function ignoredOf(network: ExtraNetwork, rest: readonly string[]): string[] {
-  const known = ['te', 'unet'];
-  const ignored = Object.keys(network.named).filter((name) => !known.includes(name));
-  if (network.positional.length > 3) ignored.push(rest[2]!);
-  return ignored.map((name) => `${tagOf(network)}: ${name} has no effect; strengths of text encoder and U-Net act.`);
+const knownNames: readonly string[] = ['te', 'unet', 'dyn', 'lbw'];
+
+function ignoredOf(network: ExtraNetwork): string[] {
+  const ignored = Object.keys(network.named).filter((name) => !knownNames.includes(name));
+  ignored.push(...network.positional.slice(4));
+  return ignored.map((name) => `${tagOf(network)}: ${name} has no effect.`);
 }

@@ -5,6 +5,7 @@ import type { CombinedAdapters } from '#models/adapters/combine';
 import type { Matrix } from '#models/adapters/matrix';
 import type { ModelAdapter } from '#models/adapters/open';
 import type { ModelParts } from '#models/family';
+import type { Hypernetwork } from '#models/hypernetworks/read';
 import type { ModelReference } from './request.ts';
 
 export interface PipelineModel {
@@ -17,6 +18,8 @@ export interface PipelineModel {
   readonly warnings: readonly string[];
   /** A LoRA by what a prompt calls it; undefined when there is none. @throws UserError for one that does not fit */
   openLora?(name: string): Promise<FoundAdapter | undefined>;
+  /** The same of hypernetworks. */
+  openHypernetwork?(name: string): Promise<FoundHypernetwork | undefined>;
   /** What prompts may call textual inversions by; those that only their files tell, where `texts` may name one. */
   embeddingNames?(texts: readonly string[]): Promise<readonly string[]>;
   /** One by its name. @throws UserError for one that does not fit */
@@ -32,6 +35,12 @@ export interface PipelineModel {
 export interface FoundAdapter {
   readonly adapter: ModelAdapter;
   /** As infotexts carry it: twelve digits. */
+  readonly hash?: string | undefined;
+}
+
+export interface FoundHypernetwork {
+  readonly network: Hypernetwork;
+  /** As infotexts carry it: ten digits. */
   readonly hash?: string | undefined;
 }
 

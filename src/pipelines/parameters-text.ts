@@ -1,6 +1,7 @@
 /** The generation parameters of one picture, as the web UI writes them into the file. */
 
 import { type InfotextEntry, writeInfotext } from '#prompt/infotext-writer';
+import type { NetworkHashes } from './adapters.ts';
 import type { GenerationJob } from './job.ts';
 import { infotextEntries } from './settings/index.ts';
 import type { PictureFacts } from './settings/setting.ts';
@@ -32,13 +33,13 @@ function modelEntries({ model, adapters }: GenerationJob): InfotextEntry[] {
     ['Model', reference.name],
     ['VAE hash', vae?.hash],
     ['VAE', vae?.name],
-    ['Lora hashes', hashList(adapters.hashes)],
+    ...Object.entries(adapters.hashes).map(([key, hashes]): InfotextEntry => [key, hashList(hashes)]),
     ['TI hashes', hashList(adapters.embeddings.hashes)],
   ];
 }
 
 /** A name's own colons and commas would end it. */
-function hashList(hashes: readonly (readonly [name: string, hash: string])[]): string | undefined {
+function hashList(hashes: NetworkHashes): string | undefined {
   const list = hashes.map(([name, hash]) => `${name.replaceAll(/[:,]/g, '')}: ${hash}`).join(', ');
   return list === '' ? undefined : list;
 }

@@ -13,6 +13,12 @@ import { type CombinedAdapters, noAdapters } from '#models/adapters/combine';
 import { branchFeeds, withSideBranches } from '#models/adapters/side-branch';
 import { withInsertedVectors } from '#models/embeddings/insert';
 import type { TextEncoderPart } from '#models/family';
+import {
+  hypernetworksKey,
+  strengthFeeds,
+  withHypernetworks,
+  withHypernetworkWeights,
+} from '#models/hypernetworks/apply';
 import type { Adjustment } from './adjustments.ts';
 import type { PipelineModel } from './model.ts';
 import type { GenerateEvent } from './request.ts';
@@ -66,8 +72,10 @@ export class ModelSessions {
   denoiser(size: LatentSize, adjustment: Adjustment): LoadingSession {
     const { denoiser } = this.model.parts;
     const memoryBudget = this.#memoryBudget * (1 - decoderShare);
-    const graph = (): Graph => adjustment.apply(denoiser.graph(size));
-    return this.#open(denoiser.component, denoiser.component, sizeKey(size, adjustment), graph, { memoryBudget });
+    const { hypernetworks } = this.#adapters;
+    const graph = (): Graph => withHypernetworks(adjustment.apply(denoiser.graph(size)), hypernetworks);
+    const setting = [sizeKey(size, adjustment), hypernetworksKey(hypernetworks)].join(' ');
+    return this.#open(denoiser.component, denoiser.component, setting, graph, { memoryBudget });
   }
 
   encoder(size: LatentSize, adjustment: Adjustment): LoadingSession {
@@ -112,7 +120,8 @@ export class ModelSessions {
     const graph = withSideBranches(graphOf(), branches);
     const totalBytes = weightBytes(graph, this.model);
     yield { type: 'loading', part, bytes: 0, totalBytes };
-    const weights = (await this.model.mergedWeights?.(component, adapters)) ?? this.model.weights;
+    const merged = (await this.model.mergedWeights?.(component, adapters)) ?? this.model.weights;
+    const weights = withHypernetworkWeights(merged, adapters.hypernetworks);
     const session = await this.#backend.compile(graph, { ...options, weights });
     const opened = { key, session, branches };
     this.#slots.set(part, opened);
@@ -121,11 +130,12 @@ export class ModelSessions {
   }
 }
 
-/** The session with its side branches fed. */
-function adapted({ session, branches }: Slot, { branches: products }: CombinedAdapters): Session {
-  if (branches.size === 0) return session;
+/** The session with its side branches and the strengths of its hypernetworks fed. */
+function adapted({ session, branches }: Slot, { branches: products, hypernetworks }: CombinedAdapters): Session {
   const { graph } = session;
-  const feeds = branchFeeds(graph, products);
+  const strengths = strengthFeeds(graph, hypernetworks);
+  if (branches.size === 0 && Object.keys(strengths).length === 0) return session;
+  const feeds = { ...branchFeeds(graph, products), ...strengths };
   return {
     graph,
     run: (own, options) => session.run({ ...own, ...feeds }, options),

@@ -8,6 +8,8 @@ import { mergedWeights } from '#models/adapters/merge';
 import { moduleNames } from '#models/adapters/modules';
 import { openAdapter } from '#models/adapters/open';
 import { branchFeeds, withSideBranches } from '#models/adapters/side-branch';
+import { strengthFeeds, withHypernetworks, withHypernetworkWeights } from '#models/hypernetworks/apply';
+import { readHypernetwork } from '#models/hypernetworks/read';
 import type { LoadedCheckpoint } from '#models/load';
 import { type ModelFiles, openTensorFile } from '#models/tensor-file';
 import { type RowCheck, relativeError } from './row-check.ts';
@@ -15,7 +17,12 @@ import { type RowCheck, relativeError } from './row-check.ts';
 export interface AdapterCase {
   readonly name: string;
   readonly kind: string;
-  readonly params: { readonly file?: string; readonly multiplier?: number; readonly modules?: number };
+  readonly params: {
+    readonly file?: string;
+    readonly multiplier?: number;
+    readonly strength?: number;
+    readonly modules?: number;
+  };
   readonly inputs: Readonly<Record<string, string>>;
   readonly outputs: Readonly<Record<string, string>>;
   readonly rtol: number;
@@ -28,7 +35,7 @@ interface Given {
   readonly vector: Record<string, HostTensor>;
 }
 
-/** One row a network of a case of kind `no_adapter` or `adapter`; `vector`: what SDXL's U-Net reads besides. */
+/** One row a network of a case of kind `no_adapter`, `adapter` or `hypernetwork`; `vector`: what SDXL's U-Net reads besides. */
 export async function* checkAdapterCase(
   row: AdapterCase,
   model: LoadedCheckpoint,
@@ -45,6 +52,7 @@ export async function* checkAdapterCase(
   const unet = { sample: given('sample'), timestep, context: given('context'), ...vector };
   const got: Record<string, HostTensor> = { unet: (await run(denoiser.graph(), unet)).prediction! };
   for (const [i, part] of textEncoders.entries()) {
+    if (row.kind === 'hypernetwork') break;
     const ids = given(textEncoders.length > 1 ? `ids_${i + 1}` : 'ids');
     const { context, pooled } = await run(part.graph(), { ids: i64(ids.shape, Array.from(ids.data, Number)) });
     const name = textEncoders.length > 1 ? `te${i + 1}_penultimate` : 'text';
@@ -57,12 +65,16 @@ export async function* checkAdapterCase(
 }
 
 async function combinedOf(
-  { params: { file, multiplier = 1, modules } }: AdapterCase,
+  { kind, params: { file, multiplier = 1, strength = 1, modules } }: AdapterCase,
   model: LoadedCheckpoint,
   files: ModelFiles,
   folder: string,
 ): Promise<CombinedAdapters> {
   if (file === undefined) return combineAdapters([]);
+  if (kind === 'hypernetwork') {
+    const network = await readHypernetwork(files, await openTensorFile(files, `${folder}/${file}`), file);
+    return combineAdapters([], [{ network, strength }]);
+  }
   const about = { id: file, title: model.family.title };
   const names = moduleNames(model.family, model.config);
   const adapter = await openAdapter(files, await openTensorFile(files, `${folder}/${file}`), names, about);
@@ -85,12 +97,14 @@ async function adapted(
   feeds: Record<string, HostTensor>,
   { model, backend, files, combined }: Run,
 ): Promise<Record<string, HostTensor>> {
-  const branched = withSideBranches(graph, new Set(combined.branches.keys()));
+  const { hypernetworks, branches } = combined;
+  const branched = withSideBranches(withHypernetworks(graph, hypernetworks), new Set(branches.keys()));
   let weights: WeightSource = model.weights;
   for (const component of model.components) weights = await mergedWeights(files, weights, combined, component);
-  const session = await backend.compile(branched, { weights });
+  const session = await backend.compile(branched, { weights: withHypernetworkWeights(weights, hypernetworks) });
   try {
-    return await session.run({ ...feeds, ...branchFeeds(branched, combined.branches) });
+    const more = { ...branchFeeds(branched, branches), ...strengthFeeds(branched, hypernetworks) };
+    return await session.run({ ...feeds, ...more });
   } finally {
     await session.dispose();
   }

@@ -204,10 +204,6 @@ async function* checkControl(file: string, backend: Backend): AsyncGenerator<Out
   yield* checkControlCases({ folder: at, files: modelFiles, backend, base: model, cases, tensors }, layouts);
 }
 
-const laterAdapters: Readonly<Record<string, string>> = {
-  hypernetwork: 'hypernetworks',
-};
-
 async function* checkAdapters(file: string, backend: Backend): AsyncGenerator<Outcome> {
   const folder = path.dirname(file);
   const { model: about, cases } = json<{ model: { base: string; xl_base: string }; cases: AdapterCase[] }>(file);
@@ -216,10 +212,8 @@ async function* checkAdapters(file: string, backend: Backend): AsyncGenerator<Ou
   const model = await open(about.base);
   const xl = await open(`${about.xl_base}/tiny-sdxl.safetensors`);
   for (const row of cases) {
-    const part = laterAdapters[row.kind];
     const own = row.kind.endsWith('sdxl') ? xl : model;
-    if (part !== undefined) yield { name: row.name, skipped: `${part}: later work` };
-    else if (row.kind.startsWith('textual_inversion')) {
+    if (row.kind.startsWith('textual_inversion')) {
       yield* checkEmbeddingCase(row as unknown as EmbeddingCase, own, backend, { files: modelFiles, folder, tensors });
     } else {
       const given = (role: string): HostTensor | undefined => tensors.get(row.inputs[role] ?? '');

@@ -1,4 +1,4 @@
-/** LoRAs named in prompts on a tiny random model: what they change, what they leave, and that no session is made anew. */
+/** LoRAs and hypernetworks named in prompts on a tiny random model: what they change, what they leave, and that no session is made anew. */
 
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,6 +32,12 @@ beforeAll(() => {
   for (const name of ['lora_kohya', 'lora_peft', 'loha', 'full', 'sdxl_lora_kohya']) {
     cpSync(fixture(`adapters/${name}.safetensors`), join(folder, `${name}.safetensors`));
   }
+  const hypernetworks = join(root, 'hypernetworks');
+  mkdirSync(hypernetworks);
+  for (const name of ['gold-plain', 'gold-layernorm']) {
+    cpSync(fixture(`adapters/hypernetworks/${name}.pt`), join(hypernetworks, `${name}.pt`));
+  }
+  writeFileSync(join(hypernetworks, 'wide.pt'), oneTensor('5.0.linear.0.weight', [5, 5], Array(25).fill(1)));
   const conv = 'lora_unet_conv_in';
   const named = { ss_output_name: 'Trainer Name' };
   writeFileSync(join(folder, 'file1.safetensors'), oneTensor(`${conv}.diff_b`, [32], Array(32).fill(1), named));
@@ -133,7 +139,12 @@ describe('LoRAs in prompts', () => {
     ],
     ['<lora:damaged:1>', /^<lora:damaged:1> is left out: .*lora_unet_conv_in\.diff_b holds NaN or infinity/],
     ['<lora:lora_kohya:strong>', /^<lora:lora_kohya:strong> is left out: its strength must be a number/],
-    ['<hypernet:x:1>', /^<hypernet:x:1> is left out: networks of kind hypernet cannot be applied yet\.$/],
+    ['<hypernet:missing:1>', /^<hypernet:missing:1> is left out: there is no hypernetwork "missing"\.$/],
+    ['<hypernet:wide:1>', /^<hypernet:wide:1> is left out: .*wide\.pt: its networks for contexts 5 wide/],
+    ['<hypernet:gold-plain:x>', /^<hypernet:gold-plain:x> is left out: its strength must be a number/],
+    ['<embed:x:1>', /^<embed:x:1> is left out: there are no networks of kind embed\.$/],
+    ['<lora:lora_kohya:1:lbw=1,2>', /is left out: lbw takes 12, 17, 20, 26 numbers/],
+    ['<lora:lora_kohya:1:dyn=0>', /is left out: the ranks that are used must be a whole number from 1, not 0\.$/],
   ])('%s is told and left out, and the picture is made', async (tag, sentence) => {
     const plain = await draw('a fox');
     const told = await draw(`a fox ${tag}`);
@@ -143,10 +154,54 @@ describe('LoRAs in prompts', () => {
     expect(told.infotext).not.toContain(tag);
   });
 
+  it('act by block, and by their first ranks', async () => {
+    const [plain, whole, base] = [
+      await draw('a fox'),
+      await draw('a fox <lora:lora_kohya:1>'),
+      await draw('a fox <lora:lora_kohya:1:0>'),
+    ];
+    expect((await draw('a fox <lora:lora_kohya:1:lbw=NONE>')).pixels).toEqual(plain.pixels);
+    const one = `1${',0'.repeat(16)}`;
+    expect((await draw(`a fox <lora:lora_kohya:1:lbw=${one}>`)).pixels).toEqual(base.pixels);
+    expect((await draw('a fox <lora:lora_kohya:1:1:64>')).pixels).toEqual(whole.pixels);
+    const first = await draw('a fox <lora:lora_kohya:1:dyn=1>');
+    expect(first.warnings).toEqual([]);
+    expect(new Set([plain, whole, first].map(({ pixels }) => pixels.join())).size).toBe(3);
+  });
+
   it('for another family are left out with a word', async () => {
     const { warnings, infotext } = await draw('a fox <lora:sdxl_lora_kohya:1>');
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/^<lora:sdxl_lora_kohya:1> is left out: .*(another|not for this) model/);
     expect(infotext).not.toContain('lora');
+  });
+});
+
+describe('hypernetworks in prompts', () => {
+  it('change the picture by their strength, which needs no new session, and are in the infotext', async () => {
+    const plain = await draw('a fox');
+    const whole = await draw('a fox <hypernet:gold-plain:1>');
+    const half = await draw('a fox <hypernet:gold-plain:0.5>');
+    const none = await draw('a fox <hypernet:gold-plain:0>');
+    expect(new Set([plain, whole, half].map(({ pixels }) => pixels.join())).size).toBe(3);
+    expect(none.pixels).toEqual(plain.pixels);
+    expect([half.sessions, none.sessions]).toEqual([0, 0]);
+    expect((await draw('a fox <hypernet:gold-plain>')).pixels).toEqual(whole.pixels);
+    expect(whole.warnings).toEqual([]);
+    expect(whole.infotext).toMatch(/^a fox <hypernet:gold-plain:1>\n/);
+    expect(whole.infotext).toMatch(/Hypernet hashes: "gold-plain: [0-9a-f]{10}"/);
+  });
+
+  it('act one after the other, and beside LoRAs', async () => {
+    const pictures = [
+      await draw('a fox <hypernet:gold-plain:1>'),
+      await draw('a fox <hypernet:gold-layernorm:1>'),
+      await draw('a fox <hypernet:gold-plain:1> <hypernet:gold-layernorm:1>'),
+      await draw('a fox <hypernet:gold-layernorm:1> <hypernet:gold-plain:1>'),
+      await draw('a fox <hypernet:gold-plain:1> <lora:lora_kohya:1>'),
+      await draw('a fox <lora:lora_kohya:1>'),
+    ];
+    expect(new Set(pictures.map(({ pixels }) => pixels.join())).size).toBe(6);
+    expect(pictures.flatMap(({ warnings }) => warnings)).toEqual([]);
   });
 });

@@ -1,19 +1,23 @@
 /**
  * Several adapters at once, each with its strengths: low-rank changes are joined into one product a module, which a
  * side branch of the network computes; modules that anything else changes are merged, in the order of the prompt.
+ * Hypernetworks stand beside them.
  */
 
 import type { HostTensor } from '#core/tensor';
 import { f32 } from '#core/tensor';
+import type { AppliedHypernetwork } from '../hypernetworks/apply.ts';
 import type { LowRank } from './kinds.ts';
-import type { Matrix } from './matrix.ts';
+import { type Matrix, product } from './matrix.ts';
 import type { AdaptedModule } from './modules.ts';
 import type { ModelAdapter, ModuleChange } from './open.ts';
 
 export interface AppliedAdapter {
   readonly adapter: ModelAdapter;
-  /** Of a component; 0 leaves it as it is. */
-  strength(component: string): number;
+  /** On a module; 0 leaves it as it is. */
+  strength(module: AdaptedModule): number;
+  /** How many ranks of low-rank changes act, the first ones; all when left out. */
+  readonly rank?: number | undefined;
 }
 
 export interface CombinedAdapters {
@@ -21,6 +25,8 @@ export interface CombinedAdapters {
   readonly branches: ReadonlyMap<string, LowRank>;
   /** Parameters that are to be replaced, by name: what they become. */
   readonly merged: ReadonlyMap<string, (current: Matrix) => Matrix>;
+  /** In the order of the prompt. */
+  readonly hypernetworks: readonly AppliedHypernetwork[];
   /** Of a component's merged parameters; equal keys are merged equally. */
   mergeKey(component: string): string;
 }
@@ -33,7 +39,10 @@ interface Step {
 
 export const noAdapters: CombinedAdapters = combineAdapters([]);
 
-export function combineAdapters(applied: readonly AppliedAdapter[]): CombinedAdapters {
+export function combineAdapters(
+  applied: readonly AppliedAdapter[],
+  hypernetworks: readonly AppliedHypernetwork[] = [],
+): CombinedAdapters {
   const branches = new Map<string, LowRank>();
   const merged = new Map<string, (current: Matrix) => Matrix>();
   const keys = new Map<string, Set<string>>();
@@ -48,20 +57,38 @@ export function combineAdapters(applied: readonly AppliedAdapter[]): CombinedAda
     for (const { id, strength } of steps) key.add(`${id}*${strength}`);
     keys.set(module.component, key);
   }
-  return { branches, merged, mergeKey: (component) => [...(keys.get(component) ?? [])].join(' ') };
+  const mergeKey = (component: string): string => [...(keys.get(component) ?? [])].join(' ');
+  return { branches, merged, hypernetworks, mergeKey };
 }
 
 function stepsByModule(applied: readonly AppliedAdapter[]): Map<AdaptedModule, Step[]> {
   const byModule = new Map<AdaptedModule, Step[]>();
-  for (const { adapter, strength } of applied) {
-    for (const change of adapter.changes) {
-      const of = strength(change.module.component);
+  for (const { adapter, strength, rank } of applied) {
+    for (const whole of adapter.changes) {
+      const of = strength(whole.module);
       if (of === 0) continue;
+      const change = rank === undefined ? whole : ofFirstRanks(whole, rank);
+      const id = rank === undefined ? adapter.id : `${adapter.id}/${rank}`;
       const steps = byModule.get(change.module) ?? [];
-      byModule.set(change.module, [...steps, { change, strength: of, id: adapter.id }]);
+      byModule.set(change.module, [...steps, { change, strength: of, id }]);
     }
   }
   return byModule;
+}
+
+/** The change by the first ranks of its product, where it is one. */
+function ofFirstRanks(change: ModuleChange, rank: number): ModuleChange {
+  if (!change.lowRank || change.lowRank.down.shape[0]! <= rank) return change;
+  const { down, up } = change.lowRank;
+  const [[all, ...inner], out] = [down.shape as [number, ...number[]], up.shape[0]!];
+  const columns = down.data.length / all;
+  const first = new Float32Array(out * rank);
+  for (let row = 0; row < out; row++) first.set(up.data.subarray(row * all, row * all + rank), row * rank);
+  const lowRank: LowRank = {
+    down: { shape: [rank, ...inner], data: down.data.slice(0, rank * columns) },
+    up: { shape: [out, rank], data: first },
+  };
+  return { ...change, lowRank, weight: () => product(lowRank.up, lowRank.down) };
 }
 
 /** One product that is the sum of several: ranks side by side, strengths in `up`. */

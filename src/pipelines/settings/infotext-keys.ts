@@ -39,7 +39,7 @@ const otherKeys: readonly OtherKey[] = [
 /** Said for people and for finding files; nothing acts on them. */
 const toldOnly: readonly RegExp[] = [
   /^(?:Model|Model hash|VAE|VAE hash|Lora hashes|TI hashes|Hashes|Version|User|App|Init image hash|Parser|Pipeline)$/,
-  /^(?:Hypernet|Hypernet strength|Cache FP16 weight for LoRA|Batch size|Batch pos|Denoising strength|Style|Template)$/,
+  /^(?:Hypernet|Hypernet strength|Hypernet hashes|Cache FP16 weight for LoRA|Batch size|Batch pos|Denoising strength|Style|Template)$/,
 ];
 
 export interface InfotextReport {

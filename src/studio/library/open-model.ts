@@ -14,6 +14,7 @@ import { nodeModelFiles } from '../files/model-files.ts';
 import { loraOpener } from './adapters.ts';
 import { embeddingOpener } from './embeddings.ts';
 import { findModel, nearestNames } from './find.ts';
+import { hypernetworkOpener } from './hypernetworks.ts';
 import { nonFiniteParameters } from './non-finite.ts';
 import { defaultModel } from './roots.ts';
 import { modelStem, scanModels } from './scan.ts';
@@ -61,6 +62,7 @@ export function modelOpener(roots: readonly string[]): OpenModel {
       weights: loaded.weights,
       warnings: warningsOf(loaded),
       openLora,
+      openHypernetwork: hypernetworkOpener(loaded, roots),
       ...embeddingOpener(loaded, roots),
       mergedWeights: (component, adapters) => mergedWeights(nodeModelFiles, loaded.weights, adapters, component),
       findNonFinite: (component) => nonFiniteParameters(loaded, component),
