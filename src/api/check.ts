@@ -37,6 +37,12 @@ export function coerce(schema: z.ZodType | undefined, text: string): unknown {
   }
 }
 
+/** A list, also one that must not be empty. */
+function takesLists(field: z.ZodType): boolean {
+  const { success, error } = field.safeParse([]);
+  return success || error.issues.every(({ code }) => code === 'too_small');
+}
+
 /** Query or form texts by name as input of an object schema; of repeated ones the last counts, unless it is a list. */
 export function coerceFields(
   schema: z.ZodObject,
@@ -46,7 +52,7 @@ export function coerceFields(
   for (const [name, list] of texts) {
     // A name such as "constructor" must not find what every object inherits.
     const field = Object.hasOwn(schema.shape, name) ? (schema.shape[name] as z.ZodType) : undefined;
-    const asList = field?.safeParse([]).success === true;
+    const asList = field !== undefined && takesLists(field);
     values[name] = asList && !list[0]?.startsWith('[') ? [...list] : coerce(field, list.at(-1)!);
   }
   return { ...values };

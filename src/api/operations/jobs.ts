@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { generateSchema } from '#pipelines/request';
 import { operation } from '../operation.ts';
+import { pictureText } from '../picture-text.ts';
 import { idOf } from '../records/id.ts';
 import { jobKinds, jobSchema, jobStates, progressSchema, queueStateSchema } from '../records/job.ts';
 import { pictureSchema } from '../records/picture.ts';
@@ -10,12 +11,6 @@ import { pictureSchema } from '../records/picture.ts';
 const tag = 'Jobs';
 const changes = ['own work'] as const;
 const id = idOf('job');
-
-const pictureText = z
-  .string()
-  .min(1)
-  .describe('Base64, a data: address, `image:ID` for a picture of the gallery, or an http(s) address.')
-  .meta({ contentEncoding: 'base64', control: 'image' });
 
 /** A job as it is asked for. */
 export const jobInputSchema = z.strictObject({

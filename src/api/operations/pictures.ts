@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { operation } from '../operation.ts';
+import { pictureText } from '../picture-text.ts';
 import { idOf } from '../records/id.ts';
 import { boardSchema, pictureSchema } from '../records/picture.ts';
 
@@ -52,6 +53,16 @@ export const pictures = {
       examples: ['gallery search red fox', 'gallery search --min-rating 4 --from 2026-11-01', 'gallery search --json'],
     },
   }),
+  // Before /images/{id}, which would take archive for an id.
+  archiveImages: operation({
+    method: 'get',
+    path: '/images/archive',
+    tag,
+    kind: 'file',
+    media: 'application/zip',
+    summary: 'Picture files together in one archive.',
+    input: z.object({ ids: z.array(id).min(1).max(300).describe('Of pictures; repeated for each.') }),
+  }),
   getImage: operation({
     method: 'get',
     path: '/images/{id}',
@@ -78,6 +89,22 @@ export const pictures = {
     media: 'image/webp',
     summary: 'A small copy, at most 320 pixels wide and high.',
     input: z.object({ id }),
+  }),
+  readParameters: operation({
+    method: 'post',
+    path: '/parameters/read',
+    tag,
+    form: true,
+    summary: 'Parameters inside a picture of this or another program, or in a text, and the request that they make.',
+    input: z.object({
+      picture: pictureText.optional().describe('Holds the parameters.'),
+      text: z.string().max(1_000_000).optional().describe('The parameters themselves.'),
+    }),
+    output: z.object({
+      infotext: z.string().optional().describe('In the web UI’s form; absent when there is none.'),
+      request: z.record(z.string(), z.unknown()).describe('Settings by their names in requests.'),
+      others: z.record(z.string(), z.string()).describe('Other texts of a PNG, by keyword.'),
+    }),
   }),
   changeImage: operation({
     method: 'patch',

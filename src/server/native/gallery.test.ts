@@ -1,3 +1,4 @@
+import { unzipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sniffImage } from '#studio/images/codec';
 import { startTestServer, type TestServer } from '../../../test/fixtures/test-server.ts';
@@ -60,4 +61,27 @@ describe('gallery over HTTP', () => {
       expect([400, 404]).toContain(response.status);
     },
   );
+
+  it('come together in one archive, and say what they were made with', async () => {
+    const ids = [await make('a fox'), await make('an owl')];
+    const file = async (id: string) =>
+      new Uint8Array(await (await server.call('GET', `/api/v1/images/${id}/file`)).arrayBuffer());
+    const query = ids.map((id) => `ids=${id}`).join('&');
+    const archive = await server.call('GET', `/api/v1/images/archive?${query}`);
+    expect(archive.status, archive.ok ? '' : await archive.text()).toBe(200);
+    expect(archive.headers.get('content-disposition')).toContain('darkroom-pictures.zip');
+    const members = Object.values(unzipSync(new Uint8Array(await archive.arrayBuffer())));
+    expect(members.map((bytes) => Buffer.from(bytes))).toEqual(
+      (await Promise.all(ids.map(file))).map((bytes) => Buffer.from(bytes)),
+    );
+    expect((await server.call('GET', '/api/v1/images/archive?ids=nothing')).status).toBeGreaterThanOrEqual(400);
+
+    const picture = Buffer.from(await file(ids[0]!)).toString('base64');
+    const read = await server.json('POST', '/api/v1/parameters/read', { picture });
+    expect(read.request).toMatchObject({ prompt: 'a fox', steps: 1 });
+    expect(await server.json('POST', '/api/v1/parameters/read', { text: read.infotext })).toMatchObject({
+      request: read.request,
+    });
+    expect(await server.json('POST', '/api/v1/parameters/read', { text: 'just words' })).toMatchObject({ request: {} });
+  });
 });

@@ -3,7 +3,6 @@
  * what is left to do here is one adapter for each kind of answer, and one for forms.
  */
 
-import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { check, coerceFields } from '#api/check';
@@ -118,10 +117,11 @@ async function fileResponse({ type, body, immutable, saveAs, picture, warnings }
     headers['content-disposition'] = `attachment; filename="${saveAs.replaceAll(/[^\w.() -]/g, '_')}"`;
   }
   if (body instanceof Uint8Array) return new Response(body as Uint8Array<ArrayBuffer>, { headers });
+  if (Symbol.asyncIterator in body) return new Response(webStream(Readable.from(body)), { headers });
   headers['content-length'] = String((await body.stat()).size);
-  return new Response(streamOf(body), { headers });
+  return new Response(webStream(body.createReadStream()), { headers });
 }
 
-function streamOf(file: FileHandle): ReadableStream<Uint8Array> {
-  return Readable.toWeb(file.createReadStream()) as ReadableStream<Uint8Array>;
+function webStream(stream: Readable): ReadableStream<Uint8Array> {
+  return Readable.toWeb(stream) as ReadableStream<Uint8Array>;
 }

@@ -23,7 +23,7 @@ export interface Context<Runs extends boolean = boolean> {
 /** A file as an answer. */
 export interface FileAnswer {
   readonly type: string;
-  readonly body: Uint8Array | FileHandle;
+  readonly body: Uint8Array | FileHandle | AsyncIterable<Uint8Array>;
   /** Never changes under its address. */
   readonly immutable?: boolean;
   /** To be saved under this name rather than shown. */

@@ -5,6 +5,9 @@ import type { boards, pictures } from '#api/operations/pictures';
 import type { Board } from '#api/records/picture';
 import { type Caller, maySee, scopeOf } from '#api/rights';
 import { UserError } from '#core/errors';
+import { settingsOfInfotext } from '#pipelines/settings/index';
+import { parseInfotext } from '#prompt/infotext';
+import { archived } from '../gallery/archive.ts';
 import type { GalleryImage } from '../gallery/image.ts';
 import type { StudioFolder } from '../studio-folder.ts';
 import type { HandlersOf } from './context.ts';
@@ -33,6 +36,18 @@ export const pictureHandlers = {
   async getThumbnail({ id }, { studio, caller }) {
     const body = await studio.gallery.thumbnail(ownImage(studio, id, caller).id);
     return { type: 'image/webp', body, immutable: true };
+  },
+  async archiveImages({ ids }, { studio, caller }) {
+    const images = ids.map((id) => ownImage(studio, id, caller));
+    const named = await Promise.all(
+      images.map(async ({ id, path }) => ({ name: path, file: await studio.gallery.file(id) })),
+    );
+    return { type: 'application/zip', body: archived(named), saveAs: 'darkroom-pictures.zip' };
+  },
+  async readParameters({ picture, text }, { studio, readPicture, signal }) {
+    if (picture === undefined) return { infotext: text, request: requestOf(text), others: {} };
+    const { infotext, others } = await studio.readTexts(await readPicture(picture), signal);
+    return { infotext, request: requestOf(infotext), others };
   },
   changeImage({ id, rating, tags }, { studio, caller }) {
     ownImage(studio, id, caller);
@@ -67,6 +82,12 @@ export const pictureHandlers = {
     return { ...counts, problems: [...problems] };
   },
 } satisfies HandlersOf<typeof pictures>;
+
+/** What parameters ask for; a text without a line of them is no request. */
+function requestOf(infotext: string | undefined): Record<string, unknown> {
+  const parsed = parseInfotext(infotext ?? '');
+  return parsed['Steps'] === undefined ? {} : settingsOfInfotext(parsed);
+}
 
 export const boardHandlers = {
   listBoards: (_input, { studio, caller }) => ({ boards: studio.boards.list(scopeOf(caller)) }),

@@ -66,7 +66,7 @@ async function sent(name: string): Promise<string> {
   return await dataUrl(picture);
 }
 
-function dataUrl(picture: Blob): Promise<string> {
+export function dataUrl(picture: Blob): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(String(reader.result));

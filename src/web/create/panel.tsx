@@ -6,7 +6,7 @@
 import { createMemo, createSignal, For, Show } from 'solid-js';
 import { isChanged } from '../state/draft.ts';
 import type { SettingField } from '../state/fields.ts';
-import { useOpenJobs } from '../state/queries.ts';
+import { usePictureJobs } from '../state/queries.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -146,7 +146,7 @@ function ResetAll() {
 
 function GenerateBar(props: PanelProps) {
   const { draft } = useStudio();
-  const jobs = useOpenJobs();
+  const jobs = usePictureJobs();
   const mayMake = useMayMake();
   const acts = () =>
     draft
@@ -170,7 +170,7 @@ function GenerateBar(props: PanelProps) {
             title="Ctrl+Enter"
           >
             <Icon name="spark" />
-            {(jobs.data?.length ?? 0) > 0 ? words().create.addToQueue : words().create.generate}
+            {jobs().length > 0 ? words().create.addToQueue : words().create.generate}
             <span class="hidden md:inline text-xs" aria-hidden="true">
               Ctrl ⏎
             </span>

@@ -5,7 +5,7 @@ import { createSignal, For, lazy, Match, Show, Suspense, Switch } from 'solid-js
 import type { WireImage, WireJob } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
 import { galleryPicture } from '../canvas/pictures.ts';
-import { useOpenJobs, useQueue } from '../state/queries.ts';
+import { usePictureJobs, useQueue } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -66,20 +66,20 @@ export function Stage(props: StageProps) {
 }
 
 function useNextJob(): () => WireJob | undefined {
-  const jobs = useOpenJobs();
-  return () => jobs.data?.find(({ state }) => state === 'running') ?? jobs.data?.[0];
+  const jobs = usePictureJobs();
+  return () => jobs().find(({ state }) => state === 'running') ?? jobs()[0];
 }
 
 function Pictures(props: { readonly onGenerate: (prompt: string) => void }) {
   const studio = useStudio();
-  const jobs = useOpenJobs();
+  const jobs = usePictureJobs();
   const pictures = useLatestPictures();
   const next = useNextJob();
   const latest = () => studio.latest() ?? pictures()[0];
   return (
     <div class="flex-1 min-h-0 flex flex-col items-center justify-center gap-3 p-3 md:p-4">
       <Switch fallback={<FirstMinute onGenerate={props.onGenerate} />}>
-        <Match when={next()}>{(job) => <AtWork job={job()} behind={(jobs.data?.length ?? 1) - 1} />}</Match>
+        <Match when={next()}>{(job) => <AtWork job={job()} behind={jobs().length - 1} />}</Match>
         <Match when={latest()}>{(image) => <Latest image={image()} />}</Match>
       </Switch>
     </div>
@@ -235,6 +235,13 @@ function Latest(props: { readonly image: WireImage }) {
   );
 }
 
+/** What a job is about, whatever its kind. */
+export function jobTitle({ label, kind, request }: WireJob): string {
+  const said = [label, request.prompt, request.source, request.name, request.output];
+  const title = said.find((text) => typeof text === 'string' && text !== '');
+  return String(title ?? (kind === 'picture' ? words().stage.withoutPrompt : words().queue.kinds[kind]));
+}
+
 /** Jobs that failed lately, with what to do. */
 export function FailedJobs(props: { readonly jobs: readonly WireJob[] }) {
   const studio = useStudio();
@@ -245,7 +252,7 @@ export function FailedJobs(props: { readonly jobs: readonly WireJob[] }) {
           <li class="card p-3 flex flex-wrap items-center gap-3">
             <Icon name="warning" class="size-5 text-problem" />
             <div class="flex-1 min-w-40">
-              <p class="truncate-2">{String(job.request.prompt || words().stage.withoutPrompt)}</p>
+              <p class="truncate-2">{jobTitle(job)}</p>
               <p class="problem-text">{job.error?.message}</p>
               <p class="hint">{words().errors[job.error?.code ?? '']}</p>
             </div>

@@ -3,7 +3,7 @@
 import { createEffect, createSignal, on, onCleanup, onMount } from 'solid-js';
 import { withPictures } from '../canvas/pictures.ts';
 import { requestOf } from '../state/draft.ts';
-import { useOpenJobs } from '../state/queries.ts';
+import { usePictureJobs } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Panel } from './panel.tsx';
 import { Stage, useStageMode } from './stage.tsx';
@@ -12,7 +12,7 @@ import { Strip } from './strip.tsx';
 
 export default function Create() {
   const studio = useStudio();
-  const jobs = useOpenJobs();
+  const jobs = usePictureJobs();
   const [sending, setSending] = createSignal(false);
   const [mode] = useStageMode();
   const take = useTakePicture();
@@ -34,7 +34,7 @@ export default function Create() {
     if (job && matchMedia('(max-width: 54rem)').matches) stage.scrollIntoView({ block: 'start' });
   };
   const [forever, setForever] = createSignal(false);
-  const busy = () => (jobs.data?.length ?? 0) > 0;
+  const busy = () => jobs().length > 0;
   // A failed job ends it too: the same again would fail again.
   createEffect(
     on(busy, (now, before) => {
@@ -47,7 +47,7 @@ export default function Create() {
   };
   const interrupt = () => {
     setForever(false);
-    const running = jobs.data?.find(({ state }) => state === 'running');
+    const running = jobs().find(({ state }) => state === 'running');
     if (running) void studio.attempt(() => studio.api.cancelJob({ id: running.id }));
   };
   const onKeyDown = (event: KeyboardEvent) => {

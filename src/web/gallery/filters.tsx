@@ -2,7 +2,9 @@
 
 import { useSearchParams } from '@solidjs/router';
 import { useQuery } from '@tanstack/solid-query';
+import { Show } from 'solid-js';
 import { keys } from '../state/keys.ts';
+import { useBoards } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Select } from '../ui/select.tsx';
@@ -12,11 +14,12 @@ export type GalleryParams = {
   text: string;
   model: string;
   minRating: string;
+  board: string;
   order: string;
   trashed: string;
 };
 
-const names = ['text', 'model', 'minRating', 'order', 'trashed'] as const;
+const names = ['text', 'model', 'minRating', 'board', 'order', 'trashed'] as const;
 
 /** The filter as a query of the API; empty for all, newest first. */
 export function filterOf(params: Partial<Record<keyof GalleryParams, string | string[]>>): string {
@@ -32,6 +35,7 @@ export function Filters() {
   const { api } = useStudio();
   const [params, setParams] = useSearchParams<GalleryParams>();
   const facets = useQuery(() => ({ queryKey: keys.facets, queryFn: () => api.getFacets() }));
+  const boards = useBoards();
   const set = (name: keyof GalleryParams, value: string) => setParams({ [name]: value || undefined });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const models = () => [
@@ -74,6 +78,18 @@ export function Filters() {
         value={params.minRating ?? ''}
         onChange={(v) => set('minRating', v)}
       />
+      <Show when={(boards.data ?? []).length > 0}>
+        <Select
+          class="w-auto!"
+          label={words().gallery.board}
+          choices={[
+            { value: '', label: words().gallery.anyBoard },
+            ...(boards.data ?? []).map(({ id, name }) => ({ value: id, label: name })),
+          ]}
+          value={params.board ?? ''}
+          onChange={(v) => set('board', v)}
+        />
+      </Show>
       <Select
         class="w-auto!"
         label={words().gallery.order}

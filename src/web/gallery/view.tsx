@@ -2,6 +2,7 @@
 
 import { useNavigate, useSearchParams } from '@solidjs/router';
 import { createMemo, createSignal, onCleanup, onMount, Show } from 'solid-js';
+import { fileAddress } from '../api.ts';
 import { usePictures } from '../create/latest.ts';
 import { picturesOf } from '../state/lists.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
@@ -9,6 +10,8 @@ import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { words } from '../words/index.ts';
+import { BoardMenu } from './board-menu.tsx';
+import { Brought, ReadButton } from './brought.tsx';
 import { Filters, filterOf, type GalleryParams } from './filters.tsx';
 import { Grid } from './grid.tsx';
 
@@ -19,6 +22,7 @@ export default function Gallery() {
   const query = usePictures(filter);
   const images = createMemo(() => picturesOf(query.data));
   const total = () => query.data?.pages.at(-1)?.total ?? 0;
+  const [brought, setBrought] = createSignal<File>();
   const [selected, setSelected] = createSignal<ReadonlySet<string>>(new Set());
   const navigate = useNavigate();
   const trashed = () => params.trashed === 'true';
@@ -47,12 +51,28 @@ export default function Gallery() {
   const emptyText = () =>
     trashed() ? words().gallery.emptyTrash : filter() === '' ? words().gallery.empty : words().gallery.noneFit;
   return (
-    <div class="flex-1 flex flex-col px-3 md:px-6">
-      <PageHead title={words().gallery.title} note={words().gallery.count(total())} />
+    <section
+      aria-label={words().gallery.all}
+      class="flex-1 flex flex-col px-3 md:px-6"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        const file = event.dataTransfer?.files[0];
+        if (!file) return;
+        event.preventDefault();
+        setBrought(file);
+      }}
+    >
+      <PageHead title={words().gallery.title} note={words().gallery.count(total())}>
+        <ReadButton onChoose={setBrought} />
+      </PageHead>
+      <Show when={brought()} keyed>
+        {(file) => <Brought file={file} onClose={() => setBrought(undefined)} />}
+      </Show>
       <Filters />
       <Show when={selected().size > 0}>
         <Selection
-          count={selected().size}
+          ids={chosen().map(({ id }) => id)}
+          board={params.board}
           trashed={trashed()}
           onRemove={() => void remove()}
           onRestore={() => void restore()}
@@ -77,12 +97,17 @@ export default function Gallery() {
           }}
         />
       </Show>
-    </div>
+    </section>
   );
 }
 
+/** As many as one archive takes. */
+const mostArchived = 300;
+
 interface SelectionProps {
-  readonly count: number;
+  readonly ids: readonly string[];
+  /** That is looked at. */
+  readonly board: string | undefined;
   readonly trashed: boolean;
   readonly onRemove: () => void;
   readonly onRestore: () => void;
@@ -93,20 +118,28 @@ function Selection(props: SelectionProps) {
   const mayMake = useMayMake();
   return (
     <div class="card sticky top-16 z-10 p-2 mb-3 row flex-wrap" role="status">
-      <span class="px-2 font-medium">{words().gallery.selected(props.count)}</span>
+      <span class="px-2 font-medium">{words().gallery.selected(props.ids.length)}</span>
       <Show when={mayMake()}>
         <Show
           when={props.trashed}
           fallback={
-            <button type="button" class="btn-danger" onClick={() => props.onRemove()}>
-              <Icon name="trash" /> {words().common.delete}
-            </button>
+            <>
+              <BoardMenu ids={props.ids} board={props.board} />
+              <button type="button" class="btn-danger" onClick={() => props.onRemove()}>
+                <Icon name="trash" /> {words().common.delete}
+              </button>
+            </>
           }
         >
           <button type="button" class="btn" onClick={() => props.onRestore()}>
             <Icon name="reuse" /> {words().common.restore}
           </button>
         </Show>
+      </Show>
+      <Show when={props.ids.length <= mostArchived}>
+        <a class="btn" href={fileAddress('archiveImages', { ids: [...props.ids] })} download="">
+          <Icon name="download" /> {words().gallery.archive}
+        </a>
       </Show>
       <button type="button" class="btn-quiet ml-auto" onClick={() => props.onClear()}>
         <Icon name="close" /> {words().gallery.clearSelection}

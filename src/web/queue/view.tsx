@@ -2,9 +2,9 @@
 
 import { useInfiniteQuery } from '@tanstack/solid-query';
 import { For, Show } from 'solid-js';
-import { endStates } from '#api/records/job';
+import { endStates, jobKinds } from '#api/records/job';
 import type { WireJob, WireJobPage } from '#server/native/wire';
-import { CancelButtons, FailedJobs } from '../create/stage.tsx';
+import { CancelButtons, FailedJobs, jobTitle } from '../create/stage.tsx';
 import { keys } from '../state/keys.ts';
 import { useOpenJobs, useQueue } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
@@ -22,7 +22,12 @@ export default function Queue() {
   const ended = useInfiniteQuery(() => ({
     queryKey: keys.endedJobs,
     queryFn: async ({ pageParam }: { pageParam: string }) =>
-      await api.listJobs({ state: [...endStates], limit: 50, cursor: pageParam === '' ? undefined : pageParam }),
+      await api.listJobs({
+        kind: [...jobKinds],
+        state: [...endStates],
+        limit: 50,
+        cursor: pageParam === '' ? undefined : pageParam,
+      }),
     initialPageParam: '',
     getNextPageParam: (page: WireJobPage) => page.cursor,
   }));
@@ -116,18 +121,41 @@ interface JobRowProps {
   readonly after: WireJob | undefined;
 }
 
+const dragged = 'application/x-darkroom-job';
+
 function JobRow(props: JobRowProps) {
   const studio = useStudio();
   const progress = () => studio.progress[props.job.id];
   const isOpen = () => props.job.finishedAt === undefined;
+  const movable = () => props.before !== undefined || props.after !== undefined;
+  /** What is let go over the upper half goes before this one. */
+  const drop = (event: DragEvent & { currentTarget: HTMLElement }) => {
+    const id = event.dataTransfer?.getData(dragged) ?? '';
+    if (id === '' || id === props.job.id) return;
+    event.preventDefault();
+    const box = event.currentTarget.getBoundingClientRect();
+    const upper = event.clientY < box.top + box.height / 2;
+    void studio.attempt(() =>
+      studio.api.moveJob({ id, ...(upper ? { before: props.job.id } : { after: props.job.id }) }),
+    );
+  };
   return (
-    <li class="card p-3 flex flex-wrap items-center gap-3">
+    <li
+      class="card p-3 flex flex-wrap items-center gap-3"
+      draggable={movable()}
+      onDragStart={(event) => event.dataTransfer?.setData(dragged, props.job.id)}
+      onDragOver={(event) => {
+        if (movable() && event.dataTransfer?.types.includes(dragged)) event.preventDefault();
+      }}
+      onDrop={(event) => drop(event)}
+    >
       <div class="flex-1 min-w-50">
-        <p class="truncate-2">{String(props.job.request.prompt || words().stage.withoutPrompt)}</p>
+        <p class="truncate-2">{jobTitle(props.job)}</p>
         <p class="hint tabular-nums">
           {[
+            words().queue.kinds[props.job.kind],
             words().queue.states[props.job.state],
-            words().queue.pictures(props.job.delivered, props.job.total),
+            props.job.kind === 'picture' ? words().queue.pictures(props.job.delivered, props.job.total) : undefined,
             props.job.user === 'local' ? undefined : props.job.user,
             new Date(props.job.createdAt).toLocaleString(),
           ]

@@ -29,7 +29,9 @@ export function connect(path: string, options: ConnectionOptions): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function open(): void {
-    socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}${path}?after=${last}`);
+    socket = new WebSocket(
+      `${location.origin.replace(/^http/, 'ws')}${path}${path.includes('?') ? '&' : '?'}after=${last}`,
+    );
     socket.onopen = () => {
       wait = firstRetryMs;
       options.onLive(true);

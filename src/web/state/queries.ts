@@ -2,6 +2,7 @@
 
 import { useQuery } from '@tanstack/solid-query';
 import { createMemo } from 'solid-js';
+import { jobKinds } from '#api/records/job';
 import type { WireJob, WireModel } from '#server/native/wire';
 import type { Api } from '../api.ts';
 import { keys } from './keys.ts';
@@ -30,8 +31,8 @@ export function useQueue() {
 /** What runs, then what waits in its order. */
 async function openJobs(api: Api): Promise<WireJob[]> {
   const [running, waiting] = await Promise.all([
-    api.listJobs({ state: ['running'], limit: 1000 }),
-    api.listJobs({ state: ['queued', 'paused'], order: 'next', limit: 1000 }),
+    api.listJobs({ kind: [...jobKinds], state: ['running'], limit: 1000 }),
+    api.listJobs({ kind: [...jobKinds], state: ['queued', 'paused'], order: 'next', limit: 1000 }),
   ]);
   return [...running.jobs, ...waiting.jobs];
 }
@@ -39,6 +40,17 @@ async function openJobs(api: Api): Promise<WireJob[]> {
 export function useOpenJobs() {
   const { api } = useStudio();
   return useQuery(() => ({ queryKey: keys.openJobs, queryFn: async () => await openJobs(api) }));
+}
+
+/** Those of them that make pictures. */
+export function usePictureJobs(): () => WireJob[] {
+  const jobs = useOpenJobs();
+  return () => (jobs.data ?? []).filter(({ kind }) => kind === 'picture');
+}
+
+export function useBoards() {
+  const { api } = useStudio();
+  return useQuery(() => ({ queryKey: keys.boards, queryFn: async () => (await api.listBoards()).boards }));
 }
 
 export function useModels() {

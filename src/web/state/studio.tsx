@@ -6,6 +6,7 @@
 import { QueryClient, useQuery } from '@tanstack/solid-query';
 import { createContext, createSignal, type JSX, useContext } from 'solid-js';
 import { createStore, produce, reconcile } from 'solid-js/store';
+import { jobKinds } from '#api/records/job';
 import type { WireImage, WireJob, WireModel, WireProgress, WireStatus } from '#server/native/wire';
 import { type Api, ApiError } from '../api.ts';
 import { words } from '../words/index.ts';
@@ -88,7 +89,7 @@ export function createStudio(api: Api) {
       await client.invalidateQueries();
       client.setQueryData(keys.status, status);
       setProgress(reconcile(Object.fromEntries(status.running.map((each) => [each.id, each]))));
-      stopEvents = connect('/api/v1/ws', {
+      stopEvents = connect(`/api/v1/ws?${jobKinds.map((kind) => `kind=${kind}`).join('&')}`, {
         after: status.lastEvent,
         handlers,
         onLive: setLive,

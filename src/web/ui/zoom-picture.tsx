@@ -54,7 +54,7 @@ export function ZoomPicture(props: ZoomPictureProps) {
         src={props.src}
         alt={props.alt}
         draggable={false}
-        class="absolute left-0 top-0 origin-top-left max-w-none rounded-lg"
+        class="absolute left-0 top-0 origin-top-left max-w-none"
         width={props.width}
         height={props.height}
         style={{

@@ -228,7 +228,23 @@ export const de = {
     selected: (count: number) => `${count} ausgewählt`,
     clearSelection: 'Auswahl aufheben',
     model: 'Modell',
+    board: 'Tafel',
+    anyBoard: 'Jede Tafel',
+    archive: 'Alle laden',
     anyModel: 'Jedes Modell',
+  },
+  boards: {
+    menu: 'Tafel',
+    name: 'Neue Tafel',
+    make: 'Anlegen',
+    take: 'Von dieser Tafel nehmen',
+    put: (name) => `Jetzt auf der Tafel ${name}.`,
+    taken: (name) => `Von der Tafel ${name} genommen.`,
+  },
+  brought: {
+    title: 'Ein mitgebrachtes Bild',
+    choose: 'Bild lesen',
+    none: 'Dieses Bild sagt nicht, womit es gemacht ist.',
   },
   models: {
     title: 'Modelle',
@@ -270,6 +286,14 @@ export const de = {
     clearFailed: 'Fehlgeschlagene vergessen',
     empty: 'Nichts läuft, nichts wartet.',
     pictures: (done: number, total: number) => `${done} von ${total}`,
+    kinds: {
+      pull: 'Laden',
+      hash: 'Prüfsumme',
+      training: 'Training',
+      upscale: 'Vergrößern',
+      merge: 'Mischen',
+      convert: 'Umwandeln',
+    },
     states: {
       queued: 'wartet',
       paused: 'zurückgehalten',

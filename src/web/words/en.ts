@@ -227,7 +227,23 @@ export const en = {
     selected: (count: number) => `${count} selected`,
     clearSelection: 'Select none',
     model: 'Model',
+    board: 'Board',
+    anyBoard: 'Any board',
+    archive: 'Download all',
     anyModel: 'Any model',
+  },
+  boards: {
+    menu: 'Board',
+    name: 'New board',
+    make: 'Make',
+    take: 'Take from this board',
+    put: (name: string) => `On the board ${name} now.`,
+    taken: (name: string) => `Taken from the board ${name}.`,
+  },
+  brought: {
+    title: 'A picture that was brought',
+    choose: 'Read a picture',
+    none: 'This picture does not say what it was made with.',
   },
   models: {
     title: 'Models',
@@ -269,6 +285,14 @@ export const en = {
     clearFailed: 'Forget failed ones',
     empty: 'Nothing runs and nothing waits.',
     pictures: (done: number, total: number) => `${done} of ${total}`,
+    kinds: {
+      pull: 'Download',
+      hash: 'Hash',
+      training: 'Training',
+      upscale: 'Upscale',
+      merge: 'Merge',
+      convert: 'Convert',
+    } as Readonly<Record<string, string>>,
     states: {
       queued: 'waits',
       paused: 'held',

@@ -1,0 +1,91 @@
+/** A picture of this or another program, dropped or chosen: what it was made with, and the way to make it again. */
+
+import { useNavigate } from '@solidjs/router';
+import { createResource, onCleanup, Show } from 'solid-js';
+import { dataUrl } from '../canvas/pictures.ts';
+import { recall } from '../state/draft.ts';
+import { keepPicture } from '../state/kept-pictures.ts';
+import { useMayMake, useStudio } from '../state/studio.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { words } from '../words/index.ts';
+
+export function ReadButton(props: { readonly onChoose: (file: File) => void }) {
+  return (
+    <label class="btn focus-within:border-accent">
+      <Icon name="search" /> {words().brought.choose}
+      <input
+        type="file"
+        accept="image/*"
+        class="sr-only"
+        onChange={(event) => {
+          const file = event.currentTarget.files?.[0];
+          if (file) props.onChoose(file);
+          event.currentTarget.value = '';
+        }}
+      />
+    </label>
+  );
+}
+
+export function Brought(props: { readonly file: File; readonly onClose: () => void }) {
+  const studio = useStudio();
+  const navigate = useNavigate();
+  const mayMake = useMayMake();
+  const [read] = createResource(
+    () => props.file,
+    async (file) => {
+      const picture = await dataUrl(file);
+      return await studio.attempt(async () => await studio.api.readParameters({ picture }));
+    },
+  );
+  const address = URL.createObjectURL(props.file);
+  onCleanup(() => URL.revokeObjectURL(address));
+  const reuse = () => {
+    studio.draft.replace(recall(read()!.request, studio.draft.fields()));
+    studio.say({ kind: 'info', text: words().create.recalled });
+    navigate('/');
+  };
+  const start = async () => {
+    studio.startFrom(await keepPicture(props.file));
+    navigate('/?mode=canvas');
+  };
+  return (
+    <section class="card p-3 mb-4 flex flex-wrap gap-4 items-start" aria-label={words().brought.title}>
+      <img src={address} alt={props.file.name} class="max-h-60 max-w-full rounded-lg object-contain" />
+      <div class="flex-1 min-w-60 stack">
+        <div class="row">
+          <h2 class="title truncate">{props.file.name}</h2>
+          <button
+            type="button"
+            class="btn-quiet ml-auto px-2"
+            aria-label={words().common.close}
+            onClick={() => props.onClose()}
+          >
+            <Icon name="close" />
+          </button>
+        </div>
+        <Show when={!read.loading} fallback={<p class="hint">{words().common.loading}</p>}>
+          <Show when={read()?.infotext} fallback={<p class="hint">{words().brought.none}</p>}>
+            {(text) => (
+              <pre class="whitespace-pre-wrap break-words text-xs bg-sunk rounded-lg p-3 max-h-60 overflow-auto">
+                {text()}
+              </pre>
+            )}
+          </Show>
+          <Show when={mayMake()}>
+            <div class="row flex-wrap">
+              <Show when={Object.keys(read()?.request ?? {}).length > 0}>
+                <button type="button" class="btn-primary" onClick={reuse}>
+                  <Icon name="reuse" /> {words().picture.reuse}
+                </button>
+              </Show>
+              <button type="button" class="btn" onClick={() => void start()}>
+                <Icon name="image" /> {words().picture.asStart}
+              </button>
+            </div>
+          </Show>
+        </Show>
+      </div>
+    </section>
+  );
+}
