@@ -52,7 +52,7 @@ class Worker {
   async next(): Promise<Report | undefined> {
     const { value, done } = await this.#lines.next();
     if (done) return undefined;
-    const report = JSON.parse(value as string) as Report;
+    const report = JSON.parse(value) as Report;
     this.peak = Math.max(this.peak, report.peak ?? 0);
     if (report.event !== 'warning') return report;
     console.log(`  ${report.message}`);

@@ -157,7 +157,7 @@ async function torch(python: string, folder: string, layout: string, threads: nu
   const read = async <T>(): Promise<T> => {
     const { value, done } = await lines.next();
     if (done) throw new Error(`${python} ${script} ended; is torch installed there?`);
-    return JSON.parse(value as string) as T;
+    return JSON.parse(value) as T;
   };
   const { torch: version, parameters } = await read<{ torch: string; parameters: number }>();
   return {

@@ -28,5 +28,5 @@ export function createClient(send: Send): Client {
 
 /** Address of a file or stream, below the API's base. */
 export function addressOf<N extends keyof Operations>(name: N, input: z.input<Operations[N]['input']>): string {
-  return requestOf(operations[name], input as Record<string, unknown>).path;
+  return requestOf(operations[name], input).path;
 }

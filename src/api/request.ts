@@ -32,7 +32,7 @@ export function partOf({ method, path }: Pick<Operation, 'method' | 'path'>, nam
 
 export function partsOf(operation: Operation): Parts {
   const shapes: Partial<Record<Part, Record<string, z.ZodType>>> = {};
-  for (const [name, field] of Object.entries(operation.input.shape as Record<string, z.ZodType>)) {
+  for (const [name, field] of Object.entries(operation.input.shape)) {
     const part = partOf(operation, name, field);
     shapes[part] = { ...shapes[part], [name]: field };
   }

@@ -119,7 +119,7 @@ export interface Told {
  * @param inList as a row although the operation shows one record at length
  */
 export function tell(name: OperationName, row: Operation, output: unknown, input: unknown, inList = false): Told {
-  const own = inList ? undefined : (operationViews[name] as OperationView<Operation> | undefined);
+  const own: OperationView<Operation> | undefined = inList ? undefined : operationViews[name];
   const facts = { note: own?.note?.(output), failed: own?.failed?.(output) ?? false };
   if (own?.text) return { ...facts, text: own.text(output, input as never) };
   if (output === undefined) return { ...facts, text: 'done' };
@@ -136,7 +136,7 @@ export function listOf(
   output: unknown,
 ): { readonly name: string; readonly schema: z.ZodType; readonly items: readonly unknown[] } | undefined {
   if (!(schema instanceof z.ZodObject) || recordViews.has(schema)) return undefined;
-  const [name, field] = Object.entries(schema.shape as Record<string, z.ZodType>)[0] ?? [];
+  const [name, field] = Object.entries(schema.shape)[0] ?? [];
   if (name === undefined || !(field instanceof z.ZodArray) || !(field.element instanceof z.ZodObject)) return undefined;
   const items = (output as Record<string, readonly unknown[]>)[name] ?? [];
   return { name, schema: field.element, items };

@@ -148,7 +148,7 @@ class HeaderReader {
     const number = this.#u32();
     const type = ggufType(number);
     if (!type) this.#refuse('unsupported', `${quoteName(name)} is of the unknown type ${number}; the file is newer`);
-    return { name, type: type!, stored, offset: this.#size64(`the offset of ${quoteName(name)}`) };
+    return { name, type: type, stored, offset: this.#size64(`the offset of ${quoteName(name)}`) };
   }
 
   #placed(declared: readonly Declared[], metadata: ReadonlyMap<string, GgufValue>): Map<string, GgufTensor> {
@@ -179,7 +179,7 @@ class HeaderReader {
     const known =
       typeof value === 'number' && value > 0 && value <= MAX_ALIGNMENT && Number.isInteger(Math.log2(value));
     if (!known) this.#refuse('malformed', `an alignment of ${String(value)}, expected a power of two`);
-    return value as number;
+    return value;
   }
 
   #bytesOf(name: string, { name: type, elements, bytes }: GgufType, stored: readonly number[]): number {
@@ -236,7 +236,7 @@ class HeaderReader {
     if (type === BOOL) return this.#view.getUint8(this.#take(1)) !== 0;
     const row = numbers[type];
     if (!row) this.#refuse('malformed', `${quoteName(key)} has a value of the unknown type ${type}`);
-    const [bytes, read] = row!;
+    const [bytes, read] = row;
     return read(this.#view, this.#take(bytes));
   }
 

@@ -136,7 +136,7 @@ describe('ops without gradient', () => {
   it.each(Object.keys(withoutGradient) as Op[])('%s gives zeros', (op) => {
     const s = new Sampler(1, 'f64');
     const v = opSamples[op](s);
-    const wrt = s.floats.length > 0 ? s.floats : [s.x([2]) as Value];
+    const wrt = s.floats.length > 0 ? s.floats : [s.x([2])];
     const g = grad(sum(isFloat(v.dtype) ? v : cast(v, 'f64')), wrt);
     const results = interpret(closeGraph('zeros', { g: g[0]! }), s.feeds, { precision: 'f64' });
     expect((results.g!.data as Float64Array).every((x) => x === 0)).toBe(true);

@@ -187,8 +187,8 @@ function reduction(v: Value<'sum'> | Value<'mean'> | Value<'max'> | Value<'min'>
 }
 
 export const rewriteRules: { readonly [O in Op]?: Rewrite<O> } = {
-  neg: (v) => (v.inputs[0]!.op === 'neg' ? v.inputs[0]!.inputs[0]! : undefined),
-  logicalNot: (v) => (v.inputs[0]!.op === 'logicalNot' ? v.inputs[0]!.inputs[0]! : undefined),
+  neg: (v) => (v.inputs[0]!.op === 'neg' ? v.inputs[0].inputs[0]! : undefined),
+  logicalNot: (v) => (v.inputs[0]!.op === 'logicalNot' ? v.inputs[0].inputs[0]! : undefined),
   add,
   sub,
   mul,

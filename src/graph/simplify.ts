@@ -62,7 +62,7 @@ function settler(foldLimit: number): (v: Value) => Value {
 
 function rewrite(v: Value): Value | undefined {
   const rule = rewriteRules[v.op] as Rewrite<typeof v.op> | undefined;
-  return (rule as ((v: Value) => Value | undefined) | undefined)?.(v);
+  return rule?.(v);
 }
 
 /** The value as a constant, when all its operands are constants and none of them is large. */

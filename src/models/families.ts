@@ -6,9 +6,4 @@ import { sd2 } from './sd2/family.ts';
 import { sdxl, sdxlRefiner } from './sdxl/family.ts';
 
 // A family's config is its own business: from outside it is only handed back to the family it came from.
-export const families: readonly ModelFamily[] = [
-  sd1 as ModelFamily,
-  sd2 as ModelFamily,
-  sdxlRefiner as ModelFamily,
-  sdxl as ModelFamily,
-];
+export const families: readonly ModelFamily[] = [sd1, sd2, sdxlRefiner, sdxl];

@@ -118,7 +118,7 @@ function narrowed(ref: WeightRef, [index, of]: readonly [number, number]): Weigh
   }
   const { dtype, shape, data } = ref.tensor;
   const length = data.length / of;
-  const rows = data.subarray(index * length, (index + 1) * length) as typeof data;
+  const rows = data.subarray(index * length, (index + 1) * length);
   return { kind: 'memory', tensor: { dtype, shape: firstAxis(shape, of), data: rows } };
 }
 

@@ -69,7 +69,7 @@ export function linearWeights(graph: Graph): ReadonlySet<string> {
 }
 
 function nameOf(value: Value): string[] {
-  return value.op === 'parameter' ? [(value as Value<'parameter'>).attrs.name] : [];
+  return value.op === 'parameter' ? [value.attrs.name] : [];
 }
 
 /** Whether a packed matrix can stay as it is for linear layers. */

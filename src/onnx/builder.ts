@@ -219,7 +219,7 @@ export class ModelBuilder {
   /** Sizes as a 1-D i64 tensor: a constant where they are fixed, otherwise computed at run time. */
   sizes(shape: readonly Dim[]): string {
     const bound = this.bindShape(shape);
-    if (bound.every((d) => typeof d === 'number')) return this.ints(bound as number[]);
+    if (bound.every((d) => typeof d === 'number')) return this.ints(bound);
     const parts: string[] = [];
     let run: number[] = [];
     for (const d of bound) {

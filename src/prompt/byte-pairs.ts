@@ -35,7 +35,7 @@ export function mergeWord(bytes: Uint8Array, vocabulary: ClipVocabulary): number
     ids[position] = FIRST_MERGE_ID + rank;
     ids[swallowed] = -1;
     next[position] = next[swallowed]!;
-    if (next[position]! <= last) previous[next[position]!] = position;
+    if (next[position] <= last) previous[next[position]] = position;
     if (previous[position]! >= 0) enqueue(previous[position]!);
     enqueue(position);
   }

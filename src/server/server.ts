@@ -243,7 +243,7 @@ interface Connection {
 
 /** Empty for requests that come over no socket (tests). */
 function connectionOf(c: ServerContext): Connection {
-  return (c.env ?? {}) as Connection;
+  return c.env ?? {};
 }
 
 /** Of the peer; requests that come over no socket share one. */

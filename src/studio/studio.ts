@@ -462,7 +462,7 @@ export class Studio extends StudioFolder {
 
   async #queueHashes(): Promise<void> {
     const { jobs } = await this.queue.list({ kinds: ['hash'], states: ['queued', 'running', 'paused'], limit: 1000 });
-    const waiting = new Set(jobs.map(({ request }) => (request as JobRequests['hash']).model));
+    const waiting = new Set(jobs.map(({ request }) => request.model));
     const models = this.library.unhashed().filter(({ id }) => !waiting.has(id));
     if (models.length === 0) return;
     await this.queue.add(

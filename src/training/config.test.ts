@@ -48,7 +48,7 @@ describe('training configurations', () => {
   it('say where weight decay acts and how losses are weighted', () => {
     expect(configuredDecay(parse({}))).toBe(decaysAll);
     expect(configuredDecay(parse({ weightDecayOn: 'matrices' }))).toBe(decaysMatrices);
-    const weighting = (c: Partial<TextToImageConfig>) => configuredWeighting(c as TextToImageConfig);
+    const weighting = (c: Partial<TextToImageConfig>) => configuredWeighting(c);
     expect(weighting({})).toEqual({ name: 'none' });
     expect(weighting({ minSnrGamma: 5 })).toEqual({ name: 'min-snr', gamma: 5 });
     expect(weighting({ minSnrGamma: 5, weighting: { name: 'debiased' } })).toEqual({ name: 'debiased' });

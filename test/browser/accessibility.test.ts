@@ -44,9 +44,9 @@ describe.skipIf(chromiumPath === undefined)('accessibility', { timeout: patience
       await page.getByRole('main').getByRole('button').first().waitFor();
       // Not as a script element: the page's policy forbids those.
       await page.evaluate(axe);
-      const found = (await page.evaluate(
+      const found = await page.evaluate<AxeResult>(
         'axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] })',
-      )) as AxeResult;
+      );
       const faults = found.violations.map(({ id, nodes }) => `${view} ${id}: ${nodes[0]!.html.slice(0, 120)}`);
       expect(faults).toEqual([]);
     }

@@ -59,16 +59,16 @@ describe('queue', () => {
 
   it('holds, lets go, orders, cancels, retries and clears jobs', async () => {
     const [a, b, c] = [await submit('a'), await submit('b'), await submit('c')];
-    expect((await jobs('pause', a!))[0]).toMatchObject({ id: a, state: 'paused' });
-    expect((await queue('pause', a!)).stderr).toMatch(/is paused; only queued or running jobs can be paused/);
-    expect((await jobs('resume', a!))[0]!.state).toBe('queued');
-    await jobs('move', c!, 'front');
-    await jobs('move', a!, 'after', b!);
+    expect((await jobs('pause', a))[0]).toMatchObject({ id: a, state: 'paused' });
+    expect((await queue('pause', a)).stderr).toMatch(/is paused; only queued or running jobs can be paused/);
+    expect((await jobs('resume', a))[0]!.state).toBe('queued');
+    await jobs('move', c, 'front');
+    await jobs('move', a, 'after', b);
     expect(promptsOf(await jobs('list'))).toEqual(['c', 'b', 'a']);
-    await jobs('priority', a!, '5');
+    await jobs('priority', a, '5');
     expect(promptsOf(await jobs('list'))).toEqual(['a', 'c', 'b']);
-    expect((await jobs('cancel', a!, b!)).map((job) => job.state)).toEqual(['cancelled', 'cancelled']);
-    expect((await jobs('retry', b!))[0]!.state).toBe('queued');
+    expect((await jobs('cancel', a, b)).map((job) => job.state)).toEqual(['cancelled', 'cancelled']);
+    expect((await jobs('retry', b))[0]!.state).toBe('queued');
     expect((await queue('clear', '--state', 'cancelled')).stdout).toBe('1 forgotten');
     expect((await queue('cancel', '--all')).stdout).toBe('2 cancelled');
     expect((await queue('clear', '--json')).stdout).toBe('{"removed":2}');

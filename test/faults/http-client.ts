@@ -27,7 +27,7 @@ export async function ask(base: string, question: Question): Promise<Answered> {
   const { method, path, token, headers, body, agent, timeoutMs = 60_000 } = question;
   const { hostname, port } = new URL(base);
   const plain = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
-  const payload = plain ? (body as string | Uint8Array | undefined) : JSON.stringify(body);
+  const payload = plain ? body : JSON.stringify(body);
   return await new Promise((resolve, reject) => {
     const sent = request(
       {

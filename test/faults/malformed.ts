@@ -336,7 +336,7 @@ function alterField(draft: Draft, schema: Json | undefined, random: Random, valu
 }
 
 function nameOf(body: Json, schema: Json | undefined, random: Random): string {
-  const names = [...Object.keys((schema?.properties ?? {}) as Json), ...Object.keys(body)];
+  const names = [...Object.keys(schema?.properties ?? {}), ...Object.keys(body)];
   return names.length === 0 ? 'a' : random.pick(names);
 }
 

@@ -106,7 +106,7 @@ export function* checkKeys(single: string): Generator<RowCheck> {
   const file = stored(JSON.parse(readFileSync(single, 'utf8')) as KeyList);
   const optional = new Set(read<string[]>('optional'));
   const folder = read<Record<string, KeyList>>('diffusers');
-  const family = families.find((each) => each.matches(findModel(file))) ?? (sd1 as ModelFamily);
+  const family = families.find((each) => each.matches(findModel(file))) ?? sd1;
   const parts = family.components
     .filter(({ component }) => Object.hasOwn(folder, component))
     .map(({ component, prefixes, recognise }) => {

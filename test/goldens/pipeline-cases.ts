@@ -187,7 +187,7 @@ function contextOf({ shape, data }: HostTensor, pooled?: HostTensor): Conditioni
 /** DPM++ 2M's states are told as sqrt(alpha-bar) x0 + ..., which the k-diffusion form becomes by a factor. */
 function variancePreserving({ params }: PipelineCase, { sampler }: SamplingPlan, x: Latent, sigma: number): Latent {
   if (params.sampler !== 'dpmpp_2m' || sampler.space === 'vp') return x;
-  return x.map((v) => v / Math.sqrt(1 + sigma * sigma)) as Latent;
+  return x.map((v) => v / Math.sqrt(1 + sigma * sigma));
 }
 
 /** The whole schedule, of which picture to picture runs the end. */

@@ -158,7 +158,7 @@ async function* checkModel(file: string, backend: Backend, partial: boolean): As
       else {
         for (const [role, tensor] of Object.entries(testCase.outputs)) {
           if (!got[role]) continue;
-          const error = relativeError(toF32(got[role]!), toF32(tensors.get(tensor)!));
+          const error = relativeError(toF32(got[role]), toF32(tensors.get(tensor)!));
           yield { name: `${name} ${role}`, error, tolerance: testCase.rtol };
         }
       }

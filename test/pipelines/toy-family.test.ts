@@ -37,7 +37,7 @@ function watched(backend: Backend): Backend {
           if (graph.name === 'net') seen.push({ ...feeds });
           return await session.run(feeds);
         },
-      } as typeof session;
+      };
     },
   };
 }
@@ -103,7 +103,7 @@ describe('a family outside of the sources', () => {
 
   it('starts from a picture', async () => {
     const init = (await draw({ prompt: 'a fox' })).image;
-    const kept = await draw({ prompt: 'a fox', init, denoisingStrength: 0 } as GenerateInput);
+    const kept = await draw({ prompt: 'a fox', init, denoisingStrength: 0 });
     expect(kept.image.data).toEqual(init.data);
   });
 

@@ -79,7 +79,7 @@ function drawSingle(random: SceneRandom): SingleScene {
     const time = pick(random, times);
     if (isHeldOut(object, place, time)) continue;
     const u = random.uniform();
-    const size = sizes[u < 0.18 ? 0 : u < 0.82 ? 1 : 2]!;
+    const size = sizes[u < 0.18 ? 0 : u < 0.82 ? 1 : 2];
     const painted = objectKinds[object]!.fills !== undefined && random.uniform() < 0.6;
     return { layout: 'single', object, place, time, size, ...(painted ? { paint: pick(random, paints) } : {}) };
   }

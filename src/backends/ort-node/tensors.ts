@@ -31,8 +31,8 @@ export function toOrt(ort: typeof Ort, t: HostTensor): Ort.Tensor {
 
 /** A host tensor over the runtime tensor's memory. Newer engines give halves as a Float16Array: the same bits. */
 export function fromOrt(t: Ort.Tensor, dtype: DType): HostTensor {
-  const data = t.data as Exclude<Ort.Tensor['data'], string[]> as TypedArray;
+  const data = t.data as Exclude<Ort.Tensor['data'], string[]>;
   const plain = data.constructor === allocate(dtype, 0).constructor;
   const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  return { dtype, shape: t.dims, data: plain ? data : viewBytes(dtype, bytes) } as HostTensor;
+  return { dtype, shape: t.dims, data: plain ? data : viewBytes(dtype, bytes) };
 }

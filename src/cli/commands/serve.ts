@@ -102,7 +102,7 @@ function trainings(dataDir: string, { threads }: ServeOptions): Runner {
     main: trainerMain,
     runs: new TrainingRuns(trainingsFolder(dataDir)),
     threads: threads === undefined ? undefined : wholeNumber('--threads', threads, 1, 1024),
-  }) as Runner;
+  });
 }
 
 async function run(

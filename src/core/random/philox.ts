@@ -92,7 +92,7 @@ export class PhiloxGenerator implements NoiseGenerator {
       block[2] = i;
       block[3] = 0;
       philox4x32(block, this.#keyLow, this.#keyHigh);
-      out[i] = boxMullerSine(block[0]!, block[1]!);
+      out[i] = boxMullerSine(block[0], block[1]);
     }
     this.#offset++;
     return out;

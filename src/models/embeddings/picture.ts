@@ -145,6 +145,6 @@ function tableOf(value: unknown): Matrix | undefined {
   if (width === 0 || !rows.every(isRow)) return undefined;
   const shape = [rows.length, width];
   const data = new Float32Array(sizeOf(shape));
-  for (const [i, row] of (rows as number[][]).entries()) data.set(row, i * width);
+  for (const [i, row] of rows.entries()) data.set(row, i * width);
   return asTable({ shape, data });
 }

@@ -30,17 +30,17 @@ function blockRules(config: UNetConfig): readonly Rewrite[] {
     [/^add_embedding\.linear_2\./, 'label_emb.0.2.'],
     [/^conv_norm_out\./, 'out.0.'],
     [/^conv_out\./, 'out.2.'],
-    [/^down_blocks\.(\d+)\.resnets\.(\d+)\./, (block, j) => `input_blocks.${1 + at(block!, j!)}.0.`],
-    [/^down_blocks\.(\d+)\.attentions\.(\d+)\./, (block, j) => `input_blocks.${1 + at(block!, j!)}.1.`],
+    [/^down_blocks\.(\d+)\.resnets\.(\d+)\./, (block, j) => `input_blocks.${1 + at(block, j)}.0.`],
+    [/^down_blocks\.(\d+)\.attentions\.(\d+)\./, (block, j) => `input_blocks.${1 + at(block, j)}.1.`],
     [/^down_blocks\.(\d+)\.downsamplers\.0\.conv\./, (block) => `input_blocks.${row * (Number(block) + 1)}.0.op.`],
     [/^mid_block\.resnets\.0\./, 'middle_block.0.'],
     [/^mid_block\.attentions\.0\./, 'middle_block.1.'],
     [/^mid_block\.resnets\.1\./, config.midTransformerDepth > 0 ? 'middle_block.2.' : 'middle_block.1.'],
-    [/^up_blocks\.(\d+)\.resnets\.(\d+)\./, (block, j) => `output_blocks.${at(block!, j!)}.0.`],
-    [/^up_blocks\.(\d+)\.attentions\.(\d+)\./, (block, j) => `output_blocks.${at(block!, j!)}.1.`],
+    [/^up_blocks\.(\d+)\.resnets\.(\d+)\./, (block, j) => `output_blocks.${at(block, j)}.0.`],
+    [/^up_blocks\.(\d+)\.attentions\.(\d+)\./, (block, j) => `output_blocks.${at(block, j)}.1.`],
     [
       /^up_blocks\.(\d+)\.upsamplers\.0\.conv\./,
-      (block) => `output_blocks.${at(block!, '0') + row - 1}.${afterAttention(block!)}.conv.`,
+      (block) => `output_blocks.${at(block, '0') + row - 1}.${afterAttention(block)}.conv.`,
     ],
   ];
 }

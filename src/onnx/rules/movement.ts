@@ -26,7 +26,7 @@ type ReduceOp = 'sum' | 'mean' | 'max' | 'min';
 const reduction =
   (opType: string): LoweringRule<ReduceOp> =>
   (b, { attrs }, [x]) => {
-    const { axes, keepDims } = attrs as ReduceAttrs;
+    const { axes, keepDims } = attrs;
     return axes.length === 0 ? x! : b.node(opType, [x!, b.ints(axes)], { keepdims: keepDims ? 1 : 0 });
   };
 
@@ -37,7 +37,7 @@ const longestChain = 4096;
 const reductionInParts =
   (opType: 'ReduceSum' | 'ReduceMean'): LoweringRule<ReduceOp> =>
   (b, v, [x]) => {
-    const { axes } = v.attrs as ReduceAttrs;
+    const { axes } = v.attrs;
     const from = b.bindShape(v.inputs[0]!.shape);
     const last = trailingCount(from, axes);
     const count = from.slice(from.length - last).reduce((product: number, d) => product * Number(d), 1);

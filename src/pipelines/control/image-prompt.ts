@@ -40,5 +40,5 @@ function stacked(rows: readonly HostTensor[]): Floats & { data: Float32Array } {
   const [first] = rows as [HostTensor];
   const out = new Float32Array(rows.length * first.data.length);
   for (const [i, row] of rows.entries()) out.set(toF32(row), i * first.data.length);
-  return f32([rows.length, ...first.shape.slice(1)], out) as Floats & { data: Float32Array };
+  return f32([rows.length, ...first.shape.slice(1)], out);
 }

@@ -71,5 +71,5 @@ export interface Route extends RouteFacts {
 export function route<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType>(
   definition: RouteDefinition<P, Q, B>,
 ): Route {
-  return definition as unknown as Route;
+  return definition;
 }

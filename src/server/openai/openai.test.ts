@@ -40,7 +40,7 @@ describe('the openai client', () => {
       model: 'gpt-image-1',
       prompt: 'a fox',
       n: 2,
-      size: '64x96' as '1024x1024',
+      size: '64x96',
       moderation: 'low',
       ...extras,
     });

@@ -184,7 +184,7 @@ const publicLookup: LookupFunction = (name, options, callback) => {
   resolveName(name, { ...options, all: true }, (error, addresses) => {
     if (error) return callback(error, []);
     const hidden = addresses.find(({ address }) => isPrivateAddress(address));
-    if (hidden) return callback(privateAddress(name) as unknown as NodeJS.ErrnoException, []);
+    if (hidden) return callback(privateAddress(name), []);
     if (options.all) callback(null, addresses);
     else callback(null, addresses[0]!.address, addresses[0]!.family);
   });

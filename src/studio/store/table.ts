@@ -218,7 +218,7 @@ function cursorValues(cursor: string): SqlValue[] | undefined {
   try {
     const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
     const plain = (value: unknown) => typeof value === 'string' || typeof value === 'number';
-    return Array.isArray(values) && values.every(plain) ? (values as SqlValue[]) : undefined;
+    return Array.isArray(values) && values.every(plain) ? values : undefined;
   } catch {
     return undefined;
   }

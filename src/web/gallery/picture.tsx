@@ -20,7 +20,7 @@ import { Stars, Tags } from './marks.tsx';
 
 export default function Picture() {
   const studio = useStudio();
-  const { id } = useParams<{ id: string }>() as unknown as { id: string };
+  const { id } = useParams<{ id: string }>();
   const params = useParams<{ id: string }>();
   const [search] = useSearchParams<GalleryParams>();
   const navigate = useNavigate();

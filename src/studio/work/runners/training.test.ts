@@ -25,7 +25,7 @@ beforeAll(async () => {
     .toFile(join(data, 'one.png'));
   server = await startTestServer({
     runners: (dataDir) => [
-      new TrainingRunner({ main, threads: 1, runs: new TrainingRuns(join(dataDir, 'trainings')) }) as Runner,
+      new TrainingRunner({ main, threads: 1, runs: new TrainingRuns(join(dataDir, 'trainings')) }),
     ],
   });
 });

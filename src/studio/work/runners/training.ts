@@ -109,6 +109,10 @@ class Teller {
       case 'warning':
         await this.#call.warn(message.text);
         break;
+      case 'end':
+      case 'failed':
+        // Acted on where the process is waited for.
+        break;
     }
   }
 
