@@ -143,7 +143,7 @@ function Offer(props: OfferProps) {
       </Show>
       <span class="flex-1 min-w-0 truncate">{props.candidate.label}</span>
       <span class="hint truncate max-w-40">
-        {props.candidate.detail || words().create.kinds[props.candidate.kind] || props.candidate.kind}
+        {props.candidate.detail || words().models.kinds[props.candidate.kind] || words().create.wordList}
       </span>
     </div>
   );

@@ -1,27 +1,16 @@
 /** One model: what it is, whether it can draw, and what to do with it. */
 
-import { useNavigate } from '@solidjs/router';
+import { A } from '@solidjs/router';
 import { createMemo, For, Show } from 'solid-js';
 import type { WireModel } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
-import { useSettings, useStatus } from '../state/queries.ts';
-import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { modelFacts } from '../words/figures.ts';
 import { words } from '../words/index.ts';
+import { ModelActions } from './actions.tsx';
 
 export function ModelCard(props: { readonly model: WireModel }) {
-  const studio = useStudio();
-  const navigate = useNavigate();
-  const settings = useSettings();
-  const status = useStatus();
-  const draws = () => props.model.kind === 'checkpoint' && props.model.problem === undefined;
-  const isDefault = () => settings.data?.defaultModel === props.model.name;
   const triggers = createMemo(() => props.model.card.triggerWords ?? []);
-  const use = () => {
-    studio.draft.set('model', props.model.name);
-    navigate('/');
-  };
   return (
     <li class="card p-4 flex flex-col gap-2 min-w-0">
       <div class="flex items-start gap-3">
@@ -41,8 +30,12 @@ export function ModelCard(props: { readonly model: WireModel }) {
           />
         </Show>
         <div class="min-w-0">
-          <h2 class="font-semibold break-words">{props.model.title}</h2>
-          <p class="hint">{props.model.kind}</p>
+          <h2 class="font-semibold break-words">
+            <A href={`/models/${props.model.id}`} class="text-ink hover:text-accent">
+              {props.model.title}
+            </A>
+          </h2>
+          <p class="hint">{words().models.kinds[props.model.kind] ?? props.model.kind}</p>
         </div>
       </div>
       <p class="hint">{modelFacts(props.model, words())}</p>
@@ -59,27 +52,9 @@ export function ModelCard(props: { readonly model: WireModel }) {
           <For each={triggers()}>{(word) => <code class="px-1 rounded bg-sunk text-xs">{word}</code>}</For>
         </p>
       </Show>
-      <Show when={draws()}>
-        <div class="flex flex-wrap gap-2 mt-auto pt-2">
-          <button type="button" class="btn-primary" onClick={use}>
-            {words().models.use}
-          </button>
-          <Show when={status.data?.user.role === 'admin'}>
-            <button
-              type="button"
-              class="btn"
-              aria-pressed={isDefault()}
-              onClick={() =>
-                void studio.attempt(() =>
-                  studio.api.changeSettings({ defaultModel: isDefault() ? '' : props.model.name }),
-                )
-              }
-            >
-              {isDefault() ? words().models.isDefault : words().models.makeDefault}
-            </button>
-          </Show>
-        </div>
-      </Show>
+      <div class="flex flex-wrap gap-2 mt-auto pt-2">
+        <ModelActions model={props.model} />
+      </div>
     </li>
   );
 }

@@ -71,7 +71,7 @@ function Installed() {
           label={words().models.kind}
           choices={[
             { value: '', label: words().models.allKinds },
-            ...kinds().map((value) => ({ value, label: value })),
+            ...kinds().map((value) => ({ value, label: words().models.kinds[value] ?? value })),
           ]}
           value={kind()}
           onChange={setKind}

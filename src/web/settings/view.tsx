@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/solid-query';
 import { createSignal, For, Show } from 'solid-js';
 import { useChoices } from '../create/choices.ts';
+import { notifies, setNotifies } from '../shell/notify.ts';
 import { applyTheme, storedTheme, type Theme, themes } from '../shell/theme.ts';
 import { fieldsOf, fitting, type SettingField } from '../state/fields.ts';
 import { useSettings, useStatus } from '../state/queries.ts';
@@ -13,6 +14,7 @@ import { PageHead } from '../ui/page-head.tsx';
 import { Select } from '../ui/select.tsx';
 import { fileSize } from '../words/figures.ts';
 import { type Language, language, languages, speak, words } from '../words/index.ts';
+import { Accounts } from './accounts.tsx';
 
 export default function Settings() {
   return (
@@ -20,6 +22,7 @@ export default function Settings() {
       <PageHead title={words().settings.title} />
       <ThisBrowser />
       <Server />
+      <Accounts />
       <Engines />
     </div>
   );
@@ -27,6 +30,7 @@ export default function Settings() {
 
 function ThisBrowser() {
   const [theme, setTheme] = createSignal<Theme>(storedTheme());
+  const [notified, setNotified] = createSignal(notifies());
   const names: Readonly<Record<Language, string>> = { en: 'English', de: 'Deutsch' };
   return (
     <section class="card p-4 stack" aria-labelledby="browser">
@@ -57,6 +61,15 @@ function ThisBrowser() {
             />
           )}
         </Field>
+        <label class="row min-h-10 cursor-pointer">
+          <input
+            type="checkbox"
+            class="size-5"
+            checked={notified()}
+            onChange={({ currentTarget: { checked } }) => void setNotifies(checked).then(setNotified)}
+          />
+          <span class="text-sm font-medium">{words().settings.notify}</span>
+        </label>
       </div>
     </section>
   );

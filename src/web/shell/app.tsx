@@ -15,6 +15,7 @@ const Create = lazy(async () => await import('../create/view.tsx'));
 const Gallery = lazy(async () => await import('../gallery/view.tsx'));
 const Picture = lazy(async () => await import('../gallery/picture.tsx'));
 const Models = lazy(async () => await import('../models/view.tsx'));
+const ModelDetail = lazy(async () => await import('../models/detail.tsx'));
 const Queue = lazy(async () => await import('../queue/view.tsx'));
 const Settings = lazy(async () => await import('../settings/view.tsx'));
 
@@ -27,6 +28,7 @@ export function App(props: { readonly studio: Studio }) {
           <Route path="/gallery" component={Gallery} />
           <Route path="/gallery/:id" component={Picture} />
           <Route path="/models" component={Models} />
+          <Route path="/models/:id" component={ModelDetail} />
           <Route path="/queue" component={Queue} />
           <Route path="/settings" component={Settings} />
           <Route path="*" component={Create} />

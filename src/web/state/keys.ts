@@ -10,6 +10,7 @@ export const keys = {
   job: (id: string) => ['job', id],
   models: ['models'],
   limits: ['limits'],
+  metadata: (id: string) => ['metadata', id],
   pulls: ['pulls'],
   starters: ['starters'],
   pictures: ['pictures'],
@@ -18,5 +19,7 @@ export const keys = {
   wildcards: ['wildcards'],
   measured: (text: string) => ['measured', text],
   boards: ['boards'],
+  users: ['users'],
+  tokens: ['tokens'],
   facets: ['facets'],
 } as const;

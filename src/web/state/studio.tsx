@@ -9,6 +9,7 @@ import { createStore, produce, reconcile } from 'solid-js/store';
 import { jobKinds } from '#api/records/job';
 import type { WireImage, WireJob, WireModel, WireProgress, WireStatus } from '#server/native/wire';
 import { type Api, ApiError } from '../api.ts';
+import { notify } from '../shell/notify.ts';
 import { words } from '../words/index.ts';
 import { connect, type EventHandlers } from './connection.ts';
 import { drawnMask } from './draft.ts';
@@ -134,6 +135,7 @@ export function createStudio(api: Api) {
       else stale(key);
     }
     setLatest(image);
+    notify(image.prompt || words().stage.withoutPrompt, { icon: image.thumbnailUrl, path: `/gallery/${image.id}` });
     stale(keys.facets);
   }
 
