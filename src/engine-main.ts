@@ -11,6 +11,7 @@ import type { PictureEngine } from '#pipelines/request';
 import type { EngineSettings } from '#studio/engine-host/protocol';
 import { modelOpener } from '#studio/library/open-model';
 import { modelRoots } from '#studio/library/roots';
+import { upscalerOpener } from '#studio/library/upscalers';
 import { version } from '#studio/version';
 
 export const devices = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const satisfies readonly OrtDevice[];
@@ -27,6 +28,7 @@ export function createEngine({ device, modelRoots: roots, options }: EngineSetti
   return createPictureEngine({
     backend: createOrtNodeBackend({ device: known, ...(threads !== undefined && { threads }) }),
     openModel: modelOpener(modelRoots(roots)),
+    openUpscaler: upscalerOpener(modelRoots(roots)),
     now: () => performance.now(),
     version: `Darkroom ${version()}`,
     memoryBudget,

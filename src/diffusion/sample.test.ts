@@ -273,3 +273,17 @@ describe('parameterisations', () => {
     expect(timesteps[1]).toBe(500);
   });
 });
+
+describe('exact steps of a picture that enters midway', () => {
+  it.each([
+    ['Euler', 0.7, 10, 14],
+    ['Euler', 1, 10, 10],
+    ['DPM++ 2M', 0.25, 3, 12],
+    ['DDIM', 0.5, 4, 8],
+  ])('%s at strength %d runs %d steps of a schedule of %d', (sampler, strength, steps, total) => {
+    const plan = planSampling({ sampler, steps, strength, exactSteps: true, table });
+    const whole = planSampling({ sampler, steps: total, strength, table, firstStep: total - steps });
+    expect(plan.cost).toMatchObject({ steps: findSampler(sampler).space === 'vp' ? steps - 2 : steps });
+    if (findSampler(sampler).space === 'sigma') expect(plan.schedule.sigmas).toEqual(whole.schedule.sigmas);
+  });
+});

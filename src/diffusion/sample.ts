@@ -42,6 +42,8 @@ export interface SamplingOptions {
   readonly table: NoiseTable;
   /** Picture to picture: how much may change, 0..1, entering the schedule as the web UI does. */
   readonly strength?: number;
+  /** With `strength`: `steps` are those that run, of a schedule as much longer (hires fix, A1111's "img2img_fix_steps"). */
+  readonly exactSteps?: boolean;
   /** Picture to picture by position: the first interval of the schedule that is run. Excludes `strength`. */
   readonly firstStep?: number;
   /** A ready schedule in place of scheduler, steps and grid. */
@@ -83,11 +85,13 @@ export interface SamplingPlan {
 /**
  * @throws UnknownNameError for unknown names, UserError for steps or strength out of range.
  */
-export function planSampling(options: SamplingOptions): SamplingPlan {
+export function planSampling(given: SamplingOptions): SamplingPlan {
+  const { total, count } = midway(given);
+  const options = { ...given, steps: total };
   const sampler = typeof options.sampler === 'string' ? findSampler(options.sampler) : options.sampler;
   const scheduler = sampler.grid || options.schedule ? undefined : resolveScheduler(sampler, options.scheduler);
   const whole = options.schedule ?? fullSchedule(options, sampler, scheduler);
-  const { schedule, startSigma } = enterSchedule(options, sampler, whole);
+  const { schedule, startSigma } = enterSchedule(options, sampler, whole, count);
   const settings = { ...sampler.settings, ...options.settings };
   const { table } = options;
   const addNoise = (image: Latent, noise: Latent, sigma: number) => {
@@ -115,18 +119,24 @@ export function planSampling(options: SamplingOptions): SamplingPlan {
   };
 }
 
+/** Steps of the whole schedule, and how many of them are left, less one, where a picture enters it by its strength. */
+function midway({ steps, strength = 1, exactSteps }: SamplingOptions): { total: number; count: number } {
+  const part = Math.min(strength, 0.999);
+  if (!exactSteps) return { total: steps, count: Math.trunc(part * steps) };
+  return { total: strength > 0 ? Math.trunc(steps / part) : steps, count: steps - 1 };
+}
+
 function resolveScheduler(sampler: SamplerRow, asked: string | SchedulerRow | undefined): SchedulerRow {
   const row = typeof asked === 'object' ? asked : findScheduler(asked || automaticScheduler.name);
   return row === automaticScheduler ? findScheduler(sampler.scheduler ?? 'Uniform') : row;
 }
 
 /** The whole schedule, or the part that is left when a picture enters midway. */
-function enterSchedule(options: SamplingOptions, sampler: SamplerRow, whole: Schedule): PartialGrid {
+function enterSchedule(options: SamplingOptions, sampler: SamplerRow, whole: Schedule, count: number): PartialGrid {
   const { steps, table, strength, firstStep } = options;
   if (strength !== undefined && !(strength >= 0 && strength <= 1)) {
     throw new UserError('strength.invalid', `Denoising strength is a number from 0 to 1; got ${strength}.`);
   }
-  const count = Math.trunc(Math.min(strength ?? 1, 0.999) * steps);
   if (strength !== undefined && sampler.partialGrid && !options.schedule) {
     return sampler.partialGrid(steps, count, table);
   }

@@ -47,6 +47,8 @@ export interface EncodeOptions {
   readonly emphasis: EmphasisMode;
   readonly commaBacktrack?: number;
   readonly embeddings?: JobEmbeddings;
+  /** Calls of the pass before, where this is the hires pass: prompt editing goes on counting. */
+  readonly callsBefore?: number | undefined;
 }
 
 /** The conditions of a prompt, split at AND; shorter ones repeat their last vector, so that all share a run. */
@@ -93,7 +95,11 @@ function conditioningOf(schedule: readonly ScheduledContext[]): Conditioning {
 }
 
 async function encodeSchedule(prompt: string, calls: number, options: EncodeOptions): Promise<ScheduledContext[]> {
-  const entries = schedulePrompt(prompt, { steps: calls });
+  const { callsBefore } = options;
+  const entries = schedulePrompt(
+    prompt,
+    callsBefore === undefined ? { steps: calls } : { steps: callsBefore, hiresSteps: calls },
+  );
   const times = new Map<string, number>();
   for (const { text } of entries) times.set(text, (times.get(text) ?? 0) + 1);
   const contexts = await encodeTexts(times, options);

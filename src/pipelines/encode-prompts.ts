@@ -28,7 +28,8 @@ export async function* encodePrompts(
   }
   const calls = callsOf(request, pass.plan.sampler);
   const { emphasis, commaPaddingBacktrack: commaBacktrack } = request;
-  const options = { encoders, emphasis, commaBacktrack, embeddings: adapters.embeddings };
+  const callsBefore = pass.before && callsOf(pass.before.request, pass.before.plan.sampler);
+  const options = { encoders, emphasis, commaBacktrack, embeddings: adapters.embeddings, callsBefore };
   const { prompt, negative } = wordsOf(request);
   const uncond = await encodePrompt(negative, calls, options);
   const isNothing = negative === '' && model.parts.zeroEmptyNegative === true;

@@ -1,23 +1,28 @@
 /**
  * The picture engine: a request in, events and pictures out. Puts a model's parts together and names no family.
  *
- * One model stays loaded; asking for another, or for one whose files were replaced, unloads it. One request at a time.
+ * The models of the last request stay open; asking for others, or for one whose files were replaced, unloads them. One
+ * request at a time.
  */
 
 import { DarkroomError, InternalError, UserError } from '#core/errors';
 import type { Backend } from '#engine/backend';
-import type { CombinedAdapters } from '#models/adapters/combine';
 import { openJobAdapters } from './adapters.ts';
-import { checkRequest, planJob } from './job.ts';
-import type { OpenModel, PipelineModel } from './model.ts';
+import { hiresRequest } from './hires.ts';
+import { checkRequest, type OpenedModels, planJob, wantsHires } from './job.ts';
+import type { ModelRequest, OpenModel } from './model.ts';
 import { NonFiniteError } from './non-finite.ts';
+import { OpenModels } from './open-models.ts';
 import type { GenerateEvent, GenerateOptions, GenerateRequest, PictureEngine } from './request.ts';
-import { runJob } from './run.ts';
-import { type LoadingEvent, ModelSessions } from './sessions.ts';
+import { type RunContext, runJob } from './run.ts';
+import type { LoadingEvent } from './sessions.ts';
+import { type OpenUpscaler, Upscalers } from './upscale/upscalers.ts';
 
 export interface PictureEngineOptions {
   readonly backend: Backend;
   readonly openModel: OpenModel;
+  /** Default: there is none. */
+  readonly openUpscaler?: OpenUpscaler;
   /** Milliseconds of a clock that never goes back. Default Date.now. */
   readonly now?: () => number;
   /** A seed for requests that leave it open. Default: uniform below 2^32. */
@@ -35,12 +40,14 @@ export function createPictureEngine(options: PictureEngineOptions): PictureEngin
 
 class LocalPictureEngine implements PictureEngine {
   readonly #options: PictureEngineOptions;
-  #sessions: ModelSessions | undefined;
-  #modelKey = '';
+  readonly #models: OpenModels;
+  readonly #upscalers: Upscalers;
   #busy = false;
 
   constructor(options: PictureEngineOptions) {
     this.#options = options;
+    this.#models = new OpenModels(options.backend, options.openModel, options.memoryBudget);
+    this.#upscalers = new Upscalers(options.backend, options.openUpscaler ?? noUpscaler);
   }
 
   async *generate(request: GenerateRequest, options: GenerateOptions = {}): AsyncGenerator<GenerateEvent> {
@@ -50,16 +57,10 @@ class LocalPictureEngine implements PictureEngine {
     const { signal, previewEvery = 0 } = options;
     try {
       checkRequest(request);
-      const sessions = yield* this.#openModel(request);
-      const adapters = await openJobAdapters(request, sessions.model);
-      const job = planJob(request, sessions.model, drawSeed, adapters);
-      yield* runJob(job, {
-        sessions: (...of) => this.#sessionsOf(...of),
-        now,
-        version,
-        signal,
-        previewEvery,
-      });
+      const job = planJob(request, yield* this.#open(request), drawSeed);
+      const [models, upscalers] = [this.#models, this.#upscalers];
+      const sessions: RunContext['sessions'] = (model, adapters) => models.sessions(model, adapters);
+      yield* runJob(job, { sessions, upscalers, now, version, signal, previewEvery });
     } catch (error) {
       throw error instanceof NonFiniteError ? await this.#explain(error) : error;
     } finally {
@@ -68,35 +69,30 @@ class LocalPictureEngine implements PictureEngine {
   }
 
   async dispose(): Promise<void> {
-    await this.#sessions?.dispose();
-    this.#sessions = undefined;
+    await this.#models.dispose();
+    await this.#upscalers.dispose();
     await this.#options.backend.dispose();
   }
 
-  async *#openModel({ model, vae }: GenerateRequest): AsyncGenerator<LoadingEvent, ModelSessions, undefined> {
-    const key = JSON.stringify([model, vae]);
-    if (this.#sessions && this.#modelKey === key && (await this.#sessions.model.isCurrent?.()) !== false) {
-      return this.#sessions;
-    }
-    yield { type: 'loading', part: 'model' };
-    const opened = await this.#options.openModel({ model, vae });
-    await this.#sessions?.dispose();
-    this.#sessions = new ModelSessions(this.#options.backend, opened, this.#options.memoryBudget);
-    this.#modelKey = key;
-    return this.#sessions;
-  }
-
-  async #sessionsOf(model: PipelineModel, adapters: CombinedAdapters): Promise<ModelSessions> {
-    const sessions = this.#sessions;
-    if (sessions?.model !== model) throw new InternalError('a pass asks for a model that is not open');
-    sessions.useAdapters(adapters);
-    return sessions;
+  /** The models of every pass, with their adapters; those of an earlier request that this one has no use for go. */
+  async *#open(request: GenerateRequest): AsyncGenerator<LoadingEvent, OpenedModels, undefined> {
+    const { model, vae, hiresModel = model, refiner } = request;
+    this.#models.begin();
+    const models = this.#models;
+    const open = async function* (of: ModelRequest, read: GenerateRequest) {
+      const found = yield* models.open(of);
+      return { model: found, adapters: await openJobAdapters(read, found) };
+    };
+    const first = yield* open({ model, vae }, request);
+    const hires = wantsHires(request) ? yield* open({ model: hiresModel, vae }, hiresRequest(request)) : undefined;
+    const second = refiner === undefined ? undefined : yield* open({ model: refiner, vae }, request);
+    await this.#models.end();
+    return { ...first, hires, refiner: second };
   }
 
   /** Says whether the weights are to blame. */
   async #explain(error: NonFiniteError): Promise<DarkroomError> {
-    const model = this.#sessions?.model;
-    const names = (await model?.findNonFinite?.(error.component)) ?? [];
+    const names = (await this.#models.last?.findNonFinite?.(error.component)) ?? [];
     if (names.length === 0) {
       const advice = 'Try another sampler, a lower CFG scale, or another VAE.';
       return new DarkroomError(error.code, `${error.message} ${advice}`, { cause: error });
@@ -110,3 +106,7 @@ class LocalPictureEngine implements PictureEngine {
 function drawSeed32(): number {
   return Math.floor(Math.random() * 2 ** 32);
 }
+
+const noUpscaler: OpenUpscaler = (name) => {
+  throw new UserError('upscaler.unknown', `There is no upscaler ${JSON.stringify(name)}.`);
+};

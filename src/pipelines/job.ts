@@ -9,6 +9,7 @@ import type { ScheduleSettings } from '#diffusion/schedules';
 import type { ModelLimits, ModelParts } from '#models/family';
 import { extractExtraNetworks } from '#prompt/extra-networks';
 import { type JobAdapters, tagOf } from './adapters.ts';
+import { type Enlargement, hiresRequest, hiresSizes, latentMode } from './hires.ts';
 import type { PipelineModel } from './model.ts';
 import type { GenerateRequest } from './request.ts';
 import type { PlaneSize } from './resample.ts';
@@ -29,6 +30,19 @@ export interface SamplingPass {
   readonly plan: SamplingPlan;
   /** Layers from the end of the text encoder, within what the model has. */
   readonly clipSkip: number;
+  /** How its start is made of what the pass before it drew; of a first pass undefined. */
+  readonly enlarge?: Enlargement | undefined;
+  /** The model that takes over on the way. */
+  readonly handOver?: HandOver | undefined;
+  /** The pass before it, on whose steps prompt editing goes on counting. */
+  readonly before?: SamplingPass | undefined;
+}
+
+export interface HandOver {
+  /** The rest of the noise in the other model's hands: its prompts, context and guidance as of a pass of its own. */
+  readonly pass: SamplingPass;
+  /** It takes over once this part of the noise is gone. */
+  readonly at: number;
 }
 
 /** A request's pictures. It is its own first pass. */
@@ -52,35 +66,89 @@ export interface Batch {
 /** Names and combinations that can be checked without a model. @throws UserError */
 export function checkRequest(request: GenerateRequest): void {
   findSamplerAndScheduler(request.sampler, request.scheduler);
+  if (wantsHires(request)) {
+    const { sampler, scheduler } = hiresRequest(request);
+    findSamplerAndScheduler(sampler, scheduler);
+  }
   if (request.mask && !request.init) {
     throw new UserError('request.mask', 'A mask needs a picture to paint in; give an init picture as well.');
   }
 }
 
+/** A model with the adapters that prompts name for it. */
+export interface OpenedModel {
+  readonly model: PipelineModel;
+  readonly adapters: JobAdapters;
+}
+
+/** The models of a request, opened. */
+export interface OpenedModels extends OpenedModel {
+  /** Of the second pass; the same model's or another's. */
+  readonly hires?: OpenedModel | undefined;
+  readonly refiner?: OpenedModel | undefined;
+}
+
+/** Whether a second pass is asked for, and can be. */
+export function wantsHires({ hires, init }: GenerateRequest): boolean {
+  return hires && init === undefined;
+}
+
 /** @throws UserError for sizes, names, seeds or steps that this model cannot do. */
-export function planJob(
-  request: GenerateRequest,
-  model: PipelineModel,
-  drawSeed: () => number,
-  adapters: JobAdapters,
-): GenerationJob {
-  const first = planPass(request, { model, adapters, size: pictureSize(request, model.parts) });
+export function planJob(request: GenerateRequest, opened: OpenedModels, drawSeed: () => number): GenerationJob {
+  const { model, adapters } = opened;
+  const passes = planPasses(request, opened);
+  const [first] = passes as [SamplingPass];
   const pictures = request.batchSize * request.batchCount;
   const seed = request.seed === -1 ? drawSeed() : request.seed;
   const strength = request.subseedStrength;
   const subseed = request.subseed === -1 ? drawSeed() : request.subseed;
+  const coupled = passes.some(({ plan }) => plan.sampler.batchCoupled);
   return {
     ...first,
-    passes: [first],
+    model,
+    passes,
     texts: textsOf(request, adapters),
     ...batchSeeds(pictures, seed, { seed: subseed, strength }),
-    batches: batchesOf(pictures, first.plan.sampler.batchCoupled ? 1 : request.batchSize),
+    batches: batchesOf(pictures, coupled ? 1 : request.batchSize),
   };
 }
 
-type PassParts = Pick<SamplingPass, 'model' | 'adapters' | 'size'>;
+function planPasses(request: GenerateRequest, opened: OpenedModels): SamplingPass[] {
+  const { hires, refiner } = opened;
+  const refines = (pass: string) => !hires || request.hiresRefiner === pass || request.hiresRefiner === 'both passes';
+  const size = pictureSize(request, opened.model.parts);
+  const strength = request.init && request.denoisingStrength;
+  const entry = strength === undefined ? undefined : { strength };
+  const first = planPass(request, { ...opened, size, entry, refiner: refines('first pass') ? refiner : undefined });
+  if (!hires) return [first];
+  const { factor } = hires.model.parts.latent;
+  const sizes = hiresSizes(request, size, Math.max(factor, hires.model.parts.limits.sizeMultiple));
+  checkSameLatents(request, opened.model, hires.model);
+  const second = planPass(hiresRequest(request), {
+    ...hires,
+    size: sizes.size,
+    entry: { strength: request.denoisingStrength, exactSteps: true },
+    refiner: refines('second pass') ? refiner : undefined,
+  });
+  return [first, { ...second, before: first, enlarge: { to: sizes.to, upscaler: request.hiresUpscaler } }];
+}
 
-function planPass(request: GenerateRequest, { model, adapters, size }: PassParts): SamplingPass {
+/** @throws UserError where latents of one model mean nothing to the other */
+function checkSameLatents({ hiresUpscaler }: GenerateRequest, a: PipelineModel, b: PipelineModel): void {
+  const [from, to] = [a.parts.latent, b.parts.latent];
+  if (!latentMode(hiresUpscaler) || (from.channels === to.channels && from.factor === to.factor)) return;
+  const message = `${a.reference.name} and ${b.reference.name} have latents of different kinds; choose an upscaler for pictures, such as Lanczos, in place of ${hiresUpscaler}.`;
+  throw new UserError('request.hires', message);
+}
+
+interface PassParts extends OpenedModel {
+  readonly size: PlaneSize;
+  /** Of a pass that begins with a picture. */
+  readonly entry?: { readonly strength: number; readonly exactSteps?: boolean } | undefined;
+  readonly refiner?: OpenedModel | undefined;
+}
+
+function planPass(request: GenerateRequest, { model, adapters, size, entry, refiner }: PassParts): SamplingPass {
   const { parts } = model;
   const { sampler, scheduler } = findSamplerAndScheduler(request.sampler, request.scheduler);
   const table = parts.noiseTable(request.noiseSchedule === 'Zero Terminal SNR');
@@ -89,7 +157,7 @@ function planPass(request: GenerateRequest, { model, adapters, size }: PassParts
     scheduler,
     steps: request.steps,
     table,
-    strength: request.init && request.denoisingStrength,
+    ...entry,
     settings: { ...samplerSettings({ ...request, sTmax: request.sTmax || Number.POSITIVE_INFINITY }, sampler.reads) },
     scheduleSettings: { ...parts.schedules, ...scheduleSettingsOf(request) },
     discardPenultimate: request.discardPenultimateSigma,
@@ -105,7 +173,12 @@ function planPass(request: GenerateRequest, { model, adapters, size }: PassParts
     table,
     plan,
     clipSkip: Math.min(request.clipSkip, parts.limits.maxClipSkip),
+    handOver: refiner && handOverOf(request, { ...refiner, size, entry }),
   };
+}
+
+function handOverOf(request: GenerateRequest, parts: PassParts): HandOver {
+  return { pass: planPass(request, parts), at: request.refinerSwitchAt };
 }
 
 /** 0 stands for the schedule's own. */

@@ -3,6 +3,7 @@
 import { type InfotextEntry, writeInfotext } from '#prompt/infotext-writer';
 import type { NetworkHashes } from './adapters.ts';
 import type { GenerationJob } from './job.ts';
+import type { PipelineModel } from './model.ts';
 import { infotextEntries } from './settings/index.ts';
 import type { PictureFacts } from './settings/setting.ts';
 
@@ -15,15 +16,28 @@ export function parametersText(job: GenerationJob, index: number, version: strin
 
 /** What is known of picture `index`, for those who walk the settings. */
 export function factsOf(job: GenerationJob, index: number): PictureFacts {
-  const { request, plan, size, clipSkip } = job;
+  const { request, plan, size, clipSkip, passes, handOver } = job;
+  const second = passes.find(({ enlarge }) => enlarge !== undefined);
+  const refining = (handOver ?? second?.handOver)?.pass.model;
   return {
     sampler: plan.sampler,
     scheduler: plan.scheduler,
     size,
     seed: job.seeds[index]!,
     variationSeed: job.variationSeeds[index],
-    request: { ...request, clipSkip },
+    request: {
+      ...request,
+      clipSkip,
+      // As files are called, not where they lie.
+      hiresModel: request.hiresModel && second && titleOf(second.model),
+      refiner: refining && titleOf(refining),
+    },
   };
+}
+
+/** `name [hash]`, A1111's short title. */
+function titleOf({ reference: { name, hash } }: PipelineModel): string {
+  return hash === undefined ? name : `${name} [${hash}]`;
 }
 
 function modelEntries({ model, adapters }: GenerationJob): InfotextEntry[] {

@@ -6,46 +6,64 @@ import type { BatchShape } from './denoiser.ts';
 import type { EncodedPrompts } from './encode-prompts.ts';
 import type { Guidance } from './guidance.ts';
 import type { Batch, GenerationJob, SamplingPass } from './job.ts';
-import { sampleLatents } from './sampling.ts';
+import { type SamplingStage, type StageHandOver, sampleLatents } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import type { StartPicture } from './start.ts';
 import { callsOf } from './words.ts';
 
-export interface PassRun {
-  readonly sessions: ModelSessions;
+export interface PassRun extends StageRun {
   readonly start: StartPicture;
+  readonly handOver?: StageHandOver | undefined;
+}
+
+export interface StageRun {
+  readonly sessions: ModelSessions;
   readonly prompts: EncodedPrompts;
   readonly batch: Batch;
+}
+
+/** The network of a pass, compiled, with all that it reads; `extra`: of one picture. */
+export async function* stageOf(
+  pass: SamplingPass,
+  { sessions, prompts, batch }: StageRun,
+  extra: Float32Array | undefined,
+): AsyncGenerator<LoadingEvent, SamplingStage, undefined> {
+  const { request, model, table, latentSize, size } = pass;
+  const { parts } = model;
+  const session = yield* sessions.denoiser(latentSize, denoiserAdjustment(request));
+  const shape: BatchShape = [batch.count, parts.latent.channels, latentSize.height, latentSize.width];
+  return {
+    session,
+    part: parts.denoiser,
+    parts,
+    shape,
+    size,
+    ...prompts,
+    guidance: guidanceOf(pass),
+    extra: extra && repeat(extra, batch.count),
+    table,
+  };
 }
 
 export async function* startPass(
   job: GenerationJob,
   pass: SamplingPass,
-  { sessions, start, prompts, batch }: PassRun,
+  { start, handOver, ...run }: PassRun,
 ): AsyncGenerator<LoadingEvent, ReturnType<typeof sampleLatents>, undefined> {
-  const { request, model, plan, table, latentSize } = pass;
-  const { parts } = model;
-  const session = yield* sessions.denoiser(latentSize, denoiserAdjustment(request));
-  const { height, width } = latentSize;
-  const shape: BatchShape = [batch.count, parts.latent.channels, height, width];
+  const { request, plan } = pass;
+  const { batch } = run;
+  const stage = yield* stageOf(pass, run, start.extra);
   const noise = noiseOf(job, pass, batch);
   const unit = noise.first();
-  const original = start.latent && repeat(start.latent, batch.count);
+  const original = start.latents ?? (start.latent && repeat(start.latent, batch.count));
   if (original && start.mask && request.maskedContent === 'noise') noiseMasked(original, unit, start.mask.latent);
   return sampleLatents({
-    session,
-    part: parts.denoiser,
-    parts,
-    shape,
-    size: pass.size,
-    ...prompts,
-    guidance: guidanceOf(pass),
-    extra: start.extra && repeat(start.extra, batch.count),
-    table,
+    ...stage,
     plan,
     start: plan.start(original ? unit.map((v) => v * request.noiseMultiplier) : unit, original),
     noise,
     keep: original && start.mask && { original, mask: start.mask.latent },
+    handOver,
   });
 }
 

@@ -1,7 +1,7 @@
 /** Pictures on their way in: resized, cropped, reduced to one channel. Bytes throughout, as in Pillow. */
 
 import type { PixelImage } from '#core/image';
-import { type PlaneSize, resizePlanes } from './resample.ts';
+import { type PlaneSize, type ResampleFilter, resizePlanes } from './resample.ts';
 
 const toByte = (value: number): number => Math.min(Math.max(Math.round(value), 0), 255);
 
@@ -16,20 +16,40 @@ export function cover(image: PixelImage, size: PlaneSize): PixelImage {
   return cropCentre(resize(image, scaled), size);
 }
 
-/** Lanczos resize; transparency is laid over white first. */
-export function resize(image: PixelImage, to: PlaneSize): PixelImage {
+/** Resized, by Lanczos unless another filter is given; transparency is laid over white first. */
+export function resize(image: PixelImage, to: PlaneSize, filter: ResampleFilter = 'lanczos'): PixelImage {
   if (image.width === to.width && image.height === to.height) return flatten(image);
   const { width, height, channels, data } = flatten(image);
   const cells = width * height;
   const planes = new Float32Array(channels * cells);
   for (let i = 0; i < cells; i++) for (let c = 0; c < channels; c++) planes[c * cells + i] = data[i * channels + c]!;
-  const resized = resizePlanes(planes, image, to, 'lanczos', toByte);
+  const resized = resizePlanes(planes, image, to, filter, toByte);
   const out = new Uint8Array(resized.length);
   const outCells = to.width * to.height;
   for (let i = 0; i < outCells; i++) {
     for (let c = 0; c < channels; c++) out[i * channels + c] = resized[c * outCells + i]!;
   }
   return { width: to.width, height: to.height, channels, data: out };
+}
+
+/** One channel alone, resized by Lanczos. */
+export function resizeChannel(
+  { width, height, channels, data }: PixelImage,
+  channel: number,
+  to: PlaneSize,
+): Uint8Array {
+  const grey = Uint8Array.from({ length: width * height }, (_, i) => data[i * channels + channel]!);
+  return resize({ width, height, channels: 1, data: grey }, to).data;
+}
+
+/** RGB with these opacities. */
+export function withAlpha({ width, height, data }: PixelImage, alpha: Uint8Array): PixelImage {
+  const out = new Uint8Array(4 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    out.set(data.subarray(3 * i, 3 * i + 3), 4 * i);
+    out[4 * i + 3] = alpha[i]!;
+  }
+  return { width, height, channels: 4, data: out };
 }
 
 function cropCentre(image: PixelImage, size: PlaneSize): PixelImage {

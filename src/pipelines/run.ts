@@ -6,19 +6,23 @@ import type { CombinedAdapters } from '#models/adapters/combine';
 import { autoencoderAdjustment } from './adjustments.ts';
 import { finishPicture, previews } from './decode.ts';
 import { type EncodedPrompts, encodePrompts } from './encode-prompts.ts';
+import { enlarge } from './enlarge.ts';
 import type { Batch, GenerationJob, SamplingPass } from './job.ts';
 import type { PipelineModel } from './model.ts';
 import { parametersText } from './parameters-text.ts';
-import { startPass, stepsOf } from './pass-sampling.ts';
+import { stageOf, startPass, stepsOf } from './pass-sampling.ts';
 import { type GenerateEvent, keepPartial } from './request.ts';
+import type { SamplingStage } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
-import { needsEncoder, prepareStart, type StartPicture } from './start.ts';
+import { emptyMaskInput, needsEncoder, prepareStart, type StartPicture } from './start.ts';
 import { TimeLeft } from './time-left.ts';
 import { unheeded } from './unheeded.ts';
+import type { Upscalers } from './upscale/upscalers.ts';
 
 export interface RunContext {
   /** The compiled parts of a model, with these adapters acting. */
   sessions(model: PipelineModel, adapters: CombinedAdapters): Promise<ModelSessions>;
+  readonly upscalers: Upscalers;
   /** Milliseconds. */
   readonly now: () => number;
   /** As written into the infotext. */
@@ -103,29 +107,50 @@ class JobRun {
   }
 
   /** What the last pass made, or the one in which it was interrupted; undefined where nothing is to be shown. */
-  async *#passes(batch: Batch, start: StartPicture): Events<Made | undefined> {
+  async *#passes(batch: Batch, first: StartPicture): Events<Made | undefined> {
     let made: Made | undefined;
     let stepsBefore = 0;
     for (const pass of this.#job.passes) {
-      const latents = yield* this.#sample(pass, { batch, start, stepsBefore });
-      if (!latents || this.#dropped) return undefined;
-      made = { pass, start, latents };
+      const start: StartPicture | undefined = made ? yield* this.#enlarged(pass, made, batch) : first;
+      if (!start) return this.#dropped ? undefined : made;
+      // Nothing may change: what was enlarged is the result.
+      const still = pass.enlarge !== undefined && pass.request.denoisingStrength === 0;
+      const next: Made | undefined = still
+        ? { pass, start, latents: start.latents! }
+        : yield* this.#sample(pass, { batch, start, stepsBefore });
+      if (!next || this.#dropped) return undefined;
+      made = next;
       if (this.#stopped) return made;
       stepsBefore += stepsOf(pass);
     }
     return made;
   }
 
+  async *#enlarged(
+    pass: SamplingPass,
+    { pass: before, latents }: Made,
+    batch: Batch,
+  ): Events<StartPicture | undefined> {
+    const { upscalers, signal } = this.#context;
+    const sessions = (of: SamplingPass) => this.#sessions(of);
+    return yield* enlarge(pass, { before, latents, count: batch.count, sessions, upscalers, signal });
+  }
+
   /** Yields steps and previews; returns the final latents, or where it was stopped. */
   async *#sample(
     pass: SamplingPass,
     { batch, start, stepsBefore }: { batch: Batch; start: StartPicture; stepsBefore: number },
-  ): Events<Latent | undefined> {
+  ): Events<Made | undefined> {
     const { previewEvery } = this.#context;
     const { batches } = this.#job;
     const prompts = yield* this.#encode(pass);
     const sessions = await this.#sessions(pass);
-    const sampling = yield* startPass(this.#job, pass, { sessions, start, prompts, batch });
+    const relay = new Relay(pass);
+    const handOver = pass.handOver && {
+      at: pass.handOver.at,
+      next: () => relay.take(pass.handOver!.pass, this.#stage(pass.handOver!.pass, batch)),
+    };
+    const sampling = yield* startPass(this.#job, pass, { sessions, start, prompts, batch, handOver });
     this.#time.begin();
     const place = { batch: batches.indexOf(batch), batches: batches.length };
     let latents: Latent | undefined;
@@ -133,14 +158,24 @@ class JobRun {
     for await (const { x, denoised } of sampling) {
       latents = x;
       step++;
+      yield* relay.told();
       yield { type: 'step', ...place, step, steps: Math.max(this.#steps, step), eta: this.#time.count() };
       // Of what is half done the estimate is shown, not the noise around it.
-      if (this.#stopped) return this.#dropped ? undefined : denoised;
+      if (this.#stopped) return this.#dropped ? undefined : { pass: relay.pass, start, latents: denoised };
       if (previewEvery > 0 && step % previewEvery === 0 && step < this.#steps) {
-        yield { type: 'preview', batch: place.batch, images: yield* previews(pass, sessions, denoised, batch.count) };
+        const images = yield* previews(relay.pass, await this.#sessions(relay.pass), denoised, batch.count);
+        yield { type: 'preview', batch: place.batch, images };
       }
     }
-    return latents;
+    return latents && { pass: relay.pass, start, latents };
+  }
+
+  /** The network that takes over. */
+  async *#stage(pass: SamplingPass, batch: Batch): Loading<SamplingStage> {
+    const prompts = yield* this.#encode(pass);
+    const sessions = await this.#sessions(pass);
+    const extra = yield* emptyMaskInput(pass, sessions);
+    return yield* stageOf(pass, { sessions, prompts, batch }, extra);
   }
 
   async *#encode(pass: SamplingPass): Loading<EncodedPrompts> {
@@ -166,5 +201,26 @@ class JobRun {
       infotext: parametersText(this.#job, index, this.#context.version),
       model: model.reference,
     };
+  }
+}
+
+/** Who has the latent in hand; what is loaded for the one who takes over is told with the next step. */
+class Relay {
+  pass: SamplingPass;
+  readonly #told: LoadingEvent[] = [];
+
+  constructor(pass: SamplingPass) {
+    this.pass = pass;
+  }
+
+  async take(pass: SamplingPass, stage: Loading<SamplingStage>): Promise<SamplingStage> {
+    let step = await stage.next();
+    for (; !step.done; step = await stage.next()) this.#told.push(step.value);
+    this.pass = pass;
+    return step.value;
+  }
+
+  *told(): Generator<LoadingEvent> {
+    yield* this.#told.splice(0);
   }
 }

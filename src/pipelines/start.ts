@@ -5,6 +5,7 @@
 
 import type { PixelImage } from '#core/image';
 import type { Session } from '#engine/backend';
+import { autoencoderAdjustment } from './adjustments.ts';
 import type { SamplingPass } from './job.ts';
 import { encodePlanes } from './latents.ts';
 import { fillMasked, type InpaintMask, maskOfPixels, maskPixels, prepareMask } from './mask.ts';
@@ -12,6 +13,7 @@ import { areaOf, cutOut, type MaskedArea } from './only-masked.ts';
 import { cover, toRgb } from './picture.ts';
 import { planesOf } from './planes.ts';
 import { type PlaneSize, resizePlanes } from './resample.ts';
+import type { LoadingEvent, ModelSessions } from './sessions.ts';
 
 export interface StartPicture {
   /** The init picture, or its masked area alone, at the size that is painted, RGB. */
@@ -21,6 +23,8 @@ export interface StartPicture {
   readonly mask?: InpaintMask;
   /** The init picture's latent, [c, h, w]; what is masked as the request wants it, but for noise. */
   readonly latent?: Float32Array;
+  /** In place of `latent`: one for each picture of the batch, [count, c, h, w]. */
+  readonly latents?: Float32Array;
   /** Mask plane and masked picture's latent, [1 + c, h, w], for a network that takes them. */
   readonly extra?: Float32Array;
 }
@@ -74,6 +78,18 @@ function maskOf({ request, size, latentSize }: SamplingPass, masked: MaskedArea 
 
 function eraseMasked(latent: Float32Array, mask: Float32Array): void {
   for (let i = 0; i < latent.length; i++) latent[i]! *= 1 - mask[i % mask.length]!;
+}
+
+/** What a network that takes a mask is given where all is painted anew; undefined for others. */
+export async function* emptyMaskInput(
+  pass: SamplingPass,
+  sessions: ModelSessions,
+): AsyncGenerator<LoadingEvent, Float32Array | undefined, undefined> {
+  const { latent: format, denoiser } = pass.model.parts;
+  if (!takesMask(denoiser)) return undefined;
+  const encoder = yield* sessions.encoder(pass.latentSize, autoencoderAdjustment(pass.request));
+  const encode = (planes: Float32Array) => encodePlanes(encoder, format, planes, pass.latentSize);
+  return await maskInput(pass, undefined, undefined, encode);
 }
 
 /** Without a picture or a mask, all is masked: grey. */

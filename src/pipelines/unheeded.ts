@@ -16,13 +16,30 @@ export function unheeded(job: GenerationJob): string[] {
   return [...networksOf(job), ...warnings, ...clipSkipOf(job), ...idleSettings(factsOf(job, 0))];
 }
 
-function networksOf({ request, adapters }: GenerationJob): string[] {
+function networksOf(job: GenerationJob): string[] {
+  const { request, adapters } = job;
   const sentences = adapters.leftOut.map(({ tag, reason }) => `${tag} is left out: ${reason}`);
-  sentences.push(...adapters.warnings);
+  sentences.push(...adapters.warnings, ...networksOfOthers(job));
   // Upstream does not look for them there either.
   const negative = extractExtraNetworks(stripComments(request.negativePrompt)).networks.map(tagOf).join(' ');
   if (negative !== '') sentences.push(`${negative} in the negative prompt is read as words.`);
   return sentences;
+}
+
+/** Of second passes and refiners, where it is not what was said of the first. */
+function networksOfOthers({ passes, adapters }: GenerationJob): string[] {
+  const others = passes.flatMap(({ model, adapters: own, handOver }) => [
+    { model, own },
+    ...(handOver ? [{ model: handOver.pass.model, own: handOver.pass.adapters }] : []),
+  ]);
+  const known = new Set(adapters.leftOut.map(({ tag }) => tag));
+  return others.flatMap(({ model, own }) =>
+    own === adapters
+      ? []
+      : own.leftOut
+          .filter(({ tag }) => !known.has(tag))
+          .map(({ tag, reason }) => `${tag} is left out with ${model.reference.name}: ${reason}`),
+  );
 }
 
 function clipSkipOf({ request, model }: GenerationJob): string[] {

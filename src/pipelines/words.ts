@@ -25,5 +25,8 @@ export function textsOf(request: GenerateRequest): string[] {
   const { prompt, negative } = wordsOf(request);
   const wholes = [...splitComposition(prompt).map(({ text }) => text), negative];
   const steps = callsOf(request, sampler);
-  return [...new Set(wholes.flatMap((whole) => schedulePrompt(whole, { steps }).map(({ text }) => text)))];
+  // The second pass of hires fix goes on counting.
+  const passes = request.hires ? [{ steps }, { steps, hiresSteps: request.hiresSteps || steps }] : [{ steps }];
+  const entries = wholes.flatMap((whole) => passes.flatMap((pass) => schedulePrompt(whole, pass)));
+  return [...new Set(entries.map(({ text }) => text))];
 }

@@ -18,7 +18,7 @@ describe.each([
   ['models/tiny-sd2/cases.json', 16],
   ['models/tiny-sdxl/cases.json', 20],
   ['models/tiny-sdxl-inpaint/cases.json', 4],
-  ['models/tiny-sdxl-refiner/cases.json', 2],
+  ['models/tiny-sdxl-refiner/cases.json', 7],
   ['models/upscalers/cases.json', 14],
   ['models/tiny-taesd/cases.json', 11],
   ['models/tiny-controlnet/cases.json', 14],

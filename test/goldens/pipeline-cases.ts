@@ -144,6 +144,60 @@ export async function runPipelineCase(
   return { ...answers, image: f32([shape[0], 3, size.height * factor, size.width * factor], planes) };
 }
 
+/** Base and refiner on one schedule: the latent after the base's last step, and after each of all. */
+export async function runHandOverCase(
+  testCase: PipelineCase,
+  models: { readonly base: LoadedCheckpoint; readonly refiner: LoadedCheckpoint },
+  backend: Backend,
+  given: (role: string) => HostTensor | undefined,
+): Promise<Record<string, HostTensor>> {
+  const { params } = testCase;
+  const steps = Number(params.steps);
+  const table = models.base.parts.noiseTable();
+  const noise = toF32(given('noise')!);
+  const shape = given('noise')!.shape as [number, number, number, number];
+  const size = { height: shape[2], width: shape[3] };
+  const plan = planSampling({ sampler: 'Euler', ...conventions['euler leading']!(steps, table), steps, table });
+  const stage = async (model: LoadedCheckpoint, prefix: string, ids: readonly [string, string]) => ({
+    session: await backend.compile(model.parts.denoiser.graph(size), { weights: model.weights }),
+    part: { ...model.parts.denoiser, feeds: signedFeedsOf(model, given(ids[0])!, given(ids[1])!) },
+    parts: model.parts,
+    shape,
+    size,
+    cond: [{ weight: 1, conditioning: contextOf(given(`${prefix}cond`)!, given('cond_pooled')) }],
+    uncond: contextOf(given(`${prefix}uncond`)!, given('uncond_pooled')),
+    guidance: { scale: Number(params.cfg_scale), rescale: 0, perturbed: 0 },
+    table,
+  });
+  const run = sampleLatents({
+    ...(await stage(models.base, 'base_', ['base_time_ids', 'base_time_ids'])),
+    plan,
+    start: plan.start(noise),
+    noise: () => new Float32Array(noise.length),
+    handOver: {
+      at: Number(params.denoising_end),
+      next: () => stage(models.refiner, '', ['cond_time_ids', 'uncond_time_ids']),
+    },
+  });
+  const states: Latent[] = [];
+  for await (const step of run) states.push(step.x);
+  return {
+    base_latent: f32(shape, Float32Array.from(states[Number(params.base_steps) - 1]!)),
+    latent: f32(shape, Float32Array.from(states.at(-1)!)),
+    steps: f32(
+      [states.length, ...shape],
+      states.flatMap((s) => [...s]),
+    ),
+    ...timesOf(plan, steps, 'euler leading', table),
+  };
+}
+
+/** The further input, from other numbers for the negative condition. */
+function signedFeedsOf(model: LoadedCheckpoint, positive: HostTensor, negative: HostTensor): DenoiserPart['feeds'] {
+  const [ours, theirs] = [positive, negative].map((ids) => feedsOf(model, () => ids)!);
+  return (condition) => (condition.negative ? theirs! : ours!)(condition);
+}
+
 /** `leading` has SDXL's own start, other Euler cases `linspace`. */
 function conventionOf({ params, inputs }: PipelineCase): string {
   return params.sampler === 'euler' && inputs.time_ids !== undefined ? 'euler leading' : String(params.sampler);

@@ -31,7 +31,7 @@ import { checkCheckpointFiles, checkControlNetKeys, checkKeys, checkSafetensorsF
 import { checkNoiseAndGuidance } from './noise-guidance-rows.ts';
 import { checkTaesdCase, checkUpscalerCase, type NetworkCase } from './picture-network-cases.ts';
 import { pictureChecks } from './picture-rows.ts';
-import { type PipelineCase, pipelineKinds, runPipelineCase, vectorOf } from './pipeline-cases.ts';
+import { type PipelineCase, pipelineKinds, runHandOverCase, runPipelineCase, vectorOf } from './pipeline-cases.ts';
 import { checkInfotext, checkPrompts, checkTokenizer } from './prompt-rows.ts';
 import { checkQuantised } from './quantised-rows.ts';
 import { checkRng } from './rng-rows.ts';
@@ -151,9 +151,13 @@ async function* checkModel(file: string, backend: Backend, partial: boolean): As
     const known = partial ? unetAlone(path.join(own, 'unet', 'config.json')) : families;
     const model = await loadCheckpoint(modelFiles, layout.split(path.sep).join('/'), { partial, families: known });
     for (const testCase of cases) {
+      if (testCase.kind === 'base_and_refiner' && layout !== layouts[0]) continue;
       const given = (role: string): HostTensor | undefined => tensors.get(testCase.inputs[role] ?? '');
       const name = `${path.basename(layout)} ${testCase.name}`;
-      const got = await answerCase(testCase, model, backend, given);
+      const got =
+        testCase.kind === 'base_and_refiner'
+          ? await runHandOverCase(testCase, { base: await sdxlBeside(folder), refiner: model }, backend, given)
+          : await answerCase(testCase, model, backend, given);
       if (!got) yield { name, skipped: `no executor for cases of kind ${testCase.kind}` };
       else {
         for (const [role, tensor] of Object.entries(testCase.outputs)) {
@@ -164,6 +168,11 @@ async function* checkModel(file: string, backend: Backend, partial: boolean): As
       }
     }
   }
+}
+
+/** The base of the refiner's fixture. */
+function sdxlBeside(folder: string): Promise<LoadedCheckpoint> {
+  return loadCheckpoint(modelFiles, `${folder.split(path.sep).join('/')}/../tiny-sdxl/tiny-sdxl.safetensors`);
 }
 
 /** Families that look for a U-Net only, with the heads that the config beside a single file tells. */

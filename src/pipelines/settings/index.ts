@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { ParsedInfotext } from '#prompt/infotext';
 import type { InfotextEntry } from '#prompt/infotext-writer';
+import { hiresSettings, refinerSettings } from './hires.ts';
 import { advancedSettings, inpaintSettings, pictureSettings, startSettings } from './picture.ts';
 import { modelSettings, promptSettings, textSettings } from './prompts.ts';
 import { guidanceSettings, samplingSettings, seedSettings } from './sampling.ts';
@@ -22,6 +23,8 @@ export const settings = {
   ...seedSettings,
   ...startSettings,
   ...inpaintSettings,
+  ...hiresSettings,
+  ...refinerSettings,
   ...textSettings,
   ...advancedSettings,
 };
@@ -74,15 +77,24 @@ export function defaultOf(name: SettingName): unknown {
 /** Why a setting has no effect on a picture; undefined where it acts. */
 export function idleReason(setting: Setting, facts: PictureFacts): string | undefined {
   const { samplerOption, scheduleOption, form, idle } = setting;
-  const { sampler, scheduler, request } = facts;
+  const { sampler, scheduler } = facts;
   if (samplerOption !== undefined && !sampler.reads.includes(samplerOption)) {
     return `the sampler ${sampler.name} does not use it`;
   }
   if (scheduleOption !== undefined && !scheduler?.reads.includes(scheduleOption)) {
     return scheduler ? `the scheduler ${scheduler.name} does not use it` : `${sampler.name} has a schedule of its own`;
   }
-  if (form.when !== undefined && !request[form.when]) return whenReasons[form.when] ?? `${form.when} is off`;
+  const wanted = form.when === undefined ? [] : [form.when].flat();
+  if (wanted.length > 0 && !wanted.some((name) => acts(name, facts))) {
+    return whenReasons[wanted[0]!] ?? `${settings[wanted[0] as SettingName].form.label} is off`;
+  }
   return idle?.(facts);
+}
+
+/** Whether something that other settings hang on is given, and acts itself. */
+function acts(name: string, facts: PictureFacts): boolean {
+  const row = Object.hasOwn(settings, name) ? (settings[name as SettingName] as Setting) : undefined;
+  return Boolean(facts.request[name]) && row?.idle?.(facts) === undefined;
 }
 
 const whenReasons: Readonly<Record<string, string>> = {

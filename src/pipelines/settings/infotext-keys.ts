@@ -17,10 +17,8 @@ interface OtherKey {
 }
 
 const otherKeys: readonly OtherKey[] = [
-  { key: /^Hires (?:upscale|resize|steps|upscaler)$|^First pass size$/, part: 'The hires pass', unless: ['0', '0x0'] },
-  { key: /^Hires /, unless: ['', 'Use same sampler', 'Use same scheduler', 'Use same checkpoint'] },
+  { key: /^First pass size$/, part: 'A first pass of its own size', unless: ['0x0'] },
   { key: /^Face restoration$/, part: 'Face restoration' },
-  { key: /^Refiner$/, part: 'The refiner', unless: ['None'] },
   { key: /^Refiner /, unless: ['False'] },
   { key: /^Image CFG scale$/, part: 'Guidance by the picture (InstructPix2Pix)' },
   { key: /^Conditional mask weight$/, part: 'The conditional mask weight', unless: ['1', '1.0'] },

@@ -46,8 +46,15 @@ export const pictureSettings = {
 export const startSettings = {
   denoisingStrength: setting({
     type: z.number().min(0).max(1).default(0.75),
-    help: 'Picture to picture: how much may change.',
-    form: { label: 'Strength', group: 'start', level: 'simple', control: 'slider', step: 0.01, when: 'init' },
+    help: 'Picture to picture and hires fix: how much may change.',
+    form: {
+      label: 'Strength',
+      group: 'start',
+      level: 'simple',
+      control: 'slider',
+      step: 0.01,
+      when: ['init', 'hires'],
+    },
     infotext: entry('Denoising strength'),
     a1111: { field: 'denoising_strength' },
     openai: 'strength',

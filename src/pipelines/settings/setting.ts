@@ -20,6 +20,7 @@ export type SettingGroup =
   | 'seed'
   | 'start'
   | 'inpaint'
+  | 'hires'
   | 'text'
   | 'advanced';
 
@@ -35,9 +36,9 @@ export interface SettingForm {
   /** Range of a slider, where the bounds are for mistakes rather than wishes. */
   readonly usual?: readonly [low: number, high: number];
   /** Choices that are data of the server. */
-  readonly choices?: 'samplers' | 'schedulers' | 'checkpoints' | 'vaes' | 'styles';
-  /** A field that must be given for this one to matter. */
-  readonly when?: string;
+  readonly choices?: 'samplers' | 'schedulers' | 'checkpoints' | 'vaes' | 'upscalers' | 'styles';
+  /** A field that must be given for this one to matter; one of several. */
+  readonly when?: string | readonly string[];
 }
 
 /** What a finished picture's parameters are written from. */

@@ -85,7 +85,7 @@ describe('the table of settings', () => {
     ['Euler', { maskInvert: true, init: {}, mask: {} }, 'Mask mode: Inpaint not masked', undefined],
     ['Euler', { etaNoiseSeedDelta: 1 }, undefined, 'does not use it'],
     ['Euler', { tiling: true }, 'Tiling: True', undefined],
-    ['Euler', { tilingAxes: 'vertical' }, undefined, 'tiling is off'],
+    ['Euler', { tilingAxes: 'vertical' }, undefined, 'Tiling is off'],
     ['Euler', { pagScale: 3 }, 'PAG scale: 3', undefined],
   ])('of %s with %j is claimed (%s) or told (%s)', (sampler, request, claimed, told) => {
     const { grid } = findSampler(sampler);
@@ -107,11 +107,7 @@ describe('what an infotext asks for', () => {
   const report = (parameters: string) => reportInfotext(`a\nSteps: 2, Sampler: Euler, Seed: 1, ${parameters}`);
 
   it('and is not there', () => {
-    expect(report('Hires upscale: 2, Hires steps: 3, Refiner: x [1], Face restoration: GFPGAN').missing).toEqual([
-      'The hires pass',
-      'The refiner',
-      'Face restoration',
-    ]);
+    expect(report('Face restoration: GFPGAN').missing).toEqual(['Face restoration']);
     expect(report('ControlNet 0: "Module: canny, Model: x"').missing).toEqual(['ControlNet']);
   });
 

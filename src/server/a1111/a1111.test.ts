@@ -226,6 +226,39 @@ describe('txt2img', () => {
     expect((await lastRequest()).clipSkip).toBe(2);
   });
 
+  it.each([
+    [
+      { enable_hr: true, hr_scale: 1.5, hr_upscaler: 'Latent (bicubic)', hr_sampler_name: 'Use same sampler' },
+      { hires: true, hiresScale: 1.5, hiresUpscaler: 'Latent (bicubic)', denoisingStrength: 0.75 },
+    ],
+    [
+      { enable_hr: true, hr_resize_x: 96, hr_second_pass_steps: 3, hr_prompt: 'b', denoising_strength: 0.4 },
+      { hiresWidth: 96, hiresSteps: 3, hiresPrompt: 'b', denoisingStrength: 0.4 },
+    ],
+    [{ hr_scale: 3 }, { hires: false, hiresScale: 2 }],
+    [
+      { infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Hires upscale: 3, Hires upscaler: Lanczos' },
+      { hires: true, hiresScale: 3, hiresUpscaler: 'Lanczos' },
+    ],
+    [{ refiner_checkpoint: 'None', refiner_switch_at: 0.5 }, { refinerSwitchAt: 0.8 }],
+    [{ alwayson_scripts: { Refiner: { args: [false, 'xl', 0.7] } } }, { refinerSwitchAt: 0.8 }],
+  ])('takes second passes as %j', async (fields, wanted) => {
+    await server.json('POST', `${api}/txt2img`, { steps: 1, ...fields });
+    expect(await lastRequest()).toMatchObject(wanted);
+  });
+
+  it('says before it draws that a refiner or an upscaler is not there', async () => {
+    for (const fields of [
+      { refiner_checkpoint: 'xl' },
+      { alwayson_scripts: { refiner: { args: [true, 'xl', 0.7] } } },
+      { enable_hr: true, hr_upscaler: '4x-UltraSharp' },
+    ]) {
+      const response = await server.call('POST', `${api}/txt2img`, { steps: 1, ...fields });
+      expect([404, 422]).toContain(response.status);
+      expect(JSON.stringify(await response.json())).toMatch(/There is no (checkpoint|upscaler) called/);
+    }
+  });
+
   it('hands on what tames guidance and the noise schedule', async () => {
     const options = { sd_noise_schedule: 'Zero Terminal SNR', s_min_uncond_all: true };
     await server.json('POST', `${api}/txt2img`, { steps: 1, s_min_uncond: 2, override_settings: options });
@@ -237,10 +270,7 @@ describe('txt2img', () => {
   });
 
   it.each([
-    [{ enable_hr: true }, /hires/],
     [{ restore_faces: true }, /Face restoration/],
-    [{ refiner_checkpoint: 'xl-refiner' }, /refiner/],
-    [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Hires upscale: 2' }, /hires/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],
     [{ alwayson_scripts: { ControlNet: { args: [{ module: 'reference_only' }] } } }, /ControlNet/],
     [{ alwayson_scripts: { ControlNet: { args: [false, false, true, 'canny', 'x [1]', 1] } } }, /ControlNet/],

@@ -173,7 +173,7 @@ function infoOf(
     sd_vae_hash: null,
     seed_resize_from_w: value.seed_resize_from_w,
     seed_resize_from_h: value.seed_resize_from_h,
-    denoising_strength: !inputs.includes('init') ? null : value.denoising_strength,
+    denoising_strength: inputs.includes('init') || request.hires ? value.denoising_strength : null,
     extra_generation_params: extraParameters(first),
     index_of_first_image: 0,
     infotexts: images.map((image) => image.infotext),

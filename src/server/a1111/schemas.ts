@@ -34,8 +34,6 @@ const commonShape = {
   do_not_save_grid: bool,
   override_settings: map,
   override_settings_restore_afterwards: bool,
-  refiner_checkpoint: text,
-  refiner_switch_at: float,
   disable_extra_networks: bool,
   firstpass_image: picture,
   comments: map,
@@ -51,19 +49,8 @@ const commonShape = {
 export const txt2imgSchema = z.looseObject({
   ...settingFields('txt2img'),
   ...commonShape,
-  enable_hr: bool,
   firstphase_width: int,
   firstphase_height: int,
-  hr_scale: float,
-  hr_upscaler: text,
-  hr_second_pass_steps: int,
-  hr_resize_x: int,
-  hr_resize_y: int,
-  hr_checkpoint_name: text,
-  hr_sampler_name: text,
-  hr_scheduler: text,
-  hr_prompt: text,
-  hr_negative_prompt: text,
 });
 
 export const img2imgSchema = z.looseObject({

@@ -19,14 +19,20 @@ const selectable: readonly string[] = [
 
 interface AlwaysOn {
   readonly part: string;
-  /** Whether its arguments ask for anything. */
+  /** Whether its arguments ask for anything that is not there. */
   asks(args: readonly unknown[]): boolean;
+  /** Fields of the request that its arguments stand for. */
+  fields?(args: readonly unknown[]): Readonly<Record<string, unknown>>;
 }
 
 /** Always-on scripts, lower case. */
 const alwaysOn: Readonly<Record<string, AlwaysOn>> = {
   controlnet: { part: 'ControlNet', asks: asksControlNet },
-  refiner: { part: 'The refiner', asks: (args) => isOn(args[0]) },
+  refiner: {
+    part: 'The refiner',
+    asks: () => false,
+    fields: ([on, checkpoint, at]) => (isOn(on) ? { refiner_checkpoint: checkpoint, refiner_switch_at: at } : {}),
+  },
   seed: { part: 'Extra seed options', asks: (args) => isOn(args[1]) },
   sampler: { part: 'Sampler options of a script', asks: () => false },
   comments: { part: 'Comments', asks: () => false },
@@ -86,6 +92,15 @@ export function checkScripts(fields: CommonFields, tab: 'txt2img' | 'img2img'): 
     }
     if (known.asks(argumentsOf(script))) throw new MissingFeatureError(known.part);
   }
+}
+
+/** What the arguments of always-on scripts ask for in fields of the request. */
+export function fieldsOfScripts({ alwayson_scripts: scripts }: CommonFields): Readonly<Record<string, unknown>> {
+  const given = Object.entries(scripts ?? {}).map(([name, script]) => {
+    const row = Object.hasOwn(alwaysOn, name.toLowerCase()) ? alwaysOn[name.toLowerCase()] : undefined;
+    return row?.fields?.(argumentsOf(script)) ?? {};
+  });
+  return Object.assign({}, ...given) as Record<string, unknown>;
 }
 
 /** Those under `args`, a list or a map of them; null is none. */

@@ -22,7 +22,7 @@ import { MissingFeatureError } from '../http/errors.ts';
 import { etaOptions, type Options, readOption } from './options.ts';
 import type { CommonFields, Img2imgFields, Txt2imgFields } from './schemas.ts';
 import { img2imgSchema, txt2imgSchema } from './schemas.ts';
-import { checkScripts } from './scripts.ts';
+import { checkScripts, fieldsOfScripts } from './scripts.ts';
 
 export interface Translation {
   readonly input: GenerateSettings;
@@ -34,7 +34,6 @@ type Tab = 'txt2img' | 'img2img';
 
 /** @throws MissingFeatureError, FieldError */
 export function txt2imgInput(fields: Txt2imgFields, stored: Options): Translation {
-  if (fields.enable_hr) throw new MissingFeatureError('The hires pass (enable_hr)');
   return new Translator(fields, stored, 'txt2img').translate();
 }
 
@@ -60,7 +59,6 @@ function refuseImg2imgParts({ init_images, mask, ...fields }: Img2imgFields): vo
 function refuseParts(fields: CommonFields): void {
   const wanted: readonly (readonly [unknown, string])[] = [
     [fields.restore_faces, 'Face restoration'],
-    [isName(fields.refiner_checkpoint), 'The refiner'],
     [fields.firstpass_image, 'A hires pass of a given picture (firstpass_image)'],
   ];
   const found = wanted.find(([asked]) => Boolean(asked));
@@ -82,7 +80,7 @@ class Translator {
   readonly #warnings: string[] = [];
 
   constructor(fields: CommonFields, stored: Options, tab: Tab) {
-    this.#fields = fields;
+    this.#fields = { ...fields, ...fieldsOfScripts(fields) };
     this.#stored = stored;
     this.#tab = tab;
     const { infotext } = fields;
@@ -119,10 +117,16 @@ class Translator {
     return { input: input as GenerateSettings, warnings: this.#warnings };
   }
 
-  /** Clients send the fields of picture to picture and of masks whether there is one or not, as upstream lets them. */
-  #hasInput(when: string | undefined): boolean {
-    if (when === 'init') return this.#tab === 'img2img';
-    return when !== 'mask' || Boolean(this.#fields.mask);
+  /** Clients send the fields of pictures, masks and second passes whether there is one or not, as upstream lets them. */
+  #hasInput(when: string | readonly string[] | undefined): boolean {
+    const given: Readonly<Record<string, boolean>> = {
+      init: this.#tab === 'img2img',
+      mask: Boolean(this.#fields.mask),
+      hires: this.#tab === 'txt2img' && (this.#fields.enable_hr ?? this.#said.hires) === true,
+      refiner: isName((this.#fields.refiner_checkpoint ?? this.#said.refiner) as string | null | undefined),
+    };
+    const names = when === undefined ? [] : [when].flat();
+    return names.length === 0 || names.some((name) => given[name] ?? true);
   }
 
   #readOverrides(): Readonly<Record<string, unknown>> {

@@ -3,8 +3,11 @@
 import { randomInt } from 'node:crypto';
 import type { ModelKind } from '#api/records/model';
 import { UserError } from '#core/errors';
+import { isBuiltInUpscaling } from '#pipelines/hires';
 import { type GenerateSettings, generateSchema } from '#pipelines/request';
+import { settingRows } from '#pipelines/settings/index';
 import type { Library } from '../library/library.ts';
+import { realEsrganFiles } from '../library/real-esrgan-names.ts';
 import type { StoredRequest } from '../queue/job.ts';
 
 export const checkpointKinds = ['checkpoint', 'unet'] as const satisfies readonly ModelKind[];
@@ -32,6 +35,7 @@ export function checkRequest(fields: GenerateSettings, library: Library, default
   const ownVae = /^(automatic|none)?$/i.test(vae);
   const checked = {
     ...request,
+    ...namesOf(request, library),
     model: model === undefined ? defaultName(library, defaultModel, warnings) : nameOf(library, model),
     vae: ownVae ? undefined : library.find(vae, vaeKinds).name,
     seed: request.seed < 0 ? drawSeed() : request.seed,
@@ -39,6 +43,26 @@ export function checkRequest(fields: GenerateSettings, library: Library, default
   };
   checkSeeds(checked);
   return { request: checked, warnings };
+}
+
+/** What is chosen in lists of the library's: which models a setting's value names. */
+export const kindsOfChoices: Readonly<Record<string, readonly ModelKind[]>> = {
+  checkpoints: checkpointKinds,
+  vaes: vaeKinds,
+  upscalers: ['upscaler'],
+};
+
+/** Other settings than the model and its VAE that name files, by the library's name for them; ways that are no files stay. */
+function namesOf(request: Readonly<Record<string, unknown>>, library: Library): Record<string, string> {
+  return Object.fromEntries(
+    settingRows.flatMap(([name, { form }]) => {
+      const kinds = kindsOfChoices[form.choices ?? ''];
+      const value = request[name];
+      if (!kinds || typeof value !== 'string' || value === '' || isBuiltInUpscaling(value)) return [];
+      if (form.when !== undefined && ![form.when].flat().some((field) => request[field])) return [];
+      return [[name, library.find(realEsrganFiles[value.toLowerCase()] ?? value, kinds).name]];
+    }),
+  );
 }
 
 function nameOf(library: Library, model: string): string | undefined {

@@ -5,7 +5,7 @@
 
 import { createMemo, createSignal, For, Show } from 'solid-js';
 import { isChanged } from '../state/draft.ts';
-import type { SettingField } from '../state/fields.ts';
+import { matters, type SettingField } from '../state/fields.ts';
 import { usePictureJobs } from '../state/queries.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
@@ -86,8 +86,8 @@ function Groups(props: { readonly full: boolean; readonly search: string }) {
   const shown = createMemo(() => {
     const wanted = props.search.toLowerCase().split(/\s+/).filter(Boolean);
     return draft.fields().filter((field) => {
-      if (placedElsewhere.includes(field.control) || field.choices === 'checkpoints') return false;
-      if (field.when !== undefined && draft.values()[field.when] === undefined) return false;
+      if (placedElsewhere.includes(field.control) || field.name === 'model') return false;
+      if (!matters(field, draft.values())) return false;
       if (!props.full && !field.simple && !isChanged(draft.values(), field)) return false;
       const text = `${field.label} ${field.help} ${field.name}`.toLowerCase();
       return wanted.every((word) => text.includes(word));
@@ -152,7 +152,7 @@ function GenerateBar(props: PanelProps) {
     draft
       .fields()
       .filter((field) => field.control !== 'prompt' && isChanged(draft.values(), field))
-      .filter((field) => field.when === undefined || draft.values()[field.when] !== undefined)
+      .filter((field) => matters(field, draft.values()))
       .map(({ label, control, name }) => (control === 'image' ? label : `${label} ${String(draft.values()[name])}`));
   return (
     <div class="sticky bottom-16 md:bottom-0 mt-auto bg-panel border-t border-line p-3 md:p-4 flex flex-col gap-2 z-10">

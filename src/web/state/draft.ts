@@ -3,7 +3,7 @@
  * gets in. A field left out stands for the server's default.
  */
 
-import { fitting, type SettingField } from './fields.ts';
+import { fitting, matters, type SettingField } from './fields.ts';
 
 export type Draft = Readonly<Record<string, unknown>>;
 
@@ -64,8 +64,6 @@ export function recall(request: Readonly<Record<string, unknown>>, fields: reado
 
 /** The request for the server: fields whose condition is not met are left out. */
 export function requestOf(draft: Draft, fields: readonly SettingField[]): Record<string, unknown> {
-  const sent = fields.filter(
-    (field) => draft[field.name] !== undefined && (field.when === undefined || draft[field.when] !== undefined),
-  );
+  const sent = fields.filter((field) => draft[field.name] !== undefined && matters(field, draft));
   return Object.fromEntries(sent.map((field) => [field.name, draft[field.name]]));
 }

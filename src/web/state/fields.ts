@@ -33,8 +33,8 @@ export interface SettingField {
   readonly usual: readonly [number, number];
   /** Fixed choices, or the name of a list of the server's. */
   readonly choices: readonly string[] | string | undefined;
-  /** Another field that has to be set for this one to matter. */
-  readonly when: string | undefined;
+  /** Other fields of which one has to be set for this one to matter. */
+  readonly when: readonly string[];
 }
 
 /** What a row of the schema may say; everything is optional. */
@@ -52,7 +52,7 @@ interface SchemaProperty {
   readonly step?: number;
   readonly usual?: readonly [number, number];
   readonly choices?: string;
-  readonly when?: string;
+  readonly when?: string | readonly string[];
 }
 
 export function fieldsOf(schema: unknown): SettingField[] {
@@ -79,8 +79,13 @@ function fieldOf(name: string, property: SchemaProperty): SettingField {
     step,
     usual: property.usual ?? [Math.max(min, 0), usualEnd(max, fallback)],
     choices: property.enum ?? property.choices,
-    when: property.when,
+    when: property.when === undefined ? [] : [property.when].flat(),
   };
+}
+
+/** Whether a field has any effect on a request with these values. */
+export function matters({ when }: Pick<SettingField, 'when'>, values: Readonly<Record<string, unknown>>): boolean {
+  return when.length === 0 || when.some((name) => values[name] !== undefined && values[name] !== false);
 }
 
 function controlFor({ type, enum: choices, choices: list, minimum, maximum }: SchemaProperty): ControlKind {

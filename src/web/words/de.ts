@@ -94,6 +94,7 @@ export const de = {
       seed: 'Seed und Variationen',
       start: 'Startbild',
       inpaint: 'Ausbessern',
+      hires: 'Hochauflösung und Refiner',
       text: 'Textencoder',
       advanced: 'Weiteres',
     },

@@ -92,6 +92,7 @@ export const en = {
       seed: 'Seed and variations',
       start: 'Start picture',
       inpaint: 'Inpainting',
+      hires: 'Hires fix and refiner',
       text: 'Text encoder',
       advanced: 'Advanced',
     } as Readonly<Record<string, string>>,

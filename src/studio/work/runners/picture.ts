@@ -5,13 +5,14 @@
 
 import { DarkroomError } from '#core/errors';
 import { type GenerateEvent, type GenerateRequest, generateSchema, keepPartial } from '#pipelines/request';
+import { settingRows } from '#pipelines/settings/index';
 import type { EngineHost } from '../../engine-host/host.ts';
 import type { Gallery } from '../../gallery/gallery.ts';
 import { encodePreview } from '../../images/codec.ts';
 import type { Library } from '../../library/library.ts';
 import type { PictureJob } from '../../queue/job.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { checkpointKinds, vaeKinds } from '../check-request.ts';
+import { kindsOfChoices } from '../check-request.ts';
 import type { InputFiles } from '../inputs.ts';
 import { type Remainder, remainderOf } from '../resume.ts';
 import { type Runner, Stopped, type WorkCall, type WorkResult } from '../runner.ts';
@@ -23,6 +24,9 @@ export interface PictureParts {
   readonly library: Library;
   readonly settings: Settings;
 }
+
+/** Upscalers are found by name: many are no files. */
+const { upscalers: _upscalers, ...filesByChoice } = kindsOfChoices;
 
 /** Ends of the engine process that another try may get past. */
 const crashes: readonly string[] = ['engine.crashed', 'engine.out-of-memory'];
@@ -78,12 +82,15 @@ export class PictureRunner implements Runner<'picture'> {
   }
 
   /** The engine opens files, not names; a model that has gone meanwhile is said so here. */
-  #modelFiles({ request: { model, vae } }: PictureJob): { model?: string; vae?: string } {
+  #modelFiles({ request }: PictureJob): Partial<GenerateRequest> {
     const { library } = this.#parts;
-    return {
-      model: model === undefined ? undefined : library.find(model, checkpointKinds).path,
-      vae: vae === undefined ? undefined : library.find(vae, vaeKinds).path,
-    };
+    return Object.fromEntries(
+      settingRows.flatMap(([name, { form }]) => {
+        const kinds = filesByChoice[form.choices ?? ''];
+        const value = request[name];
+        return kinds && typeof value === 'string' ? [[name, library.find(value, kinds).path]] : [];
+      }),
+    );
   }
 
   async #onEvent(job: PictureJob, call: WorkCall, { offset }: Remainder, event: GenerateEvent): Promise<void> {
