@@ -18,7 +18,7 @@ export interface NoiseTable {
   timestepAt(sigma: number): Timestep;
 }
 
-/** @internal Held to its goldens; nothing asks for it yet. */
+/** DDPM's table. */
 export function linearBetas(start = 1e-4, end = 0.02, count = 1000): Float64Array {
   return Float64Array.from(linspace(start, end, count));
 }
@@ -28,7 +28,7 @@ export function scaledLinearBetas(start = 0.00085, end = 0.012, count = 1000): F
   return Float64Array.from(linspace(Math.sqrt(start), Math.sqrt(end), count), (root) => root * root);
 }
 
-/** @internal Held to its goldens; nothing asks for it yet. */
+/** Improved DDPM's table; `squaredcos_cap_v2` of diffusers. */
 export function cosineBetas(count = 1000, largest = 0.999): Float64Array {
   const f = (u: number) => Math.cos(((u + 0.008) / 1.008) * (Math.PI / 2)) ** 2;
   return Float64Array.from({ length: count }, (_, i) => Math.min(1 - f((i + 1) / count) / f(i / count), largest));
@@ -41,14 +41,6 @@ export function alphasCumprod(betas: Float64Array): Float64Array {
     product *= 1 - beta;
     return product;
   });
-}
-
-/**
- * Inverse of `alphasCumprod`.
- * @internal Held to its goldens; nothing asks for it yet.
- */
-export function betasOf(alphaBars: Float64Array): Float64Array {
-  return alphaBars.map((alphaBar, i) => 1 - alphaBar / (i === 0 ? 1 : alphaBars[i - 1]!));
 }
 
 /** alpha-bar with its square root shifted to end at 0 and scaled to keep its first value. */
@@ -136,17 +128,4 @@ export function nearestTimestep(table: NoiseTable, sigma: number): Timestep {
 /** Resolution-dependent shift of a flow's time u on (0, 1]. */
 export function flowShift(u: number, shift: number): number {
   return (shift * u) / (1 + (shift - 1) * u);
-}
-
-/**
- * Rectified flow as Stability's reference has it: sigma is the share of noise, timestep = 1000 * sigma, and a timestep
- * is shifted on its way back to sigma, so that lists of timesteps taken from sigmas are shifted twice.
- * @internal Held to its goldens; nothing asks for it yet.
- */
-export function flowTable(shift: number, count = 1000): NoiseTable {
-  return {
-    sigmas: Float64Array.from({ length: count }, (_, i) => flowShift((i + 1) / count, shift)),
-    sigmaAt: (timestep) => asSigma(flowShift(timestep / count, shift)),
-    timestepAt: (sigma) => asTimestep(sigma * count),
-  };
 }

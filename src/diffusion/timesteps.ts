@@ -62,15 +62,6 @@ export function lcmTimesteps(n: number, original = 50, training = trainingSteps)
   return Array.from({ length: n }, (_, i) => (original - Math.floor((i * original) / n)) * stride - 1);
 }
 
-/**
- * Leading timesteps with the second repeated, as diffusers' PLMS calls the network.
- * @internal Held to its goldens; nothing asks for it yet.
- */
-export function plmsTimesteps(n: number, offset = 1, training = trainingSteps): number[] {
-  const [first, ...rest] = leadingTimesteps(n, offset, training);
-  return rest.length === 0 ? [first!] : [first!, rest[0]!, ...rest];
-}
-
 /** The web UI's ascending list for DDIM and PLMS; where n does not divide 1000 it holds more than n values. */
 export function webuiTimesteps(n: number, training = trainingSteps): number[] {
   checkSteps(n, training);

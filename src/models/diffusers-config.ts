@@ -122,6 +122,7 @@ export function clipFromTransformers(fields: Fields): ClipTextConfig {
   };
 }
 
+const betaTables = { scaled_linear: 'scaled-linear', linear: 'linear', squaredcos_cap_v2: 'cosine' } as const;
 const predictions = { epsilon: 'eps', v_prediction: 'v', sample: 'x0' } as const;
 
 /** What scheduler_config.json says about how the model was trained. */
@@ -130,12 +131,12 @@ export function trainingFromScheduler(fields: Fields): {
   schedule: TrainingSchedule;
 } {
   const names = ['epsilon', 'v_prediction', 'sample'] as const;
-  fields.require('beta_schedule', ['scaled_linear']);
+  const tables = ['scaled_linear', 'linear', 'squaredcos_cap_v2'] as const;
   fields.require('trained_betas', []);
   return {
     prediction: predictions[fields.oneOf('prediction_type', names, 'epsilon')],
     schedule: {
-      kind: 'scaled-linear',
+      kind: betaTables[fields.oneOf('beta_schedule', tables, 'scaled_linear')],
       betaStart: fields.number('beta_start', 0.00085),
       betaEnd: fields.number('beta_end', 0.012),
       steps: fields.count('num_train_timesteps', 1000),

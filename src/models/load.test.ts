@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { alphaBarOfSigma } from '#diffusion/noise-table';
 import type { WeightRange } from '#engine/backend';
 import { type ByteSource, bytesSource } from '#formats/byte-source';
 import { readSafetensorsHeader } from '#formats/safetensors';
@@ -361,6 +362,16 @@ describe('loadCheckpoint on a diffusers folder', () => {
     const v = JSON.stringify({ ...scheduler, prediction_type: 'v_prediction' });
     const { parts } = await loadCheckpoint(folder({ 'd/scheduler/scheduler_config.json': v }), 'd');
     expect(parts.prediction).toBe('v');
+  });
+
+  it.each([
+    ['linear', 1 - 1e-4],
+    ['squaredcos_cap_v2', 1 - 4.128e-5],
+  ])('reads the table of betas %s from the scheduler', async (beta_schedule, alphaBar) => {
+    const scheduler = JSON.parse(text('scheduler/scheduler_config.json')) as object;
+    const other = JSON.stringify({ ...scheduler, beta_schedule, beta_start: 1e-4, beta_end: 0.02 });
+    const { parts } = await loadCheckpoint(folder({ 'd/scheduler/scheduler_config.json': other }), 'd');
+    expect(alphaBarOfSigma(parts.noiseTable().sigmas[0]!)).toBeCloseTo(alphaBar, 8);
   });
 
   it('reads from the scheduler that the last step is noise alone', async () => {

@@ -36,18 +36,6 @@ export function extractExtraNetworks(prompt: string): ExtraNetworksResult {
   return { prompt: cleaned + prompt.slice(end), networks };
 }
 
-/**
- * Cleans every prompt of a batch; the networks are those of the first, since a batch shares one model.
- * @internal Held to its goldens; nothing asks for it yet.
- */
-export function extractBatchNetworks(prompts: readonly string[]): {
-  readonly prompts: readonly string[];
-  readonly networks: readonly ExtraNetwork[];
-} {
-  const results = prompts.map(extractExtraNetworks);
-  return { prompts: results.map(({ prompt }) => prompt), networks: results[0]?.networks ?? [] };
-}
-
 function readNetwork(kind: string, text: string): ExtraNetwork {
   const args = text.split(':');
   const named = args

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { stripComments } from './comments.ts';
 import { splitComposition } from './composition.ts';
-import { type ExtraNetwork, extractBatchNetworks, extractExtraNetworks } from './extra-networks.ts';
-import { applyStyles, extractStyle } from './styles.ts';
+import { type ExtraNetwork, extractExtraNetworks } from './extra-networks.ts';
+import { applyStyles, extractStyle, findStyles } from './styles.ts';
 
 interface Goldens {
   readonly composable: { readonly text: string; readonly result: [string, number][] }[];
@@ -51,9 +51,9 @@ describe('extra networks', () => {
 
   it('takes those of the first prompt of a batch', () => {
     const { prompts, cleaned, networks_used } = goldens.extra_networks_batch;
-    const result = extractBatchNetworks(prompts);
-    expect(result.prompts).toEqual(cleaned);
-    expect(result.networks.map(({ kind, args }) => ({ kind, args }))).toEqual(networks_used);
+    const results = prompts.map(extractExtraNetworks);
+    expect(results.map(({ prompt }) => prompt)).toEqual(cleaned);
+    expect(results[0]!.networks.map(({ kind, args }) => ({ kind, args }))).toEqual(networks_used);
   });
 
   it('keeps a named argument that looks like a property of objects', () => {
@@ -80,6 +80,17 @@ describe('styles', () => {
   });
 
   it('extracts a style that overlaps itself or ends inside a word', () => {
+    const known = [
+      { name: 'none', prompt: '', negativePrompt: '' },
+      { name: 'film', prompt: '{prompt}, film', negativePrompt: 'blur' },
+      { name: 'old', prompt: 'an old photo of {prompt}', negativePrompt: '' },
+    ];
+    expect(findStyles('an old photo of a fox, film', 'text, blur', known)).toEqual({
+      styles: ['old', 'film'],
+      prompt: 'a fox',
+      negativePrompt: 'text',
+    });
+    expect(findStyles('a fox, film', 'text', known).styles).toEqual([]);
     expect(extractStyle('a', 'a{prompt}a')).toBe('');
     expect(extractStyle('a kettle', 'le')).toBe('a kett');
   });

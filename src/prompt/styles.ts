@@ -19,10 +19,46 @@ function applyStyle(prompt: string, style: string): string {
   return [trimSpace(prompt), trimSpace(style)].filter((part) => part !== '').join(SEPARATOR);
 }
 
+export interface PromptStyle {
+  readonly name: string;
+  readonly prompt: string;
+  readonly negativePrompt: string;
+}
+
+export interface StylesFound {
+  /** Names, in the order in which they were applied. */
+  readonly styles: readonly string[];
+  /** Without them. */
+  readonly prompt: string;
+  readonly negativePrompt: string;
+}
+
+/** The styles that two prompts show, taken off from the outside in; an empty style is none. */
+export function findStyles(prompt: string, negativePrompt: string, known: readonly PromptStyle[]): StylesFound {
+  const left = known.filter((style) => style.prompt !== '' || style.negativePrompt !== '');
+  const styles: string[] = [];
+  let rest = { prompt, negativePrompt };
+  for (;;) {
+    const at = left.findIndex((style) => without(rest, style) !== undefined);
+    const [style] = at < 0 ? [] : left.splice(at, 1);
+    if (style === undefined) return { styles, ...rest };
+    rest = without(rest, style)!;
+    styles.unshift(style.name);
+  }
+}
+
+type Prompts = Pick<StylesFound, 'prompt' | 'negativePrompt'>;
+
+function without({ prompt, negativePrompt }: Prompts, style: PromptStyle): Prompts | undefined {
+  const positive = extractStyle(prompt, style.prompt);
+  const negative = extractStyle(negativePrompt, style.negativePrompt);
+  if (positive === undefined || negative === undefined) return undefined;
+  return { prompt: positive, negativePrompt: negative };
+}
+
 /**
  * The prompt without a style, or undefined if it does not show that style. A style without `{prompt}` shows if the
  * prompt ends with it, even inside a word; an empty one always does.
- * @internal Held to its goldens; nothing asks for it yet.
  */
 export function extractStyle(prompt: string, style: string): string | undefined {
   const text = trimSpace(prompt);

@@ -5,7 +5,7 @@ import { parseAttention } from '#prompt/attention';
 import { stripComments } from '#prompt/comments';
 import { splitComposition } from '#prompt/composition';
 import { planPrompt } from '#prompt/encode-plan';
-import { extractBatchNetworks, extractExtraNetworks } from '#prompt/extra-networks';
+import { extractExtraNetworks } from '#prompt/extra-networks';
 import { parseInfotext, readPairs } from '#prompt/infotext';
 import { quoteValue, unquoteValue } from '#prompt/infotext-values';
 import { writeInfotext } from '#prompt/infotext-writer';
@@ -86,9 +86,10 @@ export function* checkPrompts(file: PromptsFile): Generator<RowCheck> {
     });
   }
   const { prompts, cleaned, networks_used } = file.extra_networks_batch;
-  const batch = extractBatchNetworks(prompts);
-  const networks = batch.networks.map(({ kind, args }) => ({ kind, args: [...args] }));
-  yield exact('extra_networks_batch', [batch.prompts, networks], [cleaned, networks_used]);
+  const batch = prompts.map(extractExtraNetworks);
+  // A batch shares one model, whose networks are those of the first prompt.
+  const networks = batch[0]!.networks.map(({ kind, args }) => ({ kind, args: [...args] }));
+  yield exact('extra_networks_batch', [batch.map(({ prompt }) => prompt), networks], [cleaned, networks_used]);
   for (const c of file.styles) yield exact(title('styles', c.prompt), applyStyles(c.prompt, c.styles), c.result);
   for (const c of file.style_extraction) {
     yield exact(title('style_extraction', c.prompt), extractStyle(c.prompt, c.style), c.matched ? c.result : undefined);

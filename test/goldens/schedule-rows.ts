@@ -2,11 +2,9 @@
 
 import {
   alphasCumprod,
-  betasOf,
   cosineBetas,
   discreteTable,
   flowShift,
-  flowTable,
   linearBetas,
   type NoiseTable,
   nearestTimestep,
@@ -16,6 +14,7 @@ import {
   tableOfSigmas,
   zeroTerminalSnr,
 } from '#diffusion/noise-table';
+import { asSigma, asTimestep } from '#diffusion/numbers';
 import { edmPreconditioning } from '#diffusion/parameterization';
 import {
   alignYourStepsSd1,
@@ -31,7 +30,6 @@ import {
   leadingTimesteps,
   linspaceTimesteps,
   multistepTimesteps,
-  plmsTimesteps,
   trailingTimesteps,
   webuiLcmSchedule,
   webuiTimesteps,
@@ -107,7 +105,8 @@ function* otherTables(file: SchedulesFile, alphaBars: Float64Array): Generator<R
   const rescaled = zeroTerminalSnr(alphaBars);
   const { zero_terminal_snr: expected } = file;
   yield* sparse('zero_terminal_snr/alphas_cumprod', rescaled, expected.alphas_cumprod);
-  yield* sparse('zero_terminal_snr/betas', betasOf(rescaled), expected.betas);
+  const betas = rescaled.map((alphaBar, i) => 1 - alphaBar / (i === 0 ? 1 : rescaled[i - 1]!));
+  yield* sparse('zero_terminal_snr/betas', betas, expected.betas);
   yield* sparse('zero_terminal_snr/a1111_sigmas', discreteTable(rescaled).sigmas, expected.a1111_sigmas);
   yield single('zero_terminal_snr/last', smallestAlphaBar, expected.a1111_alphas_cumprod_last);
   yield single('zero_terminal_snr/sigma_max', sigmaOfAlphaBar(smallestAlphaBar), expected.a1111_sigma_max);
@@ -168,8 +167,11 @@ function timestepList(name: string, n: number): number[] {
       return linspaceTimesteps(n, true);
     case 'euler_discrete_linspace':
       return linspaceTimesteps(n, false);
-    case 'plms':
-      return plmsTimesteps(n);
+    case 'plms': {
+      // The network is called twice where PLMS begins (`plms.ts`).
+      const [first, ...rest] = leadingTimesteps(n, 1);
+      return [first!, ...rest.slice(0, 1), ...rest];
+    }
     case 'lcm':
     case 'tcd':
       return lcmTimesteps(n);
@@ -183,7 +185,12 @@ function timestepList(name: string, n: number): number[] {
 }
 
 function otherSigmas(name: string, n: number, table: NoiseTable): readonly number[] {
-  const flow = flowTable(3);
+  // Rectified flow as Stability's reference has it: a timestep is shifted on its way back to sigma.
+  const flow: NoiseTable = {
+    sigmas: Float64Array.from({ length: 1000 }, (_, i) => flowShift((i + 1) / 1000, 3)),
+    sigmaAt: (timestep) => asSigma(flowShift(timestep / 1000, 3)),
+    timestepAt: (sigma) => asTimestep(sigma * 1000),
+  };
   switch (name) {
     case 'flow_shift3_diffusers':
     case 'flow_shift3_f64':

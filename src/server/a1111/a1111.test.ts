@@ -506,6 +506,14 @@ describe('lists and options', () => {
     expect((await server.json('POST', `${api}/png-info`, { image })).items).toEqual({ Software: 'Something else' });
   });
 
+  it('finds the styles that a picture’s prompts show', async () => {
+    await server.studio.promptFiles.saveStyle({ name: 'inked', prompt: '{prompt}, ink', negativePrompt: 'smudge' });
+    const text = 'a fox, ink\nNegative prompt: smudge\nSteps: 3, Sampler: Euler a, Seed: 5, Size: 64x64';
+    const image = Buffer.from(await encodeImage(picture({}, 1), 'png', text)).toString('base64');
+    const { parameters } = await server.json('POST', `${api}/png-info`, { image });
+    expect(parameters).toMatchObject({ Prompt: 'a fox', 'Negative prompt': '', 'Styles array': ['inked'] });
+  });
+
   it('reads parameters out of pictures', async () => {
     const text = 'a fox\nNegative prompt: blur\nSteps: 3, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64';
     const image = Buffer.from(await encodeImage(picture({}, 1), 'png', text)).toString('base64');

@@ -4,6 +4,7 @@ import { freemem, totalmem } from 'node:os';
 import { z } from 'zod';
 import type { ModelKind } from '#api/records/model';
 import type { SamplerRow } from '#diffusion/samplers/index';
+import { findStyles, type PromptStyle } from '#prompt/styles';
 import type { LibraryModel } from '#studio/library/model';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Caller } from '../http/call.ts';
@@ -211,7 +212,16 @@ function pngInfoRoute({ pictures, studio }: A1111Parts): Route {
     async handle({ body }, call) {
       const bytes = await pictureBytes(body.image, call.caller, pictures, call.signal);
       const { infotext, parameters, others } = await studio.readTexts(bytes, call.signal);
-      return { info: infotext ?? '', items: others, parameters };
+      const styled = infotext === undefined ? parameters : withStyles(parameters, await studio.promptFiles.styles());
+      return { info: infotext ?? '', items: others, parameters: styled };
     },
   });
+}
+
+/** As upstream reads a text: the styles that its prompts show are taken out and listed (`Apply if any`). */
+function withStyles(parameters: Readonly<Record<string, unknown>>, known: readonly PromptStyle[]): object {
+  const text = (key: string): string => String(parameters[key] ?? '');
+  const { styles, prompt, negativePrompt } = findStyles(text('Prompt'), text('Negative prompt'), known);
+  if (styles.length === 0) return parameters;
+  return { ...parameters, Prompt: prompt, 'Negative prompt': negativePrompt, 'Styles array': styles };
 }
