@@ -3,10 +3,13 @@
  * here; engine processes of the studio load this module and call the same `createEngine`.
  */
 
+import { totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
+import process from 'node:process';
 import { createOrtNodeBackend, type OrtDevice } from '#backends/ort-node/cpu';
 import { UserError } from '#core/errors';
 import { createPictureEngine } from '#pipelines/engine';
+import type { HostMemory } from '#pipelines/memory/job-memory';
 import type { PictureEngine } from '#pipelines/request';
 import type { EngineSettings } from '#studio/engine-host/protocol';
 import { modelOpener } from '#studio/library/open-model';
@@ -17,7 +20,8 @@ import { version } from '#studio/version';
 export const devices = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const satisfies readonly OrtDevice[];
 
 /**
- * `options` may hold `threads` and `memoryBudget`, the bytes that faster forms of weights may take.
+ * `options` may hold `threads`, `memoryBudget`, the bytes that faster forms of weights may take, and `memoryLimit`, the
+ * bytes that the process may take in all (default: what is free).
  * @throws UserError for a device of no such name
  */
 export function createEngine({ device, modelRoots: roots, options }: EngineSettings): PictureEngine {
@@ -32,7 +36,18 @@ export function createEngine({ device, modelRoots: roots, options }: EngineSetti
     now: () => performance.now(),
     version: `Darkroom ${version()}`,
     memoryBudget,
+    // An accelerator's memory is its own; what it has left cannot be asked for.
+    memory: known === 'cpu' ? hostMemory(options.memoryLimit) : undefined,
   });
+}
+
+/** Of what is free this share, so that the rest of the machine goes on. */
+const usable = 0.95;
+
+function hostMemory(given: unknown): HostMemory {
+  const total = totalmem();
+  if (typeof given === 'number' && given > 0) return { limit: () => given, total };
+  return { limit: () => process.memoryUsage.rss() + usable * process.availableMemory(), total };
 }
 
 /** @throws UserError `engine.device` */

@@ -24,6 +24,7 @@ export const configurationSchema = z.strictObject({
   device: texts.optional(),
   threads: z.coerce.string().optional(),
   'memory-budget': z.coerce.string().optional(),
+  'memory-limit': z.coerce.string().optional(),
   'log-level': z.string().optional(),
   'allow-host': z.array(z.string()).optional(),
   'allow-origin': z.array(z.string()).optional(),

@@ -101,6 +101,8 @@ export interface Backend {
   /** Stable name: `cpu`, `webgpu`, `cuda`, `reference`. */
   readonly name: string;
   compile(graph: Graph, options?: CompileOptions): Promise<Session>;
+  /** Parameters of a graph whose packed weights stay as they are in its session; absent where all are widened. */
+  keptInBlocks?(graph: Graph, weights: WeightSource): Promise<ReadonlySet<string>>;
   /**
    * Compiles an elementwise graph over vectors and scalars, whose shapes stand for any length. Undefined for a graph
    * that does not fit; absent where the backend's arrays do not lie in host memory.

@@ -82,7 +82,12 @@ function pieceOf(graph: Graph, order: Order, start: number, end: number, nameOf:
   values.slice(0, end + 1).forEach((v, place) => {
     const isEarlier = place <= start && isFed(v) && v.op !== 'input';
     if (isEarlier && (lastUse.get(v) ?? 0) <= start) return;
-    const own = isEarlier ? input(nameOf(v), v.dtype, v.shape) : withInputs(v, v.inputs.map((x) => made.get(x)!));
+    const own = isEarlier
+      ? input(nameOf(v), v.dtype, v.shape)
+      : withInputs(
+          v,
+          v.inputs.map((x) => made.get(x)!),
+        );
     made.set(v, own);
     if (!isEarlier && isFed(v) && v.op !== 'input' && (lastUse.get(v) ?? 0) > end) outputs[nameOf(v)] = own;
   });

@@ -9,11 +9,12 @@ import { DarkroomError, InternalError, UserError } from '#core/errors';
 import type { Backend } from '#engine/backend';
 import { openJobAdapters } from './adapters.ts';
 import { hiresRequest } from './hires.ts';
-import { checkRequest, type OpenedModels, planJob, wantsHires } from './job.ts';
+import { checkRequest, type GenerationJob, type OpenedModels, planJob, wantsHires } from './job.ts';
+import { describePlan, type HostMemory, type JobMemory, planJobMemory } from './memory/job-memory.ts';
 import type { ModelRequest, OpenModel } from './model.ts';
 import { NonFiniteError } from './non-finite.ts';
 import { OpenModels } from './open-models.ts';
-import type { GenerateEvent, GenerateOptions, GenerateRequest, PictureEngine } from './request.ts';
+import type { GenerateEvent, GenerateOptions, GenerateRequest, MemoryEvent, PictureEngine } from './request.ts';
 import { type RunContext, runJob } from './run.ts';
 import type { LoadingEvent } from './sessions.ts';
 import { type OpenUpscaler, Upscalers } from './upscale/upscalers.ts';
@@ -31,6 +32,8 @@ export interface PictureEngineOptions {
   readonly version?: string;
   /** Bytes that may be spent on faster forms of weights. Default 0. */
   readonly memoryBudget?: number;
+  /** Jobs are fitted into it where it is given. */
+  readonly memory?: HostMemory | undefined;
 }
 
 /** Disposing the engine disposes the backend. */
@@ -58,6 +61,7 @@ class LocalPictureEngine implements PictureEngine {
     try {
       checkRequest(request);
       const job = planJob(request, yield* this.#open(request), drawSeed);
+      yield* this.#fit(job);
       const [models, upscalers] = [this.#models, this.#upscalers];
       const sessions: RunContext['sessions'] = (model, adapters) => models.sessions(model, adapters);
       yield* runJob(job, { sessions, upscalers, now, version, signal, previewEvery });
@@ -66,6 +70,26 @@ class LocalPictureEngine implements PictureEngine {
     } finally {
       this.#busy = false;
     }
+  }
+
+  async estimate(request: GenerateRequest): Promise<MemoryEvent | undefined> {
+    const { memory, backend, drawSeed = drawSeed32 } = this.#options;
+    if (!memory) return undefined;
+    checkRequest(request);
+    const opening = this.#open(request);
+    let opened = await opening.next();
+    while (!opened.done) opened = await opening.next();
+    return memoryEvent(await planJobMemory(planJob(request, opened.value, drawSeed), backend, memory));
+  }
+
+  /** Says what the job takes, and has the sessions keep within what there is. */
+  async *#fit(job: GenerationJob): AsyncGenerator<GenerateEvent> {
+    const { memory, backend } = this.#options;
+    const planned = memory && (await planJobMemory(job, backend, memory));
+    this.#models.usePlan(planned?.plan);
+    if (!planned) return;
+    yield memoryEvent(planned);
+    for (const message of planned.warnings) yield { type: 'warning', message };
   }
 
   async dispose(): Promise<void> {
@@ -101,6 +125,10 @@ class LocalPictureEngine implements PictureEngine {
     const message = `${error.message} The model file is damaged: NaN or infinity in ${shown}. Get the file again.`;
     return new UserError(error.code, message, { cause: error });
   }
+}
+
+function memoryEvent(planned: JobMemory): MemoryEvent {
+  return { type: 'memory', peak: planned.estimate.peak, limit: planned.limit, plan: describePlan(planned) };
 }
 
 function drawSeed32(): number {

@@ -6,6 +6,7 @@
 import { InternalError } from '#core/errors';
 import type { Backend } from '#engine/backend';
 import type { CombinedAdapters } from '#models/adapters/combine';
+import type { MemoryPlan } from './memory/plan.ts';
 import type { ModelRequest, OpenModel, PipelineModel } from './model.ts';
 import { type LoadingEvent, ModelSessions } from './sessions.ts';
 
@@ -17,6 +18,7 @@ export class OpenModels {
   readonly #opened = new Map<string, ModelSessions>();
   readonly #wanted = new Set<string>();
   #last: ModelSessions | undefined;
+  #plan: MemoryPlan | undefined;
 
   constructor(backend: Backend, openModel: OpenModel, memoryBudget?: number) {
     this.#backend = backend;
@@ -32,6 +34,11 @@ export class OpenModels {
   /** A request begins to ask for its models. */
   begin(): void {
     this.#wanted.clear();
+  }
+
+  /** How all of them keep within memory from now on. */
+  usePlan(plan: MemoryPlan | undefined): void {
+    this.#plan = plan;
   }
 
   async *open(request: ModelRequest): AsyncGenerator<LoadingEvent, PipelineModel, undefined> {
@@ -62,6 +69,7 @@ export class OpenModels {
     if (!found) throw new InternalError('a pass asks for a model that is not open');
     for (const other of this.#opened.values()) if (other !== found) await other.dispose();
     found.useAdapters(adapters);
+    found.usePlan(this.#plan);
     this.#last = found;
     return found;
   }

@@ -59,7 +59,11 @@ export type GenerateEvent =
       readonly infotext: string;
       readonly model: ModelReference;
     }
+  /** Before anything is loaded: bytes at the highest, bytes that may be taken, and how the job keeps within them. */
+  | { readonly type: 'memory'; readonly peak: number; readonly limit: number; readonly plan: string }
   | { readonly type: 'warning'; readonly message: string };
+
+export type MemoryEvent = Extract<GenerateEvent, { type: 'memory' }>;
 
 export interface ModelReference {
   readonly name: string;
@@ -74,6 +78,8 @@ export interface ModelReference {
  */
 export interface PictureEngine {
   generate(request: GenerateRequest, options?: GenerateOptions): AsyncGenerator<GenerateEvent>;
+  /** What a request would take of memory, without loading or drawing; the memory event of its job. */
+  estimate?(request: GenerateRequest): Promise<MemoryEvent | undefined>;
   dispose(): Promise<void>;
 }
 

@@ -187,7 +187,9 @@ class JobRun {
   }
 
   async *#finish({ pass, start, latents }: Made, k: number): Loading<PixelImage> {
-    return yield* finishPicture(pass, await this.#sessions(pass), start, latents, k);
+    const sessions = await this.#sessions(pass);
+    await sessions.beforeDecoding();
+    return yield* finishPicture(pass, sessions, start, latents, k);
   }
 
   #imageEvent(index: number, image: PixelImage): GenerateEvent {

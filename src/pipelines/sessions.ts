@@ -8,6 +8,8 @@
 import { byteSize } from '#core/dtype';
 import { sizeOf } from '#core/tensor';
 import type { Backend, CompileOptions, Session } from '#engine/backend';
+import { compileInPieces } from '#engine/pieces';
+import { fixedShape } from '#graph/dim';
 import type { Graph } from '#graph/value';
 import { type CombinedAdapters, noAdapters } from '#models/adapters/combine';
 import { branchFeeds, withSideBranches } from '#models/adapters/side-branch';
@@ -20,6 +22,9 @@ import {
   withHypernetworkWeights,
 } from '#models/hypernetworks/apply';
 import type { Adjustment } from './adjustments.ts';
+import { type MemoryPlan, piecesOf } from './memory/plan.ts';
+import { inRows } from './memory/rows.ts';
+import { tiledSession, tileOf } from './memory/tiles.ts';
 import type { PipelineModel } from './model.ts';
 import type { GenerateEvent } from './request.ts';
 
@@ -50,6 +55,7 @@ export class ModelSessions {
   readonly #memoryBudget: number;
   readonly #slots = new Map<string, Slot>();
   #adapters = noAdapters;
+  #plan: MemoryPlan | undefined;
 
   /** `memoryBudget`: bytes for faster forms of the weights that every step and every picture needs. */
   constructor(backend: Backend, model: PipelineModel, memoryBudget = 0) {
@@ -63,36 +69,73 @@ export class ModelSessions {
     this.#adapters = adapters;
   }
 
+  /** How to keep within memory from now on; undefined where nobody knows how much there is. */
+  usePlan(plan: MemoryPlan | undefined): void {
+    this.#plan = plan;
+  }
+
+  /** What the plan of memory wants gone before pictures are decoded, when the last step is done. */
+  async beforeDecoding(): Promise<void> {
+    if (this.#plan?.releaseDenoiser) await this.#release(this.model.parts.denoiser.component);
+  }
+
   textEncoder(part: TextEncoderPart, clipSkip: number): LoadingSession {
     // Run once a prompt: loading soonest matters more than running fastest.
     const graph = (): Graph => withInsertedVectors(part.graph({ clipSkip }));
     return this.#open(part.component, part.component, String(clipSkip), graph, { optimize: 'load' });
   }
 
-  denoiser(size: LatentSize, adjustment: Adjustment): LoadingSession {
-    const { denoiser } = this.model.parts;
+  async *denoiser(size: LatentSize, adjustment: Adjustment): LoadingSession {
+    const { denoiser, textEncoders } = this.model.parts;
+    const { releaseEncoders, rows } = this.#plan ?? {};
+    if (releaseEncoders) for (const { component } of textEncoders) await this.#release(component);
     const memoryBudget = this.#memoryBudget * (1 - decoderShare);
     const { hypernetworks } = this.#adapters;
     const graph = (): Graph => withHypernetworks(adjustment.apply(denoiser.graph(size)), hypernetworks);
     const setting = [sizeKey(size, adjustment), hypernetworksKey(hypernetworks)].join(' ');
-    return this.#open(denoiser.component, denoiser.component, setting, graph, { memoryBudget });
+    const session = yield* this.#open(denoiser.component, denoiser.component, setting, graph, { memoryBudget });
+    return rows === undefined ? session : inRows(session, 'sample', rows);
   }
 
   encoder(size: LatentSize, adjustment: Adjustment): LoadingSession {
     const { autoencoder } = this.model.parts;
-    const graph = (): Graph => adjustment.apply(autoencoder.encoderGraph(size));
-    return this.#open(autoencoder.component, `${autoencoder.component}.encoder`, sizeKey(size, adjustment), graph, {
-      optimize: 'load',
-    });
+    return this.#autoencoder('encoder', (own) => autoencoder.encoderGraph(own), size, adjustment, { optimize: 'load' });
   }
 
   decoder(size: LatentSize, adjustment: Adjustment): LoadingSession {
     const { autoencoder } = this.model.parts;
     const memoryBudget = this.#memoryBudget * decoderShare;
-    const graph = (): Graph => adjustment.apply(autoencoder.decoderGraph(size));
-    return this.#open(autoencoder.component, `${autoencoder.component}.decoder`, sizeKey(size, adjustment), graph, {
-      memoryBudget,
+    return this.#autoencoder('decoder', (own) => autoencoder.decoderGraph(own), size, adjustment, { memoryBudget });
+  }
+
+  /** In tiles where the plan of memory wants it and nothing is changed that only the whole picture has. */
+  async *#autoencoder(
+    half: 'encoder' | 'decoder',
+    graphOf: (size: LatentSize) => Graph,
+    size: LatentSize,
+    adjustment: Adjustment,
+    options: CompileOptions,
+  ): LoadingSession {
+    const { autoencoder, latent } = this.model.parts;
+    const tiling = adjustment.key === '' ? this.#plan?.tiling : undefined;
+    const own = tiling ? tileOf(size, tiling) : size;
+    const graph = (): Graph => adjustment.apply(graphOf(own));
+    const part = `${autoencoder.component}.${half}`;
+    const session = yield* this.#open(autoencoder.component, part, sizeKey(own, adjustment), graph, options);
+    if (!tiling || (own.height === size.height && own.width === size.width)) return session;
+    const ends = half === 'encoder' ? { input: 'image', inputScale: latent.factor, outputScale: 1 } : undefined;
+    return tiledSession({
+      ...(ends ?? { input: 'latent', inputScale: 1, outputScale: latent.factor }),
+      graph: graphOf(size),
+      session,
+      tiling,
     });
+  }
+
+  async #release(part: string): Promise<void> {
+    const slot = this.#slots.get(part);
+    this.#slots.delete(part);
+    await slot?.session.dispose();
   }
 
   async dispose(): Promise<void> {
@@ -115,14 +158,20 @@ export class ModelSessions {
     if (slot?.key === key && wanted.every((module) => slot.branches.has(module))) return adapted(slot, adapters);
     // Those that were there stay, so that going back and forth between adapters ends in one session for all of them.
     const branches = new Set([...(slot?.branches ?? []), ...wanted]);
-    this.#slots.delete(part);
-    await slot?.session.dispose();
+    await this.#release(part);
     const graph = withSideBranches(graphOf(), branches);
     const totalBytes = weightBytes(graph, this.model);
+    const elements = graph.parameters.reduce((n, { shape }) => n + sizeOf(fixedShape(shape, 'a parameter')), 0);
     yield { type: 'loading', part, bytes: 0, totalBytes };
     const merged = (await this.model.mergedWeights?.(component, adapters)) ?? this.model.weights;
     const weights = withHypernetworkWeights(merged, adapters.hypernetworks);
-    const session = await this.#backend.compile(graph, { ...options, weights });
+    const pieces = component === this.model.parts.denoiser.component ? (this.#plan?.pieces ?? 1) : 1;
+    const session = await compileInPieces(
+      this.#backend,
+      graph,
+      { ...options, weights },
+      piecesOf(4 * elements, pieces),
+    );
     const opened = { key, session, branches };
     this.#slots.set(part, opened);
     yield { type: 'loading', part, bytes: totalBytes, totalBytes };

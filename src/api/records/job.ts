@@ -73,6 +73,10 @@ export const progressSchema = z.object({
   eta: z.number().optional().describe('Seconds left.'),
   speed: z.number().optional().describe('Steps a second; bytes of a download.'),
   loading: z.object({ part: z.string(), bytes: z.number().optional(), totalBytes: z.number().optional() }).optional(),
+  memory: z
+    .object({ peak: z.number(), limit: z.number(), plan: z.string() })
+    .optional()
+    .describe('Bytes that the job will take at the highest and may take, and how it keeps within them.'),
   preview: z.int().describe('Grows with every new preview; 0: none yet.'),
 });
 

@@ -6,13 +6,14 @@
  */
 
 import type * as Ort from 'onnxruntime-node';
-import type { Backend, CompileOptions, Session } from '#engine/backend';
+import type { Backend, CompileOptions, Session, WeightSource } from '#engine/backend';
 import { EngineError, toEngineError } from '#engine/errors';
 import { encodeModel } from '#formats/onnx-proto';
 import type { BlockPacking } from '#formats/packing';
 import type { Graph } from '#graph/value';
 import type { AttentionForm } from '#onnx/builder';
 import { type LoweredGraph, lowerGraph } from '#onnx/lower';
+import { blocksOf } from '#onnx/unpack';
 import type { LoweredWeights } from '#onnx/weights';
 import { attentionSelfTest, hasAttention } from './attention-self-test.ts';
 import { blockSelfTest } from './block-self-test.ts';
@@ -65,6 +66,10 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): OrtNo
     return blocksTested;
   }
 
+  async function keptInBlocks(graph: Graph, weights: WeightSource): Promise<ReadonlySet<string>> {
+    return blocksOf(graph, weights, await keptBlocks(graph, { weights }));
+  }
+
   async function compileWith(graph: Graph, options: LoweredOptions, attention: AttentionForm): Promise<Session> {
     const ort = await loadRuntime(device);
     const target = device === 'cpu' ? 'cpu' : 'gpu';
@@ -94,7 +99,14 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): OrtNo
     await Promise.all([...sessions].map((s) => s.dispose()));
   }
 
-  return { name: device, compile, attentionForm, dispose, ...(device === 'cpu' && { fuse: compileFused }) };
+  return {
+    name: device,
+    compile,
+    keptInBlocks,
+    attentionForm,
+    dispose,
+    ...(device === 'cpu' && { fuse: compileFused }),
+  };
 }
 
 async function loadRuntime(device: OrtDevice): Promise<typeof Ort> {

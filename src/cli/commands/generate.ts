@@ -8,7 +8,7 @@ import { type Command, Option } from 'commander';
 import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { checkRequest } from '#pipelines/job';
-import type { GenerateEvent, GenerateRequest } from '#pipelines/request';
+import type { GenerateEvent, GenerateRequest, PictureEngine } from '#pipelines/request';
 import type { ImageFormat } from '#studio/images/codec';
 import { modelRoots } from '#studio/library/roots';
 import { preparePrompts } from '#studio/prompts/prepare';
@@ -23,7 +23,7 @@ import {
   PictureWriter,
   pictureTarget,
 } from '../generate/picture-files.ts';
-import { finished, loading, Speed, saved, stopped, warning } from '../generate/told.ts';
+import { finished, loading, memory, Speed, saved, stopped, warning } from '../generate/told.ts';
 import { watchInterrupt } from '../interrupt.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { addRequestFlags, readRequest } from '../request-flags.ts';
@@ -40,6 +40,8 @@ interface GenerateOptions extends Record<string, unknown> {
   readonly device: string;
   readonly threads?: string;
   readonly memoryBudget?: string;
+  readonly memoryLimit?: string;
+  readonly dryRun?: boolean;
   readonly json?: boolean;
   readonly force?: boolean;
 }
@@ -60,6 +62,8 @@ export function define(command: Command, context: CommandContext): void {
     .addOption(new Option('--device <device>', 'What to compute on.').choices(devices).default('cpu'))
     .option('--threads <n>', 'CPU threads (default: one for each core).')
     .option('--memory-budget <megabytes>', 'Memory for faster forms of the weights (default: 0).')
+    .option('--memory-limit <megabytes>', 'Memory that the process may take in all (default: what is free).')
+    .option('--dry-run', 'Check the request and say what memory it would take; draw nothing.')
     .option('--json', 'Print events as JSON lines.')
     .addHelpText('after', examples)
     .action((words: string[], options: GenerateOptions) => generate(words, options, context));
@@ -79,7 +83,8 @@ async function generate(words: readonly string[], options: GenerateOptions, cont
   const progress = await createProgress(shown, { json: options.json, now, lineEvery: 5000, jsonEvery: 0 });
   try {
     const request = await preparedPrompts(await requestOf(words, options), options, progress);
-    context.exitCode = await makePictures(request, options, progress, output);
+    if (options.dryRun) await tellMemory(request, options, progress);
+    else context.exitCode = await makePictures(request, options, progress, output);
   } catch (error) {
     progress.failed(error);
     throw error;
@@ -156,6 +161,25 @@ async function streamSaver(format: ImageFormat, count: number, output: Output) {
   };
 }
 
+function engineFor(options: GenerateOptions): PictureEngine {
+  return createEngine({
+    device: options.device,
+    modelRoots: options.modelsDir ?? [],
+    options: engineOptions(options),
+  });
+}
+
+async function tellMemory(request: GenerateRequest, options: GenerateOptions, progress: Progress): Promise<void> {
+  const engine = engineFor(options);
+  try {
+    const event = await engine.estimate?.(request);
+    if (event) progress.tell({ ...memory(event), result: memory(event).note, note: undefined });
+    else progress.tell(warning(`What a job takes on ${options.device} cannot be told; on cpu it can.`));
+  } finally {
+    await engine.dispose();
+  }
+}
+
 /** Returns what the process is to exit with. */
 async function makePictures(
   request: GenerateRequest,
@@ -166,11 +190,7 @@ async function makePictures(
   const started = now();
   const count = request.batchSize * request.batchCount;
   const save = await saverFor(options, count, output);
-  const engine = createEngine({
-    device: options.device,
-    modelRoots: options.modelsDir ?? [],
-    options: engineOptions(options),
-  });
+  const engine = engineFor(options);
   const interrupt = watchInterrupt();
   try {
     let pictures = 0;
@@ -198,12 +218,14 @@ function report(event: GenerateEvent, progress: Progress, speed: Speed): void {
   const begins = event.type === 'loading' && (event.bytes ?? 0) === 0;
   if (begins) progress.tell(loading(event.part, event.totalBytes));
   else if (event.type === 'step') progress.step(speed.step(event));
+  else if (event.type === 'memory') progress.tell(memory(event));
   else if (event.type === 'warning') progress.tell(warning(event.message));
 }
 
-function engineOptions({ threads, memoryBudget }: GenerateOptions): Record<string, number> {
+function engineOptions({ threads, memoryBudget, memoryLimit }: GenerateOptions): Record<string, number> {
   return {
     ...(threads !== undefined && { threads: wholeNumber('--threads', threads, 1, 1024) }),
     ...(memoryBudget !== undefined && { memoryBudget: wholeNumber('--memory-budget', memoryBudget, 0, 1e6) * 1e6 }),
+    ...(memoryLimit !== undefined && { memoryLimit: wholeNumber('--memory-limit', memoryLimit, 1, 1e7) * 1e6 }),
   };
 }

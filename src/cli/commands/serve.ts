@@ -30,6 +30,7 @@ interface ServeOptions extends FolderOptions {
   readonly port: string;
   readonly device?: string[];
   readonly threads?: string;
+  readonly memoryLimit?: string;
   readonly modelsDir?: string[];
   readonly token?: string;
   readonly newToken?: boolean;
@@ -50,6 +51,7 @@ export function define(command: Command, context: CommandContext): void {
     .option('--port <n>', 'Port to listen on; 0 takes a free one.', '7860')
     .option('--device <device>', 'What to compute on; may be repeated (default: cpu).', gather)
     .option('--threads <n>', 'CPU threads of an engine (default: one for each core).')
+    .option('--memory-limit <megabytes>', 'Memory that an engine may take in all (default: what is free).')
     .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
     .option('--token <token>', 'Token that opens the server (default beyond this machine: one that is kept).')
     .option('--new-token', 'Make that one anew: everybody who used it must sign in again.')
@@ -202,7 +204,10 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-function devicesOf({ device, threads }: ServeOptions) {
-  const options = threads === undefined ? {} : { threads: wholeNumber('--threads', threads, 1, 1024) };
+function devicesOf({ device, threads, memoryLimit }: ServeOptions) {
+  const options = {
+    ...(threads !== undefined && { threads: wholeNumber('--threads', threads, 1, 1024) }),
+    ...(memoryLimit !== undefined && { memoryLimit: wholeNumber('--memory-limit', memoryLimit, 1, 1e7) * 1e6 }),
+  };
   return (device ?? ['cpu']).map((name) => ({ name, options }));
 }

@@ -1,6 +1,6 @@
 /** The events of a generation in words and for programs. */
 
-import type { GenerateEvent } from '#pipelines/request';
+import type { GenerateEvent, MemoryEvent } from '#pipelines/request';
 import type { Step, Told } from '../progress.ts';
 import { formatBytes, formatDuration } from '../terminal.ts';
 
@@ -10,6 +10,11 @@ export function loading(part: string, totalBytes: number | undefined): Told {
   const size = totalBytes === undefined ? '' : ` (${formatBytes(totalBytes)})`;
   return { json: { type: 'loading', part, totalBytes }, note: `loading ${part}${size}` };
 }
+
+export const memory = ({ peak, limit, plan }: MemoryEvent): Told => ({
+  json: { type: 'memory', peak, limit, plan },
+  note: `memory: ${plan}`,
+});
 
 export const warning = (message: string): Told => ({ json: { type: 'warning', message }, note: `warning: ${message}` });
 

@@ -109,6 +109,11 @@ export class PictureRunner implements Runner<'picture'> {
       case 'preview':
         call.preview(event.batch + skipped, await Promise.all(event.images.map((image) => encodePreview(image))));
         break;
+      case 'memory': {
+        const { type: _type, ...memory } = event;
+        call.progress({ phase: 'loading', memory });
+        break;
+      }
       case 'warning':
         await call.warn(event.message);
         break;
