@@ -32,10 +32,7 @@ export function composable(
   return combine([1 - total, uncond], ...conds.map((cond, i) => [weights[i]! * scale, cond] as const));
 }
 
-/**
- * uncond + scale * (cond - image) + imageScale * (image - uncond), `image` being conditioned on the picture alone.
- * @internal Held to its goldens; nothing asks for it yet.
- */
+/** uncond + scale * (cond - image) + imageScale * (image - uncond), `image` being conditioned on the picture alone. */
 export function instructPix2Pix(
   uncond: Latent,
   image: Latent,

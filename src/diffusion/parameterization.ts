@@ -88,6 +88,12 @@ export function predictionFrom(prediction: Prediction, input: Latent, clean: Lat
   return combine([1 / out, clean], [-scaling.skip(sigma) / scaling.input(sigma) / out, input]);
 }
 
+/** What the network takes for a clean latent with so much noise. */
+export function renoised(prediction: Prediction, clean: Latent, noise: Latent, sigma: number): Latent {
+  const kept = prediction === 'flow' ? 1 - sigma : 1;
+  return scaleInput(prediction, combine([kept, clean], [sigma, noise]), sigma);
+}
+
 /** The unit noise that a network's `output` stands for, given its `input`. */
 export function noiseFrom(prediction: Prediction, input: Latent, output: Latent, sigma: number): Latent {
   if (prediction === 'eps') return output;

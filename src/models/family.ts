@@ -72,8 +72,11 @@ export interface DenoiserPart {
   readonly component: string;
   readonly contextWidth: number;
   readonly inChannels: number;
-  /** What is concatenated to the latent on channels: nothing, or mask (1 = repaint) and the masked picture's latent. */
-  readonly extraInput: 'none' | 'mask-and-masked-latent';
+  /**
+   * What is concatenated to the latent on channels: nothing; mask (1 = repaint) and the masked picture's latent; or the
+   * picture's latent as the VAE gives it, not scaled.
+   */
+  readonly extraInput: 'none' | 'mask-and-masked-latent' | 'picture-latent';
   /** Sizes of a latent diffusion U-Net with diffusers' names, which control networks are made for; absent for others. */
   readonly unet?: UNetConfig;
   /** Further inputs of the graph under a condition, by name: one row of f32 [batch, length] each. */

@@ -1,6 +1,7 @@
 /** What a request changes about the networks themselves, as passes over their graphs, family by family the same. */
 
 import type { Graph } from '#graph/value';
+import { withAttentionMap } from '#models/adjust/attention-map';
 import { withFreeU } from '#models/adjust/free-u';
 import { withPerturbedAttention } from '#models/adjust/perturbed-attention';
 import { tiled } from '#models/adjust/tiling';
@@ -20,15 +21,27 @@ export function autoencoderAdjustment({ tiling, tilingAxes }: GenerateRequest): 
 
 /** Of the denoiser. */
 export function denoiserAdjustment(request: GenerateRequest): Adjustment {
-  const { freeUB1: b1, freeUB2: b2, freeUS1: s1, freeUS2: s2, pagScale } = request;
-  const edges = autoencoderAdjustment(request);
-  const freeU = [b1, b2, s1, s2].some((factor) => factor !== 1);
-  const perturbs = pagScale > 0;
-  return {
-    key: [edges.key, freeU && `FreeU ${[b1, b2, s1, s2]}`, perturbs && 'perturbed'].filter(Boolean).join(', '),
-    apply(graph) {
-      const strengthened = freeU ? withFreeU(graph, { b1, b2, s1, s2 }) : graph;
-      return edges.apply(perturbs ? withPerturbedAttention(strengthened) : strengthened);
+  const { freeUB1: b1, freeUB2: b2, freeUS1: s1, freeUS2: s2, pagScale, sagScale } = request;
+  const freeU = [b1, b2, s1, s2];
+  return joined([
+    freeU.some((factor) => factor !== 1) && {
+      key: `FreeU ${freeU}`,
+      apply: (graph) => withFreeU(graph, { b1, b2, s1, s2 }),
     },
+    pagScale > 0 && { key: 'perturbed', apply: (graph) => withPerturbedAttention(graph) },
+    sagScale > 0 && { key: 'attention map', apply: withAttentionMap },
+    autoencoderAdjustment(request),
+  ]);
+}
+
+/** One after the other. */
+function joined(given: readonly (Adjustment | false)[]): Adjustment {
+  const adjustments = given.filter((each) => each !== false);
+  return {
+    key: adjustments
+      .map(({ key }) => key)
+      .filter(Boolean)
+      .join(', '),
+    apply: (graph) => adjustments.reduce((changed, { apply }) => apply(changed), graph),
   };
 }

@@ -3,28 +3,16 @@
  * pass share a run where their contexts are equally long, as in A1111.
  */
 
-import { f32, type HostTensor } from '#core/tensor';
 import type { Latent } from '#diffusion/numbers';
 import { type Denoise, type Network, noiseFrom, type Prediction } from '#diffusion/parameterization';
 import { explodingScale } from '#diffusion/samplers/variance-preserving';
-import type { Session } from '#engine/backend';
-import { perturbInput } from '#models/adjust/perturbed-attention';
-import type { Condition, DenoiserPart } from '#models/family';
-import type { Conditioning, Context, WeightedConditioning } from './conditioning.ts';
-import type { StepControl } from './control/step-control.ts';
-import { type Guidance, guide, skipsUncond } from './guidance.ts';
+import { degradedInput } from './blurred-attention.ts';
+import type { Conditioning, WeightedConditioning } from './conditioning.ts';
+import { awayFromDegraded, type Guidance, guide, skipsUncond } from './guidance.ts';
 import { checkFinite } from './non-finite.ts';
-import { joinChannels } from './planes.ts';
+import { type DenoiserCall, type Pass, type Predicted, type PredictOptions, predictAll } from './predict.ts';
 
-/** [images, channels, height, width] of a batch's latents. */
-export type BatchShape = readonly [images: number, channels: number, height: number, width: number];
-
-export interface GuidedNetworkOptions {
-  readonly session: Session;
-  readonly part: DenoiserPart;
-  readonly shape: BatchShape;
-  /** Of the picture that is made, pixels. */
-  readonly size: Condition['size'];
+export interface GuidedNetworkOptions extends PredictOptions {
   /** At least one. */
   readonly cond: readonly WeightedConditioning[];
   readonly uncond: Conditioning;
@@ -34,134 +22,97 @@ export interface GuidedNetworkOptions {
   readonly levelsAreTimesteps?: boolean | undefined;
   /** Given the unconditional noise estimate of each call, which is then always made. */
   readonly onUnconditional?: ((noise: Latent) => void) | undefined;
-  /** Planes that follow the latent's channels, [images, inChannels - channels, height, width]; neither scaled nor noised. */
-  readonly extra?: Float32Array | undefined;
-  /** Feeds what its graph has beside its own inputs. */
-  readonly control?: StepControl | undefined;
 }
 
 /** @throws NonFiniteError naming the part and the step. */
 export function guidedNetwork(options: GuidedNetworkOptions): Network {
-  const { cond, uncond, guidance, part, prediction, shape, onUnconditional } = options;
+  const { cond, guidance, part, prediction, shape, onUnconditional } = options;
   const weights = cond.map(({ weight }) => weight);
-  const unguided = guidance.scale === 1 && weights.length === 1 && weights[0] === 1 && !onUnconditional;
+  const [images, channels] = shape;
   let calls = 0;
   return async (x, timestep, sigma) => {
-    const call = calls++;
-    const skips = unguided || skipsUncond(guidance, call, options.levelsAreTimesteps ? timestep : sigma);
-    const contexts = cond.map(({ conditioning }) => conditioning.at(call));
-    const passes = [
-      ...contexts.map((context): Pass => ({ context })),
-      ...(guidance.perturbed ? contexts.map((context): Pass => ({ context, perturbed: true })) : []),
-      ...(skips ? [] : [{ context: uncond.at(call), negative: true }]),
-    ];
-    const outputs = await predictAll(options, { x, timestep, call }, passes);
-    const [images, channels] = shape;
-    const unconditional = skips ? undefined : outputs.at(-1);
-    const conds = outputs.slice(0, weights.length);
-    const perturbed = guidance.perturbed ? outputs.slice(weights.length, 2 * weights.length) : undefined;
-    const given = { conds, weights, uncond: unconditional, perturbed, input: x, sigma, prediction, images, channels };
-    const guided = guide(guidance, given);
-    onUnconditional?.(noiseFrom(prediction, x, unconditional ?? conds[0]!, sigma));
+    const at: DenoiserCall = { x, timestep, call: calls++ };
+    const passes = passesOf(options, at, options.levelsAreTimesteps ? timestep : sigma);
+    const made = await predictAll(options, at, Object.values(passes).flat());
+    const parted = partedAs(passes, made);
+    const uncond = parted.uncond[0] ?? parted.image[0];
+    const outputs = (of: readonly Predicted[]): Latent[] => of.map(({ output }) => output);
+    const given = {
+      conds: outputs(parted.conds),
+      weights,
+      uncond: parted.uncond[0]?.output,
+      image: parted.image[0]?.output,
+      perturbed: guidance.perturbed ? outputs(parted.perturbed) : undefined,
+      ...{ input: x, sigma, prediction, images, channels },
+    };
+    const guided = await blurredAway(options, at, sigma, guide(guidance, given), uncond);
+    onUnconditional?.(noiseFrom(prediction, x, uncond?.output ?? given.conds[0]!, sigma));
     checkFinite(guided, part.component, `denoising at timestep ${Math.round(timestep)}`);
     return guided;
   };
 }
 
-/** One prediction of a call. */
-interface Pass {
-  readonly context: Context;
-  /** With the attention that perturbed-attention guidance leads away from. */
-  readonly perturbed?: boolean;
-  readonly negative?: boolean;
-}
+type Roles = 'conds' | 'perturbed' | 'image' | 'uncond';
+type ByRole<T> = Readonly<Record<Roles, readonly T[]>>;
 
-interface DenoiserCall {
-  readonly x: Latent;
-  readonly timestep: number;
-  /** Calls before this one. */
-  readonly call: number;
-}
-
-/** Predictions for the same latents in each pass; those with contexts of equal length share a run. */
-async function predictAll(options: GuidedNetworkOptions, at: DenoiserCall, passes: readonly Pass[]): Promise<Latent[]> {
-  const predictions: Latent[] = [];
-  for (const tokens of new Set(passes.map(({ context }) => context.tokens))) {
-    const indices = [...passes.keys()].filter((i) => passes[i]!.context.tokens === tokens);
-    const group = await predict(
-      options,
-      at,
-      indices.map((i) => passes[i]!),
-    );
-    for (const [k, i] of indices.entries()) predictions[i] = group[k]!;
-  }
-  return predictions;
-}
-
-/** Predictions under contexts of one length, in one run. */
-async function predict(
-  { session, part, shape, size: picture, extra, guidance, control }: GuidedNetworkOptions,
-  { x, timestep, call }: DenoiserCall,
-  passes: readonly Pass[],
-): Promise<Latent[]> {
-  const [images, channels, height, width] = shape;
-  const cells = height * width;
-  const own = x instanceof Float32Array ? x : Float32Array.from(x);
-  const input = extra ? joinChannels(own, extra, images, cells) : own;
-  const runs = passes.length * images;
-  const sample = new Float32Array(passes.length * input.length);
-  for (let i = 0; i < passes.length; i++) sample.set(input, i * input.length);
-  const contexts = passes.map(({ context }) => context);
-  const { tokens } = contexts[0]!;
-  const perturb = Float32Array.from({ length: runs }, (_, i) => (passes[Math.floor(i / images)]!.perturbed ? 1 : 0));
-  const feeds = {
-    sample: f32([runs, part.inChannels, height, width], sample),
-    timestep: f32([runs], new Float32Array(runs).fill(timestep)),
-    context: f32(
-      [runs, tokens, part.contextWidth],
-      repeatRows(
-        contexts.map(({ data }) => data),
-        images,
-      ),
-    ),
-    ...feedsOf(part, passes, picture, images),
-    ...(guidance.perturbed ? { [perturbInput]: f32([runs], perturb) } : {}),
+/** What a call needs: each condition, its perturbed form, the picture alone and nothing. */
+function passesOf(options: GuidedNetworkOptions, { call }: DenoiserCall, level: number): ByRole<Pass> {
+  const { guidance, cond, uncond } = options;
+  const perturbs = Boolean(guidance.perturbed);
+  const contexts = cond.map(({ conditioning }) => conditioning.at(call));
+  const pass = (context: Pass['context'], more: Partial<Pass> = {}): Pass => ({
+    context,
+    ...(perturbs ? { perturbed: false } : {}),
+    ...more,
+  });
+  const negative = isUnguided(options) || skipsUncond(guidance, call, level) ? [] : [uncond.at(call)];
+  const byImage = guidance.imageScale !== undefined;
+  return {
+    conds: contexts.map((context) => pass(context)),
+    perturbed: perturbs ? contexts.map((context) => pass(context, { perturbed: true })) : [],
+    image: byImage ? negative.map((context) => pass(context, { negative: true })) : [],
+    uncond:
+      byImage && guidance.imageScale === 1
+        ? []
+        : negative.map((context) => pass(context, { negative: true, withoutExtra: byImage })),
   };
-  const controlled = passes.map(({ negative = false }) => ({ negative }));
-  const further = await control?.feeds({ feeds, passes: controlled, images, call, session });
-  const { prediction } = await session.run({ ...feeds, ...further });
-  const data = prediction!.data as Float32Array;
-  const size = images * channels * cells;
-  return passes.map((_, i) => data.subarray(i * size, (i + 1) * size));
 }
 
-/** What the network reads beside latent, timestep and context, a row for each pass and image. */
-function feedsOf(
-  part: DenoiserPart,
-  passes: readonly Pass[],
-  size: Condition['size'],
-  images: number,
-): Record<string, HostTensor> {
-  const feeds = passes.map(({ context, negative = false }) => part.feeds?.({ pooled: context.pooled, size, negative }));
-  return Object.fromEntries(
-    Object.entries(feeds[0] ?? {}).map(([name, { length }]) => {
-      const rows = repeatRows(
-        feeds.map((of) => of![name]!),
-        images,
-      );
-      return [name, f32([passes.length * images, length], rows)];
-    }),
+/** Whether a single condition is all there is. */
+function isUnguided({ cond, guidance, onUnconditional }: GuidedNetworkOptions): boolean {
+  const { scale, imageScale = 1, blurred = 0 } = guidance;
+  return (
+    scale === 1 && imageScale === 1 && blurred === 0 && cond.length === 1 && cond[0]!.weight === 1 && !onUnconditional
   );
 }
 
-/** Each row once for every image, one after the other. */
-function repeatRows(rows: readonly Float32Array[], images: number): Float32Array {
-  const { length } = rows[0]!;
-  const out = new Float32Array(rows.length * images * length);
-  for (const [i, row] of rows.entries()) {
-    for (let k = 0; k < images; k++) out.set(row, (i * images + k) * length);
-  }
-  return out;
+function partedAs<T>(passes: ByRole<Pass>, made: readonly T[]): ByRole<T> {
+  const left = [...made];
+  const take = (of: readonly Pass[]): T[] => left.splice(0, of.length);
+  return {
+    conds: take(passes.conds),
+    perturbed: take(passes.perturbed),
+    image: take(passes.image),
+    uncond: take(passes.uncond),
+  };
+}
+
+/** One prediction more, of the input blurred where the network looks, where self-attention guidance is asked for. */
+async function blurredAway(
+  options: GuidedNetworkOptions,
+  at: DenoiserCall,
+  sigma: number,
+  guided: Latent,
+  uncond: Predicted | undefined,
+): Promise<Latent> {
+  const { guidance, prediction, shape } = options;
+  if (!guidance.blurred || !uncond?.attention) return guided;
+  const { output, attention } = uncond;
+  const x = degradedInput({ x: at.x, output, sigma, prediction, attention }, shape);
+  const context = options.uncond.at(at.call);
+  const pass: Pass = { context, negative: true, ...(guidance.perturbed ? { perturbed: false } : {}) };
+  const [degraded] = await predictAll(options, { ...at, x }, [pass]);
+  return awayFromDegraded(guidance.blurred, guided, output, degraded!.output);
 }
 
 /**

@@ -25,6 +25,16 @@ describe('guidance', () => {
     expect(guide({ scale: 4 }, single)).toEqual(given.conds[0]);
   });
 
+  it('keeps to the picture by its own scale, which at 1 leaves nothing of the prediction without it', () => {
+    const [cond, image, uncond] = [given.conds[0]!, Float64Array.of(3, -1, 0, 2), given.uncond!];
+    const single = { ...given, conds: [cond], weights: [1], image };
+    const expected = cond.map((c, i) => uncond[i]! + 7.5 * (c - image[i]!) + 1.5 * (image[i]! - uncond[i]!));
+    const guided = guide({ scale: 7.5, imageScale: 1.5 }, single);
+    for (let i = 0; i < 4; i++) expect(guided[i]).toBeCloseTo(expected[i]!, 12);
+    const plain = guide({ scale: 7.5, imageScale: 1 }, { ...single, uncond: undefined });
+    for (let i = 0; i < 4; i++) expect(plain[i]).toBeCloseTo(image[i]! + 7.5 * (cond[i]! - image[i]!), 12);
+  });
+
   it('rescales towards the prediction at scale 1', () => {
     const expected = rescaleGuidance(guide({ scale: 9 }, given), guide({ scale: 1 }, given), 0.7, 1);
     expect(guide({ scale: 9, rescale: 0.7 }, given)).toEqual(expected);

@@ -16,13 +16,14 @@ export function parametersText(job: GenerationJob, index: number, version: strin
 
 /** What is known of picture `index`, for those who walk the settings. */
 export function factsOf(job: GenerationJob, index: number): PictureFacts {
-  const { request, plan, size, clipSkip, passes, handOver } = job;
+  const { request, plan, size, clipSkip, model, passes, handOver } = job;
   const second = passes.find(({ enlarge }) => enlarge !== undefined);
   const refining = (handOver ?? second?.handOver)?.pass.model;
   return {
     sampler: plan.sampler,
     scheduler: plan.scheduler,
     size,
+    readsPicture: model.parts.denoiser?.extraInput === 'picture-latent',
     seed: job.seeds[index]!,
     variationSeed: job.variationSeeds[index],
     request: {

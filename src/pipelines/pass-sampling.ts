@@ -2,10 +2,10 @@
 
 import { createNoiseSource } from '#diffusion/noise-source';
 import { denoiserAdjustment } from './adjustments.ts';
-import type { BatchShape } from './denoiser.ts';
 import type { EncodedPrompts } from './encode-prompts.ts';
 import type { Guidance } from './guidance.ts';
 import type { Batch, GenerationJob, SamplingPass } from './job.ts';
+import type { BatchShape } from './predict.ts';
 import { type SamplingStage, type StageHandOver, sampleLatents } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import type { StartPicture } from './start.ts';
@@ -39,8 +39,8 @@ export async function* stageOf(
     shape,
     size,
     ...prompts,
-    guidance: guidanceOf(pass),
-    extra: extra && repeat(extra, batch.count),
+    guidance: guidanceOf(pass, extra !== undefined),
+    extra: extraOf(parts, extra, shape),
     table,
   };
 }
@@ -71,15 +71,31 @@ export function stepsOf({ plan, request }: SamplingPass): number {
   return plan.cost?.steps ?? request.steps;
 }
 
-function guidanceOf(pass: SamplingPass): Guidance {
+/** Planes beside the latent; zeros for a network that reads a picture where there is none. */
+function extraOf(
+  { denoiser, latent }: SamplingPass['model']['parts'],
+  extra: Float32Array | undefined,
+  [images, , height, width]: BatchShape,
+): Float32Array | undefined {
+  if (extra) return repeat(extra, images);
+  const missing = denoiser.extraInput === 'picture-latent' ? latent.channels : 0;
+  return missing > 0 ? new Float32Array(images * missing * height * width) : undefined;
+}
+
+function guidanceOf(pass: SamplingPass, hasExtra: boolean): Guidance {
   const { dynamicThreshold, mimicScale, sMinUncond, ...request } = pass.request;
+  const calls = callsOf(pass.request, pass.plan.sampler);
+  const readsPicture = hasExtra && pass.model.parts.denoiser.extraInput === 'picture-latent';
   return {
     scale: request.cfgScale,
     rescale: request.cfgRescale,
     perturbed: request.pagScale,
+    blurred: request.sagScale,
+    imageScale: readsPicture ? request.imageCfgScale : undefined,
     threshold: dynamicThreshold > 0 ? { quantile: dynamicThreshold, mimicScale } : undefined,
     skipBelow: { level: sMinUncond, always: request.sMinUncondAll },
-    skipEarly: { fraction: request.skipEarlyCond, calls: callsOf(pass.request, pass.plan.sampler) },
+    skipEarly: { fraction: request.skipEarlyCond, calls },
+    skipLate: { fraction: request.guidanceEnd, calls },
   };
 }
 

@@ -25,7 +25,7 @@ export interface StartPicture {
   readonly latent?: Float32Array;
   /** In place of `latent`: one for each picture of the batch, [count, c, h, w]. */
   readonly latents?: Float32Array;
-  /** Mask plane and masked picture's latent, [1 + c, h, w], for a network that takes them. */
+  /** Planes for a network that takes them: mask and masked picture's latent, [1 + c, h, w]; picture's latent, [c, h, w]. */
   readonly extra?: Float32Array;
 }
 
@@ -49,10 +49,11 @@ export async function prepareStart(pass: SamplingPass, encoder: Session): Promis
   const mask = maskOf(pass, masked);
   const extra = takesMask(denoiser) ? await maskInput(pass, original, mask, encode) : undefined;
   if (!original) return { extra };
+  const seen = denoiser.extraInput === 'picture-latent' ? await encode(planesOf(original)) : undefined;
   const under = mask && request.maskedContent !== 'original' ? fillMasked(original, mask) : original;
   const latent = await encode(planesOf(under));
   if (mask && request.maskedContent === 'nothing') eraseMasked(latent, mask.latent);
-  return { original, latent, mask, extra, masked };
+  return { original, latent, mask, extra: extra ?? seen?.map((v) => v / format.scale), masked };
 }
 
 /** Undefined where the whole picture is painted, and for a mask that masks nothing. */

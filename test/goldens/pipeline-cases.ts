@@ -11,6 +11,7 @@ import { karrasSigmas, type Schedule } from '#diffusion/schedules';
 import { diffusersEulerSchedule, withRoundedTimesteps } from '#diffusion/timesteps';
 import type { Backend } from '#engine/backend';
 import type { Graph } from '#graph/value';
+import { withAttentionMap } from '#models/adjust/attention-map';
 import { withPerturbedAttention } from '#models/adjust/perturbed-attention';
 import type { DenoiserPart } from '#models/family';
 import type { LdmConfig } from '#models/ldm/parts';
@@ -39,6 +40,8 @@ export const pipelineKinds = [
   'inpaint_9ch_sdxl',
   'guidance_rescale',
   'pag',
+  'sag',
+  'pix2pix',
 ] as const;
 
 /** Sampler and ready schedule by the case's sampler name. */
@@ -94,7 +97,8 @@ export async function runPipelineCase(
     table,
     firstStep: diffusersFirstStep(steps, strength),
   });
-  const image = given('image');
+  const seen = testCase.kind === 'pix2pix' ? given('image_latent') : undefined;
+  const image = seen ? undefined : given('image');
   let original: Float32Array | undefined;
   if (image) {
     const session = await backend.compile(parts.autoencoder.encoderGraph(size), { weights });
@@ -103,7 +107,9 @@ export async function runPipelineCase(
   }
   const perturbed = Number(params.pag_scale ?? 0);
   const plain = adjust(parts.denoiser.graph(size));
-  const session = await backend.compile(perturbed > 0 ? withPerturbedAttention(plain) : plain, { weights });
+  const blurred = Number(params.sag_scale ?? 0);
+  const mapped = blurred > 0 ? withAttentionMap(plain) : plain;
+  const session = await backend.compile(perturbed > 0 ? withPerturbedAttention(mapped) : mapped, { weights });
   const mask = given('mask');
   const masked = given('masked_image_latent');
   const run = sampleLatents({
@@ -114,8 +120,14 @@ export async function runPipelineCase(
     size: { width: size.width * parts.latent.factor, height: size.height * parts.latent.factor },
     cond: [{ weight: 1, conditioning: contextOf(given('cond')!, given('cond_pooled')) }],
     uncond: contextOf(given('uncond')!, given('uncond_pooled')),
-    guidance: { scale: Number(params.cfg_scale), rescale: Number(params.guidance_rescale ?? 0), perturbed },
-    extra: masked && joinChannels(toF32(mask!), toF32(masked), shape[0], size.height * size.width),
+    guidance: {
+      scale: Number(params.cfg_scale),
+      rescale: Number(params.guidance_rescale ?? 0),
+      perturbed,
+      blurred,
+      imageScale: seen && Number(params.image_cfg_scale),
+    },
+    extra: seen ? toF32(seen) : masked && joinChannels(toF32(mask!), toF32(masked), shape[0], size.height * size.width),
     control,
     table,
     plan,

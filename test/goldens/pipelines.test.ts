@@ -40,7 +40,7 @@ afterAll(() => backend.dispose());
 describe.each([
   { folder: 'tiny-sd1', model: 'tiny-sd1', count: 5, partial: false },
   { folder: 'tiny-inpaint', model: 'tiny-inpaint', count: 1, partial: true },
-  { folder: 'guidance', model: 'tiny-sd1', count: 3, partial: false },
+  { folder: 'guidance', model: 'tiny-sd1', count: 4, partial: false },
 ])('$folder', ({ folder, model: modelFolder, count, partial }) => {
   const cases = casesOf(folder);
   let model: LoadedCheckpoint;

@@ -64,6 +64,7 @@ export const suites: readonly Suite[] = [
   { fixture: 'models/tiny-sd1/cases.json', run: (file, backend) => checkModel(file, backend, false) },
   { fixture: 'models/guidance/cases.json', run: (file, backend) => checkModel(file, backend, false) },
   { fixture: 'models/tiny-inpaint/cases.json', run: (file, backend) => checkModel(file, backend, true) },
+  { fixture: 'models/tiny-pix2pix/cases.json', run: (file, backend) => checkModel(file, backend, true) },
   { fixture: 'models/tiny-sd2/cases.json', run: (file, backend) => checkModel(file, backend, false) },
   { fixture: 'models/tiny-sdxl/cases.json', run: (file, backend) => checkModel(file, backend, false) },
   { fixture: 'models/tiny-sdxl-inpaint/cases.json', run: (file, backend) => checkModel(file, backend, true) },

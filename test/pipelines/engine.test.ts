@@ -7,7 +7,12 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import type { PixelImage } from '#core/image';
+import { toF32 } from '#core/tensor';
 import { samplers } from '#diffusion/samplers/index';
+import { bytesSource } from '#formats/byte-source';
+import { readFileTensor } from '#formats/file-dtype';
+import { readSafetensorsHeader } from '#formats/safetensors';
+import { writeSafetensors } from '#formats/safetensors-writer';
 import { createPictureEngine } from '#pipelines/engine';
 import {
   type GenerateEvent,
@@ -73,6 +78,10 @@ async function pictures(ask: Ask): Promise<Of<'image'>[]> {
 
 async function picture(ask: Ask): Promise<PixelImage> {
   return (await pictures(ask))[0]!.image;
+}
+
+async function drawn(ask: Ask): Promise<Of<'image'>> {
+  return (await pictures(ask))[0]!;
 }
 
 function largestDifference(a: PixelImage, b: PixelImage): number {
@@ -325,6 +334,80 @@ describe('picture to picture', () => {
   it('writes the strength into the infotext', async () => {
     const [made] = await pictures({ init, denoisingStrength: 0.6 });
     expect(made!.infotext).toContain('Denoising strength: 0.6');
+  });
+});
+
+describe('InstructPix2Pix', () => {
+  const editing = join(folder, 'editing');
+  /** The 4-channel network, whose first layer reads four more. */
+  beforeAll(async () => {
+    for (const part of ['text_encoder', 'vae']) cpSync(join(tiny, part), join(editing, part), { recursive: true });
+    cpSync(join(tiny, 'unet'), join(editing, 'unet'), { recursive: true });
+    const config = join(editing, 'unet', 'config.json');
+    const fields = JSON.parse(readFileSync(config, 'utf8')) as Record<string, unknown>;
+    writeFileSync(config, JSON.stringify({ ...fields, in_channels: 8 }));
+    const file = join(editing, 'unet', 'diffusion_pytorch_model.safetensors');
+    const source = bytesSource(file, readFileSync(file));
+    const { tensors } = await readSafetensorsHeader(source);
+    const widened = [];
+    for (const [name, entry] of tensors) {
+      const data = toF32(await readFileTensor(source, entry));
+      const [out = 1] = entry.shape;
+      const first = name === 'conv_in.weight';
+      const size = data.length / out;
+      const whole = new Float32Array(first ? 2 * data.length : data.length);
+      for (let row = 0; row < out; row++) {
+        whole.set(data.subarray(row * size, (row + 1) * size), row * size * (first ? 2 : 1));
+        if (first)
+          whole.set(
+            data.subarray(row * size, (row + 1) * size).map((v) => v / 5),
+            (2 * row + 1) * size,
+          );
+      }
+      const shape = first ? [out, 8, ...entry.shape.slice(2)] : entry.shape;
+      widened.push({ name, dtype: 'F32' as const, shape, data: new Uint8Array(whole.buffer) });
+    }
+    writeFileSync(file, Buffer.concat(writeSafetensors(widened)));
+  });
+
+  const init: PixelImage = {
+    width: 16,
+    height: 16,
+    channels: 3,
+    data: Uint8Array.from({ length: 768 }, (_, i) => i % 251),
+  };
+
+  it('follows words and picture by a scale each, told in the infotext', async () => {
+    const ask: Ask = { model: editing, prompt: 'make it rain', init, denoisingStrength: 1 };
+    const usual = await drawn(ask);
+    const close = await drawn({ ...ask, imageCfgScale: 3 });
+    const alone = await drawn({ ...ask, imageCfgScale: 1 });
+    expect(usual.infotext).toContain('Image CFG scale: 1.5');
+    expect(close.infotext).toContain('Image CFG scale: 3');
+    expect(new Set([usual, close, alone].map(({ image }) => image.data.join())).size).toBe(3);
+  });
+
+  it('draws from words alone without a picture, and says where the scale has no effect', async () => {
+    const events = await eventsOf({ model: editing, prompt: 'a fox' });
+    expect(events.filter(({ type }) => type === 'warning')).toEqual([]);
+    expect((await drawn({ model: editing, prompt: 'a fox' })).infotext).not.toContain('Image CFG');
+    const told = await eventsOf({ prompt: 'a fox', init, imageCfgScale: 2 });
+    expect(told).toContainEqual({
+      type: 'warning',
+      message: 'Image CFG scale (imageCfgScale) has no effect: the model is no InstructPix2Pix.',
+    });
+  });
+});
+
+describe('guidance', () => {
+  it('leads away from what is blurred where the network looks, and ends early where asked', async () => {
+    const ask: Ask = { prompt: 'a fox', steps: 4 };
+    const plain = await drawn(ask);
+    const away = await drawn({ ...ask, sagScale: 0.75 });
+    const ended = await drawn({ ...ask, guidanceEnd: 0.5 });
+    expect(away.infotext).toContain('SAG scale: 0.75');
+    expect(ended.infotext).toContain('CFG end: 0.5');
+    expect(new Set([plain, away, ended].map(({ image }) => image.data.join())).size).toBe(3);
   });
 });
 

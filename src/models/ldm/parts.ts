@@ -54,12 +54,17 @@ function denoiser({ unet, vae }: LdmConfig, feeds: DenoiserPart['feeds']): Denoi
     component: unetScope,
     contextWidth: unet.contextWidth,
     inChannels: unet.inChannels,
-    extraInput: unet.inChannels === 2 * vae.latentChannels + 1 ? 'mask-and-masked-latent' : 'none',
+    extraInput: extraInputOf(unet.inChannels, vae.latentChannels),
     unet,
     feeds,
     graph: (size) => unetGraph(unet, size && { size }),
     bindings: (size) => (size.height % step === 0 && size.width % step === 0 ? gridBindings(levels, size) : undefined),
   };
+}
+
+function extraInputOf(inChannels: number, latentChannels: number): DenoiserPart['extraInput'] {
+  if (inChannels === 2 * latentChannels + 1) return 'mask-and-masked-latent';
+  return inChannels === 2 * latentChannels ? 'picture-latent' : 'none';
 }
 
 function autoencoder({ vae }: LdmConfig): AutoencoderPart {

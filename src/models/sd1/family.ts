@@ -1,4 +1,4 @@
-/** Stable Diffusion 1.x, text-to-image and inpainting. */
+/** Stable Diffusion 1.x, text-to-image, inpainting and InstructPix2Pix (Brooks et al. 2023, arXiv:2211.09800). */
 
 import { clipPrefix } from '../clip/infer.ts';
 import { clipKeys } from '../clip/keys.ts';
@@ -31,7 +31,7 @@ export const sd1: ModelFamily<Sd1Config> = {
   title: 'Stable Diffusion 1',
   contextWidth: publishedWidth,
   matches: isSd1,
-  variants: [undefined, 'inpaint'],
+  variants: [undefined, 'inpaint', 'instruct-pix2pix'],
   components: [
     ...ldmComponents,
     { component: textEncoderScope, prefixes: textPrefixes, recognise: (t) => clipPrefix(t) !== undefined },

@@ -20,7 +20,6 @@ const otherKeys: readonly OtherKey[] = [
   { key: /^First pass size$/, part: 'A first pass of its own size', unless: ['0x0'] },
   { key: /^Face restoration$/, part: 'Face restoration' },
   { key: /^Refiner /, unless: ['False'] },
-  { key: /^Image CFG scale$/, part: 'Guidance by the picture (InstructPix2Pix)' },
   { key: /^Conditional mask weight$/, part: 'The conditional mask weight', unless: ['1', '1.0'] },
   { key: /^Token merging ratio(?: hr)?$/, part: 'Token merging', unless: ['0', '0.0'] },
   { key: /^Extra noise$/, part: 'Extra noise', unless: ['0', '0.0'] },

@@ -199,6 +199,22 @@ export const guidanceSettings = {
     a1111: { field: 'cfg_scale' },
     openai: 'cfg_scale',
   }),
+  imageCfgScale: setting({
+    type: z.number().min(0).max(100).default(1.5),
+    help: 'InstructPix2Pix: how closely to keep to the picture.',
+    form: {
+      label: 'Image CFG scale',
+      group: 'guidance',
+      level: 'full',
+      control: 'slider',
+      step: 0.05,
+      usual: [0, 3],
+      when: 'init',
+    },
+    infotext: entry('Image CFG scale'),
+    a1111: { field: 'image_cfg_scale', only: 'img2img' },
+    idle: ({ readsPicture }) => (readsPicture ? undefined : 'the model is no InstructPix2Pix'),
+  }),
   cfgRescale: setting({
     type: z.number().min(0).max(1).default(0),
     help: 'Bring guided predictions back towards the contrast of unguided ones (Lin et al. 2023).',
@@ -248,6 +264,18 @@ export const guidanceSettings = {
     form: { label: 'Skip early CFG', group: 'guidance', level: 'full', control: 'slider', step: 0.01 },
     infotext: entry('Skip Early CFG', { unless: 0 }),
     a1111: { option: 'skip_early_cond' },
+  }),
+  guidanceEnd: setting({
+    type: z.number().min(0).max(1).default(1),
+    help: 'Leave the negative prompt out from this share of the steps on, which is faster; 1: never.',
+    form: { label: 'CFG end', group: 'guidance', level: 'full', control: 'slider', step: 0.05 },
+    infotext: entry('CFG end', { unless: 1 }),
+  }),
+  sagScale: setting({
+    type: z.number().min(0).max(100).default(0),
+    help: 'Self-attention guidance: leads away from what is blurred where the network looks, for one pass more a step; 0: off.',
+    form: { label: 'SAG scale', group: 'guidance', level: 'full', control: 'slider', step: 0.05, usual: [0, 2] },
+    infotext: entry('SAG scale', { unless: 0 }),
   }),
   pagScale: setting({
     type: z.number().min(0).max(100).default(0),

@@ -48,6 +48,8 @@ export interface PictureFacts {
   readonly scheduler?: Pick<SchedulerRow, 'name' | 'reads'>;
   /** Pixels. */
   readonly size: { readonly width: number; readonly height: number };
+  /** Whether the network itself reads the start picture. */
+  readonly readsPicture?: boolean;
   readonly seed: number | string;
   readonly variationSeed?: number | string;
   /** The request with all defaults. */

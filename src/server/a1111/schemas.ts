@@ -63,7 +63,6 @@ export const img2imgSchema = z.looseObject({
   mask_blur_x: float,
   mask_blur_y: float,
   mask_round: bool,
-  image_cfg_scale: float,
   latent_mask: picture,
 });
 
@@ -94,6 +93,5 @@ export type Img2imgFields = CommonFields &
     | 'mask_blur_x'
     | 'mask_blur_y'
     | 'mask_round'
-    | 'image_cfg_scale'
     | 'latent_mask'
   >;
