@@ -12,6 +12,7 @@ import { createPictureEngine } from '#pipelines/engine';
 import type { HostMemory } from '#pipelines/memory/job-memory';
 import type { PictureEngine } from '#pipelines/request';
 import type { EngineSettings } from '#studio/engine-host/protocol';
+import { annotatorFinder } from '#studio/library/controls';
 import { modelOpener } from '#studio/library/open-model';
 import { modelRoots } from '#studio/library/roots';
 import { upscalerOpener } from '#studio/library/upscalers';
@@ -33,6 +34,7 @@ export function createEngine({ device, modelRoots: roots, options }: EngineSetti
     backend: createOrtNodeBackend({ device: known, ...(threads !== undefined && { threads }) }),
     openModel: modelOpener(modelRoots(roots)),
     openUpscaler: upscalerOpener(modelRoots(roots)),
+    findAnnotator: annotatorFinder(modelRoots(roots)),
     now: () => performance.now(),
     version: `Darkroom ${version()}`,
     memoryBudget,

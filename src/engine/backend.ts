@@ -97,6 +97,23 @@ export interface FusedKernel {
   run(feeds: Feeds, into: Feeds): void;
 }
 
+/** What a model of another's making takes or gives; sizes that it leaves open are undefined. */
+export interface ForeignPort {
+  readonly name: string;
+  /** Undefined for types that cannot be fed. */
+  readonly dtype: DType | undefined;
+  readonly shape: readonly (number | undefined)[];
+}
+
+/** A model of another's making, run as it is. */
+export interface ForeignSession {
+  readonly inputs: readonly ForeignPort[];
+  readonly outputs: readonly ForeignPort[];
+  /** Rejects with an EngineError. */
+  run(feeds: Feeds): Promise<Record<string, HostTensor>>;
+  dispose(): Promise<void>;
+}
+
 export interface Backend {
   /** Stable name: `cpu`, `webgpu`, `cuda`, `reference`. */
   readonly name: string;
@@ -108,5 +125,7 @@ export interface Backend {
    * that does not fit; absent where the backend's arrays do not lie in host memory.
    */
   fuse?(graph: Graph): FusedKernel | undefined;
+  /** Opens an ONNX file; absent where the backend cannot. Rejects with an EngineError. */
+  openOnnx?(path: string): Promise<ForeignSession>;
   dispose(): Promise<void>;
 }

@@ -31,7 +31,7 @@ export function guidedNetwork(options: GuidedNetworkOptions): Network {
   const [images, channels] = shape;
   let calls = 0;
   return async (x, timestep, sigma) => {
-    const at: DenoiserCall = { x, timestep, call: calls++ };
+    const at: DenoiserCall = { x, timestep, sigma, call: calls++ };
     const passes = passesOf(options, at, options.levelsAreTimesteps ? timestep : sigma);
     const made = await predictAll(options, at, Object.values(passes).flat());
     const parted = partedAs(passes, made);

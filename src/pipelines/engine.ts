@@ -8,6 +8,9 @@
 import { DarkroomError, InternalError, UserError } from '#core/errors';
 import type { Backend } from '#engine/backend';
 import { openJobAdapters } from './adapters.ts';
+import { runOnnxAnnotator } from './annotators/onnx.ts';
+import type { RunAnnotator } from './control/hint.ts';
+import { type FindAnnotator, noControls, openJobControls } from './control/units.ts';
 import { hiresRequest } from './hires.ts';
 import { checkRequest, type GenerationJob, type OpenedModels, planJob, wantsHires } from './job.ts';
 import { describePlan, type HostMemory, type JobMemory, planJobMemory } from './memory/job-memory.ts';
@@ -24,6 +27,8 @@ export interface PictureEngineOptions {
   readonly openModel: OpenModel;
   /** Default: there is none. */
   readonly openUpscaler?: OpenUpscaler;
+  /** Annotators that the user put into the models' folder. Default none. */
+  readonly findAnnotator?: FindAnnotator;
   /** Milliseconds of a clock that never goes back. Default Date.now. */
   readonly now?: () => number;
   /** A seed for requests that leave it open. Default: uniform below 2^32. */
@@ -64,7 +69,8 @@ class LocalPictureEngine implements PictureEngine {
       yield* this.#fit(job);
       const [models, upscalers] = [this.#models, this.#upscalers];
       const sessions: RunContext['sessions'] = (model, adapters) => models.sessions(model, adapters);
-      yield* runJob(job, { sessions, upscalers, now, version, signal, previewEvery });
+      const runAnnotator: RunAnnotator = (...order) => runOnnxAnnotator(this.#options.backend, ...order);
+      yield* runJob(job, { sessions, upscalers, runAnnotator, now, version, signal, previewEvery });
     } catch (error) {
       throw error instanceof NonFiniteError ? await this.#explain(error) : error;
     } finally {
@@ -103,13 +109,15 @@ class LocalPictureEngine implements PictureEngine {
     const { model, vae, hiresModel = model, refiner } = request;
     this.#models.begin();
     const models = this.#models;
-    const open = async function* (of: ModelRequest, read: GenerateRequest) {
+    const { findAnnotator } = this.#options;
+    const open = async function* (of: ModelRequest, read: GenerateRequest, guided = true) {
       const found = yield* models.open(of);
-      return { model: found, adapters: await openJobAdapters(read, found) };
+      const controls = guided ? await openJobControls(read, found, findAnnotator) : noControls;
+      return { model: found, adapters: await openJobAdapters(read, found), controls };
     };
     const first = yield* open({ model, vae }, request);
     const hires = wantsHires(request) ? yield* open({ model: hiresModel, vae }, hiresRequest(request)) : undefined;
-    const second = refiner === undefined ? undefined : yield* open({ model: refiner, vae }, request);
+    const second = refiner === undefined ? undefined : yield* open({ model: refiner, vae }, request, false);
     await this.#models.end();
     return { ...first, hires, refiner: second };
   }

@@ -9,6 +9,7 @@ import type { ScheduleSettings } from '#diffusion/schedules';
 import type { ModelLimits, ModelParts } from '#models/family';
 import { extractExtraNetworks } from '#prompt/extra-networks';
 import { type JobAdapters, tagOf } from './adapters.ts';
+import { checkControls, type JobControls } from './control/units.ts';
 import { type Enlargement, hiresRequest, hiresSizes, latentMode } from './hires.ts';
 import type { PipelineModel } from './model.ts';
 import type { GenerateRequest } from './request.ts';
@@ -23,6 +24,8 @@ export interface SamplingPass {
   readonly request: GenerateRequest;
   readonly model: PipelineModel;
   readonly adapters: JobAdapters;
+  /** Units of control, opened for this model. */
+  readonly controls: JobControls;
   /** Pixels. */
   readonly size: PlaneSize;
   readonly latentSize: LatentSize;
@@ -73,12 +76,14 @@ export function checkRequest(request: GenerateRequest): void {
   if (request.mask && !request.init) {
     throw new UserError('request.mask', 'A mask needs a picture to paint in; give an init picture as well.');
   }
+  checkControls(request);
 }
 
 /** A model with the adapters that prompts name for it. */
 export interface OpenedModel {
   readonly model: PipelineModel;
   readonly adapters: JobAdapters;
+  readonly controls: JobControls;
 }
 
 /** The models of a request, opened. */
@@ -148,7 +153,10 @@ interface PassParts extends OpenedModel {
   readonly refiner?: OpenedModel | undefined;
 }
 
-function planPass(request: GenerateRequest, { model, adapters, size, entry, refiner }: PassParts): SamplingPass {
+function planPass(
+  request: GenerateRequest,
+  { model, adapters, controls, size, entry, refiner }: PassParts,
+): SamplingPass {
   const { parts } = model;
   const { sampler, scheduler } = findSamplerAndScheduler(request.sampler, request.scheduler);
   const table = parts.noiseTable(request.noiseSchedule === 'Zero Terminal SNR');
@@ -168,6 +176,7 @@ function planPass(request: GenerateRequest, { model, adapters, size, entry, refi
     request,
     model,
     adapters,
+    controls,
     size,
     latentSize: { height: size.height / factor, width: size.width / factor },
     table,

@@ -46,7 +46,8 @@ export function maskOfPixels(pixels: Uint8Array, size: PlaneSize, latentSize: Pl
   return { latent: small.map((v) => Math.round(v / 255)), pixels };
 }
 
-function binaryMask(mask: PixelImage): Uint8Array {
+/** [height, width] of 0 or 255: by transparency where there is any, else by luminance. */
+export function binaryMask(mask: PixelImage): Uint8Array {
   const { channels, data } = mask;
   const threshold = (v: number): number => (v > 128 ? 255 : 0);
   if (channels === 4) {

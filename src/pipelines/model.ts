@@ -4,6 +4,8 @@ import type { WeightSource } from '#engine/backend';
 import type { CombinedAdapters } from '#models/adapters/combine';
 import type { Matrix } from '#models/adapters/matrix';
 import type { ModelAdapter } from '#models/adapters/open';
+import type { ClipVisionFile } from '#models/clip/vision';
+import type { ControlModel } from '#models/control/open';
 import type { ModelParts } from '#models/family';
 import type { Hypernetwork } from '#models/hypernetworks/read';
 import type { ModelReference } from './request.ts';
@@ -24,6 +26,10 @@ export interface PipelineModel {
   embeddingNames?(texts: readonly string[]): Promise<readonly string[]>;
   /** One by its name. @throws UserError for one that does not fit */
   openEmbedding?(name: string): Promise<FoundEmbedding>;
+  /** A control network by its name; undefined when there is none. @throws UserError for one that does not fit */
+  openControl?(name: string): Promise<FoundControl | undefined>;
+  /** A vision encoder whose embedding, or whose states, are so wide; undefined when there is none. */
+  openVision?(wanted: VisionWidths): Promise<ClipVisionFile | undefined>;
   /** The weights of a component with what adapters merge into them. */
   mergedWeights?(component: string, adapters: CombinedAdapters): Promise<WeightSource>;
   /** Parameters of a component that hold NaN or infinity; asked only when an output was not finite. */
@@ -49,6 +55,20 @@ export interface FoundEmbedding {
   readonly tables: ReadonlyMap<string, Matrix>;
   /** As infotexts carry it: twelve digits. */
   readonly hash?: string | undefined;
+}
+
+export interface FoundControl {
+  /** As sd-webui-controlnet shows it: `name [0123abcd]`. */
+  readonly title: string;
+  /** Identifies the file's state. */
+  readonly id: string;
+  readonly model: ControlModel;
+}
+
+/** One of them. */
+export interface VisionWidths {
+  readonly embedding?: number;
+  readonly states?: number;
 }
 
 export interface ModelRequest {

@@ -29,6 +29,7 @@ export function factsOf(job: GenerationJob, index: number): PictureFacts {
     request: {
       ...request,
       clipSkip,
+      controls: job.controls.told,
       // As files are called, not where they lie.
       hiresModel: request.hiresModel && second && titleOf(second.model),
       refiner: refining && titleOf(refining),

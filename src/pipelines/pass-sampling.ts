@@ -2,6 +2,7 @@
 
 import { createNoiseSource } from '#diffusion/noise-source';
 import { denoiserAdjustment } from './adjustments.ts';
+import type { PreparedControl } from './control/prepare.ts';
 import type { EncodedPrompts } from './encode-prompts.ts';
 import type { Guidance } from './guidance.ts';
 import type { Batch, GenerationJob, SamplingPass } from './job.ts';
@@ -19,18 +20,20 @@ export interface PassRun extends StageRun {
 export interface StageRun {
   readonly sessions: ModelSessions;
   readonly prompts: EncodedPrompts;
+  readonly control: PreparedControl | undefined;
   readonly batch: Batch;
 }
 
 /** The network of a pass, compiled, with all that it reads; `extra`: of one picture. */
 export async function* stageOf(
   pass: SamplingPass,
-  { sessions, prompts, batch }: StageRun,
+  { sessions, prompts, control, batch }: StageRun,
   extra: Float32Array | undefined,
 ): AsyncGenerator<LoadingEvent, SamplingStage, undefined> {
   const { request, model, table, latentSize, size } = pass;
   const { parts } = model;
-  const session = yield* sessions.denoiser(latentSize, denoiserAdjustment(request));
+  const own = denoiserAdjustment(request);
+  const session = yield* sessions.denoiser(latentSize, control?.adjustment(own) ?? own);
   const shape: BatchShape = [batch.count, parts.latent.channels, latentSize.height, latentSize.width];
   return {
     session,
@@ -40,6 +43,7 @@ export async function* stageOf(
     size,
     ...prompts,
     guidance: guidanceOf(pass, extra !== undefined),
+    control: control?.control,
     extra: extraOf(parts, extra, shape),
     table,
   };

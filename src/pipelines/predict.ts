@@ -38,6 +38,7 @@ export interface Pass {
 export interface DenoiserCall {
   readonly x: Latent;
   readonly timestep: number;
+  readonly sigma: number;
   /** Calls before this one. */
   readonly call: number;
 }
@@ -70,7 +71,7 @@ export async function predictAll(
 /** Under contexts of one length, in one run. */
 async function predict(
   options: PredictOptions,
-  { x, timestep, call }: DenoiserCall,
+  { x, timestep, sigma, call }: DenoiserCall,
   passes: readonly Pass[],
 ): Promise<Predicted[]> {
   const { session, part, shape, size: picture, control } = options;
@@ -92,7 +93,7 @@ async function predict(
     ...(passes.some(({ perturbed }) => perturbed !== undefined) ? perturbFeeds(passes, images) : {}),
   };
   const controlled = passes.map(({ negative = false }) => ({ negative }));
-  const further = await control?.feeds({ feeds, passes: controlled, images, call, session });
+  const further = await control?.feeds({ feeds, passes: controlled, images, call, sigma, session });
   const { prediction, [attentionMapOutput]: map } = await session.run({ ...feeds, ...further });
   const share = (tensor: HostTensor, i: number): Float32Array => {
     const size = tensor.data.length / passes.length;

@@ -32,6 +32,15 @@ export interface GeneratePictures {
   readonly init?: PixelImage;
   /** White (or opaque) is repainted. Needs `init`. */
   readonly mask?: PixelImage;
+  /** Of the units in `controls`, by their places. */
+  readonly controlPictures?: readonly (ControlPictures | undefined)[];
+}
+
+export interface ControlPictures {
+  /** What the unit looks at; the init picture when left out. */
+  readonly image?: PixelImage;
+  /** White is to be repainted, for modules that inpaint; for others, where the unit acts. */
+  readonly mask?: PixelImage;
 }
 
 /** What happens while a request is worked on, in order. */

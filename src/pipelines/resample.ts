@@ -92,6 +92,21 @@ const area: TapRule = (input, output) =>
     return { start, weights: new Array<number>(count).fill(1 / count) };
   });
 
+/** Mean of what an output cell covers, cells at its ends by their share: OpenCV's INTER_AREA for smaller pictures. */
+const covered: TapRule = (input, output) => {
+  const scale = input / output;
+  return Array.from({ length: output }, (_, i) => {
+    const [from, to] = [i * scale, Math.min((i + 1) * scale, input)];
+    const start = Math.floor(from);
+    const count = Math.max(Math.ceil(to) - start, 1);
+    const weights = Array.from(
+      { length: count },
+      (_, k) => (Math.min(to, start + k + 1) - Math.max(from, start + k)) / (to - from),
+    );
+    return { start, weights };
+  });
+};
+
 const sharpCubic: Kernel = { support: 2, at: (x) => cubic(x, -0.75) };
 
 const rules = {
@@ -107,6 +122,7 @@ const rules = {
   'corners-bilinear': interpolated(alignedCorners, kernels.bilinear, true),
   'corners-bicubic': interpolated(alignedCorners, sharpCubic, false),
   area,
+  covered,
 } as const satisfies Record<string, TapRule>;
 
 /**

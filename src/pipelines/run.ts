@@ -4,6 +4,8 @@ import type { PixelImage } from '#core/image';
 import type { Latent } from '#diffusion/numbers';
 import type { CombinedAdapters } from '#models/adapters/combine';
 import { autoencoderAdjustment } from './adjustments.ts';
+import type { RunAnnotator } from './control/hint.ts';
+import { type PreparedControl, prepareControl } from './control/prepare.ts';
 import { finishPicture, previews } from './decode.ts';
 import { type EncodedPrompts, encodePrompts } from './encode-prompts.ts';
 import { enlarge } from './enlarge.ts';
@@ -23,6 +25,7 @@ export interface RunContext {
   /** The compiled parts of a model, with these adapters acting. */
   sessions(model: PipelineModel, adapters: CombinedAdapters): Promise<ModelSessions>;
   readonly upscalers: Upscalers;
+  readonly runAnnotator: RunAnnotator;
   /** Milliseconds. */
   readonly now: () => number;
   /** As written into the infotext. */
@@ -52,6 +55,8 @@ class JobRun {
   readonly #context: RunContext;
   readonly #time: TimeLeft;
   readonly #prompts = new Map<SamplingPass, EncodedPrompts>();
+  /** Kept while no other pass needs their places. */
+  readonly #controls = new Map<SamplingPass, PreparedControl>();
 
   constructor(job: GenerationJob, context: RunContext) {
     this.#job = job;
@@ -150,7 +155,8 @@ class JobRun {
       at: pass.handOver.at,
       next: () => relay.take(pass.handOver!.pass, this.#stage(pass.handOver!.pass, batch)),
     };
-    const sampling = yield* startPass(this.#job, pass, { sessions, start, prompts, batch, handOver });
+    const control = yield* this.#control(pass, sessions, start);
+    const sampling = yield* startPass(this.#job, pass, { sessions, start, prompts, control, batch, handOver });
     this.#time.begin();
     const place = { batch: batches.indexOf(batch), batches: batches.length };
     let latents: Latent | undefined;
@@ -175,7 +181,21 @@ class JobRun {
     const prompts = yield* this.#encode(pass);
     const sessions = await this.#sessions(pass);
     const extra = yield* emptyMaskInput(pass, sessions);
-    return yield* stageOf(pass, { sessions, prompts, batch }, extra);
+    return yield* stageOf(pass, { sessions, prompts, control: undefined, batch }, extra);
+  }
+
+  async *#control(
+    pass: SamplingPass,
+    sessions: ModelSessions,
+    start: StartPicture,
+  ): Loading<PreparedControl | undefined> {
+    const known = this.#controls.get(pass);
+    if (known) return known;
+    const { runAnnotator } = this.#context;
+    const steps = { steps: stepsOf(pass), callsPerStep: pass.plan.sampler.secondOrder ? 2 : 1 };
+    const control = yield* prepareControl(pass, { sessions, start, runAnnotator, ...steps });
+    if (control && this.#job.passes.length === 1) this.#controls.set(pass, control);
+    return control;
   }
 
   async *#encode(pass: SamplingPass): Loading<EncodedPrompts> {

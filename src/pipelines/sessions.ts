@@ -7,7 +7,7 @@
 
 import { byteSize } from '#core/dtype';
 import { sizeOf } from '#core/tensor';
-import type { Backend, CompileOptions, Session } from '#engine/backend';
+import type { Backend, CompileOptions, Feeds, Session, WeightSource } from '#engine/backend';
 import { compileInPieces } from '#engine/pieces';
 import { fixedShape } from '#graph/dim';
 import type { Graph } from '#graph/value';
@@ -33,6 +33,8 @@ export type LoadingEvent = Extract<GenerateEvent, { type: 'loading' }>;
 /** Yields what is being loaded; returns the session. */
 export type LoadingSession = AsyncGenerator<LoadingEvent, Session, undefined>;
 
+type LoadingAnswers = AsyncGenerator<LoadingEvent, Feeds, undefined>;
+
 /** Size of a latent in cells. */
 export interface LatentSize {
   readonly height: number;
@@ -49,11 +51,18 @@ interface Slot {
   readonly branches: ReadonlySet<string>;
 }
 
+/** A network with weights of its own. */
+export interface NetworkBeside extends CompileOptions {
+  graph(): Graph;
+  readonly weights: WeightSource;
+}
+
 export class ModelSessions {
   readonly model: PipelineModel;
   readonly #backend: Backend;
   readonly #memoryBudget: number;
   readonly #slots = new Map<string, Slot>();
+  readonly #beside = new Map<string, Slot>();
   #adapters = noAdapters;
   #plan: MemoryPlan | undefined;
 
@@ -138,7 +147,48 @@ export class ModelSessions {
     await slot?.session.dispose();
   }
 
+  /** A network beside the model's own that reads its batch as `sample`, kept under its name until another key is asked for there. */
+  async *beside(name: string, key: string, { graph: graphOf, weights, ...options }: NetworkBeside): LoadingSession {
+    const { rows } = this.#plan ?? {};
+    const asPlanned = (session: Session): Session => (rows === undefined ? session : inRows(session, 'sample', rows));
+    const slot = this.#beside.get(name);
+    if (slot?.key === key) return asPlanned(slot.session);
+    this.#beside.delete(name);
+    await slot?.session.dispose();
+    const graph = graphOf();
+    const totalBytes = weightBytes(graph, weights);
+    yield { type: 'loading', part: name, bytes: 0, totalBytes };
+    const session = await this.#backend.compile(graph, { ...options, weights });
+    this.#beside.set(name, { key, session, branches: new Set() });
+    yield { type: 'loading', part: name, bytes: totalBytes, totalBytes };
+    return asPlanned(session);
+  }
+
+  /** What such a network answers once; it is given back at once. */
+  async *once(name: string, { graph: graphOf, weights }: NetworkBeside, feeds: Feeds): LoadingAnswers {
+    const graph = graphOf();
+    const totalBytes = weightBytes(graph, weights);
+    yield { type: 'loading', part: name, bytes: 0, totalBytes };
+    const session = await this.#backend.compile(graph, { weights, optimize: 'load' });
+    yield { type: 'loading', part: name, bytes: totalBytes, totalBytes };
+    try {
+      return await session.run(feeds);
+    } finally {
+      await session.dispose();
+    }
+  }
+
+  /** Gives back the networks beside the model's own but for these. */
+  async keepBeside(names: readonly string[]): Promise<void> {
+    for (const [name, { session }] of [...this.#beside]) {
+      if (names.includes(name)) continue;
+      this.#beside.delete(name);
+      await session.dispose();
+    }
+  }
+
   async dispose(): Promise<void> {
+    await this.keepBeside([]);
     const slots = [...this.#slots.values()];
     this.#slots.clear();
     for (const { session } of slots) await session.dispose();
@@ -160,7 +210,7 @@ export class ModelSessions {
     const branches = new Set([...(slot?.branches ?? []), ...wanted]);
     await this.#release(part);
     const graph = withSideBranches(graphOf(), branches);
-    const totalBytes = weightBytes(graph, this.model);
+    const totalBytes = weightBytes(graph, this.model.weights);
     const elements = graph.parameters.reduce((n, { shape }) => n + sizeOf(fixedShape(shape, 'a parameter')), 0);
     yield { type: 'loading', part, bytes: 0, totalBytes };
     const merged = (await this.model.mergedWeights?.(component, adapters)) ?? this.model.weights;
@@ -197,7 +247,7 @@ function sizeKey({ height, width }: LatentSize, { key }: Adjustment): string {
 }
 
 /** Bytes of a graph's weights as they are stored. */
-function weightBytes(graph: Graph, { weights }: PipelineModel): number {
+function weightBytes(graph: Graph, weights: WeightSource): number {
   let bytes = 0;
   for (const { attrs } of graph.parameters) {
     const ref = weights.get(attrs.name);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { findSampler } from '#diffusion/samplers/index';
 import { findScheduler } from '#diffusion/schedules';
 import type { LeftOut } from './adapters.ts';
+import { noControls } from './control/units.ts';
 import type { GenerationJob } from './job.ts';
 import { type GenerateInput, generateSchema } from './request.ts';
 import { unheeded } from './unheeded.ts';
@@ -25,6 +26,8 @@ function jobOf(
     variationSeeds: [],
     clipSkip: Math.min(request.clipSkip, maxClipSkip),
     adapters: { leftOut, warnings: [], embeddings: { warnings: words } },
+    controls: noControls,
+    passes: [],
     model: { parts: { limits: { maxClipSkip } } },
   } as unknown as GenerationJob;
 }

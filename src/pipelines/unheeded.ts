@@ -12,8 +12,14 @@ import { idleSettings } from './settings/index.ts';
 
 /** One sentence each. */
 export function unheeded(job: GenerationJob): string[] {
-  const { warnings } = job.adapters.embeddings;
-  return [...networksOf(job), ...warnings, ...clipSkipOf(job), ...idleSettings(factsOf(job, 0))];
+  const { adapters, controls } = job;
+  const own = [...adapters.embeddings.warnings, ...controls.warnings, ...controlsOf(job)];
+  return [...networksOf(job), ...own, ...clipSkipOf(job), ...idleSettings(factsOf(job, 0))];
+}
+
+function controlsOf({ controls, handOver }: GenerationJob): string[] {
+  if (controls.units.length === 0 || !handOver) return [];
+  return ['Control acts until the refiner takes over.'];
 }
 
 function networksOf(job: GenerationJob): string[] {

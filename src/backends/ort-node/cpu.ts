@@ -6,7 +6,7 @@
  */
 
 import type * as Ort from 'onnxruntime-node';
-import type { Backend, CompileOptions, Session, WeightSource } from '#engine/backend';
+import type { Backend, CompileOptions, ForeignSession, Session, WeightSource } from '#engine/backend';
 import { EngineError, toEngineError } from '#engine/errors';
 import { encodeModel } from '#formats/onnx-proto';
 import type { BlockPacking } from '#formats/packing';
@@ -17,6 +17,7 @@ import { blocksOf } from '#onnx/unpack';
 import type { LoweredWeights } from '#onnx/weights';
 import { attentionSelfTest, hasAttention } from './attention-self-test.ts';
 import { blockSelfTest } from './block-self-test.ts';
+import { createForeignSession } from './foreign.ts';
 import { compileFused } from './fused.ts';
 import { createOrtSession } from './session.ts';
 import { isFeedable } from './tensors.ts';
@@ -95,6 +96,15 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): OrtNo
     return session;
   }
 
+  async function openOnnx(path: string): Promise<ForeignSession> {
+    const ort = await loadRuntime(device);
+    const settings = { executionProviders: [device], logSeverityLevel: 3 } as const;
+    const inner = await ort.InferenceSession.create(path, settings).catch((cause: unknown) => {
+      throw toEngineError('compile', device, `loading ${path}`, cause);
+    });
+    return createForeignSession(ort, device, inner);
+  }
+
   async function dispose(): Promise<void> {
     await Promise.all([...sessions].map((s) => s.dispose()));
   }
@@ -104,6 +114,7 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): OrtNo
     compile,
     keptInBlocks,
     attentionForm,
+    openOnnx,
     dispose,
     ...(device === 'cpu' && { fuse: compileFused }),
   };

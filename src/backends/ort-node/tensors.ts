@@ -36,3 +36,8 @@ export function fromOrt(t: Ort.Tensor, dtype: DType): HostTensor {
   const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
   return { dtype, shape: t.dims, data: plain ? data : viewBytes(dtype, bytes) };
 }
+
+/** The dtype of a runtime's tensor type; undefined for those that no host tensor has. */
+export function dtypeOf(type: string): DType | undefined {
+  return (Object.keys(ortTypes) as DType[]).find((dtype) => ortTypes[dtype] === type);
+}

@@ -15,6 +15,8 @@ export interface ControlledCall {
   readonly images: number;
   /** Denoiser calls before this one. */
   readonly call: number;
+  /** Noise level of the latents. */
+  readonly sigma: number;
   readonly session: Session;
 }
 

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { ParsedInfotext } from '#prompt/infotext';
 import type { InfotextEntry } from '#prompt/infotext-writer';
+import { controlSettings } from './control.ts';
 import { hiresSettings, refinerSettings } from './hires.ts';
 import { advancedSettings, inpaintSettings, pictureSettings, startSettings } from './picture.ts';
 import { modelSettings, promptSettings, textSettings } from './prompts.ts';
@@ -23,6 +24,7 @@ export const settings = {
   ...seedSettings,
   ...startSettings,
   ...inpaintSettings,
+  ...controlSettings,
   ...hiresSettings,
   ...refinerSettings,
   ...textSettings,

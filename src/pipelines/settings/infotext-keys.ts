@@ -25,7 +25,6 @@ const otherKeys: readonly OtherKey[] = [
   { key: /^Extra noise$/, part: 'Extra noise', unless: ['0', '0.0'] },
   { key: /^VAE (?:Encoder|Decoder)$/, part: 'Another encoder or decoder than the VAE', unless: ['Full'] },
   { key: /^Soft inpainting/, part: 'Soft inpainting', unless: ['False'] },
-  { key: /^ControlNet(?: \d+)?$/, part: 'ControlNet' },
   { key: /^ADetailer model/, part: 'ADetailer', unless: ['None'] },
   { key: /^Mask rounding$/, part: 'A soft latent mask', unless: ['True'] },
   { key: /^UniPC skip type$/, part: 'The UniPC skip type', unless: ['time_uniform'] },

@@ -21,6 +21,7 @@ export type SettingGroup =
   | 'start'
   | 'inpaint'
   | 'hires'
+  | 'control'
   | 'text'
   | 'advanced';
 

@@ -108,7 +108,7 @@ describe('what an infotext asks for', () => {
 
   it('and is not there', () => {
     expect(report('Face restoration: GFPGAN').missing).toEqual(['Face restoration']);
-    expect(report('ControlNet 0: "Module: canny, Model: x"').missing).toEqual(['ControlNet']);
+    expect(report('ControlNet 0: "Module: canny, Model: x"')).toEqual({ missing: [], unheeded: [] });
   });
 
   it('and nothing acts on', () => {

@@ -44,6 +44,18 @@ export async function hashModel(path: string, onProgress: (bytes: number) => voi
   }
 }
 
+/** The eight digits of A1111's early versions, by which sd-webui-controlnet tells its models apart. */
+export async function legacyHash(path: string): Promise<string> {
+  const handle = await open(path, 'r');
+  try {
+    const buffer = new Uint8Array(legacyBytes);
+    const { bytesRead } = await handle.read(buffer, 0, legacyBytes, legacyStart);
+    return createHash('sha256').update(buffer.subarray(0, bytesRead)).digest('hex').slice(0, 8);
+  } finally {
+    await handle.close();
+  }
+}
+
 /** The part of `chunk`, which lies at `at` in the file, that is within `length` bytes from `start`. */
 function overlap(chunk: Uint8Array, at: number, start: number, length: number): Uint8Array {
   const from = Math.min(chunk.length, Math.max(0, start - at));

@@ -12,6 +12,7 @@ import { ModelFileError } from '#models/model-error';
 import type { ModelRequest, OpenModel, PipelineModel } from '#pipelines/model';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { loraOpener } from './adapters.ts';
+import { controlOpener, visionOpener } from './controls.ts';
 import { embeddingOpener } from './embeddings.ts';
 import { findModel, nearestNames } from './find.ts';
 import { hypernetworkOpener } from './hypernetworks.ts';
@@ -55,6 +56,7 @@ export function modelOpener(roots: readonly string[]): OpenModel {
     const hash = await shortHash(file);
     const opened = await stampsOf(filesOf(loaded));
     const openLora = loraOpener(loaded, roots);
+    const openControl = controlOpener(loaded, roots);
     return {
       reference: { name: modelStem(file), family: loaded.family.id, ...(hash && { hash }) },
       ...(vaeFile !== undefined && { vae: { name: path.basename(vaeFile) } }),
@@ -64,6 +66,8 @@ export function modelOpener(roots: readonly string[]): OpenModel {
       openLora,
       openHypernetwork: hypernetworkOpener(loaded, roots),
       ...embeddingOpener(loaded, roots),
+      openControl,
+      openVision: visionOpener(roots),
       mergedWeights: (component, adapters) => mergedWeights(nodeModelFiles, loaded.weights, adapters, component),
       findNonFinite: (component) => nonFiniteParameters(loaded, component),
       isCurrent: async () => (await stampsOf(filesOf(loaded))) === opened,

@@ -72,7 +72,7 @@ function fieldOf(name: string, property: SchemaProperty): SettingField {
     help: property.description ?? '',
     group: property.group ?? 'advanced',
     simple: property.level === 'simple',
-    control: property.type === 'array' ? 'many' : (property.control ?? controlFor(property)),
+    control: controlOf(property),
     fallback,
     min,
     max,
@@ -86,6 +86,11 @@ function fieldOf(name: string, property: SchemaProperty): SettingField {
 /** Whether a field has any effect on a request with these values. */
 export function matters({ when }: Pick<SettingField, 'when'>, values: Readonly<Record<string, unknown>>): boolean {
   return when.length === 0 || when.some((name) => values[name] !== undefined && values[name] !== false);
+}
+
+function controlOf(property: SchemaProperty): ControlKind {
+  if (property.control === 'none') return 'none';
+  return property.type === 'array' ? 'many' : (property.control ?? controlFor(property));
 }
 
 function controlFor({ type, enum: choices, choices: list, minimum, maximum }: SchemaProperty): ControlKind {
