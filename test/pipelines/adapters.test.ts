@@ -126,6 +126,13 @@ describe('LoRAs in prompts', () => {
     expect((await draw('a fox')).pixels).toEqual(plain.pixels);
   });
 
+  it('are found by their hash, whatever they are called', async () => {
+    const { infotext, pixels } = await draw('a fox <lora:file1:1>');
+    const [, hash] = /Lora hashes: "file1: ([0-9a-f]{12})"/.exec(infotext) ?? [];
+    expect((await draw(`a fox <lora:${hash}:1>`)).pixels).toEqual(pixels);
+    expect((await draw('a fox <lora:0123456789ab:1>')).warnings[0]).toContain('there is no LoRA "0123456789ab"');
+  });
+
   it('are found by the name that their trainer gave them', async () => {
     expect((await draw('a fox <lora:Trainer Name:1>')).pixels).toEqual((await draw('a fox <lora:file1:1>')).pixels);
   });

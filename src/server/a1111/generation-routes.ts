@@ -50,7 +50,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
         const fields = body as Txt2imgFields;
         const { txt2imgInput } = await import('./translate.ts');
         const lost: string[] = [];
-        const translation = txt2imgInput(fields, parts.options.get(lost));
+        const translation = txt2imgInput(fields, parts.options.get(lost), parts.studio.library);
         translation.warnings.push(...lost);
         return await generate(parts, call, fields, translation, body);
       },
@@ -65,7 +65,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
         const fields = body as Img2imgFields;
         const { img2imgInput } = await import('./translate.ts');
         const lost: string[] = [];
-        const translation = img2imgInput(fields, parts.options.get(lost));
+        const translation = img2imgInput(fields, parts.options.get(lost), parts.studio.library);
         translation.warnings.push(...lost);
         const pictures = await readPictures(parts, call, fields);
         const inputRules = { stretch: stretchOf(translation.input, fields.resize_mode ?? 0) };

@@ -17,7 +17,8 @@ import type { GenerateSettings } from '#pipelines/request';
 import { type SettingName, settingRows, settingsOfInfotext, valueType } from '#pipelines/settings/index';
 import { reportInfotext } from '#pipelines/settings/infotext-keys';
 import type { A1111Face } from '#pipelines/settings/setting';
-import { type ParsedInfotext, parseInfotext } from '#prompt/infotext';
+import type { ParsedInfotext } from '#prompt/infotext';
+import { type LocalFiles, readWithLocalNames } from '#studio/library/local-names';
 import { MissingFeatureError } from '../http/errors.ts';
 import { etaOptions, type Options, readOption } from './options.ts';
 import type { CommonFields, Img2imgFields, Txt2imgFields } from './schemas.ts';
@@ -33,18 +34,18 @@ export interface Translation {
 type Tab = 'txt2img' | 'img2img';
 
 /** @throws MissingFeatureError, FieldError */
-export function txt2imgInput(fields: Txt2imgFields, stored: Options): Translation {
-  return new Translator(fields, stored, 'txt2img').translate();
+export function txt2imgInput(fields: Txt2imgFields, stored: Options, files: LocalFiles): Translation {
+  return new Translator(fields, stored, 'txt2img', files).translate();
 }
 
 /** Everything but the pictures. @throws MissingFeatureError, FieldError */
-export function img2imgInput(fields: Img2imgFields, stored: Options): Translation {
+export function img2imgInput(fields: Img2imgFields, stored: Options, files: LocalFiles): Translation {
   refuseImg2imgParts(fields);
   const { mask_blur_x: x, mask_blur_y: y } = fields;
   if (fields.mask_blur == null && (x ?? 4) !== (y ?? 4)) {
     throw new MissingFeatureError('A mask blur that differs by axis');
   }
-  return new Translator({ ...fields, mask_blur: fields.mask_blur ?? x }, stored, 'img2img').translate();
+  return new Translator({ ...fields, mask_blur: fields.mask_blur ?? x }, stored, 'img2img', files).translate();
 }
 
 function refuseImg2imgParts({ init_images, mask, ...fields }: Img2imgFields): void {
@@ -79,12 +80,12 @@ class Translator {
   readonly #said: Partial<Record<SettingName, unknown>>;
   readonly #warnings: string[] = [];
 
-  constructor(fields: CommonFields, stored: Options, tab: Tab) {
+  constructor(fields: CommonFields, stored: Options, tab: Tab, files: LocalFiles) {
     this.#fields = { ...fields, ...fieldsOfScripts(fields) };
     this.#stored = stored;
     this.#tab = tab;
     const { infotext } = fields;
-    this.#parsed = infotext ? parseInfotext(infotext) : undefined;
+    this.#parsed = infotext ? readWithLocalNames(infotext, files) : undefined;
     this.#said = this.#parsed ? settingsOfInfotext(this.#parsed) : {};
     this.#overrides = this.#readOverrides();
   }

@@ -43,8 +43,23 @@ export function loraOpener(
 /** By file name as other models, then by the name that its trainer gave it (`ss_output_name`). */
 async function findLora(name: string, roots: readonly string[]): Promise<string | undefined> {
   const loras = (await scanModels(roots)).filter(({ kind }) => kind === 'lora' || kind === undefined);
-  const found = findModel(loras, name);
-  return (found ?? (await byOutputName(loras, name)))?.path;
+  const found = findModel(loras, name) ?? (await byOutputName(loras, name)) ?? (await byHash(loras, name));
+  return found?.path;
+}
+
+/** The longest digest that is still written where names stand. */
+const hashPattern = /^[0-9a-f]{10,64}$/i;
+
+/** By the hash that infotexts carry, whatever the file is called now. */
+async function byHash(loras: readonly FoundModel[], name: string): Promise<FoundModel | undefined> {
+  if (!hashPattern.test(name)) return undefined;
+  const wanted = name.toLowerCase();
+  for (const lora of loras) {
+    const { sha256, autoV3 = '' } = await hashModel(lora.path);
+    if (sha256.startsWith(wanted) || (autoV3 !== '' && (autoV3.startsWith(wanted) || wanted.startsWith(autoV3))))
+      return lora;
+  }
+  return undefined;
 }
 
 async function byOutputName(loras: readonly FoundModel[], name: string): Promise<FoundModel | undefined> {

@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { planSafetensors, writeSafetensors } from '#formats/safetensors-writer';
+import { parseInfotext } from '#prompt/infotext';
 import { EventBus, type ResetEvents } from '../events/bus.ts';
 import { encodeImage } from '../images/codec.ts';
 import { type Database, openDatabase } from '../store/database.ts';
@@ -21,7 +22,8 @@ import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
 import { folderForKind } from './layout.ts';
 import { Library, type LibraryOptions } from './library.ts';
-import type { LibraryEvents } from './model.ts';
+import { localCheckpoint, readWithLocalNames } from './local-names.ts';
+import type { LibraryEvents, LibraryModel } from './model.ts';
 import { scanModels } from './scan.ts';
 
 const goldens = fileURLToPath(new URL('../../../test/goldens/data/models/', import.meta.url));
@@ -349,6 +351,30 @@ describe('library', () => {
     expect(await library.preview(c!.id)).toBeUndefined();
     expect(b!.description.metadata['modelspec.thumbnail']?.length ?? 0).toBeLessThanOrEqual(4000);
     expect(await library.metadata(b!.id)).toEqual(inside);
+  });
+
+  it('reads infotexts by the names that files have now: by hash after they were moved, else as they are', async () => {
+    put('models/loras/deep/fox-v2.safetensors', lora(768, {}, 2));
+    put('models/loras/kept.safetensors', lora(768, {}, 3));
+    put('models/embeddings/au.pt', readFileSync(join(goldens, 'adapters/embeddings/goldpt.pt')));
+    const tiny = readFileSync(join(goldens, 'tiny-sd1/tiny-sd1.safetensors'));
+    const checkpoint = put('models/Stable-diffusion/renamed.safetensors', tiny);
+    const library = makeLibrary();
+    await library.start();
+    const hashes = new Map<string, LibraryModel>();
+    for (const { id, name } of library.list()) hashes.set(name, await library.hash(id));
+    const [fox, au, model] = ['deep/fox-v2', 'au', 'renamed'].map((name) => hashes.get(name)!);
+    const text =
+      '<lora:fox:0.7> gold fox <lora:kept:1> <lora:gone:1>\nNegative prompt: gold\nSteps: 2, Sampler: Euler, Seed: 1, ' +
+      `Model hash: ${model!.shortHash}, Model: old name, Lora hashes: "fox: ${fox!.autoV3}, kept: ${fox!.autoV3}, ` +
+      `gone: 0123456789ab", TI hashes: "gold: ${au!.sha256!.slice(0, 12)}"`;
+    const read = readWithLocalNames(text, library);
+    expect(read.Prompt).toBe('<lora:fox-v2:0.7> au fox <lora:kept:1> <lora:gone:1>');
+    expect(read['Negative prompt']).toBe('au');
+    expect(localCheckpoint(read, library)).toBe('renamed');
+    expect(checkpoint).toBe(model!.path);
+    const { 'Model hash': _hash, ...byName } = parseInfotext(text.replace('old name', 'renamed'));
+    expect(localCheckpoint(byName as typeof read, library)).toBe('renamed');
   });
 
   it('lists the embedded model first, outside all folders', async () => {

@@ -149,12 +149,16 @@ export class Library {
     );
   }
 
-  /** Models with this sha256 (whole, or its first ten digits or more) or AutoV3. */
+  /** Models with this sha256 (whole, or its first digits) or AutoV3, or of which their trainer wrote so. */
   byHash(hash: string): LibraryModel[] {
     const wanted = hash.toLowerCase();
     if (!/^[0-9a-f]{8,64}$/.test(wanted)) return [];
     return this.list().filter(
-      (model) => model.sha256?.startsWith(wanted) || model.autoV3 === wanted || model.legacyHash === wanted,
+      ({ sha256, autoV3, legacyHash, description: { metadata } }) =>
+        sha256?.startsWith(wanted) ||
+        (autoV3 !== undefined && sameStart(autoV3, wanted)) ||
+        legacyHash === wanted ||
+        metadata.sshs_model_hash?.startsWith(wanted),
     );
   }
 
@@ -374,4 +378,9 @@ function searchable(model: LibraryModel): string {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Of two hashes one is often written short. */
+function sameStart(a: string, b: string): boolean {
+  return a.startsWith(b) || b.startsWith(a);
 }

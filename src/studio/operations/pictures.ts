@@ -6,9 +6,9 @@ import type { Board } from '#api/records/picture';
 import { type Caller, maySee, scopeOf } from '#api/rights';
 import { UserError } from '#core/errors';
 import { settingsOfInfotext } from '#pipelines/settings/index';
-import { parseInfotext } from '#prompt/infotext';
 import { archived } from '../gallery/archive.ts';
 import type { GalleryImage } from '../gallery/image.ts';
+import { localCheckpoint, readWithLocalNames } from '../library/local-names.ts';
 import type { StudioFolder } from '../studio-folder.ts';
 import type { HandlersOf } from './context.ts';
 import { locatedPicture } from './told.ts';
@@ -45,9 +45,9 @@ export const pictureHandlers = {
     return { type: 'application/zip', body: archived(named), saveAs: 'darkroom-pictures.zip' };
   },
   async readParameters({ picture, text }, { studio, readPicture, signal }) {
-    if (picture === undefined) return { infotext: text, request: requestOf(text), others: {} };
+    if (picture === undefined) return { infotext: text, request: requestOf(text, studio), others: {} };
     const { infotext, others } = await studio.readTexts(await readPicture(picture), signal);
-    return { infotext, request: requestOf(infotext), others };
+    return { infotext, request: requestOf(infotext, studio), others };
   },
   changeImage({ id, rating, tags }, { studio, caller }) {
     ownImage(studio, id, caller);
@@ -83,10 +83,11 @@ export const pictureHandlers = {
   },
 } satisfies HandlersOf<typeof pictures>;
 
-/** What parameters ask for; a text without a line of them is no request. */
-function requestOf(infotext: string | undefined): Record<string, unknown> {
-  const parsed = parseInfotext(infotext ?? '');
-  return parsed['Steps'] === undefined ? {} : settingsOfInfotext(parsed);
+/** What parameters ask for, by the names of files that are here; a text without a line of them is no request. */
+function requestOf(infotext: string | undefined, { library }: StudioFolder): Record<string, unknown> {
+  const parsed = readWithLocalNames(infotext ?? '', library);
+  if (parsed.Steps === undefined) return {};
+  return { ...settingsOfInfotext(parsed), model: localCheckpoint(parsed, library) };
 }
 
 export const boardHandlers = {
