@@ -71,6 +71,11 @@ export async function* startPass(
   });
 }
 
+/** The unit noise that a pass over a batch begins with, [images, c, h, w]. */
+export function firstNoise(job: GenerationJob, pass: SamplingPass, batch: Batch): Float32Array {
+  return noiseOf(job, pass, batch).first();
+}
+
 export function stepsOf({ plan, request }: SamplingPass): number {
   return plan.cost?.steps ?? request.steps;
 }

@@ -9,6 +9,7 @@
 import type { z } from 'zod';
 import type { PixelImage } from '#core/image';
 import { settingsSchema } from './settings/index.ts';
+import type { TraceEvent } from './trace.ts';
 
 export { maxSide, minSide } from './settings/index.ts';
 
@@ -56,6 +57,7 @@ export type GenerateEvent =
       /** Seconds left over all batches, from the steps so far. */
       readonly eta?: number;
     }
+  | TraceEvent
   | { readonly type: 'preview'; readonly batch: number; readonly images: readonly PixelImage[] }
   | {
       readonly type: 'image';

@@ -12,12 +12,13 @@ import { enlarge } from './enlarge.ts';
 import type { Batch, GenerationJob, SamplingPass } from './job.ts';
 import type { PipelineModel } from './model.ts';
 import { parametersText } from './parameters-text.ts';
-import { stageOf, startPass, stepsOf } from './pass-sampling.ts';
+import { firstNoise, stageOf, startPass, stepsOf } from './pass-sampling.ts';
 import { type GenerateEvent, keepPartial } from './request.ts';
 import type { SamplingStage } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import { emptyMaskInput, needsEncoder, prepareStart, type StartPicture } from './start.ts';
 import { TimeLeft } from './time-left.ts';
+import { traceForward, traceStep } from './trace.ts';
 import { unheeded } from './unheeded.ts';
 import type { Upscalers } from './upscale/upscalers.ts';
 
@@ -78,6 +79,10 @@ class JobRun {
       if (!untouched && !made) return;
       if (this.#stopped)
         yield { type: 'warning', message: 'Interrupted: the last pictures are as far as they had come.' };
+      if (made && this.#traces(batch) && !this.#stopped) {
+        const { pass, latents } = made;
+        yield* traceForward(pass, await this.#sessions(pass), latents, firstNoise(this.#job, pass, batch));
+      }
       for (let k = 0; k < batch.count; k++) {
         const image = made ? yield* this.#finish(made, k) : (start.masked?.whole ?? start.original!);
         yield this.#imageEvent(batch.first + k, image);
@@ -157,15 +162,19 @@ class JobRun {
     };
     const control = yield* this.#control(pass, sessions, start);
     const sampling = yield* startPass(this.#job, pass, { sessions, start, prompts, control, batch, handOver });
+    if (this.#traces(batch) && stepsBefore === 0 && !start.latent) yield* this.#traceNoise(pass, sessions, batch);
     this.#time.begin();
     const place = { batch: batches.indexOf(batch), batches: batches.length };
     let latents: Latent | undefined;
     let step = stepsBefore;
-    for await (const { x, denoised } of sampling) {
+    for await (const { x, denoised, sigma } of sampling) {
       latents = x;
       step++;
       yield* relay.told();
       yield { type: 'step', ...place, step, steps: Math.max(this.#steps, step), eta: this.#time.count() };
+      if (this.#traces(batch)) {
+        yield* traceStep(relay.pass, await this.#sessions(relay.pass), { step, sigma, x, denoised });
+      }
       // Of what is half done the estimate is shown, not the noise around it.
       if (this.#stopped) return this.#dropped ? undefined : { pass: relay.pass, start, latents: denoised };
       if (previewEvery > 0 && step % previewEvery === 0 && step < this.#steps) {
@@ -174,6 +183,17 @@ class JobRun {
       }
     }
     return latents && { pass: relay.pass, start, latents };
+  }
+
+  /** The first picture's steps are shown, if any are. */
+  #traces(batch: Batch): boolean {
+    return this.#job.request.keepSteps && batch.first === 0;
+  }
+
+  async *#traceNoise(pass: SamplingPass, sessions: ModelSessions, batch: Batch): Events {
+    const x = pass.plan.start(firstNoise(this.#job, pass, batch));
+    const sigma = pass.plan.schedule.sigmas[0] ?? 0;
+    yield* traceStep(pass, sessions, { step: 0, sigma, x });
   }
 
   /** The network that takes over. */

@@ -12,6 +12,7 @@ import type { FileSystemCalls } from './files/whole-file.ts';
 import { Boards } from './gallery/boards.ts';
 import { Gallery } from './gallery/gallery.ts';
 import type { GalleryEvents, RebuildReport } from './gallery/image.ts';
+import { KeptSteps } from './gallery/kept-steps.ts';
 import { rebuildGallery } from './gallery/rebuild.ts';
 import type { ImageHeader } from './images/codec.ts';
 import type { PictureTexts } from './images/picture-texts.ts';
@@ -71,6 +72,7 @@ export class StudioFolder {
   readonly library: Library;
   readonly modelTrash: ModelTrash;
   readonly promptFiles: PromptFiles;
+  readonly keptSteps: KeptSteps;
   readonly trainings: TrainingRuns;
   protected readonly db: Database;
   protected readonly inputs: InputFiles;
@@ -90,6 +92,7 @@ export class StudioFolder {
     this.library = new Library({ db, emit, roots: modelRoots, embeddedModel, onLooked });
     this.modelTrash = new ModelTrash(this.library);
     this.promptFiles = new PromptFiles(dataDir, modelRoots);
+    this.keptSteps = new KeptSteps(join(dataDir, 'steps'));
     this.trainings = new TrainingRuns(trainingsFolder(dataDir));
     this.inputs = new InputFiles(join(dataDir, 'inputs'));
   }

@@ -175,12 +175,13 @@ export class Studio extends StudioFolder {
     this.pulls = new Pulls({ jobs: this.#control(), progress: this.progress, hosts: services.hosts, emit });
     pulls = this.pulls;
     this.#hosts = (options.devices ?? [{ name: 'cpu' }]).map((device) => this.#makeHost(device));
-    const { gallery, library, settings, inputs } = this;
+    const { gallery, library, settings, inputs, keptSteps } = this;
     const runners = runnersOf({
       gallery,
       library,
       settings,
       inputs,
+      keptSteps,
       hosts: this.#hosts,
       roots: options.modelRoots,
       services,

@@ -33,6 +33,7 @@ describe.skipIf(chromiumPath === undefined)('accessibility', { timeout: patience
       '/',
       '/?mode=canvas',
       '/?mode=compare',
+      '/?mode=steps',
       picture,
       '/gallery',
       '/models',

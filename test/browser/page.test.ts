@@ -1,6 +1,7 @@
 /** browser: the page in a real Chromium, on a real server with the embedded model. */
 
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -154,6 +155,45 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     const asked = page.waitForRequest((request) => request.url().endsWith('/jobs') && request.method() === 'POST');
     await draw(page, 'a fox at sunset');
     expect((await asked).postDataJSON()).toMatchObject({ init: expect.stringMatching(/^image:/) });
+  });
+
+  it('shows how a picture came about, step by step', async () => {
+    served = await serve(newFolder());
+    const page = await open(`${new URL(served.url).origin}/?mode=steps`);
+    await page.getByRole('checkbox', { name: /Keep every step/ }).check();
+    await draw(page, 'a fox', 3);
+    const steps = page.getByRole('slider', { name: 'Step', exact: true });
+    await expect.poll(() => steps.getAttribute('max')).toBe('3');
+    await page.getByRole('img', { name: 'What the network expects' }).waitFor();
+    await steps.fill('0');
+    await page.getByRole('img', { name: 'What the network expects' }).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'From picture to noise' }).click();
+    await page.getByText(/signal to noise ∞/).waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it('counts tokens and completes what is typed; presets keep the form', async () => {
+    const folder = newFolder();
+    mkdirSync(join(folder, '.data', 'wildcards'), { recursive: true });
+    writeFileSync(join(folder, '.data', 'wildcards', 'animals.txt'), 'fox\nowl\n');
+    served = await serve(folder);
+    const page = await open(served.url);
+    const prompt = page.getByRole('textbox', { name: 'Prompt', exact: true });
+    await prompt.pressSequentially('a red __ani');
+    await page.getByRole('option', { name: /__animals__/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => prompt.inputValue()).toBe('a red __animals__');
+    await page.getByText(/^\d+\/75$/).waitFor();
+    await setSteps(page, 7);
+    await page.getByText('Presets', { exact: true }).click();
+    await page.getByRole('textbox', { name: 'Name of the preset' }).fill('quick');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await prompt.fill('something else');
+    await page.getByRole('button', { name: 'quick', exact: true }).click();
+    await expect.poll(() => prompt.inputValue()).toBe('a red __animals__');
+    await page.getByRole('button', { name: 'Undo', exact: true }).click();
+    await expect.poll(() => prompt.inputValue()).toBe('something else');
+    expect(faults).toEqual([]);
   });
 
   it('finds a setting among all, and sends the styles that are switched on', async () => {

@@ -160,6 +160,26 @@ describe('events', () => {
     for (const { images } of previews) expect(images.map(({ width }) => width)).toEqual([16, 16]);
   });
 
+  it('shows how the first picture came about, and how it goes into noise, when asked to', async () => {
+    const events = await eventsOf({ prompt: 'a fox', steps: 4, sampler: 'Euler', batchCount: 2, keepSteps: true });
+    const [reverse, forward] = (['reverse', 'forward'] as const).map((way) =>
+      only(events, 'trace').filter(({ direction }) => direction === way),
+    );
+    // Noise alone, then a step each; of the first batch only.
+    expect(reverse!.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4]);
+    expect(reverse!.map(({ predicted }) => predicted !== undefined)).toEqual([false, true, true, true, true]);
+    const levels = reverse!.map(({ sigma }) => sigma);
+    expect(levels).toEqual(levels.toSorted((a, b) => b - a));
+    expect(levels.at(-1)).toBe(0);
+    // Without noise there is what is delivered, and the way back begins with it.
+    const [delivered] = only(events, 'image');
+    expect(forward!.map(({ sigma }) => sigma)).toEqual(levels.toReversed());
+    expect(forward![0]!.noised).toEqual(reverse!.at(-1)!.noised);
+    expect(largestDifference(reverse!.at(-1)!.noised, delivered!.image)).toBe(0);
+    // Four channels, two by two.
+    expect(reverse![0]!.latent.width).toBe(reverse![0]!.latent.height);
+  });
+
   it('yields what is half done when it is interrupted rather than cancelled', async () => {
     const cancel = new AbortController();
     const events: GenerateEvent[] = [];

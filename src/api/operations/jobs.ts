@@ -7,6 +7,7 @@ import { pictureText } from '../picture-text.ts';
 import { idOf } from '../records/id.ts';
 import { jobKinds, jobSchema, jobStates, progressSchema, queueStateSchema } from '../records/job.ts';
 import { pictureSchema } from '../records/picture.ts';
+import { stepSchema } from '../records/steps.ts';
 
 const tag = 'Jobs';
 const changes = ['own work'] as const;
@@ -103,6 +104,14 @@ export const jobs = {
     input: z.object({ id }),
     output: z.object({ job: jobSchema, progress: progressSchema.optional(), images: z.array(pictureSchema) }),
     command: { usage: 'queue show <id>' },
+  }),
+  getSteps: operation({
+    method: 'get',
+    path: '/jobs/{id}/steps',
+    tag,
+    summary: 'How the first picture of a job came about, and how it goes into noise, if it was asked to keep that.',
+    input: z.object({ id }),
+    output: z.object({ steps: z.array(stepSchema) }),
   }),
   getPreview: operation({
     method: 'get',

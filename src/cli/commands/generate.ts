@@ -2,6 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
@@ -9,6 +10,8 @@ import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { checkRequest } from '#pipelines/job';
 import type { GenerateEvent, GenerateRequest, PictureEngine } from '#pipelines/request';
+import type { TraceEvent } from '#pipelines/trace';
+import { writeWholeFile } from '#studio/files/whole-file';
 import type { ImageFormat } from '#studio/images/codec';
 import { modelRoots } from '#studio/library/roots';
 import { preparePrompts } from '#studio/prompts/prepare';
@@ -23,9 +26,9 @@ import {
   PictureWriter,
   pictureTarget,
 } from '../generate/picture-files.ts';
-import { finished, loading, memory, Speed, saved, stopped, warning } from '../generate/told.ts';
+import { finished, keptSteps, loading, memory, Speed, saved, stopped, warning } from '../generate/told.ts';
 import { watchInterrupt } from '../interrupt.ts';
-import { createProgress, type Progress } from '../progress.ts';
+import { createProgress, type Progress, type Told } from '../progress.ts';
 import { addRequestFlags, readRequest } from '../request-flags.ts';
 import type { Output } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
@@ -194,11 +197,14 @@ async function makePictures(
   const interrupt = watchInterrupt();
   try {
     let pictures = 0;
+    const steps: TraceEvent[] = [];
     const speed = new Speed(now);
     for await (const event of engine.generate(request, { signal: interrupt.signal })) {
-      if (event.type === 'image') {
+      if (event.type === 'trace') steps.push(event);
+      else if (event.type === 'image') {
         const { image, index, seed, infotext } = event;
         const file = await save({ image, index, seed, infotext, count });
+        if (index === 0 && steps.length > 0) progress.tell(await writeSteps(file, steps));
         progress.tell(saved({ file, index, seed, width: image.width, height: image.height, infotext }));
         pictures++;
       } else report(event, progress, speed);
@@ -211,6 +217,18 @@ async function makePictures(
     interrupt.release();
     await engine.dispose();
   }
+}
+
+/** Beside the first picture. @returns what to tell */
+async function writeSteps(picture: string, steps: readonly TraceEvent[]): Promise<Told> {
+  if (!path.isAbsolute(picture)) return warning('--keep-steps needs a file as --out; the steps were not kept.');
+  const { keptStep } = await import('#studio/gallery/kept-steps');
+  const { dir, name } = path.parse(picture);
+  const file = path.join(dir, `${name}.steps.json`);
+  const kept = [];
+  for (const step of steps) kept.push(await keptStep(step));
+  await writeWholeFile(file, Buffer.from(JSON.stringify(kept)), dir);
+  return keptSteps(file, kept.length);
 }
 
 function report(event: GenerateEvent, progress: Progress, speed: Speed): void {

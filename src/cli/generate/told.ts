@@ -32,6 +32,11 @@ export const saved = (picture: SavedPicture): Told => ({
   result: picture.file,
 });
 
+export const keptSteps = (file: string, steps: number): Told => ({
+  json: { type: 'steps', file, steps },
+  note: `How it came about, in ${steps} steps: ${file}`,
+});
+
 export const stopped = (pictures: number): Told => ({
   json: { type: 'stopped', pictures },
   note: `Stopped; ${pictures === 0 ? 'no picture was finished' : `${plural(pictures)} kept`}.`,

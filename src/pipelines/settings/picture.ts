@@ -185,4 +185,9 @@ export const advancedSettings = {
     form: { label: 'Tiling axes', group: 'advanced', level: 'full', control: 'choice', when: 'tiling' },
     infotext: textEntry('Tiling axes', { unless: 'both' }),
   }),
+  keepSteps: setting({
+    type: z.boolean().default(false),
+    help: 'Keep how the first picture looked after each step, to see how diffusion works.',
+    form: { label: 'Keep every step', group: 'advanced', level: 'full', control: 'switch' },
+  }),
 };

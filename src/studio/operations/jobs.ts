@@ -47,6 +47,12 @@ export const jobHandlers = {
     const progress = 'progress' in studio ? (studio as Context<true>['studio']).progress.get(id) : undefined;
     return { job: toldJob(job, caller), progress, images: picturesOf(studio, job) };
   },
+  async getSteps({ id }, { studio, caller }) {
+    await ownJob(studio, id, caller);
+    const steps = await studio.keptSteps.read(id);
+    if (!steps) throw new UserError('steps.unknown', `Job ${id} kept no steps; ask for keepSteps when it is made.`);
+    return { steps };
+  },
   async getPreview({ id, index }, { studio, caller }) {
     await ownJob(studio, id, caller);
     const body = studio.progress.previews(id)[index];

@@ -25,10 +25,11 @@ interface StageProps {
 }
 
 /** Ways to look at the work, chosen in the address: modes of the stage, with one draft for all. */
-export const stageModes = ['picture', 'canvas', 'compare'] as const;
+export const stageModes = ['picture', 'canvas', 'compare', 'steps'] as const;
 export type StageMode = (typeof stageModes)[number];
 
 const Canvas = lazy(async () => await import('../canvas/editor.tsx'));
+const Steps = lazy(async () => await import('./steps.tsx'));
 const Compare = lazy(async () => await import('./compare.tsx'));
 
 export function useStageMode(): [mode: () => StageMode, setMode: (mode: StageMode) => void] {
@@ -58,6 +59,10 @@ export function Stage(props: StageProps) {
           </Match>
           <Match when={mode() === 'compare'}>
             <Compare />
+          </Match>
+          <Match when={mode() === 'steps'}>
+            <Running />
+            <Steps />
           </Match>
         </Switch>
       </Suspense>

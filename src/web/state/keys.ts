@@ -15,6 +15,7 @@ export const keys = {
   starters: ['starters'],
   pictures: ['pictures'],
   picture: (id: string) => ['picture', id],
+  steps: (jobs: readonly string[]) => ['steps', ...jobs],
   styles: ['styles'],
   wildcards: ['wildcards'],
   measured: (text: string) => ['measured', text],

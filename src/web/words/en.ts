@@ -158,7 +158,29 @@ export const en = {
     needsTwo: 'Make two pictures to compare them.',
     start: 'Its start picture',
   },
-  modes: { label: 'What the stage shows', picture: 'Picture', canvas: 'Canvas', compare: 'Compare' },
+  steps: {
+    keep: 'Keep every step of the next pictures',
+    none: 'How does noise become a picture? Switch this on, generate, and walk through every step here: what there is, what the network expects, and the latent that it works on.',
+    direction: 'Direction',
+    directions: { reverse: 'From noise to picture', forward: 'From picture to noise' },
+    about: {
+      reverse:
+        'It begins with noise alone. At each step the network guesses the clean picture; some of the noise is taken away in its direction.',
+      forward:
+        'Training goes this way: a picture under more and more noise. The network learns to guess what was added.',
+    },
+    play: 'Play',
+    pause: 'Hold',
+    scrub: 'Step',
+    noised: 'What there is',
+    noisedAbout: 'picture and noise, decoded',
+    predicted: 'What the network expects',
+    predictedAbout: 'its guess of the clean picture',
+    latent: 'The latent',
+    latentAbout: 'its channels, as the network sees it',
+    level: (sigma: string, snr: string) => `Noise level σ ${sigma} · signal to noise ${snr}`,
+  },
+  modes: { label: 'What the stage shows', picture: 'Picture', canvas: 'Canvas', compare: 'Compare', steps: 'Steps' },
   stage: {
     atWork: 'At work',
     progress: 'Progress',

@@ -3,11 +3,13 @@
  * delivered anything gets one more try. What survives a kill is what is in the gallery; the rest is made again.
  */
 
+import type { KeptStep } from '#api/records/steps';
 import { DarkroomError } from '#core/errors';
 import { type GenerateEvent, type GenerateRequest, generateSchema, keepPartial } from '#pipelines/request';
 import { settingRows } from '#pipelines/settings/index';
 import type { EngineHost } from '../../engine-host/host.ts';
 import type { Gallery } from '../../gallery/gallery.ts';
+import { type KeptSteps, keptStep } from '../../gallery/kept-steps.ts';
 import { encodePreview } from '../../images/codec.ts';
 import type { Library } from '../../library/library.ts';
 import type { PictureJob } from '../../queue/job.ts';
@@ -21,6 +23,7 @@ export interface PictureParts {
   readonly gallery: Gallery;
   readonly host: EngineHost;
   readonly inputs: InputFiles;
+  readonly keptSteps: KeptSteps;
   readonly library: Library;
   readonly settings: Settings;
 }
@@ -69,7 +72,8 @@ export class PictureRunner implements Runner<'picture'> {
   }
 
   async #generate(job: PictureJob, call: WorkCall): Promise<void> {
-    const { gallery, host, inputs, settings } = this.#parts;
+    const { gallery, host, inputs, settings, keptSteps } = this.#parts;
+    const steps: KeptStep[] = [];
     const remainder = remainderOf(job.request, gallery.delivered(job.id));
     // A job of an older version lacks the settings that have come since.
     const complete = generateSchema.parse(remainder.request);
@@ -77,6 +81,12 @@ export class PictureRunner implements Runner<'picture'> {
     const request: GenerateRequest = { ...complete, ...this.#modelFiles(job) };
     const previewEvery = settings.get().previewEvery;
     for await (const event of host.generate(request, { files, signal: engineSignal(call.signal), previewEvery })) {
+      if (event.type === 'trace') {
+        steps.push(await keptStep(event));
+        continue;
+      }
+      // Before the picture is told of: who asks for its steps then is to find them.
+      if (event.type === 'image' && steps.length > 0) await keptSteps.write(job.id, steps.splice(0));
       await this.#onEvent(job, call, remainder, event);
     }
   }

@@ -1,0 +1,72 @@
+/**
+ * Steps of jobs that were asked to keep them, one file a job. They are there to be looked at: only the latest jobs'
+ * stay, and a job whose file is gone has none.
+ */
+
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KeptStep } from '#api/records/steps';
+import type { TraceEvent } from '#pipelines/trace';
+import { isMissing } from '../files/disk-error.ts';
+import { writeWholeFile } from '../files/whole-file.ts';
+import { encodeImage } from '../images/codec.ts';
+
+/** Some 100 MB at 512 pixels and 20 steps. */
+const jobsKept = 100;
+
+export class KeptSteps {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async write(job: string, steps: readonly KeptStep[]): Promise<void> {
+    const bytes = Buffer.from(JSON.stringify(steps));
+    await writeWholeFile(this.#file(job), bytes, join(this.#folder, '.tmp'));
+    await this.#forgetOld();
+  }
+
+  /** Undefined for a job that has none, or none any more. */
+  async read(job: string): Promise<KeptStep[] | undefined> {
+    try {
+      return JSON.parse(await readFile(this.#file(job), 'utf8')) as KeptStep[];
+    } catch (error) {
+      if (isMissing(error) || error instanceof SyntaxError) return undefined;
+      throw error;
+    }
+  }
+
+  #file(job: string): string {
+    return join(this.#folder, `${job}.json`);
+  }
+
+  async #forgetOld(): Promise<void> {
+    const names = (await readdir(this.#folder)).filter((name) => name.endsWith('.json'));
+    if (names.length <= jobsKept) return;
+    const dated = await Promise.all(
+      names.map(async (name) => ({ name, at: (await stat(join(this.#folder, name))).mtimeMs })),
+    );
+    dated.sort((a, b) => b.at - a.at);
+    for (const { name } of dated.slice(jobsKept)) await rm(join(this.#folder, name), { force: true });
+  }
+}
+
+/** A step as it is kept. */
+export async function keptStep({ direction, step, sigma, ...pictures }: TraceEvent): Promise<KeptStep> {
+  const { noised, predicted, latent } = pictures;
+  return {
+    direction,
+    step,
+    sigma,
+    snr: sigma > 0 ? 1 / (sigma * sigma) : undefined,
+    noised: await addressed(noised),
+    predicted: predicted && (await addressed(predicted)),
+    latent: await addressed(latent),
+  };
+}
+
+async function addressed(image: TraceEvent['noised']): Promise<string> {
+  const bytes = await encodeImage(image, 'webp', undefined, { quality: 85 });
+  return `data:image/webp;base64,${Buffer.from(bytes).toString('base64')}`;
+}
