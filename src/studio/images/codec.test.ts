@@ -1,3 +1,6 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import type { PixelImage } from '#core/image';
@@ -55,6 +58,32 @@ describe('encodeImage and decodeImage', () => {
   });
 });
 
+/** The profile with a* of every entry of its table from ink to Lab negated (ICC.1 lut16Type, legacy 16-bit Lab). */
+function mirrorGreenRed(profile: Buffer): Buffer {
+  const out = Buffer.from(profile);
+  const tags = Array.from({ length: out.readUInt32BE(128) }, (_, i) => 132 + 12 * i);
+  const tables = tags.filter((at) => /^A2B/.test(out.toString('latin1', at, at + 4)));
+  for (const start of new Set(tables.map((at) => out.readUInt32BE(at + 4)))) {
+    const [inputs, outputs, grid] = out.subarray(start + 8, start + 11);
+    const first = start + 52 + inputs! * out.readUInt16BE(start + 48) * 2;
+    for (let i = 0; i < grid! ** inputs!; i++) {
+      const at = first + (i * outputs! + 1) * 2;
+      out.writeUInt16BE(Math.min(2 * 32_768 - out.readUInt16BE(at), 65_535), at);
+    }
+  }
+  return out;
+}
+
+/** CIE Lab (D65) of 8-bit sRGB. */
+function labOf(rgb: readonly number[]): number[] {
+  const [r, g, b] = rgb.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+  const f = (t: number): number => (t > 216 / 24_389 ? Math.cbrt(t) : (24_389 / 27) * (t / 116) + 16 / 116);
+  const x = f((0.4124 * r! + 0.3576 * g! + 0.1805 * b!) / 0.9505);
+  const y = f(0.2126 * r! + 0.7152 * g! + 0.0722 * b!);
+  const z = f((0.0193 * r! + 0.1192 * g! + 0.9505 * b!) / 1.089);
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
+
 describe('pictures from outside', () => {
   it('turns them upright', async () => {
     const turned = await sharp(gradient(16, 8, 3).data, { raw: { width: 16, height: 8, channels: 3 } })
@@ -84,6 +113,22 @@ describe('pictures from outside', () => {
       expect(image.data).toBeInstanceOf(Uint8Array);
       expect(image.data.length).toBe(16 * 16 * image.channels);
     }
+  });
+
+  it('reads CMYK by the profile inside the file', async () => {
+    const flat = () => sharp({ create: { width: 16, height: 16, channels: 3, background: '#9a7a6a' } });
+    const usual = await flat().withIccProfile('cmyk').jpeg({ quality: 100 }).toBuffer();
+    const folder = await mkdtemp(join(tmpdir(), 'darkroom-icc-'));
+    const mirrored = join(folder, 'mirrored.icc');
+    await writeFile(mirrored, mirrorGreenRed((await sharp(usual).metadata()).icc!));
+    const other = await flat().withIccProfile(mirrored).jpeg({ quality: 100 }).toBuffer();
+    const colourOf = async (file: Uint8Array) => [...(await decodeImage(file)).image.data.subarray(0, 3)];
+    // The same amounts of ink, which the other file's profile gives a* of the other sign.
+    const [lightness, a, b] = labOf(await colourOf(usual));
+    expect(Math.abs(a!)).toBeGreaterThan(5);
+    const got = labOf(await colourOf(other));
+    const want = [lightness!, -a!, b!];
+    expect(Math.max(...got.map((value, i) => Math.abs(value - want[i]!)))).toBeLessThan(3);
   });
 
   it('takes the first frame of an animation', async () => {
