@@ -464,6 +464,29 @@ describe('lists and options', () => {
     expect((await server.call('POST', `${api}/options`, { sd_model_checkpoint: 'none' })).status).toBe(404);
   });
 
+  it('keeps the sampler whatever its spelling and whatever the schedule is called', async () => {
+    for (const [sampler_name, scheduler, sampler, schedule] of [
+      ['Euler a', undefined, 'Euler a', 'Automatic'],
+      ['Euler a', 'xyz', 'Euler a', 'Automatic'],
+      ['k_euler_a', undefined, 'Euler a', 'Automatic'],
+      ['Euler A', undefined, 'Euler a', 'Automatic'],
+      ['DDIM CFG++', undefined, 'DDIM CFG++', 'Automatic'],
+      ['DPM++ 3M SDE Exponential', undefined, 'DPM++ 3M SDE', 'Exponential'],
+    ]) {
+      await server.json('POST', `${api}/txt2img`, { prompt: 'a tent', steps: 1, sampler_name, scheduler });
+      expect(await lastRequest()).toMatchObject({ sampler, scheduler: schedule });
+    }
+  });
+
+  it('answers with every picture of a job of more than 500', async () => {
+    const body = { prompt: 'a tent', steps: 1, seed: 1, width: 64, height: 64, batch_size: 8, n_iter: 63 };
+    const { images, info } = await server.json('POST', `${api}/txt2img`, body);
+    expect(images).toHaveLength(504);
+    expect(JSON.parse(info).all_seeds).toEqual(Array.from({ length: 504 }, (_, i) => 1 + i));
+    const { jobs } = await server.json('GET', '/api/v1/jobs?limit=1');
+    expect((await server.json('GET', `/api/v1/jobs/${jobs[0].id}`)).images).toHaveLength(504);
+  });
+
   it('lists styles and applies those that a request names', async () => {
     await server.studio.promptFiles.saveStyle({ name: 'film', prompt: '{prompt}, film', negativePrompt: 'blur' });
     expect(await server.json('GET', `${api}/prompt-styles`)).toEqual([
