@@ -15,7 +15,7 @@ import type { EngineSettings } from '#studio/engine-host/protocol';
 import { annotatorFinder } from '#studio/library/controls';
 import { modelOpener } from '#studio/library/open-model';
 import { modelRoots } from '#studio/library/roots';
-import { upscalerOpener } from '#studio/library/upscalers';
+import { ownUpscaler, upscalerOpener } from '#studio/library/upscalers';
 import { version } from '#studio/version';
 
 export const devices = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const satisfies readonly OrtDevice[];
@@ -35,6 +35,7 @@ export function createEngine({ device, modelRoots: roots, options }: EngineSetti
     openModel: modelOpener(modelRoots(roots)),
     openUpscaler: upscalerOpener(modelRoots(roots)),
     findAnnotator: annotatorFinder(modelRoots(roots)),
+    defaultUpscaler: ownUpscaler,
     now: () => performance.now(),
     version: `Darkroom ${version()}`,
     memoryBudget,

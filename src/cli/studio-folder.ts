@@ -8,7 +8,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '#core/errors';
 import type { Emit } from '#studio/events/bus';
-import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
+import { modelRoots, ownModelFiles } from '#studio/library/roots';
 import { type Database, openDatabase } from '#studio/store/database';
 import { type Lock, lockFolder } from '#studio/store/lock';
 import { migrate, schemaVersion } from '#studio/store/migrate';
@@ -83,7 +83,7 @@ export async function withStudioFolder<T>(
         dataDir,
         outputsDir,
         modelRoots: modelRoots(options.modelsDir),
-        embeddedModel: path.join(ownModels, `${defaultModel}.safetensors`),
+        embeddedModels: ownModelFiles(),
       },
       emit,
     );

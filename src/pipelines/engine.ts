@@ -20,6 +20,7 @@ import { OpenModels } from './open-models.ts';
 import type { GenerateEvent, GenerateOptions, GenerateRequest, MemoryEvent, PictureEngine } from './request.ts';
 import { type RunContext, runJob } from './run.ts';
 import type { LoadingEvent } from './sessions.ts';
+import { runUpscale, type UpscaleRequest } from './upscale/request.ts';
 import { type OpenUpscaler, Upscalers } from './upscale/upscalers.ts';
 
 export interface PictureEngineOptions {
@@ -29,6 +30,8 @@ export interface PictureEngineOptions {
   readonly openUpscaler?: OpenUpscaler;
   /** Annotators that the user put into the models' folder. Default none. */
   readonly findAnnotator?: FindAnnotator;
+  /** The upscaler for a factor where a request names none. Default Lanczos. */
+  readonly defaultUpscaler?: (by: number) => string;
   /** Milliseconds of a clock that never goes back. Default Date.now. */
   readonly now?: () => number;
   /** A seed for requests that leave it open. Default: uniform below 2^32. */
@@ -96,6 +99,17 @@ class LocalPictureEngine implements PictureEngine {
     if (!planned) return;
     yield memoryEvent(planned);
     for (const message of planned.warnings) yield { type: 'warning', message };
+  }
+
+  async *upscale(request: UpscaleRequest, options: GenerateOptions = {}): AsyncGenerator<GenerateEvent> {
+    if (this.#busy) throw new InternalError('an engine was given a second request before the first had ended');
+    this.#busy = true;
+    const { defaultUpscaler = () => 'Lanczos' } = this.#options;
+    try {
+      yield* runUpscale(request, { ...options, upscalers: this.#upscalers, defaultUpscaler });
+    } finally {
+      this.#busy = false;
+    }
   }
 
   async dispose(): Promise<void> {

@@ -52,7 +52,8 @@ export function withAlpha({ width, height, data }: PixelImage, alpha: Uint8Array
   return { width, height, channels: 4, data: out };
 }
 
-function cropCentre(image: PixelImage, size: PlaneSize): PixelImage {
+/** The middle, evenly cut. */
+export function cropCentre(image: PixelImage, size: PlaneSize): PixelImage {
   const { width, height } = image;
   if (width === size.width && height === size.height) return image;
   const left = Math.floor((width - size.width) / 2);

@@ -10,6 +10,7 @@ import type { z } from 'zod';
 import type { PixelImage } from '#core/image';
 import { settingsSchema } from './settings/index.ts';
 import type { TraceEvent } from './trace.ts';
+import type { UpscaleRequest } from './upscale/request.ts';
 
 export { maxSide, minSide } from './settings/index.ts';
 
@@ -91,6 +92,8 @@ export interface PictureEngine {
   generate(request: GenerateRequest, options?: GenerateOptions): AsyncGenerator<GenerateEvent>;
   /** What a request would take of memory, without loading or drawing; the memory event of its job. */
   estimate?(request: GenerateRequest): Promise<MemoryEvent | undefined>;
+  /** One picture, enlarged; its steps are tiles. */
+  upscale(request: UpscaleRequest, options?: GenerateOptions): AsyncGenerator<GenerateEvent>;
   dispose(): Promise<void>;
 }
 

@@ -39,7 +39,7 @@ export interface StudioFolderOptions {
   /** Model folders, in A1111's or ComfyUI's layout or plain; the first one is where new models go. */
   readonly modelRoots: readonly string[];
   /** The model that ships with Darkroom, wherever it lies. */
-  readonly embeddedModel?: string;
+  readonly embeddedModels?: readonly string[];
   /** How picture files are written; tests let it fail. */
   readonly calls?: FileSystemCalls;
 }
@@ -80,7 +80,7 @@ export class StudioFolder {
 
   /** @param onLooked called after each look at the model folders */
   constructor(db: Database, options: StudioFolderOptions, emit: Emit<FolderEvents>, onLooked?: () => void) {
-    const { dataDir, outputsDir, calls, modelRoots, embeddedModel } = options;
+    const { dataDir, outputsDir, calls, modelRoots, embeddedModels } = options;
     this.db = db;
     this.outputsDir = outputsDir;
     this.#emit = emit;
@@ -89,7 +89,7 @@ export class StudioFolder {
     this.boards = new Boards(db, emit);
     this.settings = new Settings(db, emit);
     this.users = new Users(db);
-    this.library = new Library({ db, emit, roots: modelRoots, embeddedModel, onLooked });
+    this.library = new Library({ db, emit, roots: modelRoots, embeddedModels, onLooked });
     this.modelTrash = new ModelTrash(this.library);
     this.promptFiles = new PromptFiles(dataDir, modelRoots);
     this.keptSteps = new KeptSteps(join(dataDir, 'steps'));

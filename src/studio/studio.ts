@@ -10,6 +10,7 @@ import { endStates, type Job, type JobRequests } from '#api/records/job';
 import type { SettingsValues } from '#api/records/settings';
 import { DarkroomError, UserError } from '#core/errors';
 import type { GenerateSettings } from '#pipelines/request';
+import { type UpscaleSettings, upscaledSize } from '#pipelines/upscale/request';
 import { EngineHost, type EngineStatus } from './engine-host/host.ts';
 import { machineMemory } from './engine-host/process-info.ts';
 import { type BusEvent, type Emit, type EmitOptions, EventBus, type ResetEvents } from './events/bus.ts';
@@ -37,7 +38,7 @@ import {
   type StudioFolderOptions,
   unknownJob,
 } from './studio-folder.ts';
-import { checkRequest } from './work/check-request.ts';
+import { checkRequest, upscalerName } from './work/check-request.ts';
 import type { InputUploads } from './work/inputs.ts';
 import { ModelSides } from './work/model-sides.ts';
 import type { InputRules } from './work/prepare-inputs.ts';
@@ -90,6 +91,12 @@ export interface SubmitInput {
   readonly fitSides?: boolean;
   /** What whoever made the request of another one could not keep of it. */
   readonly warnings?: readonly string[];
+}
+
+/** A picture to enlarge, as it came. */
+export interface UpscaleInput extends Pick<SubmitInput, 'user' | 'priority' | 'label'> {
+  readonly request: UpscaleSettings;
+  readonly picture: Uint8Array;
 }
 
 /** @throws UserError `folder.locked` when another Darkroom has the folders; DarkroomError `store.*` */
@@ -267,8 +274,29 @@ export class Studio extends StudioFolder {
     return (await this.queue.add(jobs)) as readonly PictureJob[];
   }
 
+  /** Queues the enlarging of a picture, whose text goes on to the enlarged one. @throws UserError */
+  async submitUpscale({ request, picture, user = localUser, priority = 0, label }: UpscaleInput): Promise<Job> {
+    this.#lookForTrouble();
+    if (this.#trouble) throw new DarkroomError('studio.not-ready', this.#trouble);
+    this.#checkRoom([{ user }]);
+    const { width, height } = await this.readHeader(picture);
+    upscaledSize({ width, height }, request);
+    await this.#listed;
+    const names = {
+      upscaler: upscalerName(this.library, request.upscaler),
+      upscaler2: upscalerName(this.library, request.upscaler2),
+    };
+    const { infotext } = await this.readTexts(picture);
+    const id = newId();
+    const inputs = await this.inputs.write(id, { init: picture });
+    const [job] = await this.queue.add([
+      { id, kind: 'upscale', user, priority, label, request: { ...request, ...names, infotext }, inputs, total: 1 },
+    ]);
+    return job!;
+  }
+
   /** @throws UserError `queue.full` that says the bound, and the setting that raises it */
-  #checkRoom(list: readonly SubmitInput[]): void {
+  #checkRoom(list: readonly Pick<SubmitInput, 'user'>[]): void {
     const { maxWaitingJobs, maxWaitingJobsPerUser } = this.settings.get();
     const refuse = (most: number, jobs: string, setting: string): never => {
       const advice = `try again when some are done, or raise the setting ${setting}`;

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { generateSchema } from '#pipelines/request';
+import { upscaleSchema } from '#pipelines/upscale/request';
 import { operation } from '../operation.ts';
 import { pictureText } from '../picture-text.ts';
 import { idOf } from '../records/id.ts';
@@ -78,6 +79,28 @@ export const jobs = {
     media: 'image/*',
     summary: 'One picture, answered as its file; its id is in x-darkroom-image. A client that leaves cancels it.',
     input: jobInputSchema,
+  }),
+  upscale: operation({
+    method: 'post',
+    path: '/upscale',
+    tag,
+    changes,
+    runs: true,
+    form: true,
+    summary: 'Queue the enlarging of a picture. As multipart, the picture is the file init.',
+    input: z.strictObject({
+      ...upscaleSchema.shape,
+      init: pictureText.describe('The picture to enlarge.').meta({ label: 'Picture' }),
+      priority: jobInputSchema.shape.priority,
+      label: jobInputSchema.shape.label,
+      wait: z
+        .boolean()
+        .default(false)
+        .describe('Answer when the job has ended, with its picture.')
+        .meta({ in: 'query' }),
+    }),
+    output: z.object({ job: jobSchema, images: z.array(pictureSchema).optional() }),
+    status: 201,
   }),
   listJobs: operation({
     method: 'get',

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { generateSchema } from '#pipelines/request';
+import { upscaleSchema } from '#pipelines/upscale/request';
 import { trainingRequestSchema } from '#training/config';
 import { jobErrorSchema } from './error.ts';
 import { milliseconds } from './id.ts';
@@ -13,6 +14,7 @@ export type { JobError } from './error.ts';
 export const jobRequests = {
   picture: z.object(generateSchema.shape),
   pull: pullRequestSchema,
+  upscale: upscaleSchema.extend({ infotext: z.string().optional().describe('What is known of the picture.') }),
   hash: z.object({ model: z.string().describe('Id of the model.') }),
   training: trainingRequestSchema,
 } as const;
@@ -20,7 +22,7 @@ export const jobRequests = {
 export type JobKind = keyof typeof jobRequests;
 export type JobRequests = { [K in JobKind]: z.output<(typeof jobRequests)[K]> };
 
-export const jobKinds = ['picture', 'pull', 'hash', 'training'] as const satisfies readonly JobKind[];
+export const jobKinds = ['picture', 'upscale', 'pull', 'hash', 'training'] as const satisfies readonly JobKind[];
 
 export const jobStates = ['queued', 'running', 'paused', 'done', 'failed', 'cancelled'] as const;
 export type JobState = (typeof jobStates)[number];
@@ -64,7 +66,7 @@ export const progressSchema = z.object({
   id: z.string(),
   user: z.string(),
   kind: z.enum(jobKinds),
-  phase: z.enum(['starting', 'loading', 'sampling', 'fetching', 'hashing', 'training']),
+  phase: z.enum(['starting', 'loading', 'sampling', 'upscaling', 'fetching', 'hashing', 'training']),
   fraction: z.number().describe('0 to 1 over all batches.'),
   batch: z.int(),
   batches: z.int(),

@@ -1,12 +1,10 @@
 /** `darkroom generate`: pictures from a prompt, from a picture, or into the masked part of one. */
 
 import { randomInt } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
-import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { checkRequest } from '#pipelines/job';
 import type { GenerateEvent, GenerateRequest, PictureEngine } from '#pipelines/request';
@@ -28,6 +26,7 @@ import {
 } from '../generate/picture-files.ts';
 import { finished, keptSteps, loading, memory, Speed, saved, stopped, warning } from '../generate/told.ts';
 import { watchInterrupt } from '../interrupt.ts';
+import { readPictureFile } from '../picture-file.ts';
 import { createProgress, type Progress, type Told } from '../progress.ts';
 import { addRequestFlags, readRequest } from '../request-flags.ts';
 import type { Output } from '../terminal.ts';
@@ -126,17 +125,7 @@ async function preparedPrompts(
 }
 
 async function readPicture(flag: string, file: string): Promise<PixelImage> {
-  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
-    throw new UserError('picture.unreadable', `${flag} ${JSON.stringify(file)}: ${reason}.`, { cause });
-  });
-  const { decodeImage } = await import('#studio/images/codec');
-  try {
-    return (await decodeImage(bytes)).image;
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new UserError(error.code, `${flag} ${JSON.stringify(file)}: ${error.message}`, { cause: error });
-  }
+  return (await readPictureFile(file, flag)).image;
 }
 
 /** How a finished picture is kept; resolves to where it is. @throws UserError where that cannot be done */

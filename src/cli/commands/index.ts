@@ -27,6 +27,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Make pictures from a prompt.',
     load: () => import('./generate.ts'),
   },
+  {
+    name: 'upscale',
+    group: pictures,
+    summary: 'Enlarge pictures.',
+    load: () => import('./upscale.ts'),
+  },
   noun('samplers', pictures, 'List sampling methods.'),
   noun('schedulers', pictures, 'List noise schedules.'),
   noun('style', pictures, 'Keep texts that are put around prompts; list word lists.'),

@@ -10,7 +10,7 @@ import { renderUnicodeCompact } from 'uqr';
 import { listen } from '#server/listen';
 import { createServer } from '#server/server';
 import { ownModule } from '#studio/files/own-module';
-import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
+import { modelRoots, ownModelFiles } from '#studio/library/roots';
 import { createStudio, type Log, type Studio } from '#studio/studio';
 import { trainingsFolder } from '#studio/studio-folder';
 import { TrainingRuns } from '#studio/training/runs';
@@ -85,7 +85,7 @@ async function serve(options: ServeOptions, context: CommandContext): Promise<vo
     outputsDir,
     engineModule,
     modelRoots: modelRoots(options.modelsDir),
-    embeddedModel: path.join(ownModels, `${defaultModel}.safetensors`),
+    embeddedModels: ownModelFiles(),
     devices: devicesOf(options),
     runners: [trainings(dataDir, options)],
     log: tell,

@@ -24,6 +24,11 @@ export function isUpscaler(tensors: TensorTable): boolean {
   return upscalerArchitectures.some((each) => each.recognise(tensors));
 }
 
+/** By how much a file's network enlarges. @throws ModelFileError for one that is not whole */
+export function upscalerScale(tensors: TensorTable): number | undefined {
+  return upscalerArchitectures.find((each) => each.recognise(tensors))?.open(tensors).scale;
+}
+
 /** @throws ModelFileError for a file of something else, or one whose tensors do not make a whole network */
 export async function openUpscaler(files: ModelFiles, path: string): Promise<OpenedUpscaler> {
   const { tensors } = await openTensorFile(files, path);

@@ -415,6 +415,47 @@ describe('progress and interrupting', () => {
   });
 });
 
+describe('extras', () => {
+  const red = { width: 10, height: 6, channels: 3, data: new Uint8Array(180).fill(200) } as const;
+
+  it('enlarges one picture and several', async () => {
+    const image = Buffer.from(await encodeImage(red, 'png', 'a fox\nSteps: 1, Sampler: Euler, Seed: 1')).toString(
+      'base64',
+    );
+    const one = await server.json('POST', `${api}/extra-single-image`, {
+      image,
+      upscaling_resize: 4,
+      upscaler_1: 'Lanczos',
+    });
+    const { width, height } = (await decodeImage(Buffer.from(one.image, 'base64'))).image;
+    expect([width, height]).toEqual([40, 24]);
+    const many = await server.json('POST', `${api}/extra-batch-images`, {
+      imageList: [
+        { data: image, name: 'a' },
+        { data: image, name: 'b' },
+      ],
+      resize_mode: 1,
+      upscaling_resize_w: 64,
+      upscaling_resize_h: 48,
+      upscaler_1: 'Nearest',
+      upscaler_2: 'Lanczos',
+      extras_upscaler_2_visibility: 0.5,
+    });
+    expect(many.images).toHaveLength(2);
+  });
+
+  it.each([
+    [{ upscaler_1: '4x-UltraSharp' }, 404, /There is no upscaler called/],
+    [{ gfpgan_visibility: 1 }, 501, /Face restoration/],
+    [{ upscaling_resize: 9000 }, 422, /by/],
+    [{ resize_mode: 1, upscaling_resize_w: 90_000 }, 422, /width/],
+  ])('says what is wrong with %j', async (fields, status, words) => {
+    const image = Buffer.from(await encodeImage(red, 'png', '')).toString('base64');
+    const response = await server.call('POST', `${api}/extra-single-image`, { image, ...fields });
+    expect([response.status, await response.text()]).toEqual([status, expect.stringMatching(words)]);
+  });
+});
+
 describe('lists and options', () => {
   it('fills the selectors of clients', async () => {
     const names = async (path: string, key: string) =>
@@ -428,7 +469,8 @@ describe('lists and options', () => {
       default_rho: 7,
       need_inner_model: false,
     });
-    expect(await names('upscalers', 'name')).toEqual(['None']);
+    expect(await names('upscalers', 'name')).toEqual(['None', 'Lanczos', 'Nearest']);
+    expect(await names('latent-upscale-modes', 'name')).toContain('Latent (bicubic antialiased)');
     for (const path of [
       'sd-models',
       'sd-vae',

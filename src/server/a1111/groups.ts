@@ -1,6 +1,7 @@
 /** Every route of A1111's API, by its base path. */
 
 import type { RouteGroup } from '../openapi/document.ts';
+import { extrasRoutes } from './extras-routes.ts';
 import { generationRoutes } from './generation-routes.ts';
 import { listRoutes } from './list-routes.ts';
 import { missingControlNetRows, missingRoutes, missingRows } from './missing-routes.ts';
@@ -14,6 +15,7 @@ export function a1111Groups(parts: A1111Parts): RouteGroup[] {
       routes: [
         ...generationRoutes(parts),
         ...progressRoutes(parts),
+        ...extrasRoutes(parts),
         ...listRoutes(parts),
         ...missingRoutes(missingRows, 'a1111'),
       ],

@@ -111,12 +111,7 @@ function fixedLists(): Route[] {
         need_inner_model: needInnerModel.includes(name),
       }));
     }),
-    get('/upscalers', 'Upscalers.', list, () => [
-      { name: 'None', model_name: null, model_path: null, model_url: null, scale: 4 },
-    ]),
-    get('/latent-upscale-modes', 'Ways of enlarging latents; none yet.', list, () => []),
     get('/face-restorers', 'Face restorers; none yet.', list, () => []),
-    get('/realesrgan-models', 'RealESRGAN models; none yet.', list, () => []),
     get('/script-info', 'Scripts; none yet.', list, () => []),
     get('/extensions', 'Extensions; none.', list, () => []),
     get('/scripts', 'Scripts by tab; none yet.', anything, () => ({ txt2img: [], img2img: [] })),

@@ -8,8 +8,6 @@ import { type Method, type Route, route } from '../http/route.ts';
 type Row = readonly [method: Method, path: string, what: string];
 
 export const missingRows: readonly Row[] = [
-  ['post', '/extra-single-image', 'Upscaling and face restoration'],
-  ['post', '/extra-batch-images', 'Upscaling and face restoration'],
   ['post', '/interrogate', 'Describing pictures (interrogate)'],
   ['post', '/create/embedding', 'Creating embeddings over HTTP'],
   ['post', '/create/hypernetwork', 'Creating hypernetworks over HTTP'],

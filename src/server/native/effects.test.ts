@@ -50,6 +50,7 @@ it('change no more than they declare', async () => {
   const { client, changed } = watched();
   const { job } = await client.submitJob({ prompt: 'a', steps: 1, wait: true });
   const { images } = await client.searchImages();
+  await client.upscale({ init: `image:${images[0]!.id}`, by: 2, upscaler: 'Lanczos', wait: true });
   const id = images[0]!.id;
   await client.pauseQueue({ reason: 'test' });
   const { jobs } = await client.submitJobs({ jobs: [{ prompt: 'b' }, { prompt: 'c' }] });

@@ -7,9 +7,15 @@ import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { inputRoles } from '#api/records/job';
 import { InternalError } from '#core/errors';
-import { type GeneratePictures, keepPartial, type PictureEngine } from '#pipelines/request';
+import {
+  type GenerateEvent,
+  type GenerateOptions,
+  type GeneratePictures,
+  keepPartial,
+  type PictureEngine,
+} from '#pipelines/request';
 import type { InputPaths } from '../work/inputs.ts';
-import { type EngineModule, type FromEngine, type ToEngine, toWireError } from './protocol.ts';
+import { type EngineModule, type EngineWork, type FromEngine, type ToEngine, toWireError } from './protocol.ts';
 
 let engine: PictureEngine | undefined;
 const cancels = new Map<number, AbortController>();
@@ -47,8 +53,8 @@ async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
   cancels.set(run, cancel);
   try {
     if (!engine) throw new InternalError('an engine was asked to run before it was started');
-    const request = { ...message.request, ...(await readPictures(files)) };
-    for await (const event of engine.generate(request, { signal, previewEvery })) {
+    const pictures = await readPictures(files);
+    for await (const event of eventsOf(engine, message.work, pictures, { signal, previewEvery })) {
       await send({ type: 'event', run, event });
       await yieldToMessages();
     }
@@ -59,6 +65,17 @@ async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
   } finally {
     cancels.delete(run);
   }
+}
+
+function eventsOf(
+  engine: PictureEngine,
+  work: EngineWork,
+  pictures: GeneratePictures,
+  options: GenerateOptions,
+): AsyncIterable<GenerateEvent> {
+  if (work.method === 'generate') return engine.generate({ ...work.request, ...pictures }, options);
+  if (!pictures.init) throw new InternalError('an engine was asked to enlarge no picture');
+  return engine.upscale({ ...work.request, init: pictures.init }, options);
 }
 
 async function readPictures(files: InputPaths): Promise<GeneratePictures> {

@@ -16,10 +16,11 @@ import {
   keepPartial,
   type PictureEngine,
 } from '#pipelines/request';
+import type { UpscaleRequest } from '#pipelines/upscale/request';
 import { EventStream } from '../events/event-stream.ts';
 import type { InputPaths } from '../work/inputs.ts';
 import { childEnvironment, childExecArgv, childMain, crashError, residentMemory } from './process-info.ts';
-import { type EngineSettings, type FromEngine, fromWireError, type ToEngine } from './protocol.ts';
+import { type EngineSettings, type EngineWork, type FromEngine, fromWireError, type ToEngine } from './protocol.ts';
 
 export interface EngineHostOptions {
   /** Absolute path of a module that exports `createEngine`. */
@@ -69,6 +70,8 @@ export class EngineHost implements PictureEngine {
   #disposed = false;
   #starting: Promise<void> | undefined;
   #run: Run | undefined;
+  /** Resolves when the run before has ended. */
+  #turn: Promise<void> = Promise.resolve();
   #runs = 0;
   #starts = 0;
   #rss = 0;
@@ -118,7 +121,34 @@ export class EngineHost implements PictureEngine {
    * @throws DarkroomError as the engine threw; `engine.crashed`, `engine.out-of-memory`, `engine.memory-limit`
    */
   async *generate(request: GenerateRequest, options: HostGenerateOptions = {}): AsyncGenerator<GenerateEvent> {
-    if (this.#run) throw new InternalError('an engine host was given a second run before the first had ended');
+    yield* this.#work({ method: 'generate', request }, options);
+  }
+
+  /** As `generate`; the picture is the file `init`. */
+  async *upscale(
+    request: Omit<UpscaleRequest, 'init'>,
+    options: HostGenerateOptions = {},
+  ): AsyncGenerator<GenerateEvent> {
+    yield* this.#work({ method: 'upscale', request }, options);
+  }
+
+  /** Runs one after the other: kinds of work share the process. */
+  async *#work(work: EngineWork, options: HostGenerateOptions): AsyncGenerator<GenerateEvent> {
+    const before = this.#turn;
+    let leave = () => {};
+    const mine = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    this.#turn = before.then(() => mine);
+    try {
+      await Promise.race([before, whenAborted(options.signal)]);
+      if (options.signal?.aborted !== true) yield* this.#perform(work, options);
+    } finally {
+      leave();
+    }
+  }
+
+  async *#perform(work: EngineWork, options: HostGenerateOptions): AsyncGenerator<GenerateEvent> {
     const run: Run = { id: ++this.#runs, events: new EventStream(supersedes), sent: false, cancelled: false };
     this.#run = run;
     clearTimeout(this.#idleTimer);
@@ -133,7 +163,7 @@ export class EngineHost implements PictureEngine {
       this.#send({
         type: 'run',
         run: run.id,
-        request,
+        work,
         files: options.files ?? {},
         previewEvery: options.previewEvery ?? 0,
       });
@@ -330,6 +360,13 @@ export class EngineHost implements PictureEngine {
   #announce(): void {
     this.#options.onStatus?.(this.status());
   }
+}
+
+function whenAborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) resolve();
+    else signal?.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function wantsPartial(signal: AbortSignal | undefined): boolean {

@@ -5,6 +5,7 @@
 
 import { DarkroomError, UserError } from '#core/errors';
 import type { GenerateEvent, GenerateRequest, PictureEngine } from '#pipelines/request';
+import type { UpscaleRequest } from '#pipelines/upscale/request';
 import type { InputPaths } from '../work/inputs.ts';
 
 /** What an engine is made from; plain data, since it crosses a process border. */
@@ -22,12 +23,17 @@ export interface EngineModule {
   createEngine(settings: EngineSettings): PictureEngine | Promise<PictureEngine>;
 }
 
+/** What an engine can be asked for, by its method; pictures are apart. */
+export type EngineWork =
+  | { readonly method: 'generate'; readonly request: GenerateRequest }
+  | { readonly method: 'upscale'; readonly request: Omit<UpscaleRequest, 'init'> };
+
 export type ToEngine =
   | { readonly type: 'start'; readonly module: string; readonly settings: EngineSettings }
   | {
       readonly type: 'run';
       readonly run: number;
-      readonly request: GenerateRequest;
+      readonly work: EngineWork;
       /** The request's pictures as files of ours: decoded where they are used. */
       readonly files: InputPaths;
       readonly previewEvery: number;

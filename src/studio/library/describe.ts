@@ -5,6 +5,7 @@ import { describeFile, type FilePart } from '#models/detect';
 import { soleTable } from '#models/embeddings/read';
 import { openModelSource } from '#models/model-source';
 import type { TensorTable } from '#models/tensor-table';
+import { upscalerScale } from '#models/upscalers/index';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { readEmbeddingFile } from './embeddings.ts';
 import { isPictureFile } from './scan.ts';
@@ -26,6 +27,8 @@ export interface ModelDescription {
   readonly hasThumbnail: boolean;
   /** Of a textual inversion: its vectors, and their width. */
   readonly embedding?: { readonly vectors: number; readonly width: number };
+  /** Of an upscaler: by how much it enlarges. */
+  readonly scale?: number;
   /** Why it cannot be used. */
   readonly problem?: string;
 }
@@ -53,6 +56,7 @@ export async function describeModel(path: string): Promise<ModelDescription> {
       metadata: shortValues(source.metadata),
       trainedTags: trainedTags(source.metadata[tagsKey]),
       hasThumbnail: source.metadata[thumbnailKey]?.startsWith('data:image/') ?? false,
+      scale: kind === 'upscaler' ? upscalerScale(source.tensors) : undefined,
       embedding: kind === 'embedding' ? embeddingShape(source.tensors) : undefined,
     };
   } catch (error) {

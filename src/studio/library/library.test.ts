@@ -380,7 +380,7 @@ describe('library', () => {
   it('lists the embedded model first, outside all folders', async () => {
     put('models/loras/a.safetensors', lora(768));
     const embeddedModel = putCheckpoint('elsewhere/mini.safetensors');
-    const library = makeLibrary({ embeddedModel, roots: [join(root, 'models')] });
+    const library = makeLibrary({ embeddedModels: [embeddedModel], roots: [join(root, 'models')] });
     await library.start();
     expect(library.list().map((model) => [model.name, model.embedded])).toEqual([
       ['mini', true],

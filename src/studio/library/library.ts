@@ -27,7 +27,7 @@ export interface LibraryOptions {
   readonly db: Database;
   readonly roots: readonly string[];
   /** The model that ships with Darkroom; listed first when its file is there. */
-  readonly embeddedModel?: string;
+  readonly embeddedModels?: readonly string[];
   readonly emit: Emit<LibraryEvents>;
   /** Called after each look at the folders. */
   readonly onLooked?: () => void;
@@ -271,17 +271,15 @@ export class Library {
 
   async #findAll(): Promise<FoundModel[]> {
     const found = await scanModels(this.#options.roots);
-    const { embeddedModel } = this.#options;
-    if (embeddedModel === undefined || found.some((model) => model.path === embeddedModel)) return found;
-    try {
-      const { size, mtimeMs } = await stat(embeddedModel);
-      const name = modelStem(embeddedModel);
-      const root = dirname(embeddedModel);
-      const modifiedAt = Math.trunc(mtimeMs);
-      return [{ path: embeddedModel, root, kind: 'checkpoint', name, bytes: size, modifiedAt }, ...found];
-    } catch {
-      return found;
+    const known = new Set(found.map(({ path }) => path));
+    const own: FoundModel[] = [];
+    for (const path of this.#options.embeddedModels ?? []) {
+      const stats = known.has(path) ? undefined : await stat(path).catch(() => undefined);
+      if (!stats) continue;
+      const modifiedAt = Math.trunc(stats.mtimeMs);
+      own.push({ path, root: dirname(path), kind: undefined, name: modelStem(path), bytes: stats.size, modifiedAt });
     }
+    return [...own, ...found];
   }
 
   #note(model: FoundModel, description: ModelDescription, knownId: string | undefined): void {
@@ -351,7 +349,7 @@ export class Library {
       card: { ...side?.card, ...own },
       hasPreview: side?.preview !== undefined || description.hasThumbnail,
       shortHash,
-      embedded: path === this.#options.embeddedModel,
+      embedded: this.#options.embeddedModels?.includes(path) ?? false,
     };
   }
 }

@@ -8,6 +8,19 @@ export const ownModels = fileURLToPath(new URL('../../../models', import.meta.ur
 
 export const defaultModel = 'darkroom-mini';
 
+/** The scales of the upscaler that comes with Darkroom. */
+export const ownScales = [2, 3, 4, 8] as const;
+
+/** The files that come with Darkroom: the model that draws first, then upscalers. */
+export function ownModelFiles(): string[] {
+  const upscalers = ownScales.map((scale) => path.join('upscalers', `${ownUpscalerName(scale)}.safetensors`));
+  return [`${defaultModel}.safetensors`, ...upscalers].map((file) => path.join(ownModels, file));
+}
+
+export function ownUpscalerName(scale: number): string {
+  return `esrgan-medium-x${scale}`;
+}
+
 /** Those given, `models` here, and those that come with Darkroom; the first one is where new models go. */
 export function modelRoots(given: readonly string[] = []): string[] {
   const roots = [...given, path.resolve('models'), ownModels].map((folder) => path.resolve(folder));

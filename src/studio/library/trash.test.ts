@@ -27,7 +27,7 @@ beforeEach(async () => {
   db = openDatabase(':memory:');
   migrate(db, migrations);
   const embeddedModel = put('elsewhere/mini.safetensors', 'm');
-  library = new Library({ db, roots: [join(root, 'models')], embeddedModel, emit: () => {} });
+  library = new Library({ db, roots: [join(root, 'models')], embeddedModels: [embeddedModel], emit: () => {} });
   trash = new ModelTrash(library);
 });
 afterEach(async () => {

@@ -6,7 +6,14 @@ import type { OpenUpscaler } from '#pipelines/upscale/upscalers';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { findModel, nearestNames } from './find.ts';
 import { realEsrganFiles } from './real-esrgan-names.ts';
+import { ownScales, ownUpscalerName } from './roots.ts';
 import { scanModels } from './scan.ts';
+
+/** The one that comes with Darkroom for a factor: the next larger, since too large a picture is made smaller. */
+export function ownUpscaler(by: number): string {
+  if (by <= 1) return 'Lanczos';
+  return ownUpscalerName(ownScales.find((scale) => scale >= by) ?? ownScales.at(-1)!);
+}
 
 /** @throws UserError `upscaler.unknown` naming the nearest */
 export function upscalerOpener(roots: readonly string[]): OpenUpscaler {

@@ -37,6 +37,15 @@ export const jobHandlers = {
     const { id, format } = image;
     return { type: `image/${format}`, body: await studio.gallery.read(id), picture: id, warnings: job.warnings };
   },
+  async upscale({ wait, init, priority, label, ...request }, context) {
+    const { studio, caller, readPicture, signal } = context;
+    if (priority > 0) requireEffect(caller, 'queue');
+    const picture = await readPicture(init);
+    const job = await studio.submitUpscale({ request, picture, user: caller.name, priority, label });
+    if (!wait) return { job: toldJob(job, caller) };
+    const ended = await studio.wait(job.id, signal);
+    return { job: toldJob(ended, caller), images: picturesOf(studio, ended) };
+  },
   async listJobs({ order, limit, cursor, ...filter }, { studio, caller }) {
     const page = await studio.queue.list({ ...filterOf(filter, caller), order, limit, cursor });
     return { ...page, jobs: page.jobs.map((job) => toldJob(job, caller)) };

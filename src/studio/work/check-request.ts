@@ -6,6 +6,7 @@ import { UserError } from '#core/errors';
 import { isBuiltInUpscaling } from '#pipelines/hires';
 import { type GenerateSettings, generateSchema } from '#pipelines/request';
 import { settingRows } from '#pipelines/settings/index';
+import { isResampler } from '#pipelines/upscale/upscalers';
 import type { Library } from '../library/library.ts';
 import { realEsrganFiles } from '../library/real-esrgan-names.ts';
 import type { StoredRequest } from '../queue/job.ts';
@@ -63,6 +64,12 @@ function namesOf(request: Readonly<Record<string, unknown>>, library: Library): 
       return [[name, library.find(realEsrganFiles[value.toLowerCase()] ?? value, kinds).name]];
     }),
   );
+}
+
+/** An upscaler by the library's name for it; ways that are no files, and the default, stay. */
+export function upscalerName(library: Library, name: string | undefined): string | undefined {
+  if (name === undefined || name === '' || isResampler(name)) return name || undefined;
+  return library.find(realEsrganFiles[name.toLowerCase()] ?? name, kindsOfChoices.upscalers!).name;
 }
 
 function nameOf(library: Library, model: string): string | undefined {

@@ -13,6 +13,7 @@ export interface KindRules {
 
 export const kindRules = {
   picture: { isHeld: true, maxInterruptions: 3, isKept: true },
+  upscale: { isHeld: true, maxInterruptions: 3, isKept: true },
   // Bytes from a line kill nobody.
   pull: { isHeld: false, maxInterruptions: Number.POSITIVE_INFINITY, isKept: true },
   // The reader of files is a process of its own.

@@ -5,6 +5,7 @@ import type { Runner } from '../runner.ts';
 import { HashRunner } from './hash.ts';
 import { type PictureParts, PictureRunner } from './picture.ts';
 import { type PullParts, PullRunner } from './pull.ts';
+import { UpscaleRunner } from './upscale.ts';
 
 export interface RunnerParts extends Omit<PictureParts, 'host'>, PullParts {
   readonly hosts: readonly EngineHost[];
@@ -14,7 +15,7 @@ const pullsAtOnce = 2;
 
 export function runnersOf(parts: RunnerParts): Runner[] {
   return [
-    ...parts.hosts.map((host) => new PictureRunner({ ...parts, host })),
+    ...parts.hosts.flatMap((host) => [new PictureRunner({ ...parts, host }), new UpscaleRunner({ ...parts, host })]),
     ...Array.from({ length: pullsAtOnce }, () => new PullRunner(parts)),
     new HashRunner(parts.library),
   ] as Runner[];

@@ -1,0 +1,171 @@
+/**
+ * `/sdapi/v1/extra-single-image` and `extra-batch-images`: pictures enlarged by one upscaler or two mixed; and the lists
+ * of upscalers.
+ *
+ * Source: AUTOMATIC1111 web UI v1.10.1, modules/api/models.py and scripts/postprocessing_upscale.py. Left out: restoring
+ * faces, which needs networks that are not here.
+ */
+
+import { z } from 'zod';
+import { UserError } from '#core/errors';
+import { latentModes } from '#pipelines/hires';
+import { upscaleSchema } from '#pipelines/upscale/request';
+import { resamplerNames } from '#pipelines/upscale/upscalers';
+import type { LibraryModel } from '#studio/library/model';
+import { finishedJob } from '#studio/work/finished-job';
+import { pictureMaxBody } from '../http/body.ts';
+import type { Call } from '../http/call.ts';
+import { MissingFeatureError } from '../http/errors.ts';
+import { type Route, route } from '../http/route.ts';
+import { pictureBytes } from '../pictures.ts';
+import type { A1111Parts } from './parts.ts';
+import { bool, float, int, picture, text } from './pydantic.ts';
+
+const extrasShape = {
+  resize_mode: int,
+  show_extras_results: bool,
+  gfpgan_visibility: float,
+  codeformer_visibility: float,
+  codeformer_weight: float,
+  upscaling_resize: float,
+  upscaling_resize_w: int,
+  upscaling_resize_h: int,
+  upscaling_crop: bool,
+  upscaler_1: text,
+  upscaler_2: text,
+  extras_upscaler_2_visibility: float,
+  upscale_first: bool,
+};
+
+const singleSchema = z.looseObject({ ...extrasShape, image: picture });
+const batchSchema = z.looseObject({
+  ...extrasShape,
+  imageList: z.array(z.looseObject({ data: z.string(), name: z.string().nullish() })).nullish(),
+});
+
+type Extras = { readonly [K in keyof typeof extrasShape]?: z.output<(typeof extrasShape)[K]> };
+
+/** Sides of what upstream enlarges by a factor. */
+const multiple = 8;
+
+/** @throws MissingFeatureError, UserError */
+function upscaleInput(fields: Extras) {
+  if ((fields.gfpgan_visibility ?? 0) > 0 || (fields.codeformer_visibility ?? 0) > 0) {
+    throw new MissingFeatureError('Face restoration');
+  }
+  const sized = fields.resize_mode === 1;
+  const second = fields.upscaler_2 ?? 'None';
+  const read = upscaleSchema.safeParse({
+    by: fields.upscaling_resize ?? 2,
+    ...(sized && { width: fields.upscaling_resize_w ?? 512, height: fields.upscaling_resize_h ?? 512 }),
+    crop: fields.upscaling_crop ?? true,
+    upscaler: fields.upscaler_1 ?? 'None',
+    upscaler2: second === 'None' ? undefined : second,
+    visibility: fields.extras_upscaler_2_visibility ?? 0,
+    multiple: sized ? 1 : multiple,
+  });
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  throw new UserError('request.invalid', `${issue!.path.join('.')}: ${issue!.message}.`);
+}
+
+export function extrasRoutes(parts: A1111Parts): Route[] {
+  const common = { method: 'post', tag: 'A1111', role: 'user', maxBody: pictureMaxBody } as const;
+  return [
+    route({
+      ...common,
+      path: '/extra-single-image',
+      operation: 'a1111ExtraSingleImage',
+      summary: 'A picture, enlarged.',
+      body: singleSchema,
+      answer: { description: 'The picture as base64.', schema: z.object({ image: z.string(), html_info: z.string() }) },
+      async handle({ body }, call) {
+        const fields = body as Extras & { image?: string | null };
+        if (!fields.image) throw new UserError('image.missing', 'image: a picture is needed.');
+        const { image, text: info } = await enlarged(parts, call, fields, fields.image);
+        return { image, html_info: paragraphs(info) };
+      },
+    }),
+    route({
+      ...common,
+      path: '/extra-batch-images',
+      operation: 'a1111ExtraBatchImages',
+      summary: 'Pictures, enlarged.',
+      body: batchSchema,
+      answer: {
+        description: 'The pictures as base64.',
+        schema: z.object({ images: z.array(z.string()), html_info: z.string() }),
+      },
+      async handle({ body }, call) {
+        const fields = body as Extras & z.output<typeof batchSchema>;
+        const images: string[] = [];
+        let info = '';
+        for (const { data } of fields.imageList ?? []) {
+          const made = await enlarged(parts, call, fields, data);
+          images.push(made.image);
+          info = made.text;
+        }
+        return { images, html_info: paragraphs(info) };
+      },
+    }),
+    ...listRoutes(parts),
+  ];
+}
+
+async function enlarged({ studio, pictures }: A1111Parts, call: Call, fields: Extras, source: string) {
+  const request = upscaleInput(fields);
+  const bytes = await pictureBytes(source, call.caller, pictures, call.signal);
+  const job = await studio.submitUpscale({ request, picture: bytes, user: call.caller.name });
+  const ended = await finishedJob(studio, job.id, call.signal);
+  const [image] = studio.gallery.ofJob(ended.id);
+  if (!image) throw new UserError('job.cancelled', `Job ${ended.id} was cancelled before it had a picture.`);
+  return { image: (await studio.gallery.read(image.id)).toString('base64'), text: image.infotext };
+}
+
+/** As HTML, its signs told apart from markup. */
+function paragraphs(info: string): string {
+  const escaped = info.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return escaped === '' ? '' : `<p>${escaped.replaceAll('\n', '<br>')}</p>`;
+}
+
+function listRoutes({ studio }: A1111Parts): Route[] {
+  const list = { description: 'A list.', schema: z.array(z.looseObject({})) };
+  const common = { method: 'get', tag: 'A1111', role: 'viewer', answer: list } as const;
+  const upscalers = () => studio.library.list({ kind: 'upscaler' });
+  const path = (model: LibraryModel, { caller }: Call) => (caller.role === 'admin' ? model.path : model.name);
+  return [
+    route({
+      ...common,
+      path: '/upscalers',
+      operation: 'a1111Upscalers',
+      summary: 'Upscalers.',
+      handle: (_input, call) => [
+        ...resamplerNames.map((name) => ({ name, model_name: null, model_path: null, model_url: null, scale: 4 })),
+        ...upscalers().map((model) => ({
+          name: model.name,
+          model_name: model.name,
+          model_path: path(model, call),
+          model_url: null,
+          scale: model.description.scale ?? 4,
+        })),
+      ],
+    }),
+    route({
+      ...common,
+      path: '/latent-upscale-modes',
+      operation: 'a1111LatentUpscaleModes',
+      summary: 'Ways of enlarging latents.',
+      handle: () => Object.keys(latentModes).map((name) => ({ name })),
+    }),
+    route({
+      ...common,
+      path: '/realesrgan-models',
+      operation: 'a1111RealesrganModels',
+      summary: 'RealESRGAN models.',
+      handle: (_input, call) =>
+        upscalers()
+          .filter(({ name }) => /realesr/i.test(name))
+          .map((model) => ({ name: model.name, path: path(model, call), scale: model.description.scale ?? 4 })),
+    }),
+  ];
+}
