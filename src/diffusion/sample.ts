@@ -138,7 +138,7 @@ function enterSchedule(options: SamplingOptions, sampler: SamplerRow, whole: Sch
     throw new UserError('strength.invalid', `Denoising strength is a number from 0 to 1; got ${strength}.`);
   }
   if (strength !== undefined && sampler.partialGrid && !options.schedule) {
-    return sampler.partialGrid(steps, count, table);
+    return sampler.partialGrid(steps, count, table, options.settings);
   }
   if (sampler.modelRange && strength === undefined && firstStep === undefined && !options.schedule) {
     const sigmas = scheduleSigmas(findScheduler('Exponential'), steps, table);
@@ -155,7 +155,7 @@ function enterSchedule(options: SamplingOptions, sampler: SamplerRow, whole: Sch
 
 function fullSchedule(options: SamplingOptions, sampler: SamplerRow, scheduler: SchedulerRow | undefined): Schedule {
   const { steps, table, scheduleSettings } = options;
-  if (sampler.grid) return sampler.grid(steps, table);
+  if (sampler.grid) return sampler.grid(steps, table, options.settings);
   const row = scheduler ?? findScheduler('Uniform');
   if (!sampler.discardPenultimate && !options.discardPenultimate)
     return { sigmas: scheduleSigmas(row, steps, table, scheduleSettings) };

@@ -139,21 +139,57 @@ export function webuiTimestepSchedule(n: number, table: NoiseTable): Schedule {
   return { sigmas: asSigmas(timesteps.map((t) => table.sigmaAt(t))), timesteps: asTimesteps(timesteps) };
 }
 
+export interface UnipcGrid {
+  /** Continuous time at which it begins, 1 for the whole of it. */
+  readonly from?: number;
+  readonly skipType?: 'time_uniform' | 'time_quadratic' | 'logSNR' | undefined;
+}
+
 /**
- * The web UI's UniPC grid: continuous time u from `from` (1) to 1/N in n equal steps, ln alpha-bar linear between table
- * entries at u = (t + 1) / N.
+ * The web UI's UniPC grid: continuous time u from `from` to 1/N in n steps that are equal in time, in its square root or
+ * in ln sigma; ln alpha-bar linear between table entries at u = (t + 1) / N.
  */
-export function webuiUnipcSchedule(n: number, table: NoiseTable, from = 1): Schedule {
+export function webuiUnipcSchedule(
+  n: number,
+  table: NoiseTable,
+  { from = 1, skipType = 'time_uniform' }: UnipcGrid = {},
+): Schedule {
   checkSteps(n);
   const count = table.sigmas.length;
-  const timesteps = linspace(from, 1 / count, n + 1).map((u) => Math.max(u * count - 1, 0));
   const logAlphaBarAt = (t: number) => Math.log(alphaBarOfSigma(table.sigmas[Math.min(t, count - 1)]!));
-  const sigmas = timesteps.map((t) => {
+  const logAlphaBar = (u: number): number => {
+    const t = Math.max(u * count - 1, 0);
     const low = Math.floor(t);
-    const weight = t - low;
-    return sigmaOfAlphaBar(Math.exp((1 - weight) * logAlphaBarAt(low) + weight * logAlphaBarAt(low + 1)));
-  });
-  return { sigmas, timesteps: asTimesteps(timesteps) };
+    return (1 - (t - low)) * logAlphaBarAt(low) + (t - low) * logAlphaBarAt(low + 1);
+  };
+  const sigmaAt = (u: number): Sigma => sigmaOfAlphaBar(Math.exp(logAlphaBar(u)));
+  const times = unipcTimes(n, [from, 1 / count], skipType, sigmaAt);
+  return { sigmas: times.map(sigmaAt), timesteps: asTimesteps(times.map((u) => Math.max(u * count - 1, 0))) };
+}
+
+function unipcTimes(
+  n: number,
+  [from, to]: readonly [number, number],
+  skipType: NonNullable<UnipcGrid['skipType']>,
+  sigmaAt: (u: number) => number,
+): number[] {
+  if (skipType === 'time_uniform') return linspace(from, to, n + 1);
+  if (skipType === 'time_quadratic') return linspace(Math.sqrt(from), Math.sqrt(to), n + 1).map((root) => root ** 2);
+  const levels = linspace(Math.log(sigmaAt(from)), Math.log(sigmaAt(to)), n + 1);
+  return levels.map((level, i) =>
+    i === 0 ? from : i === n ? to : bisected(level, to, from, (u) => Math.log(sigmaAt(u))),
+  );
+}
+
+/** Where an increasing function reaches a value. */
+function bisected(value: number, low: number, high: number, of: (at: number) => number): number {
+  let [a, b] = [low, high];
+  for (let i = 0; i < 60; i++) {
+    const middle = (a + b) / 2;
+    if (of(middle) < value) a = middle;
+    else b = middle;
+  }
+  return (a + b) / 2;
 }
 
 /** The web UI's LCM: Uniform over the 50 distilled timesteps; the network sees the nearest of them. */

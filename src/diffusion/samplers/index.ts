@@ -38,6 +38,7 @@ import { eulerAncestral } from './euler-ancestral.ts';
 import { eulerCfgPlusPlus } from './euler-cfg-pp.ts';
 import { heun } from './heun.ts';
 import { ipndm } from './ipndm.ts';
+import { ipndmV } from './ipndm-v.ts';
 import { lcm, lcmVp } from './lcm.ts';
 import { lms } from './lms.ts';
 import { plms } from './plms.ts';
@@ -56,9 +57,9 @@ export interface SamplerRow extends Named {
   /** What `Automatic` stands for; Uniform when left out. */
   readonly scheduler?: string;
   /** A schedule of its own, whatever scheduler is asked for. */
-  readonly grid?: (steps: number, table: NoiseTable) => Schedule;
+  readonly grid?: (steps: number, table: NoiseTable, settings?: SamplerSettings) => Schedule;
   /** Its own way of starting from a picture, `count` steps of the web UI's being left. */
-  readonly partialGrid?: (steps: number, count: number, table: NoiseTable) => PartialGrid;
+  readonly partialGrid?: (steps: number, count: number, table: NoiseTable, settings?: SamplerSettings) => PartialGrid;
   /** Asks for one step more and leaves out the last noise level but one. */
   readonly discardPenultimate?: boolean;
   /** Settings that make the row what it is. */
@@ -83,7 +84,16 @@ export interface SamplerRow extends Named {
   readonly batchCoupled?: boolean;
 }
 
-type RequestedSetting = 'eta' | 'sChurn' | 'sTmin' | 'sTmax' | 'sNoise' | 'order' | 'variant';
+type RequestedSetting =
+  | 'eta'
+  | 'sChurn'
+  | 'sTmin'
+  | 'sTmax'
+  | 'sNoise'
+  | 'order'
+  | 'variant'
+  | 'skipType'
+  | 'lowerOrderFinal';
 
 interface SamplerCost {
   readonly steps: number;
@@ -133,16 +143,21 @@ function webuiPartialGrid(steps: number, count: number, table: NoiseTable): Part
   return { schedule, startSigma: sigmas[Math.max(first - 1, 0)]! };
 }
 
-function unipcGrid(steps: number, table: NoiseTable): Schedule {
-  return webuiUnipcSchedule(webuiTimesteps(steps, table.sigmas.length).length, table);
+function unipcGrid(steps: number, table: NoiseTable, { skipType }: SamplerSettings = {}): Schedule {
+  return webuiUnipcSchedule(webuiTimesteps(steps, table.sigmas.length).length, table, { skipType });
 }
 
-function unipcPartialGrid(steps: number, count: number, table: NoiseTable): PartialGrid {
+function unipcPartialGrid(
+  steps: number,
+  count: number,
+  table: NoiseTable,
+  { skipType }: SamplerSettings = {},
+): PartialGrid {
   const timesteps = webuiTimesteps(steps, table.sigmas.length);
   const left = Math.min(Math.max(count, 1), timesteps.length);
   const from = (timesteps[left - 1]! + 1) / table.sigmas.length;
   const raised = timesteps[Math.min(left, timesteps.length - 1)]!;
-  return { schedule: webuiUnipcSchedule(left, table, from), startSigma: table.sigmaAt(raised) };
+  return { schedule: webuiUnipcSchedule(left, table, { from, skipType }), startSigma: table.sigmaAt(raised) };
 }
 
 const churned: readonly RequestedSetting[] = ['sChurn', 'sTmin', 'sTmax', 'sNoise'];
@@ -347,7 +362,7 @@ export const samplers: readonly SamplerRow[] = [
     noise: 'none',
     grid: unipcGrid,
     partialGrid: unipcPartialGrid,
-    reads: ['order', 'variant'],
+    reads: ['order', 'variant', 'skipType', 'lowerOrderFinal'],
     maskBefore: true,
     cost: onePerStep,
   },
@@ -357,7 +372,7 @@ export const samplers: readonly SamplerRow[] = [
     run: lcm,
     space: 'sigma',
     noise: 'independent',
-    grid: webuiLcmSchedule,
+    grid: (steps, table) => webuiLcmSchedule(steps, table),
     reads: [],
     cost: onePerStep,
   },
@@ -367,7 +382,7 @@ export const samplers: readonly SamplerRow[] = [
     run: ddim,
     space: 'vp',
     noise: 'independent',
-    grid: diffusersDdimSchedule,
+    grid: (steps, table) => diffusersDdimSchedule(steps, table),
     reads: ['eta'],
     cost: onePerStep,
   },
@@ -377,7 +392,7 @@ export const samplers: readonly SamplerRow[] = [
     run: plms,
     space: 'vp',
     noise: 'none',
-    grid: diffusersDdimSchedule,
+    grid: (steps, table) => diffusersDdimSchedule(steps, table),
     settings: { averages: 'prediction' },
     reads: [],
     cost: plmsCost,
@@ -448,6 +463,7 @@ export const samplers: readonly SamplerRow[] = [
     cost: onePerStep,
   },
   { name: 'IPNDM', aliases: ['ipndm'], run: ipndm, space: 'sigma', noise: 'none', reads: [], cost: onePerStep },
+  { name: 'IPNDM V', aliases: ['ipndm_v'], run: ipndmV, space: 'sigma', noise: 'none', reads: [], cost: onePerStep },
   {
     name: 'DEIS',
     aliases: ['deis', 'DEISMultistepScheduler'],

@@ -47,6 +47,9 @@ interface AdaptiveTrial {
 
 export type Sampler = (run: SamplerRun) => AsyncGenerator<SamplerStep, void, undefined>;
 
+export type UnipcVariant = 'bh1' | 'bh2' | 'vary_coeff';
+export type UnipcSkipType = 'time_uniform' | 'time_quadratic' | 'logSNR';
+
 /** Settings that samplers read; each reads its own and ignores the rest. */
 export interface SamplerSettings {
   /** Share of fresh noise of ancestral and SDE samplers (1) and of DDIM (0). */
@@ -61,8 +64,12 @@ export interface SamplerSettings {
   readonly solver?: 'midpoint' | 'heun';
   /** Order of UniPC (3) and DPM adaptive (3). */
   readonly order?: number;
-  /** B(h) of UniPC (bh1). */
-  readonly variant?: 'bh1' | 'bh2';
+  /** B(h) of UniPC (bh1), or coefficients that vary with the step. */
+  readonly variant?: UnipcVariant;
+  /** How UniPC spaces its steps: evenly in time (default), in its square root, or in ln sigma. */
+  readonly skipType?: UnipcSkipType;
+  /** Whether UniPC's last steps are of lower order (true). */
+  readonly lowerOrderFinal?: boolean;
   /** What PLMS averages: noise estimates (A1111), or whatever the network predicts (diffusers). */
   readonly averages?: 'noise' | 'prediction';
   /** Error control of DPM adaptive. */

@@ -8,6 +8,7 @@ import type { Denoise, Prediction } from '../parameterization.ts';
 import type { Schedule } from '../schedules.ts';
 import { scheduleOfTimesteps, webuiTimestepSchedule } from '../timesteps.ts';
 import { findSampler } from './index.ts';
+import { publishedWeights } from './ipndm-v.ts';
 import type { SamplerRun } from './sampler.ts';
 import { explodingScale } from './variance-preserving.ts';
 
@@ -146,5 +147,61 @@ describe('programs of the formulas', () => {
       expected.map((x) => [...x]),
       1e-9,
     );
+  });
+});
+
+describe('UniPC with coefficients that vary', () => {
+  it('corrects the first step and predicts the second exactly where the clean estimate is linear in ln sigma', async () => {
+    const sigmas = [9, 3.5, 1.7].map(asSigma);
+    const [a, b] = [0.7, -0.4];
+    const denoise: Denoise = async (x, sigma) => x.map(() => a - b * Math.log(sigma));
+    // x / sigma grows by the integral of e^l (a + b l) over l = -ln sigma.
+    const grown = (l: number): number => Math.exp(l) * (a + b * (l - 1));
+    const start = 2;
+    const vp = (x: number, sigma: number): number => x / explodingScale(sigma);
+    const run: SamplerRun = {
+      denoise,
+      x: Float64Array.of(vp(start, sigmas[0]!)),
+      schedule: { sigmas },
+      table,
+      noise: () => Float64Array.of(0),
+      settings: { variant: 'vary_coeff', order: 2, lowerOrderFinal: false },
+    };
+    for await (const { x, sigma } of findSampler('UniPC').run(run)) {
+      const exactly = sigma * (start / 9 + grown(-Math.log(sigma)) - grown(-Math.log(9)));
+      expect(x[0]).toBeCloseTo(vp(exactly, sigma), 10);
+    }
+  });
+
+  it('and other spacings begin and end where they should', () => {
+    const { grid } = findSampler('UniPC');
+    const even = grid!(8, table);
+    for (const skipType of ['time_quadratic', 'logSNR'] as const) {
+      const { sigmas, timesteps } = grid!(8, table, { skipType });
+      expect([sigmas[0], sigmas.at(-1)]).toEqual([even.sigmas[0], even.sigmas.at(-1)]);
+      const steps = skipType === 'logSNR' ? sigmas.map(Math.log) : timesteps!.map((t) => Math.sqrt((t + 1) / 1000));
+      for (const [i, step] of steps.entries()) {
+        expect(step).toBeCloseTo(steps[0]! + (i / (steps.length - 1)) * (steps.at(-1)! - steps[0]!), 6);
+      }
+    }
+  });
+});
+
+describe('IPNDM V', () => {
+  it('has the weights of equal steps up to the third order, and published ones at the fourth', () => {
+    expect(publishedWeights([1])).toEqual([1]);
+    expect(publishedWeights([2, 2])).toEqual([1.5, -0.5]);
+    const third = publishedWeights([-1, -1, -1]);
+    [23 / 12, -16 / 12, 5 / 12].forEach((weight, i) => {
+      expect(third[i]).toBeCloseTo(weight, 12);
+    });
+    const fourth = publishedWeights([1, 1, 1, 1]);
+    [57 / 24, -65 / 24, 43 / 24, -11 / 24].forEach((weight, i) => {
+      expect(fourth[i]).toBeCloseTo(weight, 12);
+    });
+    const sum = (lengths: readonly number[]): number => publishedWeights(lengths).reduce((x, y) => x + y, 0);
+    expect(sum([1.2, 0.7, 2])).toBeCloseTo(1, 12);
+    // What is wrong with them: an exact rule's are 1 for any lengths.
+    expect(sum([1.2, 0.7, 2, 0.4])).toBeCloseTo(2.194375, 6);
   });
 });

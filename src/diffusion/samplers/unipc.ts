@@ -1,18 +1,19 @@
 /**
- * UniPC, data prediction, B(h) = h ("bh1") or e^h - 1 ("bh2"), orders 1 to 3, lower orders at both ends. Zhao et al.
- * 2023, algorithms 5 and 6. Each step predicts, evaluates there once and corrects; the last step only predicts. The
+ * UniPC, data prediction, B(h) = h ("bh1") or e^h - 1 ("bh2"), or coefficients that vary ("vary_coeff", as the authors'
+ * code has them, whose corrector leaves terms out), orders 1 to 3, lower orders at both ends. Zhao et al. 2023,
+ * algorithms 5 and 6. Each step predicts, evaluates there once and corrects; the last step only predicts. The
  * yielded state is the corrected one.
  *
- * Left out: `vary_coeff`, noise prediction, singlestep updates.
+ * Left out: noise prediction, singlestep updates.
  */
 
 import { alphaBarOfSigma } from '../noise-table.ts';
 import { combine, type Latent, type Term } from '../numbers.ts';
-import type { SamplerRun, SamplerStep } from './sampler.ts';
+import type { SamplerRun, SamplerStep, UnipcVariant } from './sampler.ts';
 import { predictVp } from './variance-preserving.ts';
 
 export async function* unipc(run: SamplerRun): AsyncGenerator<SamplerStep, void, undefined> {
-  const { order = 3, variant = 'bh1' } = run.settings ?? {};
+  const { order = 3, variant = 'bh1', lowerOrderFinal = true } = run.settings ?? {};
   const { sigmas } = run.schedule;
   const steps = sigmas.length - 1;
   const estimate = async (at: Latent, i: number) => (await predictVp(run.denoise, at, sigmas[i]!)).denoised;
@@ -20,7 +21,7 @@ export async function* unipc(run: SamplerRun): AsyncGenerator<SamplerStep, void,
   const history: Latent[] = [await estimate(run.x, 0)];
   let x = run.x;
   for (let step = 0; step < steps; step++) {
-    const stepOrder = Math.min(order, steps - step, step + 1);
+    const stepOrder = Math.min(order, lowerOrderFinal ? steps - step : order, step + 1);
     const update = new UniUpdate(sigmas.slice(step + 1 - stepOrder, step + 2).reverse(), variant);
     const predicted = update.predict(x, history);
     const denoised = step < steps - 1 ? await estimate(predicted, step + 1) : history[0]!;
@@ -35,39 +36,39 @@ export async function* unipc(run: SamplerRun): AsyncGenerator<SamplerStep, void,
 class UniUpdate {
   /** Lengths back to earlier points in units of this step's, negative; then 1 for the step's own end. */
   readonly #ratios: number[];
-  readonly #rows: number[][];
-  readonly #right: number[];
   readonly #scale: number;
   readonly #toEstimate: number;
   readonly #toDifferences: number;
+  /** Weights of the differences; of the corrector the last is that of the step's own end. */
+  readonly #predictor: readonly number[];
+  readonly #corrector: readonly number[];
 
   /** `levels`: the noise level at the end of the step, at its start, and earlier ones, newest first. */
-  constructor(levels: readonly number[], variant: 'bh1' | 'bh2') {
+  constructor(levels: readonly number[], variant: UnipcVariant) {
     const [end, start, ...earlier] = levels as [number, number, ...number[]];
     const h = Math.log(start / end);
     this.#ratios = [...earlier.map((level) => Math.log(start / level) / h), 1];
     const alpha = Math.sqrt(alphaBarOfSigma(end));
     const growth = Math.expm1(-h);
-    const b = variant === 'bh1' ? -h : growth;
+    const b = { bh1: -h, bh2: growth, vary_coeff: 1 }[variant];
     this.#scale = (end * alpha) / (start * Math.sqrt(alphaBarOfSigma(start)));
     this.#toEstimate = -alpha * growth;
     this.#toDifferences = -alpha * b;
-    this.#rows = this.#ratios.map((_, i) => this.#ratios.map((ratio) => ratio ** i));
-    this.#right = momentsOver(this.#ratios.length, -h, growth).map((moment) => moment / b);
+    const moments = momentsOver(this.#ratios.length, -h, growth);
+    const weights =
+      variant === 'vary_coeff' ? varyingWeights(this.#ratios, moments) : fixedWeights(this.#ratios, moments, b);
+    this.#predictor = weights.predictor;
+    this.#corrector = weights.corrector;
   }
 
   predict(x: Latent, history: readonly Latent[]): Latent {
-    const count = this.#ratios.length - 1;
-    // With a single difference the paper takes 1/2, which leaves the system's own solution at second order.
-    const rho = count === 1 ? [0.5] : solve(leading(this.#rows, count), this.#right.slice(0, count));
-    return this.#combine(x, history, rho);
+    return this.#combine(x, history, this.#predictor);
   }
 
   correct(x: Latent, history: readonly Latent[], atEnd: Latent): Latent {
-    const count = this.#ratios.length;
-    const rho = count === 1 ? [0.5] : solve(this.#rows, this.#right);
-    const own = rho[count - 1]! * this.#toDifferences;
-    return combine([1, this.#combine(x, history, rho.slice(0, -1))], [own, atEnd], [-own, history[0]!]);
+    const own = this.#corrector.at(-1)! * this.#toDifferences;
+    const earlier = this.#combine(x, history, this.#corrector.slice(0, -1));
+    return combine([1, earlier], [own, atEnd], [-own, history[0]!]);
   }
 
   /** Adds to the first-order step the weighted divided differences to earlier estimates. */
@@ -82,6 +83,44 @@ class UniUpdate {
     });
     return combine([this.#scale, x], [this.#toEstimate, newest], ...terms);
   }
+}
+
+interface Weights {
+  readonly predictor: readonly number[];
+  readonly corrector: readonly number[];
+}
+
+/** Of B(h). With a single difference the paper takes 1/2, which leaves the system's own solution at second order. */
+function fixedWeights(ratios: readonly number[], moments: readonly number[], b: number): Weights {
+  const rows = ratios.map((_, i) => ratios.map((ratio) => ratio ** i));
+  const right = moments.map((moment) => moment / b);
+  const of = (count: number): number[] => (count === 1 ? [0.5] : solve(leading(rows, count), right.slice(0, count)));
+  return { predictor: of(ratios.length - 1), corrector: of(ratios.length) };
+}
+
+/** Of coefficients that vary: by the inverse of r_i^k / (k + 1)!, row by row with phi_{k+2}. */
+function varyingWeights(ratios: readonly number[], moments: readonly number[]): Weights {
+  const count = ratios.length;
+  const factorials = [1, 2, 6, 24];
+  const phis = moments.map((moment, k) => moment / factorials[k]!);
+  const system = ratios.map((ratio) => phis.map((_, k) => ratio ** k / factorials[k]!));
+  const inverse = (n: number): number[][] => {
+    const columns = Array.from({ length: n }, (_, j) =>
+      solve(
+        leading(system, n),
+        Array.from({ length: n }, (_unused, i) => Number(i === j)),
+      ),
+    );
+    return Array.from({ length: n }, (_, k) => columns.map((column) => column[k]!));
+  };
+  const over = (rows: readonly (readonly number[])[], j: number): number =>
+    rows.slice(0, count - 1).reduce((sum, row, k) => sum + phis[k]! * row[j]!, 0);
+  const [few, all] = [inverse(count - 1), inverse(count)];
+  const earlier = Array.from({ length: count - 1 }, (_, j) => j);
+  return {
+    predictor: earlier.map((j) => over(few, j)),
+    corrector: [...earlier.map((j) => over(all, j)), phis[count - 1]! * all[Math.max(count - 2, 0)]![count - 1]!],
+  };
 }
 
 /** i! * phi_{i+1}(hh) * hh for i = 1..count, by the recurrence phi_{i+1} = (phi_i - 1/i!) / hh. */

@@ -27,8 +27,6 @@ const otherKeys: readonly OtherKey[] = [
   { key: /^Soft inpainting/, part: 'Soft inpainting', unless: ['False'] },
   { key: /^ADetailer model/, part: 'ADetailer', unless: ['None'] },
   { key: /^Mask rounding$/, part: 'A soft latent mask', unless: ['True'] },
-  { key: /^UniPC skip type$/, part: 'The UniPC skip type', unless: ['time_uniform'] },
-  { key: /^UniPC lower order final$/, part: 'UniPC without a lower order at the end', unless: ['True'] },
   { key: /^FP8 weight$/, part: 'Weights of 8 bits', unless: ['Disable'] },
 ];
 

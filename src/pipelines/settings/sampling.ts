@@ -174,12 +174,31 @@ export const samplingSettings = {
     a1111: { option: 'uni_pc_order' },
   }),
   unipcVariant: setting({
-    type: z.enum(['bh1', 'bh2']).default('bh1'),
-    help: 'B(h) of UniPC.',
+    type: z.enum(['bh1', 'bh2', 'vary_coeff']).default('bh1'),
+    help: 'B(h) of UniPC, or coefficients that vary.',
     form: { label: 'UniPC variant', group: 'sampling', level: 'full', control: 'choice' },
     infotext: textEntry('UniPC variant', { unless: 'bh1' }),
     samplerOption: 'variant',
     a1111: { option: 'uni_pc_variant' },
+  }),
+  unipcSkipType: setting({
+    type: z.enum(['time_uniform', 'time_quadratic', 'logSNR']).default('time_uniform'),
+    help: 'Spacing of UniPC’s steps: in time, in its square root, or in ln sigma.',
+    form: { label: 'UniPC skip type', group: 'sampling', level: 'full', control: 'choice' },
+    infotext: textEntry('UniPC skip type', { unless: 'time_uniform' }),
+    samplerOption: 'skipType',
+    a1111: { option: 'uni_pc_skip_type' },
+  }),
+  unipcLowerOrderFinal: setting({
+    type: z.boolean().default(true),
+    help: 'Lower orders for UniPC’s last steps.',
+    form: { label: 'UniPC lower order final', group: 'sampling', level: 'full', control: 'switch' },
+    infotext: {
+      ...flagEntry('UniPC lower order final'),
+      write: (value) => (value === false ? [['UniPC lower order final', false]] : []),
+    },
+    samplerOption: 'lowerOrderFinal',
+    a1111: { option: 'uni_pc_lower_order_final' },
   }),
 };
 

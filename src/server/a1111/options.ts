@@ -93,8 +93,7 @@ function kindOfOption(name: string): Kind | undefined {
 function missingPart(name: string, value: unknown): string | undefined {
   const other = Object.hasOwn(missingOptions, name) ? missingOptions[name] : undefined;
   // An empty name is no name.
-  if (other) return value === other[0] || value === '' ? undefined : other[1];
-  return name === 'uni_pc_variant' && value === 'vary_coeff' ? 'The UniPC variant vary_coeff' : undefined;
+  return !other || value === other[0] || value === '' ? undefined : other[1];
 }
 
 export class OptionStore {
