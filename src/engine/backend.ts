@@ -6,7 +6,7 @@
  */
 
 import type { DType } from '#core/dtype';
-import type { HostTensor } from '#core/tensor';
+import type { HostTensor, Shape } from '#core/tensor';
 import type { ByteSource } from '#formats/byte-source';
 import type { Packing } from '#formats/packing';
 import type { Graph } from '#graph/value';
@@ -69,6 +69,8 @@ export interface CompileOptions {
   /** Sizes for symbolic dimensions that should be fixed at compile time. */
   readonly bindings?: Readonly<Record<string, number>>;
   readonly threads?: number;
+  /** `half` allows a device to store weights and inner results as halves where it has them. Default `full`. */
+  readonly precision?: 'full' | 'half';
 }
 
 export type Feeds = Readonly<Record<string, HostTensor>>;
@@ -81,10 +83,29 @@ export interface RunOptions {
   readonly into?: Readonly<Record<string, HostTensor>>;
 }
 
+/** A tensor in the memory of a device. Its elements never change; `dispose` gives the memory back. */
+export interface DeviceTensor {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  read(): Promise<HostTensor>;
+  dispose(): void;
+}
+
+/** Feeds that may lie on the device already. */
+export type ResidentFeeds = Readonly<Record<string, HostTensor | DeviceTensor>>;
+
+export interface ResidentResults {
+  /** Outputs that were not to be kept. */
+  readonly host: Record<string, HostTensor>;
+  readonly device: Record<string, DeviceTensor>;
+}
+
 export interface Session {
   readonly graph: Graph;
   /** Runs once; outputs are on the host, in the graph's dtypes. Rejects with an EngineError. */
   run(feeds: Feeds, options?: RunOptions): Promise<Record<string, HostTensor>>;
+  /** Runs once and leaves the outputs named in `keep` on the device. Absent where the device is the host. */
+  runResident?(feeds: ResidentFeeds, keep: readonly string[]): Promise<ResidentResults>;
   dispose(): Promise<void>;
 }
 
@@ -120,6 +141,8 @@ export interface Backend {
   compile(graph: Graph, options?: CompileOptions): Promise<Session>;
   /** Parameters of a graph whose packed weights stay as they are in its session; absent where all are widened. */
   keptInBlocks?(graph: Graph, weights: WeightSource): Promise<ReadonlySet<string>>;
+  /** Brings a tensor to the device, for sessions with `runResident`. */
+  upload?(tensor: HostTensor): Promise<DeviceTensor>;
   /**
    * Compiles an elementwise graph over vectors and scalars, whose shapes stand for any length. Undefined for a graph
    * that does not fit; absent where the backend's arrays do not lie in host memory.

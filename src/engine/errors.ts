@@ -4,9 +4,10 @@ import { DarkroomError } from '#core/errors';
 
 /**
  * Kinds of failure, so that a caller can act: `out-of-memory` (smaller tiles, fewer sessions), `unavailable` (another
- * device), `feed` (a mistake of the caller), `compile` and `run` (the runtime refused), `disposed`.
+ * device), `lost` (the device went away; sessions made anew may work), `feed` (a mistake of the caller), `compile` and
+ * `run` (the runtime refused), `disposed`.
  */
-export type EngineFailure = 'out-of-memory' | 'unavailable' | 'feed' | 'compile' | 'run' | 'disposed';
+export type EngineFailure = 'out-of-memory' | 'unavailable' | 'lost' | 'feed' | 'compile' | 'run' | 'disposed';
 
 export class EngineError extends DarkroomError {
   readonly failure: EngineFailure;

@@ -5,7 +5,7 @@ import { bindSymbols } from '#graph/bind';
 import { evaluateDim, formatShape } from '#graph/dim';
 import { GraphError } from '#graph/shapes';
 import type { Value } from '#graph/value';
-import type { Feeds } from './backend.ts';
+import type { ResidentFeeds } from './backend.ts';
 import { EngineError } from './errors.ts';
 
 type Leaf = Value<'input'> | Value<'parameter'>;
@@ -15,10 +15,10 @@ type Sizes = Readonly<Record<string, number>>;
  * Throws an EngineError that names the leaf unless each is fed a tensor of its dtype and shape. Returns the sizes of
  * all symbols; `fixed` holds those that were fixed when the graph was compiled.
  */
-export function checkFeeds(backend: string, leaves: readonly Leaf[], feeds: Feeds, fixed: Sizes = {}): Sizes {
+export function checkFeeds(backend: string, leaves: readonly Leaf[], feeds: ResidentFeeds, fixed: Sizes = {}): Sizes {
   for (const leaf of leaves) {
     const t = feeds[leaf.attrs.name];
-    if (t?.dtype !== leaf.dtype || t.data.length !== sizeOf(t.shape)) throw misfit(backend, leaf.attrs.name, leaf, t);
+    if (t?.dtype !== leaf.dtype || elementsOf(t) !== sizeOf(t.shape)) throw misfit(backend, leaf.attrs.name, leaf, t);
   }
   try {
     return bindSymbols(leaves, (leaf) => feeds[leaf.attrs.name]!.shape, fixed);
@@ -36,13 +36,18 @@ export function checkOutput(backend: string, name: string, value: Value, into: H
   }
 }
 
+/** Elements that are there; a tensor on a device has what its shape says. */
+function elementsOf(t: ResidentFeeds[string]): number {
+  return 'data' in t ? t.data.length : sizeOf(t.shape);
+}
+
 function misfit(
   backend: string,
   name: string,
   expected: Pick<Value, 'dtype' | 'shape'>,
-  got?: HostTensor,
+  got?: ResidentFeeds[string],
 ): EngineError {
   const wanted = `expected ${expected.dtype}${formatShape(expected.shape)}`;
-  const what = got ? `is ${got.dtype}${formatShape(got.shape)} with ${got.data.length} elements` : 'is missing';
+  const what = got ? `is ${got.dtype}${formatShape(got.shape)} with ${elementsOf(got)} elements` : 'is missing';
   return new EngineError('feed', backend, `${name} ${what}, ${wanted}`);
 }

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { isFloat } from '#core/dtype';
 import { type HostTensor, sizeOf, tensor } from '#core/tensor';
 import type { Backend } from '#engine/backend';
-import { attention, constant, input, mul, sum } from '#graph/build';
+import { attention, constant, conv2d, groupNorm, input, linear, matmul, mul, silu, sum, transpose } from '#graph/build';
 import { type Dim, mulDims, symbol } from '#graph/dim';
 import { grad } from '#graph/gradient';
 import { fillHost } from '#graph/host';
@@ -165,6 +165,30 @@ function attentionCases(): ConformanceCase[] {
   });
 }
 
+/** Products at sizes where kernels take other forms than for a few numbers: tiles with borders, long sums, few rows. */
+function productCases(): ConformanceCase[] {
+  const s = new Sampler(13, 'f32');
+  const [row, rows, many] = [s.x([2, 200]), s.x([70, 52]), s.x([1, 130, 600])];
+  const [picture, wide] = [s.x([2, 20, 12, 12]), s.x([1, 6, 40, 40])];
+  const graphs: Readonly<Record<string, Value>> = {
+    'linear of few rows': linear(row, s.x([45, 200]), s.x([45])),
+    'linear with borders': silu(linear(rows, s.x([66, 52]), s.x([66]))),
+    'matmul of transposes': matmul(transpose(rows, [1, 0]), s.x([70, 33])),
+    'matmul with a long sum': matmul(many, s.x([600, 40])),
+    'convolution of channels': conv2d(picture, s.x([36, 20, 3, 3]), s.x([36]), { padding: 1 }),
+    'convolution with stride': conv2d(picture, s.x([24, 20, 3, 3]), s.x([24]), { stride: 2, padding: 1 }),
+    'convolution to few channels': conv2d(wide, s.x([3, 6, 3, 3]), s.x([3]), { padding: 1 }),
+    'sum of a large tensor': sum(mul(s.x([50_000]), 0.01)),
+    'group norm of large groups': groupNorm(s.x([1, 4, 210, 210]), s.x([4]), s.x([4]), 2),
+  };
+  return Object.entries(graphs).map(([name, y]): ConformanceCase => {
+    const graph = closeGraph('product', { y });
+    const feeds = Object.fromEntries(graph.inputs.map((v) => [v.attrs.name, s.feeds[v.attrs.name]!]));
+    const expected = (): Expected => interpret(graph, feeds, { precision: 'f64' }) as Expected;
+    return { name, conditioning: 1, graph, feeds, expected };
+  });
+}
+
 /** All cases; `seeds` are the random samples of each operation. */
 export function conformanceCases(seeds: readonly number[]): ConformanceCase[] {
   const ops = Object.keys(opSamples) as Op[];
@@ -172,6 +196,7 @@ export function conformanceCases(seeds: readonly number[]): ConformanceCase[] {
     ...ops.flatMap((op) => seeds.map((seed) => opCase(op, seed))),
     ...goldenCases(),
     ...attentionCases(),
+    ...productCases(),
     ...unetCases(),
   ];
 }

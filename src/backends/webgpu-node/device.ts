@@ -1,0 +1,101 @@
+/** Devices of this machine through npm `webgpu`, which is Dawn's own binding, and the ranges of its files. */
+
+import { open } from 'node:fs/promises';
+import type { OpenDevice } from '#backends/webgpu/device';
+import type { MatrixShape } from '#backends/webgpu/shader';
+import { EngineError, toEngineError } from '#engine/errors';
+
+/**
+ * Dawn's switches. Without the memory model and f16 on NVIDIA it offers neither halves nor subgroup matrices there.
+ * Shared memory need not be zeroed: our kernels write before they read, and a software driver takes ten times as long
+ * to compile the zeroing as the kernel.
+ */
+const features = [
+  'allow_unsafe_apis',
+  'use_vulkan_memory_model',
+  'vulkan_enable_f16_on_nvidia',
+  'disable_workgroup_init',
+];
+const wantedFeatures = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix', 'timestamp-query'];
+const wantedLimits = [
+  'maxComputeWorkgroupStorageSize',
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxStorageBuffersPerShaderStage',
+] as const;
+
+export interface NodeDeviceOptions {
+  /** Part of an adapter's name, where there is more than one (Dawn's own switch). */
+  readonly adapter?: string;
+  /** Dawn's backend: `vulkan`, `d3d12`, `metal`, or `null`, which compiles and computes nothing. */
+  readonly api?: string;
+  readonly limits?: OpenDevice['limits'];
+}
+
+/** @throws EngineError `unavailable` where the module, a driver or an adapter is missing */
+export async function openNodeDevice({ adapter: name, api, limits }: NodeDeviceOptions = {}): Promise<OpenDevice> {
+  const { create, globals } = await import('webgpu').catch((cause: unknown) => {
+    throw toEngineError('unavailable', 'webgpu', 'loading npm webgpu', cause);
+  });
+  Object.assign(globalThis, globals);
+  const switches = [`enable-dawn-features=${features.join(',')}`];
+  if (name !== undefined) switches.push(`adapter=${name}`);
+  if (api !== undefined) switches.push(`backend=${api}`);
+  const gpu = create(switches);
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    const what = name === undefined ? 'no WebGPU adapter' : `no WebGPU adapter whose name has ${name} in it`;
+    throw new EngineError('unavailable', 'webgpu', `${what} on this machine`);
+  }
+  const device = await adapter.requestDevice({
+    requiredFeatures: wantedFeatures.filter((f) => adapter.features.has(f)) as GPUFeatureName[],
+    requiredLimits: Object.fromEntries(wantedLimits.map((l) => [l, adapter.limits[l]])),
+  });
+  const { vendor, architecture, description } = adapter.info;
+  const text = [vendor, architecture, description].filter(Boolean).join(' ');
+  return { device, description: text, matrix: matrixShape(adapter), limits, owner: gpu };
+}
+
+/** Not yet in the types: the shapes of subgroup matrices that an adapter has. */
+interface MatrixInfo {
+  readonly subgroupMinSize: number;
+  readonly subgroupMaxSize: number;
+  readonly subgroupMatrixConfigs?: ArrayLike<{
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+    readonly componentType: string;
+    readonly resultComponentType: string;
+  }>;
+}
+
+/** The largest shape with halves in and f32 out. */
+function matrixShape(adapter: GPUAdapter): MatrixShape | undefined {
+  const info = adapter.info as unknown as MatrixInfo;
+  if (!adapter.features.has('chromium-experimental-subgroup-matrix')) return undefined;
+  if (info.subgroupMinSize !== info.subgroupMaxSize) return undefined;
+  const shapes = Array.from(info.subgroupMatrixConfigs ?? [])
+    .filter((c) => c.componentType === 'f16' && c.resultComponentType === 'f32')
+    .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
+  const [best] = shapes;
+  return best && { m: best.M, n: best.N, k: best.K, subgroup: info.subgroupMaxSize };
+}
+
+/** Reads part of a file. */
+export async function readFileRange(path: string, offset: number, length: number): Promise<Uint8Array> {
+  const file = await open(path);
+  try {
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return bytes.subarray(0, done);
+  } finally {
+    await file.close();
+  }
+}
