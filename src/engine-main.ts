@@ -6,8 +6,6 @@
 import { totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
-import { createOrtNodeBackend, type OrtDevice } from '#backends/ort-node/cpu';
-import { UserError } from '#core/errors';
 import { createPictureEngine } from '#pipelines/engine';
 import type { HostMemory } from '#pipelines/memory/job-memory';
 import type { PictureEngine } from '#pipelines/request';
@@ -17,8 +15,7 @@ import { modelOpener } from '#studio/library/open-model';
 import { modelRoots } from '#studio/library/roots';
 import { ownUpscaler, upscalerOpener } from '#studio/library/upscalers';
 import { version } from '#studio/version';
-
-export const devices = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const satisfies readonly OrtDevice[];
+import { createBackend, knownDevice } from './backend-main.ts';
 
 /**
  * `options` may hold `threads`, `memoryBudget`, the bytes that faster forms of weights may take, and `memoryLimit`, the
@@ -31,7 +28,7 @@ export function createEngine({ device, modelRoots: roots, options }: EngineSetti
   // 0 unless asked for: at SD 1.5's size 1 GiB gains 8% of a step and costs 7 s of loading (bench/README.md).
   const memoryBudget = typeof options.memoryBudget === 'number' ? options.memoryBudget : 0;
   return createPictureEngine({
-    backend: createOrtNodeBackend({ device: known, ...(threads !== undefined && { threads }) }),
+    backend: createBackend(known, { threads }),
     openModel: modelOpener(modelRoots(roots)),
     openUpscaler: upscalerOpener(modelRoots(roots)),
     findAnnotator: annotatorFinder(modelRoots(roots)),
@@ -51,11 +48,4 @@ function hostMemory(given: unknown): HostMemory {
   const total = totalmem();
   if (typeof given === 'number' && given > 0) return { limit: () => given, total };
   return { limit: () => process.memoryUsage.rss() + usable * process.availableMemory(), total };
-}
-
-/** @throws UserError `engine.device` */
-export function knownDevice(device: string): OrtDevice {
-  const known = devices.find((d) => d === device);
-  if (!known) throw new UserError('engine.device', `There is no device ${device}; known: ${devices.join(', ')}.`);
-  return known;
 }

@@ -9,7 +9,8 @@ import type { CommandContext } from '#cli/command';
 import type { Output } from '#cli/terminal';
 import type { PixelImage } from '#core/image';
 import { pixelsToPlanes, tile } from '#training/tasks/autoencoder';
-import { createEngine, devices } from '../../src/engine-main.ts';
+import { devices } from '../../src/backend-main.ts';
+import { createEngine } from '../../src/engine-main.ts';
 import { describeSeen, evaluateModel, readEvaluator } from './evaluate.ts';
 
 const ownEvaluator = fileURLToPath(new URL('evaluator.safetensors', import.meta.url));

@@ -3,10 +3,10 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import type { z } from 'zod';
-import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import type { RunContext } from '#studio/training/run-context';
 import type { CommonConfig } from '#training/config';
 import type { TrainingTask } from '#training/loop';
+import { createBackend } from '../backend-main.ts';
 import type { CommandContext } from './command.ts';
 import { watchInterrupt } from './interrupt.ts';
 import { formatDuration, type Output } from './terminal.ts';
@@ -43,7 +43,7 @@ async function trainModel<Config extends CommonConfig>(
   const { output } = context;
   const { readTrainingConfig, runTraining } = await import('#studio/training/runner');
   const config = await readTrainingConfig(file, schema);
-  const backend = createOrtNodeBackend({ device: config.backend, threads: config.threads });
+  const backend = createBackend(config.backend, { threads: config.threads });
   const interrupt = watchInterrupt(() => output.note('Stopping after this step; the state is saved.'));
   const lines = new ProgressLines(output, config.steps, Math.max(Number(every) || 20, 1));
   try {

@@ -55,7 +55,18 @@ export async function openNodeDevice({ adapter: name, api, limits }: NodeDeviceO
   });
   const { vendor, architecture, description } = adapter.info;
   const text = [vendor, architecture, description].filter(Boolean).join(' ');
-  return { device, description: text, matrix: matrixShape(adapter), limits, owner: gpu };
+  return {
+    device,
+    description: text,
+    software: isSoftware(adapter.info),
+    matrix: matrixShape(adapter),
+    limits,
+    owner: gpu,
+  };
+}
+
+function isSoftware({ isFallbackAdapter, architecture, description }: GPUAdapterInfo): boolean {
+  return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${architecture} ${description}`);
 }
 
 /** Not yet in the types: the shapes of subgroup matrices that an adapter has. */

@@ -13,6 +13,8 @@ export interface OpenDevice {
   readonly device: GPUDevice;
   /** For people: vendor, architecture, driver. */
   readonly description: string;
+  /** It computes on the processor: right, and slower than the CPU's own backend. */
+  readonly software: boolean;
   /** Small matrices of subgroups with halves in and f32 accumulated, where subgroups have one width. */
   readonly matrix?: MatrixShape;
   /** Narrower limits than the device's own, for tests. */

@@ -389,8 +389,3 @@ export class Planner implements Placement {
 function isElementwise(v: Value): boolean {
   return v.op in elementwiseRules;
 }
-
-/** Bytes that kernels of a plan move at most, each reading and writing every binding once. */
-export function trafficOf(kernels: readonly Kernel[]): number {
-  return kernels.reduce((sum, k) => sum + k.bindings.reduce((n, b) => n + Math.min(b.size, bytesOf(b.place)), 0), 0);
-}

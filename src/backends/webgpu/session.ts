@@ -29,10 +29,7 @@ export interface SessionOptions {
 const PROGRAMS_KEPT = 4;
 
 export async function createSession(options: SessionOptions): Promise<Session> {
-  const { gpu, graph, precision, readRange } = options;
-  const { weights: source, bindings = {} } = options.options;
-  const weights = await loadWeights({ gpu, graph, source, bindings, precision, readRange });
-  const session = new GpuSession(options, weights);
+  const session = new GpuSession(options, await weightsFor(options, options.precision));
   try {
     await session.prepare();
   } catch (e) {
@@ -42,12 +39,21 @@ export async function createSession(options: SessionOptions): Promise<Session> {
   return session;
 }
 
+function weightsFor(
+  { gpu, graph, readRange, options }: SessionOptions,
+  precision: Precision,
+): Promise<ResidentWeights> {
+  const { weights: source, bindings = {} } = options;
+  return loadWeights({ gpu, graph, source, bindings, precision, readRange });
+}
+
 type Sizes = Readonly<Record<string, number>>;
 
 class GpuSession implements Session {
   readonly graph: Graph;
   readonly #options: SessionOptions;
-  readonly #weights: ResidentWeights;
+  #weights: ResidentWeights;
+  #precision: Precision;
   readonly #leaves: readonly (Graph['inputs'][number] | Graph['parameters'][number])[];
   readonly #programs = new Map<string, Promise<Program>>();
   #disposed = false;
@@ -56,6 +62,7 @@ class GpuSession implements Session {
     this.graph = options.graph;
     this.#options = options;
     this.#weights = weights;
+    this.#precision = options.precision;
     this.#leaves = [...this.graph.inputs, ...this.graph.parameters.filter((p) => !weights.has(p.attrs.name))];
   }
 
@@ -77,9 +84,25 @@ class GpuSession implements Session {
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const program of this.#programs.values()) (await program.catch(() => undefined))?.dispose();
-    for (const { memory } of this.#weights.values()) this.#options.gpu.pool.give(memory);
+    await this.#release();
     this.#options.onDispose(this);
+  }
+
+  async #release(): Promise<void> {
+    const programs = [...this.#programs.values()];
+    this.#programs.clear();
+    for (const program of programs) (await program.catch(() => undefined))?.dispose();
+    for (const { memory } of this.#weights.values()) this.#options.gpu.pool.give(memory);
+    this.#weights = new Map();
+  }
+
+  /** Halves end at 65504: what leaves them becomes infinite, and then NaN. */
+  async #widen(): Promise<void> {
+    const { warn, graph } = this.#options;
+    warn(`${graph.name} gave values that are not numbers (NaN) in half precision; it goes on in full precision.`);
+    await this.#release();
+    this.#precision = 'full';
+    this.#weights = await weightsFor(this.#options, 'full');
   }
 
   async #run(feeds: ResidentFeeds, keep: ReadonlySet<string>, into: Feeds): Promise<ResidentResults> {
@@ -88,12 +111,20 @@ class GpuSession implements Session {
     const sizes = checkFeeds('webgpu', this.#leaves, feeds, this.#options.options.bindings);
     for (const [name, v] of Object.entries(graph.outputs))
       if (into[name]) checkOutput('webgpu', name, v, into[name], sizes);
-    const program = await this.#program(sizes);
-    return await gpu.watch('run', `running ${graph.name}`, () => runOnce(gpu, program, feeds, keep, into));
+    const once = async (): Promise<ResidentResults> => {
+      const program = await this.#program(sizes);
+      return await gpu.watch('run', `running ${graph.name}`, () => runOnce(gpu, program, feeds, keep, into));
+    };
+    const results = await once();
+    if (this.#precision === 'full' || Object.values(results.host).every(isFinite32)) return results;
+    for (const t of Object.values(results.device)) t.dispose();
+    await this.#widen();
+    return await once();
   }
 
   #program(sizes: Sizes): Promise<Program> {
-    const { gpu, graph, precision, warn } = this.#options;
+    const { gpu, graph, warn } = this.#options;
+    const precision = this.#precision;
     const key = JSON.stringify(Object.entries(sizes).sort());
     const known = this.#programs.get(key);
     // The newest is last.
@@ -108,6 +139,14 @@ class GpuSession implements Session {
     }
     return program;
   }
+}
+
+/** A sum is finite only where all terms are: float64 does not overflow on float32's values. */
+function isFinite32({ data }: HostTensor): boolean {
+  if (!(data instanceof Float32Array)) return true;
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i]!;
+  return Number.isFinite(sum);
 }
 
 /** Uploads, computes and copies out in one submission; everything is given to the device before the first wait. */

@@ -21,8 +21,8 @@ export interface DeviceTraits {
   readonly distrusted: ReadonlySet<Form>;
 }
 
-/** Kernels of which there is a plain form as well. */
-export type Form = 'product' | 'attention' | 'matrix';
+/** What a device may compute wrongly: kernels of which there is a plain form as well, and storing halves. */
+export type Form = 'product' | 'attention' | 'matrix' | 'halves';
 
 export interface MatrixShape {
   readonly m: number;

@@ -14,7 +14,8 @@ import type { ImageFormat } from '#studio/images/codec';
 import { modelRoots } from '#studio/library/roots';
 import { preparePrompts } from '#studio/prompts/prepare';
 import { PromptFiles } from '#studio/prompts/prompt-files';
-import { createEngine, devices } from '../../engine-main.ts';
+import { devices } from '../../backend-main.ts';
+import { createEngine } from '../../engine-main.ts';
 import { type CommandContext, gather } from '../command.ts';
 import {
   checkFree,
