@@ -81,8 +81,10 @@ export function progressRoutes({ studio }: A1111Parts): Route[] {
   ];
 }
 
-export function internalRoutes({ studio, options, version }: A1111Parts): Route[] {
-  const get = { method: 'get', tag: 'A1111 page', role: 'viewer' } as const;
+const pageRoute = { tag: 'A1111 page', role: 'viewer' } as const;
+
+export function internalRoutes(parts: A1111Parts): Route[] {
+  const get = { ...pageRoute, method: 'get' } as const;
   return [
     route({
       ...get,
@@ -90,15 +92,7 @@ export function internalRoutes({ studio, options, version }: A1111Parts): Route[
       operation: 'a1111Sysinfo',
       summary: 'What it runs on, and all options.',
       answer: { description: 'Facts.', schema: empty },
-      handle: () => ({
-        Platform: `${process.platform} ${process.arch}, Node ${process.version}`,
-        Version: `Darkroom ${version}`,
-        CPU: { model: cpus()[0]?.model ?? '', 'count logical': availableParallelism() },
-        RAM: { total: gigabytes(totalmem()), used: gigabytes(totalmem() - freemem()), free: gigabytes(freemem()) },
-        Extensions: [],
-        'Inactive extensions': [],
-        Config: options.get(),
-      }),
+      handle: () => systemFacts(parts),
     }),
     route({
       ...get,
@@ -115,13 +109,8 @@ export function internalRoutes({ studio, options, version }: A1111Parts): Route[
       summary: 'Tasks that wait.',
       answer: { description: 'Their ids.', schema: z.object({ size: z.int(), tasks: z.array(z.string()) }) },
       async handle(_input, call) {
-        const { jobs } = await studio.queue.list({
-          ...scopeFilter(call.caller),
-          kinds: ['picture'],
-          states: ['queued'],
-          order: 'next',
-          limit: 1000,
-        });
+        const which = { kinds: ['picture'], states: ['queued'], order: 'next', limit: 1000 } as const;
+        const { jobs } = await parts.studio.queue.list({ ...scopeFilter(call.caller), ...which });
         return { size: jobs.length, tasks: jobs.map(taskId) };
       },
     }),
@@ -133,55 +122,67 @@ export function internalRoutes({ studio, options, version }: A1111Parts): Route[
       answer: { description: 'None here.', schema: z.array(z.unknown()) },
       handle: () => [],
     }),
-    route({
-      method: 'post',
-      path: '/progress',
-      operation: 'a1111TaskProgress',
-      tag: 'A1111 page',
-      role: 'viewer',
-      summary: 'How far one task is, by its force_task_id or job id.',
-      body: z.looseObject({
-        id_task: z.string().max(200).nullish(),
-        id_live_preview: z.int().default(-1),
-        live_preview: z.boolean().default(true),
-      }),
-      answer: {
-        description: 'Progress.',
-        schema: z.looseObject({ active: z.boolean(), queued: z.boolean(), completed: z.boolean() }),
-      },
-      async handle({ body }, call) {
-        const job = await findTask(studio, body.id_task ?? '', call.caller);
-        const running = job?.state === 'running';
-        const facts = {
-          active: running,
-          queued: job?.state === 'queued' || job?.state === 'paused',
-          completed: job !== undefined && !running && job.finishedAt !== undefined,
-        };
-        if (!running)
-          return {
-            ...facts,
-            progress: null,
-            eta: null,
-            live_preview: null,
-            id_live_preview: -1,
-            textinfo: facts.queued ? 'In queue...' : 'Waiting...',
-          };
-        const live = studio.progress.get(job.id);
-        const preview =
-          live && body.live_preview && live.preview !== body.id_live_preview
-            ? studio.progress.previews(job.id)[0]
-            : undefined;
-        return {
-          ...facts,
-          progress: progressOf(studio, job, false).progress,
-          eta: live?.eta ?? null,
-          live_preview: preview ? `data:image/jpeg;base64,${Buffer.from(preview).toString('base64')}` : null,
-          id_live_preview: live?.preview ?? -1,
-          textinfo: null,
-        };
-      },
-    }),
+    taskProgressRoute(parts),
   ];
+}
+
+function systemFacts({ options, version }: A1111Parts): object {
+  return {
+    Platform: `${process.platform} ${process.arch}, Node ${process.version}`,
+    Version: `Darkroom ${version}`,
+    CPU: { model: cpus()[0]?.model ?? '', 'count logical': availableParallelism() },
+    RAM: { total: gigabytes(totalmem()), used: gigabytes(totalmem() - freemem()), free: gigabytes(freemem()) },
+    Extensions: [],
+    'Inactive extensions': [],
+    Config: options.get(),
+  };
+}
+
+function taskProgressRoute({ studio }: A1111Parts): Route {
+  return route({
+    ...pageRoute,
+    method: 'post',
+    path: '/progress',
+    operation: 'a1111TaskProgress',
+    summary: 'How far one task is, by its force_task_id or job id.',
+    body: z.looseObject({
+      id_task: z.string().max(200).nullish(),
+      id_live_preview: z.int().default(-1),
+      live_preview: z.boolean().default(true),
+    }),
+    answer: {
+      description: 'Progress.',
+      schema: z.looseObject({ active: z.boolean(), queued: z.boolean(), completed: z.boolean() }),
+    },
+    async handle({ body }, call) {
+      const job = await findTask(studio, body.id_task ?? '', call.caller);
+      const running = job?.state === 'running';
+      const queued = job?.state === 'queued' || job?.state === 'paused';
+      const completed = job !== undefined && !running && job.finishedAt !== undefined;
+      const shown = body.live_preview ? body.id_live_preview : undefined;
+      const told = running ? runningTask(studio, job, shown) : idleTask(queued);
+      return { active: running, queued, completed, ...told };
+    },
+  });
+}
+
+function idleTask(queued: boolean) {
+  const textinfo = queued ? 'In queue...' : 'Waiting...';
+  return { progress: null, eta: null, live_preview: null, id_live_preview: -1, textinfo };
+}
+
+/** @param shown the preview that the page has; undefined where it wants none */
+function runningTask(studio: Studio, job: PictureJob, shown: number | undefined) {
+  const live = studio.progress.get(job.id);
+  const isNew = live !== undefined && shown !== undefined && live.preview !== shown;
+  const [preview] = isNew ? studio.progress.previews(job.id) : [];
+  return {
+    progress: progressOf(studio, job, false).progress,
+    eta: live?.eta ?? null,
+    live_preview: preview ? `data:image/jpeg;base64,${Buffer.from(preview).toString('base64')}` : null,
+    id_live_preview: live?.preview ?? -1,
+    textinfo: null,
+  };
 }
 
 function gigabytes(bytes: number): string {
