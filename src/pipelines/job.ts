@@ -76,7 +76,12 @@ export function checkRequest(request: GenerateRequest): void {
   if (request.mask && !request.init) {
     throw new UserError('request.mask', 'A mask needs a picture to paint in; give an init picture as well.');
   }
-  checkControls(request);
+  const { controls, controlPictures: pictures, init } = request;
+  checkControls(controls, {
+    init: init !== undefined,
+    image: (unit) => pictures?.[unit]?.image !== undefined,
+    mask: (unit) => pictures?.[unit]?.mask !== undefined,
+  });
 }
 
 /** A model with the adapters that prompts name for it. */

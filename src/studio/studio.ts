@@ -6,9 +6,10 @@
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { endStates, type Job, type JobRequests } from '#api/records/job';
+import { controlRoles, endStates, type Job } from '#api/records/job';
 import type { SettingsValues } from '#api/records/settings';
 import { DarkroomError, UserError } from '#core/errors';
+import { checkControls, findModule } from '#pipelines/control/units';
 import type { GenerateSettings } from '#pipelines/request';
 import { type UpscaleSettings, upscaledSize } from '#pipelines/upscale/request';
 import { EngineHost, type EngineStatus } from './engine-host/host.ts';
@@ -18,10 +19,11 @@ import { TrashClock } from './gallery/old-trash.ts';
 import { localUser } from './gallery/picture-path.ts';
 import { adoptPictures, mendTrash } from './gallery/rebuild.ts';
 import { OutputsWatch } from './gallery/watch-outputs.ts';
+import { annotatorFinder, listAnnotators } from './library/controls.ts';
 import { preparePrompts } from './prompts/prepare.ts';
 import { type JobControl, type PullEvents, Pulls } from './pull/pulls.ts';
 import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
-import type { NewJob, PictureJob, Stop } from './queue/job.ts';
+import type { NewJob, PictureJob, Stop, StoredRequest } from './queue/job.ts';
 import { withReader } from './reader/host.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { newId } from './store/id.ts';
@@ -40,6 +42,7 @@ import {
 } from './studio-folder.ts';
 import { checkRequest, upscalerName } from './work/check-request.ts';
 import type { InputUploads } from './work/inputs.ts';
+import type { HintRequest } from './work/make-hint.ts';
 import { ModelSides } from './work/model-sides.ts';
 import type { InputRules } from './work/prepare-inputs.ts';
 import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
@@ -254,6 +257,7 @@ export class Studio extends StudioFolder {
     }
     const batch = list.length > 1 ? newId() : undefined;
     const checked = await this.#checkAll(list);
+    for (const { input, request } of checked) await this.#checkControls(request, input.pictures ?? {});
     const jobs: NewJob[] = [];
     for (const { input, id, request: asked, warnings } of checked) {
       const sized = await this.#sides.checked(asked, input.fitSides ?? false);
@@ -310,6 +314,35 @@ export class Studio extends StudioFolder {
       if (this.queue.waiting(user) + own <= maxWaitingJobsPerUser) continue;
       refuse(maxWaitingJobsPerUser, 'jobs of one account', 'maxWaitingJobsPerUser');
     }
+  }
+
+  /** What a module makes of a picture, as a PNG. @throws UserError `image.*`, `control.*`, `annotator.*` */
+  async makeHint(
+    pictures: { readonly image: Uint8Array; readonly mask?: Uint8Array | undefined },
+    request: HintRequest,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { uploads } = this.inputs;
+    const { modelRoots } = this.#options;
+    return await uploads.withFiles(pictures, async ({ image, mask }) => {
+      return await uploads.run('hint', { ...request, image: image!, mask, modelRoots }, signal);
+    });
+  }
+
+  /** Annotators that lie in the model folders, by name. */
+  async annotators(): Promise<string[]> {
+    return (await listAnnotators(this.#options.modelRoots)).map(({ name }) => name);
+  }
+
+  /** @throws UserError for units whose pictures or modules are not there */
+  async #checkControls({ controls }: Pick<StoredRequest, 'controls'>, pictures: InputUploads): Promise<void> {
+    checkControls(controls, {
+      init: pictures.init !== undefined,
+      image: (unit) => pictures[controlRoles[unit]!.image] !== undefined,
+      mask: (unit) => pictures[controlRoles[unit]!.mask] !== undefined,
+    });
+    const find = annotatorFinder(this.#options.modelRoots);
+    for (const { module, weight } of controls) if (weight > 0) await findModule(module, find);
   }
 
   /** A model that is not known yet may lie where the first look at the folders has not come to. */

@@ -260,7 +260,7 @@ describe('what cannot act is refused by name', () => {
     [
       'an unknown module',
       { ...canny, module: 'openpose' },
-      /there is no module "openpose"; known are none, invert, canny/,
+      /There is no module "openpose"; known are none, invert, canny/,
     ],
     ['no mask', { ...canny, module: 'inpaint_only' }, /inpaint_only needs a mask/],
     [

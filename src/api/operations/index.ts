@@ -1,5 +1,6 @@
 /** Every operation, by name. A new one is a row here or in its noun's file, and the studio method of its name. */
 
+import { control } from './control.ts';
 import { jobs, queue } from './jobs.ts';
 import { models, pulls } from './models.ts';
 import { boards, pictures } from './pictures.ts';
@@ -11,6 +12,7 @@ import { session, tokens, users } from './users.ts';
 export const operations = {
   ...jobs,
   ...queue,
+  ...control,
   ...pictures,
   ...boards,
   ...models,

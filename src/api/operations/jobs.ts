@@ -1,12 +1,21 @@
 /** Asking for pictures, and everything that can be done with one job. */
 
 import { z } from 'zod';
+import { controlUnitFields, inOrder, maxControls } from '#pipelines/control/unit';
 import { generateSchema } from '#pipelines/request';
 import { upscaleSchema } from '#pipelines/upscale/request';
 import { operation } from '../operation.ts';
 import { pictureText } from '../picture-text.ts';
 import { idOf } from '../records/id.ts';
-import { jobKinds, jobSchema, jobStates, progressSchema, queueStateSchema } from '../records/job.ts';
+import {
+  type InputRole,
+  inputRoles,
+  jobKinds,
+  jobSchema,
+  jobStates,
+  progressSchema,
+  queueStateSchema,
+} from '../records/job.ts';
 import { pictureSchema } from '../records/picture.ts';
 import { stepSchema } from '../records/steps.ts';
 
@@ -14,11 +23,24 @@ const tag = 'Jobs';
 const changes = ['own work'] as const;
 const id = idOf('job');
 
+/** A unit of control with its pictures. */
+const controlInputSchema = inOrder(
+  controlUnitFields.extend({
+    image: pictureText.optional().describe('What the unit looks at; init when left out.'),
+    mask: pictureText.optional().describe('White is repainted, for modules that inpaint; else where the unit acts.'),
+  }),
+);
+
 /** A job as it is asked for. */
 export const jobInputSchema = z.strictObject({
   ...generateSchema.shape,
   init: pictureText.optional().describe('Start of picture to picture.').meta({ label: 'Start picture' }),
   mask: pictureText.optional().describe('White (or opaque) is repainted; needs init.').meta({ label: 'Mask' }),
+  controls: z
+    .array(controlInputSchema)
+    .max(maxControls)
+    .optional()
+    .meta({ ...generateSchema.shape.controls.meta() }),
   priority: z
     .int()
     .min(-100)
@@ -153,7 +175,7 @@ export const jobs = {
     kind: 'file',
     media: 'image/png',
     summary: 'A picture that a job starts from.',
-    input: z.object({ id, role: z.enum(['init', 'mask']) }),
+    input: z.object({ id, role: z.enum(inputRoles as readonly [InputRole, ...InputRole[]]) }),
   }),
   cancelJob: operation({
     method: 'post',

@@ -1,6 +1,7 @@
 /** Jobs of every kind and the queue: as they are kept and as they are told. */
 
 import { z } from 'zod';
+import { maxControls } from '#pipelines/control/unit';
 import { generateSchema } from '#pipelines/request';
 import { upscaleSchema } from '#pipelines/upscale/request';
 import { trainingRequestSchema } from '#training/config';
@@ -30,8 +31,22 @@ export type JobState = (typeof jobStates)[number];
 /** States in which a job will not change by itself any more. */
 export const endStates = ['done', 'failed', 'cancelled'] as const satisfies readonly JobState[];
 
-export const inputRoles = ['init', 'mask'] as const;
-export type InputRole = (typeof inputRoles)[number];
+type ControlPlace = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+
+export type InputRole = 'init' | 'mask' | `control-${ControlPlace}` | `control-mask-${ControlPlace}`;
+
+/** A unit's picture and its mask, by the unit's place. */
+export const controlRoles = Array.from({ length: maxControls }, (_, i) => ({
+  image: `control-${i as ControlPlace}` as const,
+  mask: `control-mask-${i as ControlPlace}` as const,
+}));
+
+/** What pictures of a job are for. */
+export const inputRoles: readonly InputRole[] = [
+  'init',
+  'mask',
+  ...controlRoles.flatMap(({ image, mask }) => [image, mask]),
+];
 
 export const jobSchema = z.object({
   id: z.string(),
@@ -43,7 +58,9 @@ export const jobSchema = z.object({
   priority: z.number().describe('Higher goes first.'),
   position: z.number().describe('Order among the jobs of one user, kind and priority, lowest first.'),
   request: z.record(z.string(), z.unknown()).describe('What was asked for, by its kind; every default filled in.'),
-  inputs: z.array(z.enum(inputRoles)).describe('Pictures it starts from; fetch them at /jobs/{id}/inputs/{role}.'),
+  inputs: z
+    .array(z.enum(inputRoles as readonly [InputRole, ...InputRole[]]))
+    .describe('Pictures it starts from; fetch them at /jobs/{id}/inputs/{role}.'),
   total: z.int().describe('Pictures or steps asked for; bytes of a download, 0 while nobody has said.'),
   delivered: z.int().describe('Of the total, what is finished and kept.'),
   attempts: z.int().describe('Times it was started.'),

@@ -3,6 +3,7 @@
  * the unit's way of resizing. sd-webui-controlnet scripts/controlnet.py (`detectmap_proc`, `pixel_perfect_resolution`).
  */
 
+import { InternalError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import type { Hint } from '../annotators/annotator.ts';
 import { annotate } from '../annotators/index.ts';
@@ -30,7 +31,9 @@ export async function hintOf(order: HintOrder): Promise<Hint> {
   const { unit, size, mask } = order;
   const image = toRgb(order.image);
   const resolution = unit.pixelPerfect ? fittingResolution(image, size, unit.resizeMode) : unit.resolution;
-  const made = await madeBy(order, image, mask && maskAt(mask, image), resolution);
+  const { module, run } = order;
+  const { thresholdA, thresholdB } = unit;
+  const made = await makeHint({ module, image, mask, resolution, thresholdA, thresholdB, run });
   const { hidden } = made;
   const own = fitted(toRgb(made.image), size, unit.resizeMode);
   if (!hidden) return { image: own };
@@ -38,14 +41,36 @@ export async function hintOf(order: HintOrder): Promise<Hint> {
   return { image: own, hidden: fitted(plane, size, unit.resizeMode).data.map((v) => (v > 127 ? 255 : 0)) };
 }
 
-async function madeBy(
-  { unit, module, run }: HintOrder,
-  image: PixelImage,
-  mask: Uint8Array | undefined,
-  resolution: number | undefined,
-): Promise<Hint> {
-  if ('reads' in module) return annotate(module, image, { resolution, a: unit.thresholdA, b: unit.thresholdB, mask });
-  return { image: await run!(module, image, resolution ?? Math.min(image.width, image.height)) };
+export interface ModuleOrder {
+  readonly module: ControlModule;
+  /** RGB. */
+  readonly image: PixelImage;
+  readonly mask?: PixelImage | undefined;
+  readonly resolution?: number | undefined;
+  readonly thresholdA?: number | undefined;
+  readonly thresholdB?: number | undefined;
+  readonly run?: RunAnnotator | undefined;
+}
+
+/** What a module makes of a picture, at its own size. @throws UserError */
+export async function makeHint({ module, image, mask, run, ...order }: ModuleOrder): Promise<Hint> {
+  const { resolution, thresholdA: a, thresholdB: b } = order;
+  if ('reads' in module) return annotate(module, image, { resolution, a, b, mask: mask && maskAt(mask, image) });
+  if (!run) throw new InternalError(`${module.name} needs a runtime`);
+  return { image: await run(module, image, resolution ?? Math.min(image.width, image.height)) };
+}
+
+/** A hint to look at: what is hidden is half transparent, as sd-webui-controlnet shows it. */
+export function shownHint({ image, hidden }: Hint): PixelImage {
+  if (!hidden) return image;
+  const { width, height } = image;
+  const rgb = toRgb(image).data;
+  const data = new Uint8Array(4 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    data.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
+    data[4 * i + 3] = 255 - (hidden[i]! >> 1);
+  }
+  return { width, height, channels: 4, data };
 }
 
 /** [height, width] of the picture, 0 or 255. */

@@ -48,16 +48,23 @@ export type FindAnnotator = (name: string) => Promise<FoundAnnotator | undefined
 /** How a unit is called in sentences. */
 export const unitName = (index: number): string => `Control unit ${index}`;
 
+/** Which pictures there are, wherever they lie. */
+export interface GivenPictures {
+  readonly init: boolean;
+  image(unit: number): boolean;
+  mask(unit: number): boolean;
+}
+
 /** What can be checked without a model. @throws UserError `control.*` */
-export function checkControls({ controls, controlPictures, init }: GenerateRequest): void {
+export function checkControls(controls: readonly ControlUnit[], given: GivenPictures): void {
   for (const [index, unit] of controls.entries()) {
     if (unit.weight === 0) continue;
     const module = findAnnotator(unit.module);
     const name = unitName(index);
-    if (!controlPictures?.[index]?.image && !init) {
+    if (!given.image(index) && !given.init) {
       throw new UserError('control.picture', `${name} has no picture; give it one, or leave the unit out.`);
     }
-    if (module?.needsMask && !controlPictures?.[index]?.mask) {
+    if (module?.needsMask && !given.mask(index)) {
       throw new UserError('control.mask', `${name}: ${module.name} needs a mask, white where the picture is painted.`);
     }
     if (unit.model === undefined && module?.reads !== 'reference') {
@@ -81,7 +88,7 @@ export async function openJobControls(
       warnings.push(`${unitName(index)} is left out: its weight is 0.`);
       continue;
     }
-    const module = await moduleOf(index, unit, find);
+    const module = await findModule(unit.module, find);
     const opened: OpenUnit = { index, unit, module, found: await networkOf(index, unit, module, model) };
     units.push(opened);
     told.push(toldOf(opened));
@@ -107,15 +114,13 @@ export function networkAs<K extends ControlModel['kind']>({ found, index }: Open
   return model as Extract<ControlModel, { kind: K }>;
 }
 
-async function moduleOf(index: number, unit: ControlUnit, find?: FindAnnotator): Promise<ControlModule> {
-  const own = findAnnotator(unit.module) ?? (await find?.(unit.module));
+/** One of ours, or else a user's. @throws UserError that lists those that there are */
+export async function findModule(name: string, find?: FindAnnotator): Promise<ControlModule> {
+  const own = findAnnotator(name) ?? (await find?.(name));
   if (own) return own;
-  const known = annotators.map(({ name }) => name).join(', ');
+  const known = annotators.map((each) => each.name).join(', ');
   const advice = `known are ${known}, and ONNX files in models/annotators by their names`;
-  throw new UserError(
-    'control.module',
-    `${unitName(index)}: there is no module ${JSON.stringify(unit.module)}; ${advice}.`,
-  );
+  throw new UserError('control.module', `There is no module ${JSON.stringify(name)}; ${advice}.`);
 }
 
 async function networkOf(

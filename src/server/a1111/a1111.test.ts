@@ -272,13 +272,8 @@ describe('txt2img', () => {
   it.each([
     [{ restore_faces: true }, /Face restoration/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],
-    [{ alwayson_scripts: { ControlNet: { args: [{ module: 'reference_only' }] } } }, /ControlNet/],
-    [{ alwayson_scripts: { ControlNet: { args: [false, false, true, 'canny', 'x [1]', 1] } } }, /ControlNet/],
-    [{ alwayson_scripts: { ControlNet: { args: [{ enabled: 'true', module: 'canny' }] } } }, /ControlNet/],
     [{ alwayson_scripts: { 'Soft Inpainting': { args: [{ 'Soft inpainting': true }] } } }, /Soft inpainting/],
     [{ script_name: 'X/Y/Z plot' }, /X\/Y\/Z plot/],
-    [{ alwayson_scripts: { ControlNet: { args: [{ enabled: true, module: 'canny' }] } } }, /ControlNet/],
-    [{ alwayson_scripts: { controlnet: { args: [{ model: 'canny', image: '' }] } } }, /ControlNet/],
     [{ override_settings: { sd_hypernetwork: 'style' } }, /Hypernetworks/],
   ])('answers 501 that names the missing part of %j', async (fields, names) => {
     const response = await server.call('POST', `${api}/txt2img`, { steps: 1, ...fields });

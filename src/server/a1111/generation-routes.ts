@@ -1,8 +1,10 @@
 /** `/sdapi/v1/txt2img` and `img2img`: the request blocks until its pictures are there; `info` is a JSON text. */
 
 import { z } from 'zod';
+import { controlRoles, type InputRole } from '#api/records/job';
 import { mayChange } from '#api/rights';
 import { UserError } from '#core/errors';
+import { findAnnotator } from '#pipelines/annotators/index';
 import { settingRows } from '#pipelines/settings/index';
 import { readPairs } from '#prompt/infotext';
 import { unquoteValue } from '#prompt/infotext-values';
@@ -10,6 +12,7 @@ import type { GalleryImage } from '#studio/gallery/image';
 import type { PictureJob } from '#studio/queue/job';
 import type { SubmitInput } from '#studio/studio';
 import { finishedJob } from '#studio/work/finished-job';
+import type { InputUploads } from '#studio/work/inputs';
 import type { InputRules } from '#studio/work/prepare-inputs';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
@@ -96,20 +99,58 @@ function echoed(body: Img2imgFields): object {
   return body.include_init_images ? body : { ...body, init_images: null, mask: null };
 }
 
+/** The pictures of units, by their places. */
+async function controlPictures(
+  { pictures }: A1111Parts,
+  call: Call,
+  controls: Translation['controls'],
+): Promise<InputUploads> {
+  const found: Partial<Record<InputRole, Uint8Array>> = {};
+  const read = async (source: string) => await pictureBytes(source, call.caller, pictures, call.signal);
+  for (const [i, { image, mask }] of controls.entries()) {
+    if (image !== undefined) found[controlRoles[i]!.image] = await read(image);
+    if (mask !== undefined) found[controlRoles[i]!.mask] = await read(mask);
+  }
+  return found;
+}
+
+/** What the modules of units made of their pictures, as upstream shows it behind the pictures. */
+async function hintsOf(
+  { studio }: A1111Parts,
+  call: Call,
+  controls: Translation['controls'],
+  given: InputUploads,
+): Promise<string[]> {
+  const hints: string[] = [];
+  for (const [i, { unit, showsHint }] of controls.entries()) {
+    const [image, mask] = [given[controlRoles[i]!.image] ?? given.init, given[controlRoles[i]!.mask]];
+    const row = findAnnotator(unit.module ?? 'none');
+    const makes = row === undefined || (row.reads === 'picture' && row.name !== 'none');
+    if (!showsHint || !image || !makes || unit.weight === 0) continue;
+    const { module = 'none', resolution, thresholdA, thresholdB } = unit;
+    const request = { module, resolution, thresholdA, thresholdB };
+    hints.push(Buffer.from(await studio.makeHint({ image, mask }, request, call.signal)).toString('base64'));
+  }
+  return hints;
+}
+
 async function generate(
-  { studio, options }: A1111Parts,
+  parts: A1111Parts,
   call: Call,
   fields: CommonFields,
-  { input, warnings }: Translation,
+  { input, controls, warnings }: Translation,
   parameters: object,
   given: Pick<SubmitInput, 'pictures' | 'inputRules'> = {},
 ): Promise<z.input<typeof answer.schema>> {
+  const { studio, options } = parts;
+  const pictures: InputUploads = { ...given.pictures, ...(await controlPictures(parts, call, controls)) };
   const label = fields.force_task_id;
   const output = outputOf(fields, options.get());
   const told = [...warnings, ...keepOptions(fields, call, options)];
   const user = call.caller.name;
   const [job] = await studio.submit({
     ...given,
+    pictures,
     request: input,
     user,
     label: label ?? undefined,
@@ -120,9 +161,10 @@ async function generate(
   // Interrupted: what is finished is the answer, as upstream.
   const images = studio.gallery.ofJob(ended.id);
   const files = fields.send_images === false ? [] : await Promise.all(images.map((image) => output(studio, image)));
+  const hints = fields.send_images === false ? [] : await hintsOf(parts, call, controls, pictures);
   const info = infoOf(ended, images, fields);
   return {
-    images: files,
+    images: [...files, ...hints],
     parameters: { ...defaultsOf(fields), ...parameters },
     info: JSON.stringify(info),
     warnings: [...ended.warnings],

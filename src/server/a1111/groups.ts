@@ -1,6 +1,7 @@
 /** Every route of A1111's API, by its base path. */
 
 import type { RouteGroup } from '../openapi/document.ts';
+import { controlNetRoutes } from './controlnet-routes.ts';
 import { extrasRoutes } from './extras-routes.ts';
 import { generationRoutes } from './generation-routes.ts';
 import { listRoutes } from './list-routes.ts';
@@ -21,6 +22,9 @@ export function a1111Groups(parts: A1111Parts): RouteGroup[] {
       ],
     },
     { base: '/internal', routes: internalRoutes(parts) },
-    { base: '/controlnet', routes: missingRoutes(missingControlNetRows, 'controlnet') },
+    {
+      base: '/controlnet',
+      routes: [...controlNetRoutes(parts), ...missingRoutes(missingControlNetRows, 'controlnet')],
+    },
   ];
 }

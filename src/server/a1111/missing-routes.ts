@@ -19,13 +19,7 @@ export const missingRows: readonly Row[] = [
 ];
 
 export const missingControlNetRows: readonly Row[] = [
-  ['get', '/version', 'ControlNet'],
-  ['get', '/model_list', 'ControlNet'],
-  ['get', '/module_list', 'ControlNet'],
-  ['get', '/control_types', 'ControlNet'],
-  ['get', '/settings', 'ControlNet'],
-  ['post', '/detect', 'ControlNet'],
-  ['post', '/render_openpose_json', 'ControlNet'],
+  ['post', '/render_openpose_json', 'Drawing poses from keypoints'],
 ];
 
 export function missingRoutes(rows: readonly Row[], prefix: string): Route[] {

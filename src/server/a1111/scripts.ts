@@ -27,7 +27,7 @@ interface AlwaysOn {
 
 /** Always-on scripts, lower case. */
 const alwaysOn: Readonly<Record<string, AlwaysOn>> = {
-  controlnet: { part: 'ControlNet', asks: asksControlNet },
+  controlnet: { part: 'ControlNet', asks: () => false },
   refiner: {
     part: 'The refiner',
     asks: () => false,
@@ -51,22 +51,6 @@ const alwaysOn: Readonly<Record<string, AlwaysOn>> = {
 /** `true`, and what pydantic reads as it; numbers are arguments of other kinds. */
 function isOn(value: unknown): boolean {
   return (typeof value === 'boolean' || typeof value === 'string') && bool.safeParse(value).data === true;
-}
-
-/** Units as objects are on unless they say otherwise; older clients send all arguments of a unit as one flat list. */
-function asksControlNet(args: readonly unknown[]): boolean {
-  const units = args.filter((each) => typeof each === 'object' && each !== null) as Record<string, unknown>[];
-  if (units.some((unit) => asksUnit(unit))) return true;
-  if (units.length > 0) return false;
-  const end = args.findIndex((each) => typeof each !== 'boolean');
-  const flags = end < 0 ? args : args.slice(0, end);
-  // Led by whether it is img2img, and whether the page asks.
-  return flags.length > 2 ? isOn(flags[2]) : flags.some(isOn);
-}
-
-function asksUnit({ enabled, ...unit }: Record<string, unknown>): boolean {
-  if (enabled !== undefined && enabled !== null) return isOn(enabled) || enabled === 1;
-  return Object.values(unit).some((value) => value !== null && value !== '' && value !== 'None' && value !== 'none');
 }
 
 function asksSoftInpainting(args: unknown): boolean {
@@ -101,6 +85,12 @@ export function fieldsOfScripts({ alwayson_scripts: scripts }: CommonFields): Re
     return row?.fields?.(argumentsOf(script)) ?? {};
   });
   return Object.assign({}, ...given) as Record<string, unknown>;
+}
+
+/** Arguments of an always-on script; none where it is not named. */
+export function scriptArguments({ alwayson_scripts: scripts }: CommonFields, wanted: string): readonly unknown[] {
+  const found = Object.entries(scripts ?? {}).find(([name]) => name.toLowerCase() === wanted);
+  return found ? argumentsOf(found[1]) : [];
 }
 
 /** Those under `args`, a list or a map of them; null is none. */

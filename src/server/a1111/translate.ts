@@ -20,13 +20,16 @@ import type { A1111Face } from '#pipelines/settings/setting';
 import type { ParsedInfotext } from '#prompt/infotext';
 import { type LocalFiles, readWithLocalNames } from '#studio/library/local-names';
 import { MissingFeatureError } from '../http/errors.ts';
+import { type TranslatedUnit, unitsOfArguments } from './control-units.ts';
 import { etaOptions, type Options, readOption } from './options.ts';
 import type { CommonFields, Img2imgFields, Txt2imgFields } from './schemas.ts';
 import { img2imgSchema, txt2imgSchema } from './schemas.ts';
-import { checkScripts, fieldsOfScripts } from './scripts.ts';
+import { checkScripts, fieldsOfScripts, scriptArguments } from './scripts.ts';
 
 export interface Translation {
   readonly input: GenerateSettings;
+  /** Units of control, whose pictures are still to be read. */
+  readonly controls: readonly TranslatedUnit[];
   /** What is not acted on, one sentence each. */
   readonly warnings: string[];
 }
@@ -114,8 +117,16 @@ class Translator {
       model: typeof model === 'string' && model !== '' ? model : undefined,
       styles: (this.#fields.styles ?? []).map(String),
     };
+    const { units, warnings } = unitsOfArguments(scriptArguments(this.#fields, 'controlnet'));
+    this.#warnings.push(...warnings);
+    if (this.#said.controls !== undefined && units.length === 0) {
+      this.#warnings.push(
+        'The infotext names units of ControlNet; send them with their pictures, which no text holds.',
+      );
+    }
     // Held to their types above.
-    return { input: input as GenerateSettings, warnings: this.#warnings };
+    const held = { ...input, controls: units.map(({ unit }) => unit) } as GenerateSettings;
+    return { input: held, controls: units, warnings: this.#warnings };
   }
 
   /** Clients send the fields of pictures, masks and second passes whether there is one or not, as upstream lets them. */

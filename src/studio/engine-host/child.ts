@@ -5,9 +5,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
-import { inputRoles } from '#api/records/job';
+import { controlRoles, type InputRole } from '#api/records/job';
 import { InternalError } from '#core/errors';
 import {
+  type ControlPictures,
   type GenerateEvent,
   type GenerateOptions,
   type GeneratePictures,
@@ -82,12 +83,14 @@ async function readPictures(files: InputPaths): Promise<GeneratePictures> {
   if (Object.keys(files).length === 0) return {};
   // Loaded when there is something to decode: an engine is to start soon.
   const { decodePixels } = await import('../images/codec.ts');
-  const pictures: { -readonly [R in keyof GeneratePictures]: GeneratePictures[R] } = {};
-  for (const role of inputRoles) {
+  const read = async (role: InputRole) => {
     const file = files[role];
-    if (file !== undefined) pictures[role] = (await decodePixels(await readFile(file))).image;
-  }
-  return pictures;
+    return file === undefined ? undefined : (await decodePixels(await readFile(file))).image;
+  };
+  const controlPictures: ControlPictures[] = [];
+  for (const { image, mask } of controlRoles)
+    controlPictures.push({ image: await read(image), mask: await read(mask) });
+  return { init: await read('init'), mask: await read('mask'), controlPictures };
 }
 
 async function stop(): Promise<void> {

@@ -1,6 +1,7 @@
 /** What each operation does: one map, total by type, for every face. */
 
 import type { Handlers } from './context.ts';
+import { controlHandlers } from './control.ts';
 import { jobHandlers, queueHandlers } from './jobs.ts';
 import { modelHandlers, pullHandlers } from './models.ts';
 import { boardHandlers, pictureHandlers } from './pictures.ts';
@@ -12,6 +13,7 @@ import { sessionHandlers, tokenHandlers, userHandlers } from './users.ts';
 export const handlers: Handlers = {
   ...jobHandlers,
   ...queueHandlers,
+  ...controlHandlers,
   ...pictureHandlers,
   ...boardHandlers,
   ...modelHandlers,

@@ -3,7 +3,7 @@
 import type { z } from 'zod';
 import { FieldError } from '#api/check';
 import type { jobInputSchema, jobs, queue } from '#api/operations/jobs';
-import type { Job, JobKind, JobState } from '#api/records/job';
+import { controlRoles, type InputRole, type Job, type JobKind, type JobState } from '#api/records/job';
 import { type Caller, maySee, requireEffect, scopeOf } from '#api/rights';
 import { UserError } from '#core/errors';
 import type { JobFilter, Place } from '../queue/job.ts';
@@ -152,14 +152,20 @@ async function submission(
   input: z.output<typeof jobInputSchema>,
   { caller, readPicture }: Pick<Context, 'caller' | 'readPicture'>,
 ): Promise<SubmitInput> {
-  const { init, mask, priority, label, ...request } = input;
+  const { init, mask, controls = [], priority, label, ...request } = input;
   if (priority > 0) requireEffect(caller, 'queue');
+  const read = async (source: string | undefined) => (source === undefined ? undefined : await readPicture(source));
+  const pictures: Partial<Record<InputRole, Uint8Array | undefined>> = {
+    init: await read(init),
+    mask: await read(mask),
+  };
+  for (const [i, unit] of controls.entries()) {
+    pictures[controlRoles[i]!.image] = await read(unit.image);
+    pictures[controlRoles[i]!.mask] = await read(unit.mask);
+  }
   return {
-    request,
-    pictures: {
-      init: init === undefined ? undefined : await readPicture(init),
-      mask: mask === undefined ? undefined : await readPicture(mask),
-    },
+    request: { ...request, controls: controls.map(({ image: _image, mask: _mask, ...unit }) => unit) },
+    pictures,
     user: caller.name,
     priority,
     label,

@@ -3,6 +3,7 @@
  * (`main.ts`), so that a hostile file costs that process and nothing else.
  */
 
+import type { HintOrder } from '../work/make-hint.ts';
 import type { InputOrder } from '../work/prepare-inputs.ts';
 
 /** @param tell how many bytes have been read */
@@ -33,6 +34,7 @@ export const readerTasks = {
     return await readImageHeader(await readFile(path));
   },
   inputs: async (order: InputOrder) => await (await import('../work/prepare-inputs.ts')).prepareInputs(order),
+  hint: async (order: HintOrder) => await (await import('../work/make-hint.ts')).hintPicture(order),
 } satisfies Record<string, Task<never>>;
 
 export type ReaderTasks = typeof readerTasks;

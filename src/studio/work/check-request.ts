@@ -3,6 +3,8 @@
 import { randomInt } from 'node:crypto';
 import type { ModelKind } from '#api/records/model';
 import { UserError } from '#core/errors';
+import { controlKinds } from '#models/control/open';
+import type { ControlUnit } from '#pipelines/control/unit';
 import { isBuiltInUpscaling } from '#pipelines/hires';
 import { type GenerateSettings, generateSchema } from '#pipelines/request';
 import { settingRows } from '#pipelines/settings/index';
@@ -37,6 +39,7 @@ export function checkRequest(fields: GenerateSettings, library: Library, default
   const checked = {
     ...request,
     ...namesOf(request, library),
+    controls: request.controls.map((unit) => controlOf(unit, library)),
     model: model === undefined ? defaultName(library, defaultModel, warnings) : nameOf(library, model),
     vae: ownVae ? undefined : library.find(vae, vaeKinds).name,
     seed: request.seed < 0 ? drawSeed() : request.seed,
@@ -70,6 +73,13 @@ function namesOf(request: Readonly<Record<string, unknown>>, library: Library): 
 export function upscalerName(library: Library, name: string | undefined): string | undefined {
   if (name === undefined || name === '' || isResampler(name)) return name || undefined;
   return library.find(realEsrganFiles[name.toLowerCase()] ?? name, kindsOfChoices.upscalers!).name;
+}
+
+/** A unit with its model by the library's name for it. */
+function controlOf(unit: ControlUnit, library: Library): ControlUnit {
+  const { model } = unit;
+  const isNone = model === undefined || /^(none)?$/i.test(model);
+  return { ...unit, model: isNone || unit.weight === 0 ? undefined : library.find(model, controlKinds).name };
 }
 
 function nameOf(library: Library, model: string): string | undefined {

@@ -27,11 +27,11 @@ export class InputFiles {
 
   /** Checks, decodes and keeps pictures. @returns which there are. @throws UserError `image.*`; nothing is kept then */
   async write(job: string, given: InputUploads, rules: InputRules = {}): Promise<InputRole[]> {
-    if (!given.init) return [];
+    if (Object.values(given).every((bytes) => bytes === undefined)) return [];
     return await this.uploads.withFiles(given, async (from) => {
       const half = (role: InputRole) => join(this.#folder, '.tmp', `${job}-${role}.png`);
       try {
-        const to = { init: half('init'), mask: half('mask') };
+        const to = Object.fromEntries(inputRoles.map((role) => [role, half(role)]));
         const written = await this.uploads.run('inputs', { from, to, rules });
         for (const role of written) await keepWholeFile(half(role), this.#file(job, role));
         return written;

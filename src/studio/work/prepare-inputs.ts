@@ -10,7 +10,7 @@ import { decodePixels, encodeImage } from '../images/codec.ts';
 import { stretch } from '../images/stretch.ts';
 
 export interface InputRules {
-  /** Both pictures in this size, whatever their shape. */
+  /** Init picture and mask in this size, whatever their shape. */
   readonly stretch?: { readonly width: number; readonly height: number };
   /** Repaint where the mask (without one, the picture itself) is transparent, as OpenAI has it, rather than white. */
   readonly repaintTransparent?: boolean;
@@ -20,7 +20,7 @@ export interface InputOrder {
   /** Uploads as they came. */
   readonly from: Readonly<Partial<Record<InputRole, string>>>;
   /** Files to write. */
-  readonly to: Readonly<Record<InputRole, string>>;
+  readonly to: Readonly<Partial<Record<InputRole, string>>>;
   readonly rules: InputRules;
 }
 
@@ -34,21 +34,23 @@ export async function prepareInputs({ from, to, rules }: InputOrder): Promise<In
   const given: { -readonly [R in InputRole]?: PixelImage } = {};
   for (const role of inputRoles) {
     const file = from[role];
-    if (file !== undefined) given[role] = sized((await decodePixels(await readFile(file))).image, rules);
+    if (file !== undefined) given[role] = sized(role, (await decodePixels(await readFile(file))).image, rules);
   }
-  const pictures = rules.repaintTransparent ? maskedByAlpha(given) : given;
+  const pictures = rules.repaintTransparent ? { ...given, ...maskedByAlpha(given) } : given;
   const written: InputRole[] = [];
   for (const role of inputRoles) {
     const image = pictures[role];
     if (!image) continue;
-    await writeFile(to[role], await encodeImage(image, 'png', '', { compression }));
+    await writeFile(to[role]!, await encodeImage(image, 'png', '', { compression }));
     written.push(role);
   }
   return written;
 }
 
-function sized(image: PixelImage, rules: InputRules): PixelImage {
-  return rules.stretch ? stretch(image, rules.stretch.width, rules.stretch.height) : image;
+/** Units of control have ways of their own to come to the picture's shape. */
+function sized(role: InputRole, image: PixelImage, rules: InputRules): PixelImage {
+  const isOwn = role === 'init' || role === 'mask';
+  return rules.stretch && isOwn ? stretch(image, rules.stretch.width, rules.stretch.height) : image;
 }
 
 function maskedByAlpha({ init, mask }: Pictures): Pictures {
