@@ -64,3 +64,8 @@ export function ggufType(number: number): GgufType | undefined {
     dtype: isFileDType(name) ? name : undefined,
   };
 }
+
+/** The number of a type that is written. */
+export function ggufNumber(name: 'F32' | 'F16' | 'BF16' | 'Q8_0'): number {
+  return Number(Object.entries(types).find(([, row]) => row[0] === name)![0]);
+}

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { bytesSource } from './byte-source.ts';
 import { concatBytes } from './bytes.ts';
+import { FormatError } from './format-error.ts';
 import { readGgufHeader } from './gguf.ts';
-import { GgufError } from './gguf-error.ts';
+
 import { encodeUtf8 } from './text.ts';
 
 const number = (bytes: 4 | 8, value: number | bigint): Uint8Array => {
@@ -93,7 +94,7 @@ describe('readGgufHeader', () => {
     data: 16,
   });
 
-  it.each<[string, File | Uint8Array, GgufError['kind'], RegExp]>([
+  it.each<[string, File | Uint8Array, string, RegExp]>([
     ['another file', encodeUtf8('<!doctype html>'), 'unrecognised', /web page/],
     ['an empty file', new Uint8Array(), 'truncated', /0 bytes/],
     ['version 1', { version: 1 }, 'unsupported', /version 1/],
@@ -144,7 +145,7 @@ describe('readGgufHeader', () => {
     ],
   ])('refuses %s', async (_, given, kind, message) => {
     const error = await read(given instanceof Uint8Array ? given : file(given)).catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(GgufError);
+    expect(error).toBeInstanceOf(FormatError);
     expect(error).toMatchObject({ kind, message: expect.stringMatching(message) as unknown });
   });
 

@@ -8,7 +8,7 @@
 
 import type { ByteSource } from './byte-source.ts';
 import { describeSignature, SIGNATURE_BYTES } from './file-signature.ts';
-import { GgufError } from './gguf-error.ts';
+import { FormatError } from './format-error.ts';
 import { type GgufType, ggufType } from './gguf-types.ts';
 import { quoteName } from './quote-name.ts';
 import { decodeUtf8 } from './text.ts';
@@ -44,10 +44,12 @@ export interface GgufHeader {
   readonly tensors: ReadonlyMap<string, GgufTensor>;
 }
 
+type GgufFault = 'unrecognised' | 'unsupported' | 'malformed' | 'truncated' | 'too-large' | 'bad-tensor';
+
 /** More of the file is needed. */
 class NeedsMore extends Error {}
 
-/** Reads and validates a header. @throws GgufError */
+/** Reads and validates a header. @throws FormatError */
 export async function readGgufHeader(source: ByteSource): Promise<GgufHeader> {
   for (let length = FIRST_READ; ; length *= 4) {
     const whole = length >= source.size;
@@ -58,11 +60,11 @@ export async function readGgufHeader(source: ByteSource): Promise<GgufHeader> {
       if (!(error instanceof NeedsMore)) throw error;
       if (whole) {
         const what = `the file ends within its header, after ${source.size} bytes; it is cut short, download it again`;
-        throw new GgufError('truncated', source.name, what);
+        throw new FormatError('gguf.truncated', what, { file: source.name });
       }
       if (length >= MAX_HEADER_BYTES) {
         const what = `a header of more than ${MAX_HEADER_BYTES} bytes; expected names and shapes, the file is damaged`;
-        throw new GgufError('too-large', source.name, what);
+        throw new FormatError('gguf.too-large', what, { file: source.name });
       }
     }
   }
@@ -273,7 +275,7 @@ class HeaderReader {
     return at;
   }
 
-  #refuse(kind: ConstructorParameters<typeof GgufError>[0], what: string): never {
-    throw new GgufError(kind, this.#file, what);
+  #refuse(kind: GgufFault, what: string): never {
+    throw new FormatError(`gguf.${kind}`, what, { file: this.#file });
   }
 }

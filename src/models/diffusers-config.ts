@@ -125,6 +125,17 @@ export function clipFromTransformers(fields: Fields): ClipTextConfig {
 const betaTables = { scaled_linear: 'scaled-linear', linear: 'linear', squaredcos_cap_v2: 'cosine' } as const;
 const predictions = { epsilon: 'eps', v_prediction: 'v', sample: 'x0' } as const;
 
+function inverse<K extends string, V extends string>(names: Readonly<Record<K, V>>): Readonly<Record<V, K>> {
+  return Object.fromEntries(Object.entries(names).map(([key, value]) => [value, key])) as Record<V, K>;
+}
+
+/** Our names in theirs. */
+export const diffusersNames = {
+  activation: inverse(activations),
+  betaSchedule: inverse(betaTables),
+  prediction: inverse(predictions),
+} as const;
+
 /** What scheduler_config.json says about how the model was trained. */
 export function trainingFromScheduler(fields: Fields): {
   prediction: Exclude<Prediction, 'flow'>;

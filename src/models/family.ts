@@ -120,6 +120,13 @@ export interface ComponentLayout {
   recognise(tensors: TensorTable): boolean;
 }
 
+/** A component in the original layout of a single file. */
+export interface SingleFilePart {
+  readonly component: string;
+  readonly prefix: string;
+  readonly keys: KeyMap;
+}
+
 /** Side files and metadata of a single file. */
 export interface SingleFileHints {
   /** Every tensor of the file, under its whole name. */
@@ -164,6 +171,14 @@ export interface ModelFamily<Config = unknown> extends FamilyIdentity {
   withVae(config: Config, tensors: TensorTable, settings: Fields | undefined): Config;
   /** The map that names a component's stored tensors, for tensors whose prefix is taken off. */
   keys(config: Config, component: string, tensors: TensorTable): KeyMap;
+  /** Parameters that whole files hold and that are never run: others expect them in a file that is written. */
+  unused?(config: Config): readonly DeclaredParameter[];
+  /** Where a single file of the original layout keeps each component, and under which names; for writing one. */
+  singleFile?(config: Config): readonly SingleFilePart[];
+  /** Names of empty tensors by which a single file says what its names and shapes do not. */
+  singleFileMarks?(config: Config): readonly string[];
+  /** The config.json files of a diffusers folder by the path below it; `config` is all they are made of. */
+  folderFiles?(config: Config): Readonly<Record<string, object>>;
   /** Further ways in which adapters name a component's modules, beside the canonical one. */
   adapterKeys?(config: Config, component: string): readonly KeyMap[];
   /** Every parameter of every component, with canonical names. */

@@ -35,6 +35,8 @@ export interface LoadedCheckpoint {
   readonly parts: ModelParts;
   /** Components that are there, e.g. `unet`, `vae`, `text_encoder`. */
   readonly components: readonly string[];
+  /** What stands before a component's names in its file. */
+  readonly prefixes: ReadonlyMap<string, string>;
   /** Every parameter of every component that is there, by canonical name. */
   readonly weights: WeightSource;
   readonly metadata: Readonly<Record<string, string>>;
@@ -99,6 +101,7 @@ export async function loadCheckpoint(
     config,
     parts: family.parts(config),
     components: [...components.keys()],
+    prefixes: new Map([...components].map(([name, { prefix }]) => [name, prefix])),
     weights: { get: (name) => weights.get(name) },
     metadata: source.metadata,
     problems,

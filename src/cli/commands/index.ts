@@ -53,6 +53,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./inspect.ts'),
   },
   {
+    name: 'convert',
+    group: models,
+    summary: 'Write a model in another layout or type, or as ONNX.',
+    load: () => import('./convert.ts'),
+  },
+  {
     name: 'train',
     group: models,
     summary: 'Train a model on a folder of pictures.',

@@ -3,7 +3,7 @@
 import { clipKeys } from '../clip/keys.ts';
 import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
 import { vaeFromDiffusers } from '../diffusers-config.ts';
-import type { ComponentLayout } from '../family.ts';
+import type { ComponentLayout, SingleFilePart } from '../family.ts';
 import type { Fields } from '../fields.ts';
 import { type KeyMap, sameName } from '../keys.ts';
 import type { DeclaredParameter, Scope } from '../nn/scope.ts';
@@ -40,6 +40,15 @@ export function ldmWithVae<C extends LdmConfig>(config: C, tensors: TensorTable,
   return { ...config, vae };
 }
 
+/** The original layout of a single file: U-Net and VAE, then the text encoders as the family has them. */
+export function ldmSingleFile({ unet, vae }: LdmConfig, encoders: readonly SingleFilePart[]): SingleFilePart[] {
+  return [
+    { component: unetScope, prefix: 'model.diffusion_model.', keys: ldmUNetKeys(unet) },
+    { component: vaeScope, prefix: 'first_stage_model.', keys: ldmVaeKeys(vae) },
+    ...encoders,
+  ];
+}
+
 /** Declares the parameters of U-Net and VAE. */
 export function declareLdm(config: LdmConfig, scope: Scope): readonly DeclaredParameter[] {
   unetGraph(config.unet, { scope: scope.child(unetScope) });
@@ -51,6 +60,10 @@ export function declareLdm(config: LdmConfig, scope: Scope): readonly DeclaredPa
 /** Tensors without a value by which trainers say how a single file was trained. */
 export const velocityKey = 'v_pred';
 export const zeroTerminalKey = 'ztsnr';
+
+export function ldmMarks({ prediction, schedule }: LdmConfig): readonly string[] {
+  return [...(prediction === 'v' ? [velocityKey] : []), ...(schedule.zeroTerminalSnr ? [zeroTerminalKey] : [])];
+}
 
 /** Known and not needed, by full name. */
 export const ldmIgnored: readonly RegExp[] = [

@@ -3,15 +3,20 @@
 import { clipPrefix } from '../clip/infer.ts';
 import { clipKeys } from '../clip/keys.ts';
 import { clipTextGraph, textEncoderScope } from '../clip/network.ts';
-import type { ModelFamily } from '../family.ts';
-import type { KeyMap } from '../keys.ts';
-import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys, ldmWithVae } from '../ldm/family.ts';
+import type { ModelFamily, SingleFilePart } from '../family.ts';
+import {
+  declareLdm,
+  ldmAdapterKeys,
+  ldmComponents,
+  ldmIgnored,
+  ldmKeys,
+  ldmMarks,
+  ldmSingleFile,
+  ldmWithVae,
+} from '../ldm/family.ts';
+import { ldmFolderFiles } from '../ldm/folder-files.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
 import type { FoundModel } from '../traits.ts';
-import { ldmUNetKeys } from '../unet/keys.ts';
-import { unetScope } from '../unet/network.ts';
-import { ldmVaeKeys } from '../vae/keys.ts';
-import { vaeScope } from '../vae/network.ts';
 import { type Sd1Config, sd1FromFolder, sd1FromTensors } from './config.ts';
 import { sd1Parts } from './parts.ts';
 
@@ -40,11 +45,19 @@ export const sd1: ModelFamily<Sd1Config> = {
   configOfFolder: sd1FromFolder,
   withVae: ldmWithVae,
   keys: ldmKeys,
+  singleFile,
+  singleFileMarks: ldmMarks,
+  folderFiles: (config) => ldmFolderFiles('StableDiffusionPipeline', config, { text_encoder: config.textEncoder }),
   adapterKeys: ldmAdapterKeys,
   parameters: sd1Parameters,
   ignored: [...ldmIgnored, /(^|\.)text_projection(\.weight)?$/],
   parts: sd1Parts,
 };
+
+function singleFile(config: Sd1Config): readonly SingleFilePart[] {
+  const text = { component: textEncoderScope, prefix: 'cond_stage_model.transformer.', keys: clipKeys };
+  return ldmSingleFile(config, [text]);
+}
 
 function sd1Parameters(config: Sd1Config): readonly DeclaredParameter[] {
   const scope = new Scope();
@@ -52,12 +65,6 @@ function sd1Parameters(config: Sd1Config): readonly DeclaredParameter[] {
   clipTextGraph(config.textEncoder, { scope: scope.child(textEncoderScope) });
   return scope.declared();
 }
-
-const singleFilePrefixes: readonly (readonly [component: string, prefix: string, keys: (c: Sd1Config) => KeyMap])[] = [
-  [unetScope, 'model.diffusion_model.', (c) => ldmUNetKeys(c.unet)],
-  [vaeScope, 'first_stage_model.', (c) => ldmVaeKeys(c.vae)],
-  [textEncoderScope, 'cond_stage_model.transformer.', () => clipKeys],
-];
 
 /** A tensor of an SD 1 single file: which parameter it holds, under which name, with which stored shape. */
 export interface SingleFileTensor {
@@ -69,8 +76,8 @@ export interface SingleFileTensor {
 /** Every tensor of a single file in SD 1's original layout, for writing one. */
 export function sd1SingleFile(config: Sd1Config): SingleFileTensor[] {
   return sd1Parameters(config).map(({ name, shape }) => {
-    const [component, prefix, keys] = singleFilePrefixes.find(([c]) => name.startsWith(`${c}.`))!;
-    const stored = keys(config)(name.slice(component.length + 1))[0]!.name;
+    const { component, prefix, keys } = singleFile(config).find((part) => name.startsWith(`${part.component}.`))!;
+    const stored = keys(name.slice(component.length + 1))[0]!.name;
     const convolution = /\.attn_1\.(q|k|v|proj_out)\.weight$/.test(stored);
     return { parameter: name, name: prefix + stored, shape: convolution ? [...shape, 1, 1] : shape };
   });

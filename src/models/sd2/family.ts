@@ -5,10 +5,19 @@
 
 import { clipPrefix } from '../clip/infer.ts';
 import { clipEncoderGraph, textEncoderScope } from '../clip/network.ts';
-import { isOpenClip } from '../clip/open-clip.ts';
+import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
 import { clipTokenizer } from '../clip/tokenizer.ts';
 import type { ModelFamily, ModelParts } from '../family.ts';
-import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys, ldmWithVae } from '../ldm/family.ts';
+import {
+  declareLdm,
+  ldmAdapterKeys,
+  ldmComponents,
+  ldmIgnored,
+  ldmKeys,
+  ldmSingleFile,
+  ldmWithVae,
+} from '../ldm/family.ts';
+import { ldmFolderFiles } from '../ldm/folder-files.ts';
 import { klF8Preview, ldmParts } from '../ldm/parts.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
 import type { FoundModel } from '../traits.ts';
@@ -46,6 +55,9 @@ export const sd2: ModelFamily<Sd2Config> = {
   configOfFolder: sd2FromFolder,
   withVae: ldmWithVae,
   keys: ldmKeys,
+  singleFile: (config) =>
+    ldmSingleFile(config, [{ component: textEncoderScope, prefix: 'cond_stage_model.model.', keys: openClipKeys }]),
+  folderFiles: (config) => ldmFolderFiles('StableDiffusionPipeline', config, { text_encoder: config.textEncoder }),
   adapterKeys: ldmAdapterKeys,
   parameters,
   // The layer that is not run, and what only a pooled text would need.

@@ -6,11 +6,29 @@
 import { alignYourStepsSdxl } from '#diffusion/schedules';
 import type { ClipTextConfig } from '../clip/config.ts';
 import { clipPrefix } from '../clip/infer.ts';
+import { clipKeys } from '../clip/keys.ts';
 import { type ClipEncoding, clipEncoderGraph } from '../clip/network.ts';
-import { isOpenClip } from '../clip/open-clip.ts';
+import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
 import { clipTokenizer } from '../clip/tokenizer.ts';
-import type { ComponentLayout, Condition, ModelFamily, ModelParts, TextEncoderPart } from '../family.ts';
-import { declareLdm, ldmAdapterKeys, ldmComponents, ldmIgnored, ldmKeys, ldmWithVae } from '../ldm/family.ts';
+import type {
+  ComponentLayout,
+  Condition,
+  ModelFamily,
+  ModelParts,
+  SingleFilePart,
+  TextEncoderPart,
+} from '../family.ts';
+import {
+  declareLdm,
+  ldmAdapterKeys,
+  ldmComponents,
+  ldmIgnored,
+  ldmKeys,
+  ldmMarks,
+  ldmSingleFile,
+  ldmWithVae,
+} from '../ldm/family.ts';
+import { ldmFolderFiles } from '../ldm/folder-files.ts';
 import { ldmParts } from '../ldm/parts.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
 import { firstText, type SdxlConfig, sdxlFromFolder, sdxlFromTensors, secondText } from './config.ts';
@@ -38,6 +56,10 @@ const shared = {
   configOfFolder: sdxlFromFolder,
   withVae: ldmWithVae,
   keys: ldmKeys,
+  unused,
+  singleFile,
+  singleFileMarks: ldmMarks,
+  folderFiles,
   adapterKeys: ldmAdapterKeys,
   parameters,
   // The first encoder's projection, and the layer and norm behind its context, are never run.
@@ -73,6 +95,22 @@ export const sdxlRefiner: ModelFamily<SdxlConfig> = {
   parts: (config) => parts(config, refinerNumbers),
 };
 
+function singleFile(config: SdxlConfig): readonly SingleFilePart[] {
+  // The refiner's one encoder is the base's second.
+  const second = `conditioner.embedders.${config.firstText ? 1 : 0}.model.`;
+  return ldmSingleFile(config, [
+    ...(config.firstText
+      ? [{ component: firstText, prefix: 'conditioner.embedders.0.transformer.', keys: clipKeys }]
+      : []),
+    { component: secondText, prefix: second, keys: openClipKeys },
+  ]);
+}
+
+function folderFiles(config: SdxlConfig): Readonly<Record<string, object>> {
+  const { firstText: first, secondText: second, pooledWidth } = config;
+  return ldmFolderFiles('StableDiffusionXLPipeline', config, { [firstText]: first, [secondText]: second }, pooledWidth);
+}
+
 type Names = ReadonlyMap<string, unknown>;
 
 /** OpenCLIP where the base has CLIP ViT-L/14. */
@@ -90,6 +128,15 @@ function parameters(config: SdxlConfig): readonly DeclaredParameter[] {
   if (config.firstText) clipEncoderGraph(config.firstText, penultimate, scope.child(firstText));
   clipEncoderGraph(config.secondText, pooledEncoding(config), scope.child(secondText));
   return scope.declared();
+}
+
+/** The first encoder's last layer, and the norm behind it. */
+function unused(config: SdxlConfig): readonly DeclaredParameter[] {
+  if (!config.firstText) return [];
+  const scope = new Scope();
+  clipEncoderGraph(config.firstText, { skip: 0, finalNorm: true }, scope.child(firstText));
+  const run = new Set(parameters(config).map(({ name }) => name));
+  return scope.declared().filter(({ name }) => !run.has(name));
 }
 
 function pooledEncoding({ pooledWidth }: SdxlConfig): ClipEncoding {

@@ -49,7 +49,7 @@ export interface MemoryNeed {
 /** Node with the runtime's library, before any model. Measured. */
 const PROCESS = 150e6;
 /** The runtime's arena and its copies in blocked layout beside the values themselves. Measured. */
-const ARENA = 1.8;
+const ARENA = 1.9;
 /** More pieces gain little and cost copies between them. */
 const PIECES = 4;
 /** Below this a network's weights may well be there twice. */
@@ -89,9 +89,16 @@ export function planMemory(need: MemoryNeed, limit: number): { plan: MemoryPlan;
   return least;
 }
 
+interface Pieces {
+  readonly graphs: readonly Graph[];
+  readonly resident: number;
+  /** While they are loaded one after the other. */
+  readonly peak: number;
+}
+
 class Estimator {
   readonly #need: MemoryNeed;
-  readonly #pieces = new Map<number, { resident: number; peak: number }>();
+  readonly #pieces = new Map<number, Pieces>();
   readonly #denoiser: Graph;
   readonly #encoders: readonly Graph[];
 
@@ -105,7 +112,8 @@ class Estimator {
     const encoders = this.#encoders.reduce((bytes, graph) => bytes + this.#weights(graph).resident, 0);
     const kept = PROCESS + (plan.releaseEncoders ? 0 : encoders);
     const denoiser = this.#loading(plan.pieces);
-    const values = ARENA * activationMemory(this.#denoiser, { batch: plan.rows });
+    // Each piece has an arena of its own and keeps it.
+    const values = ARENA * denoiser.graphs.reduce((n, piece) => n + activationMemory(piece, { batch: plan.rows }), 0);
     const underneath = plan.releaseDenoiser ? 0 : denoiser.resident + values;
     const { autoencoder } = this.#need.parts;
     const phases: Record<string, number> = {
@@ -128,18 +136,20 @@ class Estimator {
   }
 
   /** Of the denoiser: what it keeps, and the highest while it is loaded piece by piece. */
-  #loading(count: number): { resident: number; peak: number } {
+  #loading(count: number): Pieces {
     const known = this.#pieces.get(count);
     if (known) return known;
     let resident = 0;
     let peak = 0;
-    for (const piece of splitGraph(this.#denoiser, piecesOf(this.#weights(this.#denoiser).resident, count))) {
+    const graphs = splitGraph(this.#denoiser, piecesOf(this.#weights(this.#denoiser).resident, count));
+    for (const piece of graphs) {
       const own = this.#weights(piece);
       resident += own.resident;
       peak = Math.max(peak, resident + own.making);
     }
-    this.#pieces.set(count, { resident, peak });
-    return { resident, peak };
+    const pieces = { graphs, resident, peak };
+    this.#pieces.set(count, pieces);
+    return pieces;
   }
 
   #autoencoder(graphOf: (size: MemoryNeed['size']) => Graph, tiling: Tiling | undefined): number {

@@ -68,7 +68,7 @@ export async function keepWholeFile(temporary: string, file: string): Promise<vo
 }
 
 /** Makes a rename durable. Windows cannot sync folders and does not need to. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {

@@ -1,0 +1,57 @@
+/**
+ * What the memory plan says of a picture by a model of Stable Diffusion 1.5's size, and what the process takes: a fresh
+ * process for each file and limit, the highest resident set of each.
+ *
+ * Run: npm run bench -- memory [side in pixels] [threads]. Linux (memory is read from /proc). Writes 5 GB to the
+ * temporary folder, or to DARKROOM_BENCH_FOLDER, where they stay.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { writeCheckpoint } from './sd15/checkpoint.ts';
+
+interface Measured {
+  readonly told: { readonly peak: number; readonly plan: string };
+  readonly peak: number;
+  readonly peaks: Readonly<Record<string, number>>;
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+
+function measure(checkpoint: string, limit: number, side: number, threads: number): Measured {
+  const script = fileURLToPath(new URL('./memory/picture-process.ts', import.meta.url));
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  const given = [checkpoint, limit, side, threads].map(String);
+  return JSON.parse(
+    execFileSync(process.execPath, ['--import', loader, script, ...given], { encoding: 'utf8' }),
+  ) as Measured;
+}
+
+const [side = 512, threads = availableParallelism()] = process.argv.slice(2).map(Number);
+const given = process.env.DARKROOM_BENCH_FOLDER;
+const folder = given ?? mkdtempSync(join(tmpdir(), 'darkroom-bench-'));
+mkdirSync(folder, { recursive: true });
+try {
+  const halves = join(folder, 'sd15-f16.safetensors');
+  if (!existsSync(halves)) writeCheckpoint(halves, 'F16');
+  const cases: [string, number][] = [20e9, 5.5e9, 4.4e9].map((limit) => [halves, limit]);
+  for (const [file, limit] of cases) {
+    const { told, peak, peaks } = measure(file, limit, side, threads);
+    console.log(
+      `${file.split('/').at(-1)}, ${side}x${side}, limit ${gigabytes(limit)}: told ${gigabytes(told.peak)}, took ${gigabytes(peak)} (${(peak / told.peak).toFixed(2)})`,
+    );
+    console.log(`  ${told.plan}`);
+    console.log(
+      `  ${Object.entries(peaks)
+        .map(([part, bytes]) => `${part} ${gigabytes(bytes)}`)
+        .join(', ')}`,
+    );
+  }
+} finally {
+  if (given === undefined) rmSync(folder, { recursive: true, force: true });
+}
