@@ -3,8 +3,10 @@
 import type { Graph } from '#graph/value';
 import { withAttentionMap } from '#models/adjust/attention-map';
 import { withFreeU } from '#models/adjust/free-u';
+import { withHyperTile } from '#models/adjust/hyper-tile';
 import { withPerturbedAttention } from '#models/adjust/perturbed-attention';
 import { tiled } from '#models/adjust/tiling';
+import type { LatentFormat } from '#models/family';
 import type { GenerateRequest } from './request.ts';
 
 /** A change of a graph; graphs with equal `key` are equal. */
@@ -20,8 +22,8 @@ export function autoencoderAdjustment({ tiling, tilingAxes }: GenerateRequest): 
 }
 
 /** Of the denoiser. */
-export function denoiserAdjustment(request: GenerateRequest): Adjustment {
-  const { freeUB1: b1, freeUB2: b2, freeUS1: s1, freeUS2: s2, pagScale, sagScale } = request;
+export function denoiserAdjustment(request: GenerateRequest, { factor }: Pick<LatentFormat, 'factor'>): Adjustment {
+  const { freeUB1: b1, freeUB2: b2, freeUS1: s1, freeUS2: s2, pagScale, sagScale, hyperTile } = request;
   const freeU = [b1, b2, s1, s2];
   return joined([
     freeU.some((factor) => factor !== 1) && {
@@ -29,6 +31,10 @@ export function denoiserAdjustment(request: GenerateRequest): Adjustment {
       apply: (graph) => withFreeU(graph, { b1, b2, s1, s2 }),
     },
     pagScale > 0 && { key: 'perturbed', apply: (graph) => withPerturbedAttention(graph) },
+    hyperTile > 0 && {
+      key: `HyperTile ${hyperTile}`,
+      apply: (graph) => withHyperTile(graph, Math.max(hyperTile / factor, 1)),
+    },
     sagScale > 0 && { key: 'attention map', apply: withAttentionMap },
     autoencoderAdjustment(request),
   ]);

@@ -10,6 +10,7 @@ import type { BatchShape } from './predict.ts';
 import { type SamplingStage, type StageHandOver, sampleLatents } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import type { StartPicture } from './start.ts';
+import { cachedSession } from './step-cache.ts';
 import { callsOf } from './words.ts';
 
 export interface PassRun extends StageRun {
@@ -32,8 +33,14 @@ export async function* stageOf(
 ): AsyncGenerator<LoadingEvent, SamplingStage, undefined> {
   const { request, model, table, latentSize, size } = pass;
   const { parts } = model;
-  const own = denoiserAdjustment(request);
-  const session = yield* sessions.denoiser(latentSize, control?.adjustment(own) ?? own);
+  const own = denoiserAdjustment(request, parts.latent);
+  const adjustment = control?.adjustment(own) ?? own;
+  const { stepCache: interval } = request;
+  const caches = interval > 1 && request.sagScale === 0;
+  const whole = yield* sessions.denoiser(latentSize, adjustment, caches);
+  const session = caches
+    ? cachedSession(whole, yield* sessions.shallowDenoiser(latentSize, adjustment), interval)
+    : whole;
   const shape: BatchShape = [batch.count, parts.latent.channels, latentSize.height, latentSize.width];
   return {
     session,

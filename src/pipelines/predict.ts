@@ -75,7 +75,7 @@ async function predict(
   passes: readonly Pass[],
 ): Promise<Predicted[]> {
   const { session, part, shape, size: picture, control } = options;
-  const [images, channels, height, width] = shape;
+  const [images, , height, width] = shape;
   const runs = passes.length * images;
   const contexts = passes.map(({ context }) => context);
   const { tokens } = contexts[0]!;

@@ -13,6 +13,7 @@ import { fixedShape } from '#graph/dim';
 import type { Graph } from '#graph/value';
 import { type CombinedAdapters, noAdapters } from '#models/adapters/combine';
 import { branchFeeds, withSideBranches } from '#models/adapters/side-branch';
+import { shallowPart, withDeepFeatures } from '#models/adjust/deep-cache';
 import { withInsertedVectors } from '#models/embeddings/insert';
 import type { TextEncoderPart } from '#models/family';
 import {
@@ -85,7 +86,9 @@ export class ModelSessions {
 
   /** What the plan of memory wants gone before pictures are decoded, when the last step is done. */
   async beforeDecoding(): Promise<void> {
-    if (this.#plan?.releaseDenoiser) await this.#release(this.model.parts.denoiser.component);
+    if (!this.#plan?.releaseDenoiser) return;
+    const { component } = this.model.parts.denoiser;
+    for (const part of [component, shallowOf(component)]) await this.#release(part);
   }
 
   textEncoder(part: TextEncoderPart, clipSkip: number): LoadingSession {
@@ -94,15 +97,28 @@ export class ModelSessions {
     return this.#open(part.component, part.component, String(clipSkip), graph, { optimize: 'load' });
   }
 
-  async *denoiser(size: LatentSize, adjustment: Adjustment): LoadingSession {
+  /** `givesDeep`: with the result of its deep part, for `shallowDenoiser`. */
+  async *denoiser(size: LatentSize, adjustment: Adjustment, givesDeep = false): LoadingSession {
     const { denoiser, textEncoders } = this.model.parts;
     const { releaseEncoders, rows } = this.#plan ?? {};
     if (releaseEncoders) for (const { component } of textEncoders) await this.#release(component);
     const memoryBudget = this.#memoryBudget * (1 - decoderShare);
     const { hypernetworks } = this.#adapters;
-    const graph = (): Graph => withHypernetworks(adjustment.apply(denoiser.graph(size)), hypernetworks);
-    const setting = [sizeKey(size, adjustment), hypernetworksKey(hypernetworks)].join(' ');
+    const changed = (): Graph => withHypernetworks(adjustment.apply(denoiser.graph(size)), hypernetworks);
+    const graph = (): Graph => (givesDeep ? withDeepFeatures(changed()) : changed());
+    const setting = [sizeKey(size, adjustment), hypernetworksKey(hypernetworks), givesDeep && 'deep'].join(' ');
     const session = yield* this.#open(denoiser.component, denoiser.component, setting, graph, { memoryBudget });
+    return rows === undefined ? session : inRows(session, 'sample', rows);
+  }
+
+  /** The denoiser without what is deep in it. */
+  async *shallowDenoiser(size: LatentSize, adjustment: Adjustment): LoadingSession {
+    const { component, graph: graphOf } = this.model.parts.denoiser;
+    const { hypernetworks } = this.#adapters;
+    const graph = (): Graph => shallowPart(withHypernetworks(adjustment.apply(graphOf(size)), hypernetworks));
+    const setting = [sizeKey(size, adjustment), hypernetworksKey(hypernetworks)].join(' ');
+    const session = yield* this.#open(component, shallowOf(component), setting, graph);
+    const { rows } = this.#plan ?? {};
     return rows === undefined ? session : inRows(session, 'sample', rows);
   }
 
@@ -240,6 +256,10 @@ function adapted({ session, branches }: Slot, { branches: products, hypernetwork
     run: (own, options) => session.run({ ...own, ...feeds }, options),
     dispose: () => session.dispose(),
   };
+}
+
+function shallowOf(component: string): string {
+  return `${component}.shallow`;
 }
 
 function sizeKey({ height, width }: LatentSize, { key }: Adjustment): string {

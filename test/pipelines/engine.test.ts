@@ -420,6 +420,20 @@ describe('InstructPix2Pix', () => {
 });
 
 describe('guidance', () => {
+  it('runs the deep part of the network every other step, and attends within tiles', async () => {
+    const ask: Ask = { prompt: 'a fox', steps: 5, side: 32, sampler: 'Euler' };
+    const plain = await drawn(ask);
+    const cached = await drawn({ ...ask, stepCache: 2 });
+    const tiles = await drawn({ ...ask, hyperTile: 4 });
+    const wide = await drawn({ ...ask, hyperTile: 64 });
+    expect(cached.infotext).toContain('DeepCache interval: 2');
+    expect(tiles.infotext).toMatch(/Hypertile U-Net: True, Hypertile U-Net tile size: 4/);
+    expect(wide.image).toEqual(plain.image);
+    expect(new Set([plain, cached, tiles].map(({ image }) => image.data.join())).size).toBe(3);
+    // One step: nothing is used twice.
+    expect((await drawn({ ...ask, steps: 1, stepCache: 3 })).image).toEqual((await drawn({ ...ask, steps: 1 })).image);
+  });
+
   it('leads away from what is blurred where the network looks, and ends early where asked', async () => {
     const ask: Ask = { prompt: 'a fox', steps: 4 };
     const plain = await drawn(ask);

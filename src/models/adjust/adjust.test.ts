@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { f32 } from '#core/tensor';
-import { conv2d, input, parameter, relu } from '#graph/build';
+import { f32, type HostTensor } from '#core/tensor';
+import { attention, conv2d, imageToTokens, input, linear, parameter, relu, tokensToImage } from '#graph/build';
 import { interpret } from '#graph/interpret';
 import { closeGraph, type Graph } from '#graph/value';
+import { withAttentionMap } from './attention-map.ts';
+import { shallowPart } from './deep-cache.ts';
 import { withFreeU } from './free-u.ts';
+import { withHyperTile } from './hyper-tile.ts';
 import { withPerturbedAttention } from './perturbed-attention.ts';
 import { tiled } from './tiling.ts';
 
@@ -57,11 +60,61 @@ describe('tiling', () => {
   });
 });
 
+describe('HyperTile', () => {
+  /** Self-attention over a picture, and nothing else. */
+  function attends(height: number, width: number): Graph {
+    const sample = input('sample', 'f32', [1, 4, height, width]);
+    const tokens = imageToTokens(sample);
+    const by = (name: string) => linear(tokens, parameter(`block.attn1.${name}.weight`, [4, 4]));
+    const attended = attention(by('to_q'), by('to_k'), by('to_v'), { heads: 2 });
+    return closeGraph('attends', { prediction: tokensToImage(attended, height, width) });
+  }
+  const shape = [1, 4, 4, 6];
+  const whole = tensorOf(shape);
+  const own = Object.fromEntries(
+    ['to_q', 'to_k', 'to_v'].map((name, i) => [
+      `block.attn1.${name}.weight`,
+      f32(
+        [4, 4],
+        Float32Array.from({ length: 16 }, (_, k) => value(5 * k + i)),
+      ),
+    ]),
+  );
+  const outputOf = (graph: Graph, sample: HostTensor): number[] =>
+    Array.from(interpret(graph, { ...own, sample }).prediction!.data as Float32Array);
+
+  it('attends within each tile as a picture of its own would', () => {
+    const tiles = outputOf(withHyperTile(attends(4, 6), 2), whole);
+    for (const [row, column] of [
+      [0, 0],
+      [0, 4],
+      [2, 2],
+    ] as const) {
+      const cells = (values: ArrayLike<number>): number[] =>
+        Array.from({ length: 16 }, (_, i) => {
+          const [c, y, x0] = [Math.floor(i / 4), row + (Math.floor(i / 2) % 2), column + (i % 2)];
+          return values[c * 24 + y * 6 + x0]!;
+        });
+      const alone = f32([1, 4, 2, 2], Float32Array.from(cells(whole.data as Float32Array)));
+      expectClose(cells(tiles), outputOf(attends(2, 2), alone));
+    }
+  });
+
+  it('takes divisors of at least the size, and leaves small pictures whole', () => {
+    // 4 has no divisor between 3 and 3, 6 has.
+    const [three, large] = [withHyperTile(attends(4, 6), 3), withHyperTile(attends(4, 6), 6)];
+    expectClose(outputOf(large, whole), outputOf(attends(4, 6), whole));
+    expect(outputOf(three, whole)).not.toEqual(outputOf(attends(4, 6), whole));
+  });
+});
+
 describe('networks that are no U-Net', () => {
   const other = closeGraph('other', { prediction: relu(input('sample', 'f32', [2, 1, 4, 4])) });
 
   it('are refused by name', () => {
     expect(() => withFreeU(other, { b1: 1.2, b2: 1.4, s1: 0.9, s2: 0.2 })).toThrow('FreeU acts on U-Nets');
     expect(() => withPerturbedAttention(other)).toThrow('Perturbed-attention guidance needs a U-Net');
+    expect(() => withAttentionMap(other)).toThrow('Self-attention guidance needs a U-Net');
+    expect(() => shallowPart(other)).toThrow('The step cache needs a U-Net');
   });
 });

@@ -11,7 +11,8 @@ import { UserError } from '#core/errors';
 import { f32 } from '#core/tensor';
 import { add, concat, constant, matmul, mul, sub } from '#graph/build';
 import { mapGraph, withInputs } from '#graph/map-graph';
-import { type Graph, topological, type Value } from '#graph/value';
+import type { Graph, Value } from '#graph/value';
+import { joinsOfUpBlocks } from './up-blocks.ts';
 
 /** Factors of the first two up blocks: `b` on the hidden state, `s` on the skip's low frequencies. */
 export interface FreeU {
@@ -20,8 +21,6 @@ export interface FreeU {
   readonly s1: number;
   readonly s2: number;
 }
-
-const normOfUpBlock = /(?:^|\.)up_blocks\.(\d+)\.resnets\.\d+\.norm1\.weight$/;
 
 /** The graph's sizes must be fixed. @throws UserError for a network that is no such U-Net. */
 export function withFreeU(graph: Graph, { b1, b2, s1, s2 }: FreeU): Graph {
@@ -38,18 +37,6 @@ export function withFreeU(graph: Graph, { b1, b2, s1, s2 }: FreeU): Graph {
     const [hidden, skip] = inputs as [Value, Value];
     return concat([strengthened(hidden, factor[0]), filtered(skip, factor[1])], 1);
   });
-}
-
-/** Where hidden state and skip are joined, with the number of the up block. */
-function joinsOfUpBlocks(graph: Graph): Map<Value, number> {
-  const blocks = new Map<Value, number>();
-  for (const v of topological(Object.values(graph.outputs))) {
-    const [x, weight] = v.inputs;
-    if (v.op !== 'groupNorm' || x?.op !== 'concat' || weight?.op !== 'parameter') continue;
-    const block = normOfUpBlock.exec(weight.attrs.name)?.[1];
-    if (block !== undefined) blocks.set(x, Number(block));
-  }
-  return blocks;
 }
 
 /** The first half of the channels, times `b`. */

@@ -302,6 +302,37 @@ export const guidanceSettings = {
     form: { label: 'PAG scale', group: 'guidance', level: 'full', control: 'slider', step: 0.5, usual: [0, 10] },
     infotext: entry('PAG scale', { unless: 0 }),
   }),
+  hyperTile: setting({
+    type: z.int().min(0).max(2048).default(0),
+    help: 'HyperTile: self-attention within tiles of at least so many pixels, which is faster for large pictures; 0: off, 256 is usual.',
+    form: { label: 'HyperTile', group: 'advanced', level: 'full', control: 'slider', step: 32, usual: [0, 512] },
+    infotext: {
+      keys: ['Hypertile U-Net', 'Hypertile U-Net tile size'],
+      write: (value) =>
+        value
+          ? [
+              ['Hypertile U-Net', true],
+              ['Hypertile U-Net tile size', value as number],
+            ]
+          : [],
+      read: (parsed) =>
+        String(parsed['Hypertile U-Net']) === 'True' ? numberOf(parsed['Hypertile U-Net tile size'] ?? 256) : undefined,
+    },
+    a1111: {
+      option: 'hypertile_enable_unet',
+      kind: 'bool',
+      read: (on: boolean) => (on ? 256 : 0),
+      write: (tile: number) => tile > 0,
+    },
+  }),
+  stepCache: setting({
+    type: z.int().min(1).max(10).default(1),
+    help: 'Step cache (DeepCache): run the deep part of the U-Net every so many steps only, which is faster and less exact; 1: off, 2 or 3 are usual.',
+    form: { label: 'Step cache', group: 'advanced', level: 'full', control: 'slider', step: 1, usual: [1, 5] },
+    infotext: entry('DeepCache interval', { unless: 1 }),
+    idle: ({ request }) =>
+      request.sagScale ? 'self-attention guidance looks into the part that it leaves out' : undefined,
+  }),
   freeUB1: setting({
     type: z.number().min(0).max(10).default(1),
     help: 'FreeU: factor on half the channels from below in the first up block; 1: off.',

@@ -30,7 +30,6 @@ export const missingOptions: Readonly<Record<string, readonly [fallback: OptionV
   sd_vae_encode_method: ['Full', 'Another encoder than the VAE'],
   sd_vae_decode_method: ['Full', 'Another decoder than the VAE'],
   fp8_storage: ['Disable', 'Weights of 8 bits'],
-  hypertile_enable_unet: [false, 'HyperTile'],
   hypertile_enable_vae: [false, 'HyperTile'],
 };
 
