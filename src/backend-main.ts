@@ -79,6 +79,8 @@ function lazily(name: string, make: () => Promise<Backend>): Backend {
   return {
     name,
     compile: async (graph, options) => (await get()).compile(graph, options),
+    // Files of others are small networks, and may hold what no shader of ours computes.
+    openOnnx: async (path) => await createOrtNodeBackend({ device: 'cpu' }).openOnnx(path),
     dispose: async () => (await made?.catch(() => undefined))?.dispose(),
   };
 }

@@ -37,6 +37,7 @@ type LoweredOptions = Omit<CompileOptions, 'weights'> & { readonly weights?: Low
 
 /** A backend that says which form of attention its device computes rightly. */
 export interface OrtNodeBackend extends Backend {
+  openOnnx(path: string): Promise<ForeignSession>;
   attentionForm(): Promise<AttentionForm>;
 }
 

@@ -17,6 +17,7 @@ import { PromptFiles } from '#studio/prompts/prompt-files';
 import { devices } from '../../backend-main.ts';
 import { createEngine } from '../../engine-main.ts';
 import { type CommandContext, gather } from '../command.ts';
+import { type GivenUnit, readControl } from '../generate/control-flag.ts';
 import {
   checkFree,
   checkWritable,
@@ -37,6 +38,7 @@ import { wholeNumber } from '../whole-number.ts';
 interface GenerateOptions extends Record<string, unknown> {
   readonly init?: string;
   readonly mask?: string;
+  readonly control?: string[];
   readonly out?: string;
   readonly format?: ImageFormat;
   readonly modelsDir?: string[];
@@ -55,6 +57,7 @@ export function define(command: Command, context: CommandContext): void {
   command
     .option('--init <file>', 'Start from this picture.')
     .option('--mask <file>', 'Repaint only where this picture is white (or opaque); needs --init.')
+    .option('--control <unit>', 'Guide it by a picture: MODULE,model=NAME,image=FILE,...; may be repeated.', gather)
     .option(
       '--out <file or folder>',
       'Where to put pictures (default: outputs/<date>/); - writes one to standard output.',
@@ -77,6 +80,7 @@ Examples:
   darkroom generate "a red fox in the snow" --seed 7
   darkroom generate "a fox, at night" --init fox.png --strength 0.6
   darkroom generate "a fox" --batch-count 4 --out foxes/
+  darkroom generate "a fox" --control canny,model=control_canny,image=dog.png,weight=0.8,end=0.7
   echo "a fox" | darkroom generate - --out - > fox.png`;
 
 async function generate(words: readonly string[], options: GenerateOptions, context: CommandContext): Promise<void> {
@@ -107,7 +111,11 @@ async function requestOf(words: readonly string[], options: GenerateOptions): Pr
   const request = readRequest({ ...options, prompt });
   const init = options.init === undefined ? undefined : await readPicture('--init', options.init);
   const mask = options.mask === undefined ? undefined : await readPicture('--mask', options.mask);
-  const whole = { ...request, ...(init && { init }), ...(mask && { mask }) };
+  const units: GivenUnit[] = [];
+  for (const unit of options.control ?? []) units.push(await readControl(unit, readPicture));
+  const controls = units.map(({ unit }) => unit);
+  const controlPictures = units.map(({ pictures }) => pictures);
+  const whole = { ...request, controls, controlPictures, ...(init && { init }), ...(mask && { mask }) };
   checkRequest(whole);
   return whole;
 }

@@ -33,6 +33,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Enlarge pictures.',
     load: () => import('./upscale.ts'),
   },
+  {
+    name: 'annotate',
+    group: pictures,
+    summary: 'Make a hint for control of a picture: edges, lines, depth.',
+    load: () => import('./annotate.ts'),
+  },
   noun('samplers', pictures, 'List sampling methods.'),
   noun('schedulers', pictures, 'List noise schedules.'),
   noun('style', pictures, 'Keep texts that are put around prompts; list word lists.'),
