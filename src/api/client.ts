@@ -26,7 +26,15 @@ export function createClient(send: Send): Client {
   return Object.fromEntries(calls) as Client;
 }
 
+/** An operation's request, for answers that are no JSON. */
+export function wireRequestOf<N extends keyof Operations>(
+  name: N,
+  input: z.input<Operations[N]['input']>,
+): WireRequest {
+  return requestOf(operations[name], input);
+}
+
 /** Address of a file or stream, below the API's base. */
 export function addressOf<N extends keyof Operations>(name: N, input: z.input<Operations[N]['input']>): string {
-  return requestOf(operations[name], input).path;
+  return wireRequestOf(name, input).path;
 }

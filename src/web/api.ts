@@ -2,7 +2,9 @@
 
 // First: the rows of the API are made as they are imported.
 import './zod-without-eval.ts';
-import { addressOf, type Client, createClient } from '#api/client';
+import type { z } from 'zod';
+import { addressOf, type Client, createClient, wireRequestOf } from '#api/client';
+import type { Operations } from '#api/operations/index';
 
 const base = '/api/v1';
 const signInLifetimeMs = 30 * 86_400_000;
@@ -34,7 +36,12 @@ export interface Session {
   signOut(): Promise<void>;
 }
 
-export type Api = Client & Session;
+export interface Files {
+  /** A file that an operation makes of what it is given. */
+  makeFile<N extends keyof Operations>(name: N, input: z.input<Operations[N]['input']>): Promise<Blob>;
+}
+
+export type Api = Client & Session & Files;
 
 export function createApi(): Api {
   let token: string | undefined;
@@ -60,7 +67,13 @@ export function createApi(): Api {
       token = undefined;
     },
   };
-  return { ...client, ...session };
+  const files: Files = {
+    async makeFile(name, input) {
+      const { method, path, body } = wireRequestOf(name, input);
+      return await (await answered(method, path, bearer(token), body)).blob();
+    },
+  };
+  return { ...client, ...session, ...files };
 }
 
 /** Address of a file that the API serves, for pictures and links. */
@@ -72,6 +85,17 @@ async function request(
   headers: Record<string, string>,
   body?: unknown,
 ): Promise<unknown> {
+  const text = await (await answered(method, path, headers, body)).text();
+  return text === '' ? undefined : (JSON.parse(text) as unknown);
+}
+
+/** @throws ApiError for a status of failure, or `network` */
+async function answered(
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body?: unknown,
+): Promise<Response> {
   const json: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
   const init = {
     method,
@@ -81,9 +105,8 @@ async function request(
   const response = await fetch(base + path, init).catch(() => {
     throw new ApiError('network', 'Darkroom does not answer.', 0);
   });
-  const text = await response.text();
-  if (!response.ok) throw errorOf(response.status, text);
-  return text === '' ? undefined : (JSON.parse(text) as unknown);
+  if (!response.ok) throw errorOf(response.status, await response.text());
+  return response;
 }
 
 function errorOf(status: number, text: string): ApiError {

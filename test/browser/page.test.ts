@@ -180,7 +180,10 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     const page = await open(served.url);
     const prompt = page.getByRole('textbox', { name: 'Prompt', exact: true });
     await prompt.pressSequentially('a red __ani');
-    await page.getByRole('option', { name: /__animals__/ }).waitFor();
+    await page
+      .getByRole('listbox', { name: 'Completions' })
+      .getByRole('option', { name: /__animals__/ })
+      .waitFor();
     await page.keyboard.press('Enter');
     await expect.poll(() => prompt.inputValue()).toBe('a red __animals__');
     await page.getByText(/^\d+\/75$/).waitFor();

@@ -22,7 +22,7 @@ export const controlSettings = {
     // The command line has a flag of its own for it, the page a form.
     type: z.array(controlUnitSchema).max(maxControls).default([]).meta({ flag: false }),
     help: 'Units of control: pictures by which ControlNets and their relatives guide this one.',
-    form: { label: 'Control', group: 'control', level: 'full', control: 'none' },
+    form: { label: 'Control', group: 'control', level: 'full', control: 'units' },
     infotext: unitsFace,
   }),
 };

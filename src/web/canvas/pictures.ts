@@ -43,13 +43,27 @@ export async function withPictures(
   request: Readonly<Record<string, unknown>>,
   drawing: Drawing,
 ): Promise<Record<string, unknown>> {
-  const { init, mask, ...rest } = request as { init?: string; mask?: string };
+  const { init, mask, ...others } = request as { init?: string; mask?: string };
+  const rest = await withUnitPictures(others);
   if (init === undefined) return rest;
   const drawn = drawing.picture === init ? drawing : undefined;
   const composed = drawn && (await compose(drawn, await pictureToDraw(init)));
-  const start = composed?.init ? await dataUrl(composed.init) : await sent(init);
+  const start = composed?.init ? await dataUrl(composed.init) : await sentPicture(init);
   const painted = mask !== drawnMask ? mask : composed?.mask && (await dataUrl(composed.mask));
   return { ...rest, init: start, ...(painted === undefined ? {} : { mask: painted }) };
+}
+
+/** Units of lists have pictures too. */
+async function withUnitPictures(request: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
+  const entries = Object.entries(request).map(async ([name, value]) => {
+    if (!Array.isArray(value)) return [name, value] as const;
+    const units = value.map(async (unit: unknown) => {
+      if (typeof unit !== 'object' || unit === null || !('image' in unit)) return unit;
+      return { ...unit, image: await sentPicture(String(unit.image)) };
+    });
+    return [name, await Promise.all(units)] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 async function pictureToDraw(name: string): Promise<HTMLImageElement> {
@@ -59,7 +73,8 @@ async function pictureToDraw(name: string): Promise<HTMLImageElement> {
   return image;
 }
 
-async function sent(name: string): Promise<string> {
+/** As a request sends it. @throws ApiError when it is not kept any more */
+export async function sentPicture(name: string): Promise<string> {
   if (!isKept(name)) return name;
   const picture = await keptPicture(name);
   if (!picture) throw new ApiError('page.picture-gone', words().canvas.unreadable, 0, 'init');

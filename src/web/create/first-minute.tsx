@@ -52,7 +52,7 @@ export function FirstMinute(props: { readonly onGenerate: (prompt: string) => vo
         <div class="card p-4">
           <h2 class="font-semibold">{words().first.folder}</h2>
           <p class="hint">{words().first.folderHint}</p>
-          <code class="block mt-2 p-2 rounded bg-sunk text-sm break-all">darkroom serve --models-dir FOLDER</code>
+          <code class="block mt-2 p-2 rounded bg-sunk text-sm break-all">darkroom models add FOLDER</code>
         </div>
       </div>
     </div>

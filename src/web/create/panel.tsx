@@ -3,7 +3,8 @@
  * says (state/fields.ts). Simple shows what most pictures need; full shows all, with a search over them.
  */
 
-import { createMemo, createSignal, For, Show } from 'solid-js';
+import { createMemo, createSignal, For, Show, Suspense } from 'solid-js';
+import { Units } from '../control/units.tsx';
 import { isChanged } from '../state/draft.ts';
 import { matters, type SettingField } from '../state/fields.ts';
 import { usePictureJobs } from '../state/queries.ts';
@@ -65,7 +66,9 @@ export function Panel(props: PanelProps) {
             onInput={(event) => setSearch(event.currentTarget.value)}
           />
         </Show>
-        <Groups full={full()} search={full() ? search() : ''} />
+        <Suspense>
+          <Groups full={full()} search={full() ? search() : ''} />
+        </Suspense>
       </div>
       <GenerateBar {...props} />
     </form>
@@ -79,7 +82,7 @@ function Prompts() {
 }
 
 /** Drawn by a control of its own, elsewhere. */
-const placedElsewhere: readonly SettingField['control'][] = ['prompt', 'none', 'image'];
+const placedElsewhere: readonly SettingField['control'][] = ['prompt', 'none', 'image', 'units'];
 
 function Groups(props: { readonly full: boolean; readonly search: string }) {
   const { draft } = useStudio();
@@ -119,6 +122,9 @@ function Groups(props: { readonly full: boolean; readonly search: string }) {
       <Show when={startsPictures() && props.search === ''}>
         <StartPicture />
       </Show>
+      <For each={props.full && props.search === '' ? draft.fields().filter(({ control }) => control === 'units') : []}>
+        {(field) => <Units field={field} />}
+      </For>
     </>
   );
 }
@@ -153,7 +159,9 @@ function GenerateBar(props: PanelProps) {
       .fields()
       .filter((field) => field.control !== 'prompt' && isChanged(draft.values(), field))
       .filter((field) => matters(field, draft.values()))
-      .map(({ label, control, name }) => (control === 'image' ? label : `${label} ${String(draft.values()[name])}`));
+      .map(({ label, control, name }) =>
+        control === 'image' || control === 'units' ? label : `${label} ${String(draft.values()[name])}`,
+      );
   return (
     <div class="sticky bottom-16 md:bottom-0 mt-auto bg-panel border-t border-line p-3 md:p-4 flex flex-col gap-2 z-10">
       <Show when={acts().length > 0}>

@@ -4,7 +4,7 @@
  */
 
 import { useQuery } from '@tanstack/solid-query';
-import { createEffect, createMemo, createSignal, For, Show } from 'solid-js';
+import { createEffect, createMemo, createSignal, For, Show, Suspense } from 'solid-js';
 import { fileAddress } from '../api.ts';
 import { type Candidate, candidatesOf, completed, completions, type Typed, typedAt } from '../state/completion.ts';
 import type { SettingField } from '../state/fields.ts';
@@ -27,7 +27,12 @@ export function PromptBox(props: { readonly field: SettingField; readonly first:
       label={props.field.label}
       error={draft.errors()[props.field.name]}
       hint={bracket() === undefined ? undefined : words().create.bracket(bracket()!)}
-      aside={<TokenCount text={text()} />}
+      aside={
+        // What is asked while someone types must not take the view away meanwhile.
+        <Suspense>
+          <TokenCount text={text()} />
+        </Suspense>
+      }
     >
       {(ids) => <Writing field={props.field} first={props.first} text={text()} ids={ids} />}
     </Field>

@@ -1,7 +1,7 @@
 /** The picture that the new one begins from: dropped, pasted, chosen or sent here from the gallery. */
 
 import { A } from '@solidjs/router';
-import { createResource, onCleanup, Show } from 'solid-js';
+import { createResource, onCleanup, Show, Suspense } from 'solid-js';
 import { fileAddress } from '../api.ts';
 import { addressOfPicture, galleryId } from '../canvas/pictures.ts';
 import { keepPicture } from '../state/kept-pictures.ts';
@@ -28,7 +28,9 @@ export function StartPicture() {
       <Show when={start()} keyed fallback={<ChoosePicture onChoose={(file) => void take(file)} />}>
         {(name) => (
           <div class="flex gap-3 card p-2">
-            <Thumbnail name={name} />
+            <Suspense fallback={<span class="size-20 rounded-lg bg-sunk" />}>
+              <Thumbnail name={name} />
+            </Suspense>
             <div class="flex-1 flex flex-wrap gap-2 content-center">
               <A class="btn" href="/?mode=canvas">
                 <Icon name="brush" /> {words().canvas.open}

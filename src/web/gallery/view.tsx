@@ -1,7 +1,7 @@
 /** The gallery: search and filters in the address, rows that are drawn only where one looks, many pictures at once. */
 
 import { useNavigate, useSearchParams } from '@solidjs/router';
-import { createMemo, createSignal, onCleanup, onMount, Show } from 'solid-js';
+import { createMemo, createSignal, onCleanup, onMount, Show, Suspense } from 'solid-js';
 import { fileAddress } from '../api.ts';
 import { usePictures } from '../create/latest.ts';
 import { picturesOf } from '../state/lists.ts';
@@ -66,7 +66,11 @@ export default function Gallery() {
         <ReadButton onChoose={setBrought} />
       </PageHead>
       <Show when={brought()} keyed>
-        {(file) => <Brought file={file} onClose={() => setBrought(undefined)} />}
+        {(file) => (
+          <Suspense>
+            <Brought file={file} onClose={() => setBrought(undefined)} />
+          </Suspense>
+        )}
       </Show>
       <Filters />
       <Show when={selected().size > 0}>

@@ -2,7 +2,7 @@
 
 import { A, useNavigate, useParams } from '@solidjs/router';
 import { useQuery } from '@tanstack/solid-query';
-import { createSignal, For, Show } from 'solid-js';
+import { createSignal, For, Show, Suspense } from 'solid-js';
 import type { WireModel } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
 import { keys } from '../state/keys.ts';
@@ -66,7 +66,9 @@ function Detail(props: { readonly model: WireModel }) {
           </Show>
           <Facts model={props.model} />
           <Trained model={props.model} />
-          <Metadata model={props.model} />
+          <Suspense>
+            <Metadata model={props.model} />
+          </Suspense>
         </div>
         <Card model={props.model} locked={!mayChange()} />
       </div>

@@ -5,11 +5,11 @@ import { createSignal, For, Show } from 'solid-js';
 import { useChoices } from '../create/choices.ts';
 import { notifies, setNotifies } from '../shell/notify.ts';
 import { applyTheme, storedTheme, type Theme, themes } from '../shell/theme.ts';
-import { fieldsOf, fitting, type SettingField } from '../state/fields.ts';
+import { fieldsOf, type SettingField } from '../state/fields.ts';
 import { useSettings, useStatus } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Field } from '../ui/field.tsx';
-import { NumberInput } from '../ui/number-input.tsx';
+import { FieldControl } from '../ui/field-control.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { Select } from '../ui/select.tsx';
 import { fileSize } from '../words/figures.ts';
@@ -113,42 +113,8 @@ interface ServerSettingProps {
 }
 
 function ServerSetting(props: ServerSettingProps) {
-  const { field } = props;
-  const choices = useChoices(() => field.choices);
-  const isNumber = field.control === 'slider' || field.control === 'number';
-  return (
-    <Field label={field.label} hint={field.help}>
-      {(ids) => (
-        <Show
-          when={field.control === 'choice'}
-          fallback={
-            <Show
-              when={isNumber}
-              fallback={
-                <input
-                  {...ids}
-                  class="field-box"
-                  value={String(props.value ?? '')}
-                  onChange={(event) => props.onChange(event.currentTarget.value)}
-                />
-              }
-            >
-              <NumberInput
-                ids={ids}
-                label={field.label}
-                step={field.step}
-                value={Number(props.value ?? 0)}
-                fitted={(value) => fitting(field, value)}
-                onChange={props.onChange}
-              />
-            </Show>
-          }
-        >
-          <Select ids={ids} choices={choices()} value={String(props.value ?? '')} onChange={props.onChange} />
-        </Show>
-      )}
-    </Field>
-  );
+  const choices = useChoices(() => props.field.choices);
+  return <FieldControl {...props} choices={choices()} onChange={(value) => props.onChange(value ?? '')} />;
 }
 
 function Engines() {

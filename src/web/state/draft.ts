@@ -47,6 +47,8 @@ function fits(field: SettingField, value: unknown): boolean {
     case 'seed':
     case 'size':
       return typeof value === 'number' && fitting(field, value) === value;
+    case 'units':
+      return Array.isArray(value) && value.every((each) => typeof each === 'object' && each !== null);
     case 'many':
       return Array.isArray(value) && value.every((each) => typeof each === 'string');
     case 'choice':

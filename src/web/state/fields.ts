@@ -15,6 +15,7 @@ export type ControlKind =
   | 'seed'
   | 'size'
   | 'image'
+  | 'units'
   | 'none';
 
 export interface SettingField {
@@ -33,6 +34,10 @@ export interface SettingField {
   readonly usual: readonly [number, number];
   /** Fixed choices, or the name of a list of the server's. */
   readonly choices: readonly string[] | string | undefined;
+  /** Of a list: what it holds. */
+  readonly listOf: 'text' | 'number';
+  /** Of a list of units: what each of them has. */
+  readonly parts: readonly SettingField[];
   /** Other fields of which one has to be set for this one to matter. */
   readonly when: readonly string[];
 }
@@ -52,6 +57,7 @@ interface SchemaProperty {
   readonly step?: number;
   readonly usual?: readonly [number, number];
   readonly choices?: string;
+  readonly items?: unknown;
   readonly when?: string | readonly string[];
 }
 
@@ -79,6 +85,10 @@ function fieldOf(name: string, property: SchemaProperty): SettingField {
     step,
     usual: property.usual ?? [Math.max(min, 0), usualEnd(max, fallback)],
     choices: property.enum ?? property.choices,
+    listOf: ['number', 'integer'].includes((property.items as SchemaProperty | undefined)?.type ?? '')
+      ? 'number'
+      : 'text',
+    parts: property.control === 'units' ? fieldsOf(property.items) : [],
     when: property.when === undefined ? [] : [property.when].flat(),
   };
 }
@@ -89,7 +99,7 @@ export function matters({ when }: Pick<SettingField, 'when'>, values: Readonly<R
 }
 
 function controlOf(property: SchemaProperty): ControlKind {
-  if (property.control === 'none') return 'none';
+  if (property.control === 'none' || property.control === 'units') return property.control;
   return property.type === 'array' ? 'many' : (property.control ?? controlFor(property));
 }
 

@@ -113,6 +113,10 @@ export function createStudio(api: Api) {
     update<WireJob[]>(keys.openJobs, (jobs) => putJob(jobs, job));
     if (job.state !== 'running') setProgress(produce((all) => void delete all[job.id]));
     if (job.finishedAt !== undefined) stale(keys.endedJobs);
+    if (job.kind === 'training') {
+      stale(keys.trainings);
+      stale(keys.training(job.id));
+    }
     client.setQueryData(keys.job(job.id), job);
   }
 

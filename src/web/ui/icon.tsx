@@ -5,6 +5,7 @@ const names = {
   gallery: 'i-lucide-images',
   models: 'i-lucide-box',
   queue: 'i-lucide-list-ordered',
+  train: 'i-lucide-graduation-cap',
   settings: 'i-lucide-settings',
   spark: 'i-lucide-sparkles',
   dice: 'i-lucide-dices',

@@ -1,0 +1,124 @@
+/** One field of any schema, by its type, over a value that somebody else keeps. */
+
+import { Show } from 'solid-js';
+import { fitting, type SettingField } from '../state/fields.ts';
+import { Field, type FieldIds } from './field.tsx';
+import { NumberInput } from './number-input.tsx';
+import { type Choice, Select } from './select.tsx';
+
+interface FieldControlProps {
+  readonly field: SettingField;
+  readonly value: unknown;
+  /** Of a choice whose row names a list. */
+  readonly choices?: readonly Choice[];
+  readonly error?: string;
+  readonly onChange: (value: unknown) => void;
+}
+
+export function FieldControl(props: FieldControlProps) {
+  const isNumber = ['slider', 'number', 'seed', 'size'].includes(props.field.control);
+  return (
+    <Show when={props.field.control !== 'switch'} fallback={<SwitchField {...props} />}>
+      <Field label={props.field.label} hint={props.field.help} error={props.error} beside={isNumber}>
+        {(ids) => (isNumber ? <NumberField {...props} ids={ids} /> : <TextOrChoice {...props} ids={ids} />)}
+      </Field>
+    </Show>
+  );
+}
+
+type InnerProps = FieldControlProps & { readonly ids: FieldIds };
+
+function SwitchField(props: FieldControlProps) {
+  return (
+    <label class="row min-h-10 cursor-pointer" title={props.field.help}>
+      <input
+        type="checkbox"
+        class="size-5 shrink-0"
+        checked={(props.value ?? props.field.fallback) === true}
+        onChange={(event) => props.onChange(event.currentTarget.checked)}
+      />
+      <span class="text-sm">
+        <span class="font-medium">{props.field.label}</span> <span class="hint">{props.field.help}</span>
+      </span>
+    </label>
+  );
+}
+
+function NumberField(props: InnerProps) {
+  const value = () => props.value ?? props.field.fallback;
+  return (
+    <Show when={props.field.fallback !== undefined} fallback={<OptionalNumber {...props} />}>
+      <NumberInput
+        ids={props.ids}
+        label={props.field.label}
+        step={props.field.step}
+        value={typeof value() === 'number' ? (value() as number) : fitting(props.field, Number.NaN)}
+        fitted={(given) => fitting(props.field, given)}
+        onChange={props.onChange}
+      />
+    </Show>
+  );
+}
+
+/** Empty stands for what is decided elsewhere. */
+function OptionalNumber(props: InnerProps) {
+  return (
+    <input
+      {...props.ids}
+      inputmode="decimal"
+      class="field-box w-24 text-right tabular-nums"
+      value={props.value === undefined ? '' : String(props.value)}
+      onChange={({ currentTarget: { value } }) => {
+        const text = value.trim().replace(',', '.');
+        props.onChange(text === '' || Number.isNaN(Number(text)) ? undefined : fitting(props.field, Number(text)));
+      }}
+    />
+  );
+}
+
+function TextOrChoice(props: InnerProps) {
+  const value = () => props.value ?? props.field.fallback;
+  const choices = (): readonly Choice[] => {
+    const { choices: listed } = props.field;
+    return props.choices ?? (Array.isArray(listed) ? listed.map((each: string) => ({ value: each, label: each })) : []);
+  };
+  const lines = () => (Array.isArray(value()) ? (value() as readonly unknown[]).join('\n') : '');
+  return (
+    <Show
+      when={props.field.control === 'choice'}
+      fallback={
+        <Show
+          when={props.field.control === 'many'}
+          fallback={
+            <input
+              {...props.ids}
+              class="field-box"
+              value={String(value() ?? '')}
+              onChange={(event) => props.onChange(event.currentTarget.value || undefined)}
+            />
+          }
+        >
+          <textarea
+            {...props.ids}
+            rows={2}
+            class="field-box"
+            value={lines()}
+            onChange={({ currentTarget: { value: text } }) => props.onChange(listOf(text, props.field))}
+          />
+        </Show>
+      }
+    >
+      <Select ids={props.ids} choices={choices()} value={String(value() ?? '')} onChange={props.onChange} />
+    </Show>
+  );
+}
+
+/** A line each; numbers where the list has numbers. */
+function listOf(text: string, field: SettingField): readonly (string | number)[] | undefined {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
+  if (lines.length === 0) return undefined;
+  return field.listOf === 'number' ? lines.map(Number).filter((value) => !Number.isNaN(value)) : lines;
+}
