@@ -132,7 +132,7 @@ async function runOnce(
   }
 }
 
-const modelFiles: ModelFiles = {
+export const modelFiles: ModelFiles = {
   exists: async (file) => existsSync(file),
   readText: async (file) => readFileSync(file, 'utf8'),
   source: async (file) => bytesSource(file, readFileSync(file)),
@@ -177,7 +177,7 @@ function sdxlBeside(folder: string): Promise<LoadedCheckpoint> {
 }
 
 /** Families that look for a U-Net only, with the heads that the config beside a single file tells. */
-function unetAlone(configFile: string): ModelFamily[] {
+export function unetAlone(configFile: string): ModelFamily[] {
   const heads = existsSync(configFile) ? unetFromDiffusers(new Fields(json(configFile), configFile)).heads : undefined;
   return families.map((family) => ({
     ...family,
