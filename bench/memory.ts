@@ -13,6 +13,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { convertModel } from '#studio/convert/convert';
 import { writeCheckpoint } from './sd15/checkpoint.ts';
 
 interface Measured {
@@ -39,7 +40,12 @@ mkdirSync(folder, { recursive: true });
 try {
   const halves = join(folder, 'sd15-f16.safetensors');
   if (!existsSync(halves)) writeCheckpoint(halves, 'F16');
-  const cases: [string, number][] = [20e9, 5.5e9, 4.4e9].map((limit) => [halves, limit]);
+  const blocks = join(folder, 'sd15-q8_0.gguf');
+  if (!existsSync(blocks)) await convertModel({ from: halves, to: blocks, layout: 'gguf', form: 'q8_0' });
+  const cases: [string, number][] = [
+    ...[3.5e9, 20e9].map((limit): [string, number] => [blocks, limit]),
+    ...[5.5e9, 20e9].map((limit): [string, number] => [halves, limit]),
+  ];
   for (const [file, limit] of cases) {
     const { told, peak, peaks } = measure(file, limit, side, threads);
     console.log(

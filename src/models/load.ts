@@ -21,6 +21,8 @@ export const embeddedConfigKey = 'darkroom.config';
 export interface LoadOptions {
   /** A VAE (file, or diffusers folder of one) to use instead of the checkpoint's own. */
   readonly vae?: string | undefined;
+  /** Files of text encoders for components that the model lacks; the narrower one is the first. */
+  readonly textEncoders?: readonly string[] | undefined;
   /** Accept a file that lacks whole components, such as a bare U-Net. */
   readonly partial?: boolean;
   readonly families?: readonly ModelFamily[];
@@ -69,7 +71,7 @@ interface OpenComponent {
 export async function loadCheckpoint(
   files: ModelFiles,
   path: string,
-  { vae, partial = false, families: known = families }: LoadOptions = {},
+  { vae, textEncoders = [], partial = false, families: known = families }: LoadOptions = {},
 ): Promise<LoadedCheckpoint> {
   const source = await openModelSource(files, path);
   const embedded = embeddedOf(source);
@@ -79,6 +81,7 @@ export async function loadCheckpoint(
   });
   const family = chooseFamily(known, description, source);
   const components = findComponents(family.components, source.tensors);
+  await addEncoders(files, textEncoders, family, components);
   const values = await valuesOf(files, family, source);
   let config = named(path, () => configOf(family, source, components, { embedded, values }));
   const own = family.parts(config).autoencoder.component;
@@ -93,6 +96,7 @@ export async function loadCheckpoint(
   problems.push(...otherWeights(source));
   const fatal = problems.filter((p) => p.fatal);
   if (fatal.length > 0) throw new CheckpointError(path, fatal);
+  if (textEncoders.length > 0) checkContext(family.parts(config), textEncoders, path);
   return {
     path,
     layout: source.layout,
@@ -173,6 +177,40 @@ function named<T>(path: string, work: () => T): T {
     if (!nameless) throw error;
     throw new ModelFileError(error.code.replace(/^model\./, ''), error.message, path);
   }
+}
+
+/** Opens text encoders of their own and puts each in the place of a component that is not there. */
+async function addEncoders(
+  files: ModelFiles,
+  paths: readonly string[],
+  family: ModelFamily,
+  components: Map<string, OpenComponent>,
+): Promise<void> {
+  const opened = await Promise.all(paths.map((path) => openTensorFile(files, path)));
+  const width = ({ tensors }: (typeof opened)[number]): number =>
+    [...tensors].find(([name]) => name.endsWith('token_embedding.weight'))?.[1].shape[1] ?? 0;
+  for (const encoder of opened.sort((a, b) => width(a) - width(b))) {
+    const { kind } = describeFile(encoder.tensors);
+    // OpenCLIP's names by themselves are not told apart from unknown ones.
+    const isText = kind === 'text-encoder' || kind === 'unknown';
+    const open = family.components.filter(({ component }) => isText && !components.has(component));
+    const [found] = open.flatMap((layout) => [
+      ...findComponents([{ ...layout, prefixes: [...layout.prefixes, ''] }], encoder.tensors),
+    ]);
+    if (!found) {
+      const what = `this is ${describeFile(encoder.tensors).title}; expected a text encoder that the model lacks`;
+      throw new ModelFileError('not-an-encoder', what, encoder.path);
+    }
+    components.set(...found);
+  }
+}
+
+/** The context that all encoders make together must be as wide as what the denoiser reads. */
+function checkContext({ textEncoders, denoiser }: ModelParts, paths: readonly string[], path: string): void {
+  const width = textEncoders.reduce((sum, part) => sum + part.width, 0);
+  if (width === denoiser.contextWidth) return;
+  const message = `its text must be ${denoiser.contextWidth} wide, but ${paths.join(', ')} make ${width}; take other text encoders`;
+  throw new ModelFileError('encoder-width', message, path);
 }
 
 interface ExternalVae extends OpenComponent {

@@ -129,8 +129,11 @@ class LocalPictureEngine implements PictureEngine {
       const controls = guided ? await openJobControls(read, found, findAnnotator) : noControls;
       return { model: found, adapters: await openJobAdapters(read, found), controls };
     };
-    const first = yield* open({ model, vae }, request);
-    const hires = wantsHires(request) ? yield* open({ model: hiresModel, vae }, hiresRequest(request)) : undefined;
+    const textEncoders = namesIn(request.textEncoders);
+    const first = yield* open({ model, vae, textEncoders }, request);
+    const hires = wantsHires(request)
+      ? yield* open({ model: hiresModel, vae, textEncoders }, hiresRequest(request))
+      : undefined;
     const second = refiner === undefined ? undefined : yield* open({ model: refiner, vae }, request, false);
     await this.#models.end();
     return { ...first, hires, refiner: second };
@@ -151,6 +154,14 @@ class LocalPictureEngine implements PictureEngine {
 
 function memoryEvent(planned: JobMemory): MemoryEvent {
   return { type: 'memory', peak: planned.estimate.peak, limit: planned.limit, plan: describePlan(planned) };
+}
+
+/** Names with commas between them. */
+function namesIn(list: string): string[] {
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
 }
 
 function drawSeed32(): number {

@@ -75,6 +75,8 @@ export interface ModelRequest {
   /** Name or path; the default model when undefined. */
   readonly model: string | undefined;
   readonly vae: string | undefined;
+  /** Of a model that has none of its own; found by their width where none are named. */
+  readonly textEncoders?: readonly string[] | undefined;
 }
 
 /** @throws UserError for a model that is not there or cannot be used. */

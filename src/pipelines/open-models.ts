@@ -42,13 +42,13 @@ export class OpenModels {
   }
 
   async *open(request: ModelRequest): AsyncGenerator<LoadingEvent, PipelineModel, undefined> {
-    const { model, vae } = request;
-    const key = JSON.stringify([model, vae]);
+    const { model, vae, textEncoders } = request;
+    const key = JSON.stringify([model, vae, textEncoders]);
     this.#wanted.add(key);
     const known = this.#opened.get(key);
     if (known && (await known.model.isCurrent?.()) !== false) return known.model;
     yield { type: 'loading', part: 'model' };
-    const opened = await this.#openModel({ model, vae });
+    const opened = await this.#openModel({ model, vae, textEncoders });
     await known?.dispose();
     this.#opened.set(key, new ModelSessions(this.#backend, opened, this.#memoryBudget));
     return opened;

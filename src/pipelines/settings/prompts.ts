@@ -54,6 +54,15 @@ export const modelSettings = {
     infotext: { keys: ['VAE', 'VAE hash'], read: (parsed) => parsed.VAE },
     a1111: { option: 'sd_vae', optionDefault: 'Automatic' },
   }),
+  textEncoders: setting({
+    type: z.string().max(400).default(''),
+    help: 'Text encoders for a model that has none in its file, with commas; found by their width when left out.',
+    form: { label: 'Text encoders', group: 'model', level: 'full', control: 'text' },
+    infotext: {
+      ...entry('Text encoders'),
+      write: (value) => (value === '' ? [] : [['Text encoders', value as string]]),
+    },
+  }),
   clipSkip: setting({
     type: z.int().min(1).max(48).default(1),
     help: 'Stop the text encoder this many layers before its end (1 = none).',

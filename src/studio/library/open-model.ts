@@ -7,7 +7,7 @@ import path from 'node:path';
 import type { ModelKind } from '#api/records/model';
 import { UserError } from '#core/errors';
 import { mergedWeights } from '#models/adapters/merge';
-import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
+import { CheckpointError, type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { ModelFileError } from '#models/model-error';
 import type { ModelRequest, OpenModel, PipelineModel } from '#pipelines/model';
 import { nodeModelFiles } from '../files/model-files.ts';
@@ -17,6 +17,7 @@ import { embeddingOpener } from './embeddings.ts';
 import { findModel, nearestNames } from './find.ts';
 import { hypernetworkOpener } from './hypernetworks.ts';
 import { nonFiniteParameters } from './non-finite.ts';
+import { type Paired, pairParts } from './pairing.ts';
 import { defaultModel } from './roots.ts';
 import { modelStem, scanModels } from './scan.ts';
 
@@ -24,11 +25,15 @@ import { modelStem, scanModels } from './scan.ts';
  * The file that a name or path stands for.
  * @throws UserError naming the nearest models
  */
-export async function findModelFile(kind: 'model' | 'vae', given: string, roots: readonly string[]): Promise<string> {
+export async function findModelFile(
+  kind: 'model' | 'vae' | 'text-encoder',
+  given: string,
+  roots: readonly string[],
+): Promise<string> {
   if (await nodeModelFiles.exists(given)) return path.resolve(given);
   // A file's kind is known by its folder at most; a file in a folder of others is not meant.
   const wanted: readonly (ModelKind | undefined)[] =
-    kind === 'vae' ? ['vae', undefined] : ['checkpoint', 'unet', undefined];
+    kind === 'model' ? ['checkpoint', 'unet', undefined] : [kind, undefined];
   const models = (await scanModels(roots)).filter((model) => wanted.includes(model.kind));
   const found = looksLikePath(given) ? undefined : findModel(models, given);
   if (found) return found.path;
@@ -49,10 +54,11 @@ function looksLikePath(given: string): boolean {
 
 /** Opens what a request names; files stay where they are. */
 export function modelOpener(roots: readonly string[]): OpenModel {
-  return async ({ model, vae }: ModelRequest): Promise<PipelineModel> => {
+  return async ({ model, vae, textEncoders: encoders = [] }: ModelRequest): Promise<PipelineModel> => {
     const file = await findModelFile('model', model ?? defaultModel, roots);
     const vaeFile = vae === undefined ? await vaeBeside(file) : await findModelFile('vae', vae, roots);
-    const loaded = await loadCheckpoint(nodeModelFiles, file, { vae: vaeFile });
+    const chosen = await Promise.all(encoders.map((name) => findModelFile('text-encoder', name, roots)));
+    const { loaded, warnings } = await loadWhole(file, { vae: vaeFile, textEncoders: chosen }, roots);
     const hash = await shortHash(file);
     const opened = await stampsOf(filesOf(loaded));
     const openLora = loraOpener(loaded, roots);
@@ -62,7 +68,7 @@ export function modelOpener(roots: readonly string[]): OpenModel {
       ...(vaeFile !== undefined && { vae: { name: path.basename(vaeFile) } }),
       parts: loaded.parts,
       weights: loaded.weights,
-      warnings: warningsOf(loaded),
+      warnings: [...warnings, ...warningsOf(loaded)],
       openLora,
       openHypernetwork: hypernetworkOpener(loaded, roots),
       ...embeddingOpener(loaded, roots),
@@ -73,6 +79,22 @@ export function modelOpener(roots: readonly string[]): OpenModel {
       isCurrent: async () => (await stampsOf(filesOf(loaded))) === opened,
     };
   };
+}
+
+/** The model with parts from other files where it lacks some. */
+async function loadWhole(
+  file: string,
+  options: Paired['options'],
+  roots: readonly string[],
+): Promise<{ loaded: LoadedCheckpoint; warnings: readonly string[] }> {
+  try {
+    return { loaded: await loadCheckpoint(nodeModelFiles, file, options), warnings: [] };
+  } catch (error) {
+    const lacks = error instanceof CheckpointError && error.problems.every(({ kind }) => kind === 'missing-component');
+    if (!lacks) throw error;
+    const paired = await pairParts(file, options, roots);
+    return { loaded: await loadCheckpoint(nodeModelFiles, file, paired.options), warnings: paired.warnings };
+  }
 }
 
 /** Endings of a VAE that lies beside its checkpoint under the checkpoint's name, in A1111's order. */

@@ -42,11 +42,18 @@ export function checkRequest(fields: GenerateSettings, library: Library, default
     controls: request.controls.map((unit) => controlOf(unit, library)),
     model: model === undefined ? defaultName(library, defaultModel, warnings) : nameOf(library, model),
     vae: ownVae ? undefined : library.find(vae, vaeKinds).name,
+    textEncoders: encoderNames(request.textEncoders, library),
     seed: request.seed < 0 ? drawSeed() : request.seed,
     subseed: request.subseed < 0 ? drawSeed() : request.subseed,
   };
   checkSeeds(checked);
   return { request: checked, warnings };
+}
+
+/** By the library's names for them. */
+function encoderNames(list: string, library: Library): string {
+  const names = list.split(',').map((name) => name.trim());
+  return names.flatMap((name) => (name === '' ? [] : [library.find(name, ['text-encoder']).name])).join(', ');
 }
 
 /** What is chosen in lists of the library's: which models a setting's value names. */
