@@ -6,10 +6,13 @@
 import { UserError } from '#core/errors';
 import type { Gallery } from '#studio/gallery/gallery';
 import { discard, httpGet, readBody } from '#studio/net/http';
+import type { LargeBodies, Upload } from '#studio/reader/large-bodies';
 import { type Caller, maySee } from './http/call.ts';
 
 export interface PictureSources {
   readonly gallery: Pick<Gallery, 'get' | 'read'>;
+  /** Where pictures of large requests lie. */
+  readonly bodies: Pick<LargeBodies, 'pictureOf'>;
   /** Fetching by address; default true. */
   readonly allowUrls?: boolean;
   /** Also from this machine and the local network; default false. */
@@ -19,13 +22,15 @@ export interface PictureSources {
 const maxPictureBytes = 64 * 2 ** 20;
 const fetchTimeoutMs = 30_000;
 
-/** The file's bytes as they come: readers look into them. @throws UserError `image.*`, `net.*` */
-export async function pictureBytes(
+/** The picture's bytes or file as it came: readers look into them. @throws UserError `image.*`, `net.*` */
+export async function pictureOf(
   source: string,
   caller: Caller,
   sources: PictureSources,
   signal?: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<Upload> {
+  const file = sources.bodies.pictureOf(source);
+  if (file) return file;
   if (/^https?:\/\//i.test(source)) return await fetchPicture(source, sources, signal);
   if (source.startsWith('image:')) return await galleryPicture(source.slice('image:'.length), caller, sources);
   return decodeBase64(source);

@@ -88,7 +88,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     access,
     signIns: new SignIns(),
     metrics: new Metrics(studio),
-    pictures: { gallery: studio.gallery, ...options.urls },
+    pictures: { gallery: studio.gallery, bodies: studio.bodies, ...options.urls },
   };
   const gate = gateOf(options);
   if (access.required) parts.signIns.watch(studio);
@@ -106,13 +106,15 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     onClose: () => eventClients.dec(),
   });
   const groups = routeGroups(parts);
-  for (const { base, routes } of groups) mount(app, base, routes, options);
+  const mounted = { ...options, bodies: studio.bodies, untilFree: async () => await studio.untilFree() };
+  for (const { base, routes } of groups) mount(app, base, routes, mounted);
   mountDescription(app, groups, version);
   if (options.pageFolder !== undefined) await mountPage(app, options.pageFolder);
   return {
     app,
     close: () => {
       gate.closing = true;
+      parts.signIns.close();
     },
   };
 }
@@ -162,6 +164,7 @@ async function observe(c: ServerContext, next: () => Promise<void>, parts: Serve
   const started = performance.now();
   c.set('log', parts.log.child({ request: c.get('requestId') }));
   c.set('caller', nobody);
+  c.set('address', addressOf(c));
   c.set('signal', c.req.raw.signal);
   await next();
   const { headers } = c.res;
@@ -218,7 +221,7 @@ function signsIn(c: ServerContext, access: Access): boolean {
 async function admit(c: ServerContext, { access, signIns }: ServerParts, gate: Gate): Promise<void> {
   if (isOpen(c.req.path)) return;
   if (gate.closing) throw new AnswerError('server.closing', 'Darkroom is stopping.', { 'retry-after': '10' });
-  const identity = await access.identify(c.req.raw, addressOf(c));
+  const identity = await access.identify(c.req.raw, c.get('address'));
   c.set('caller', identity.caller);
   if (access.required) c.set('signal', untilSignedOut(c, signIns.open(identity)));
   const wait = Math.ceil(gate.buckets?.take(identity.caller.name) ?? 0);

@@ -23,6 +23,7 @@ import { PromptFiles } from './prompts/prompt-files.ts';
 import type { JobFilter, QueueEvents } from './queue/job.ts';
 import { SqliteJobQueue } from './queue/sqlite-queue.ts';
 import { withReader } from './reader/host.ts';
+import type { LargeBodies, Upload } from './reader/large-bodies.ts';
 import { Settings, type SettingsEvents } from './settings/settings.ts';
 import type { Database } from './store/database.ts';
 import { TrainingRuns } from './training/runs.ts';
@@ -151,13 +152,18 @@ export class StudioFolder {
     return job?.inputs.includes(role) ? await this.inputs.bytes(id, role) : undefined;
   }
 
+  /** Reads what requests bring that is large. */
+  get bodies(): LargeBodies {
+    return this.inputs.bodies;
+  }
+
   /** Every text inside a picture that somebody brought. @throws UserError `image.*` */
-  async readTexts(picture: Uint8Array, signal?: AbortSignal): Promise<PictureTexts> {
+  async readTexts(picture: Upload, signal?: AbortSignal): Promise<PictureTexts> {
     return await this.inputs.uploads.read('pictureTexts', picture, signal);
   }
 
   /** Type and size of a picture that somebody brought. @throws UserError `image.*` */
-  async readHeader(picture: Uint8Array, signal?: AbortSignal): Promise<ImageHeader> {
+  async readHeader(picture: Upload, signal?: AbortSignal): Promise<ImageHeader> {
     return await this.inputs.uploads.read('header', picture, signal);
   }
 

@@ -348,6 +348,28 @@ describe('studio', () => {
     expect((await waiting).state).toBe('cancelled');
   });
 
+  it('waits for another process that writes, and holds nothing up meanwhile', async () => {
+    const studio = await start({ stepMs: 5 });
+    const first = await submit(studio, 'a', { batchCount: 3 });
+    await when(studio, 'job.progress', isStep(1));
+    const other = openDatabase(join(root, 'data', 'studio.db'));
+    // Held by this same thread: a studio that waited on it would wait for ever.
+    other.exec('BEGIN IMMEDIATE');
+    const second = submit(studio, 'b');
+    const free = studio.untilFree();
+    const image = studio.gallery.search().images[0];
+    for (let turns = 0; turns < 20; turns++) await tick();
+    expect(studio.settings.get().previewEvery).toBe(4);
+    expect(() => studio.settings.update({ previewEvery: 5 })).toThrow(expect.objectContaining({ code: 'store.busy' }));
+    other.exec('COMMIT');
+    await free;
+    expect((await studio.wait((await second).id)).state).toBe('done');
+    expect((await studio.wait(first.id)).state).toBe('done');
+    if (image) await studio.gallery.trash([image.id]);
+    expect(studio.gallery.ofJob(first.id).length).toBeGreaterThanOrEqual(2);
+    other.close();
+  });
+
   it('hashes models as work of its own, which pauses and ends like any other', async () => {
     const models = join(root, 'models');
     mkdirSync(models);

@@ -31,6 +31,7 @@ import { type Lock, lockFolder } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
 import { migrations } from './store/migrations.ts';
 import { watchOutsideChanges } from './store/outside-changes.ts';
+import { untilFree, waitElsewhere } from './store/patience.ts';
 import { keepReserve, spendReserve } from './store/reserve.ts';
 import { Whereabouts } from './store/whereabouts.ts';
 import {
@@ -128,6 +129,7 @@ async function openStudio(options: StudioOptions): Promise<Studio> {
     migrate(db, migrations, { file });
     const studio = new Studio(db, options, locks);
     await studio.recover();
+    waitElsewhere(db);
     return studio;
   } catch (error) {
     db?.close();
@@ -235,6 +237,11 @@ export class Studio extends StudioFolder {
       onChange: () => void this.#changedOutside(),
       onLook: () => this.#lookForTrouble(),
     });
+  }
+
+  /** Resolves when no other process writes to the database. @throws DarkroomError `store.busy` when that takes long */
+  async untilFree(): Promise<void> {
+    await untilFree(this.db);
   }
 
   /** Why nothing can be kept now, and so nothing is taken or begun; undefined while all is well. */
@@ -447,6 +454,7 @@ export class Studio extends StudioFolder {
     clearTimeout(force);
     await this.#disposeHosts();
     this.inputs.uploads.dispose();
+    this.inputs.bodies.dispose();
     await this.library.close();
     this.db.close();
     for (const lock of this.#locks) lock.release();

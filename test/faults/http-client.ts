@@ -55,6 +55,10 @@ export async function ask(base: string, question: Question): Promise<Answered> {
     );
     sent.setTimeout(timeoutMs, () => sent.destroy(new Error(`no answer within ${timeoutMs} ms`)));
     sent.on('error', reject);
+    // After the answer nobody else listens: a server may hang up while a refused body is still on its way.
+    sent.on('socket', (socket) => {
+      if (socket.listenerCount('error') < 3) socket.on('error', () => {});
+    });
     sent.end(payload);
   });
 }

@@ -13,6 +13,7 @@ interface Flags {
   readonly seconds: number | undefined;
   readonly fake: boolean;
   readonly role: string | undefined;
+  readonly only: string | undefined;
   readonly tell: (line: string) => void;
 }
 
@@ -34,6 +35,7 @@ const runs: Readonly<Record<string, (flags: Flags) => Promise<Report>>> = {
     const { mutations } = await import('./mutations.ts');
     return (await import('./mutations-run.ts')).mutationsRun(tell, mutations.slice(0, count));
   },
+  hostile: async ({ only, tell }) => await (await import('./hostile-run.ts')).hostileRun({ only, tell }),
   soak: async ({ seconds = 600, seed, tell }) => await (await import('./soak-run.ts')).soakRun({ seconds, seed, tell }),
 };
 
@@ -46,6 +48,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string' },
     fake: { type: 'boolean', default: false },
     role: { type: 'string' },
+    only: { type: 'string' },
   },
 });
 const whole = (text: string | undefined) => (text === undefined ? undefined : Math.max(1, Math.trunc(Number(text))));
@@ -62,6 +65,7 @@ if (run) {
     seed,
     fake: values.fake,
     role: values.role,
+    only: values.only,
     tell,
   };
   const report = await run(flags);

@@ -63,7 +63,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...gallery,
     breaks: 'a picture in the trash is shown as before',
-    find: 'this.#index.update(id, { trashedAt });',
+    find: 'await patiently(() => this.#index.update(id, { trashedAt }));',
     replacement: '',
   },
   {

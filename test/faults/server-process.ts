@@ -10,6 +10,7 @@ import type { Role } from '#api/rights';
 import { listen } from '#server/listen';
 import { createServer } from '#server/server';
 import { createStudio } from '#studio/studio';
+import { LoopWatch } from './loop-watch.ts';
 import { adminToken } from './server-child.ts';
 
 export interface ServerOrders {
@@ -34,6 +35,8 @@ export interface ServerFigures {
   readonly external: number;
   /** Milliseconds by which the event loop was late since the figures were last asked for. */
   readonly loop: { readonly median: number; readonly p99: number; readonly worst: number };
+  /** The longest that it was held by the server itself, other processes' turns taken off. */
+  readonly held: number;
   readonly eventClients: number;
 }
 
@@ -69,12 +72,16 @@ await studio.warm();
 const listener = await listen(server.app, { port: 0 });
 const loop = monitorEventLoopDelay({ resolution: 1 });
 loop.enable();
+const watch = new LoopWatch();
 process.on('message', (message: ToServer) => void obey(message));
 process.on('disconnect', () => process.exit(0));
 say({ type: 'ready', url: listener.url, tokens });
 
 async function obey(message: ToServer): Promise<void> {
-  if (message === 'reset') loop.reset();
+  if (message === 'reset') {
+    loop.reset();
+    watch.takeWorst();
+  }
   if (message === 'figures') say({ type: 'figures', figures: figures() });
   if (message !== 'stop') return;
   server.close();
@@ -87,10 +94,11 @@ function figures(): ServerFigures {
   // The histogram counts from one timer to the next: the millisecond between them is no delay.
   const late = (ns: number) => Math.max(0, ns / 1e6 - 1);
   const delays = { median: late(loop.percentile(50)), p99: late(loop.percentile(99)), worst: late(loop.max) };
+  const held = watch.takeWorst();
   globalThis.gc?.();
   loop.reset();
   const { rss, heapUsed, external } = process.memoryUsage();
-  return { rss, heap: heapUsed, external, loop: delays, eventClients: studio.events.listenerCount };
+  return { rss, heap: heapUsed, external, loop: delays, held, eventClients: studio.events.listenerCount };
 }
 
 function say(message: FromServer): void {

@@ -17,7 +17,7 @@ import type { InputRules } from '#studio/work/prepare-inputs';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import { type Route, route } from '../http/route.ts';
-import { pictureBytes } from '../pictures.ts';
+import { pictureOf } from '../pictures.ts';
 import { outputOf } from './output.ts';
 import type { A1111Parts } from './parts.ts';
 import {
@@ -81,7 +81,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
 async function readPictures({ pictures }: A1111Parts, call: Call, { init_images: sources, mask }: Img2imgFields) {
   const [first] = sources ?? [];
   if (first === undefined) throw new UserError('init-images.unknown', 'Init image not found');
-  const read = async (source: string) => await pictureBytes(source, call.caller, pictures, call.signal);
+  const read = async (source: string) => await pictureOf(source, call.caller, pictures, call.signal);
   return { init: await read(String(first)), mask: mask ? await read(mask) : undefined };
 }
 

@@ -10,7 +10,7 @@ import { pictureMaxBody } from '../http/body.ts';
 import type { Caller } from '../http/call.ts';
 import { type Route, route } from '../http/route.ts';
 import { warningHeader } from '../http/warnings.ts';
-import { pictureBytes } from '../pictures.ts';
+import { pictureOf } from '../pictures.ts';
 import type { A1111Parts } from './parts.ts';
 
 const list = { description: 'A list.', schema: z.array(z.looseObject({})) };
@@ -205,7 +205,7 @@ function pngInfoRoute({ pictures, studio }: A1111Parts): Route {
       schema: z.object({ info: z.string(), items: z.looseObject({}), parameters: z.looseObject({}) }),
     },
     async handle({ body }, call) {
-      const bytes = await pictureBytes(body.image, call.caller, pictures, call.signal);
+      const bytes = await pictureOf(body.image, call.caller, pictures, call.signal);
       const { infotext, parameters, others } = await studio.readTexts(bytes, call.signal);
       const styled = infotext === undefined ? parameters : withStyles(parameters, await studio.promptFiles.styles());
       return { info: infotext ?? '', items: others, parameters: styled };

@@ -9,6 +9,8 @@ export { type Caller, maySee, requireRole, scopeOf } from '#api/rights';
 export interface CallVariables {
   requestId: string;
   caller: Caller;
+  /** Of the peer. */
+  address: string;
   log: Logger;
   /** Aborted when the client goes away, or is not signed in any more. */
   signal: AbortSignal;

@@ -40,6 +40,7 @@ const statuses: Readonly<Record<string, number>> = {
   // As web servers log it; nobody reads the answer.
   'client.gone': 499,
   'queue.full': 429,
+  'body.busy': 429,
   'rate.limited': 429,
   'feature.missing': 501,
   'server.closing': 503,
@@ -47,6 +48,9 @@ const statuses: Readonly<Record<string, number>> = {
   'disk-full': 507,
   'store.disk-full': 507,
 };
+
+/** Seconds after which it is worth another try. */
+const waits: Readonly<Record<string, string>> = { 'queue.full': '5', 'body.busy': '2', 'store.busy': '2' };
 
 /** An error that says what its answer's headers are. */
 export class AnswerError extends UserError {
@@ -84,7 +88,8 @@ export function failureOf(error: unknown): Failure {
     code,
     message,
     ...(error instanceof FieldError && error.field !== '' ? { field: error.field } : {}),
-    headers: error instanceof AnswerError ? error.headers : code === 'queue.full' ? { 'retry-after': '5' } : {},
+    headers:
+      error instanceof AnswerError ? error.headers : waits[code] === undefined ? {} : { 'retry-after': waits[code] },
   };
 }
 

@@ -2,10 +2,11 @@
 
 import type { Hono } from 'hono';
 import { check, coerceFields } from '#api/check';
-import { defaultMaxBody, isMultipart, limitBody, readJson, readMultipart } from './body.ts';
+import type { LargeBodies } from '#studio/reader/large-bodies';
+import { type Body, defaultMaxBody, readBody } from './body.ts';
 import type { CallVariables, ServerContext } from './call.ts';
 import { callOf, requireRole } from './call.ts';
-import type { Route } from './route.ts';
+import type { MultipartBody, Route } from './route.ts';
 
 export type ServerApp = Hono<{ Variables: CallVariables }>;
 
@@ -14,34 +15,62 @@ export interface MountOptions {
   readonly checkAnswers?: boolean;
 }
 
-export function mount(app: ServerApp, base: string, routes: readonly Route[], options: MountOptions = {}): void {
+/** What routes are mounted with. */
+export interface Mounted extends MountOptions {
+  readonly bodies: LargeBodies;
+  /** Resolves when what a request changes can be written down. */
+  readonly untilFree: () => Promise<void>;
+}
+
+export function mount(app: ServerApp, base: string, routes: readonly Route[], mounted: Mounted): void {
   for (const route of routes) {
     const path = base + route.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    const limit = limitBody(route.maxBody ?? defaultMaxBody);
-    app.on(route.method, path, limit, (c) => serve(route, c, options));
+    app.on(route.method, path, (c) => serve(route, c, mounted));
   }
 }
 
-async function serve(route: Route, c: ServerContext, options: MountOptions): Promise<Response> {
+async function serve(route: Route, c: ServerContext, { bodies, checkAnswers, untilFree }: Mounted): Promise<Response> {
   const call = callOf(c);
   requireRole(call.caller, route.role);
-  const input = {
-    params: route.params ? check(route.params, c.req.param(), 'path') : {},
-    query: route.query ? check(route.query, coerceFields(route.query, Object.entries(c.req.queries())), 'query') : {},
-    body: route.body ? check(route.body, await bodyOf(route, c.req.raw), 'body') : undefined,
-  };
-  const value = await route.handle(input as never, call);
+  const params = route.params ? check(route.params, c.req.param(), 'path') : {};
+  const query = route.query
+    ? check(route.query, coerceFields(route.query, Object.entries(c.req.queries())), 'query')
+    : {};
+  const body = route.body ? await readBodyOf(route, c, bodies) : undefined;
+  try {
+    const input = {
+      params,
+      query,
+      body: route.body && body ? check(route.body, given(route, body), 'body') : undefined,
+    };
+    if (route.method !== 'get') await untilFree();
+    return answerOf(route, await route.handle(input as never, call), checkAnswers ?? false);
+  } finally {
+    await body?.dispose();
+  }
+}
+
+function answerOf({ answer }: Route, value: unknown, isChecked: boolean): Response {
   if (value instanceof Response) return value;
-  const { schema, status } = route.answer;
+  const { schema, status } = answer;
   if (!schema) return new Response(null, { status: status ?? 204 });
-  if (options.checkAnswers) schema.parse(value);
+  if (isChecked) schema.parse(value);
   return Response.json(value, { status: status ?? 200 });
 }
 
-async function bodyOf(route: Route, request: Request): Promise<unknown> {
-  if (route.fromMultipart && isMultipart(request)) return route.fromMultipart(await readMultipart(request));
+async function readBodyOf(route: Route, c: ServerContext, bodies: LargeBodies): Promise<Body> {
+  const rules = {
+    maxBytes: route.maxBody ?? defaultMaxBody,
+    takesForms: route.fromMultipart !== undefined,
+    senders: [`account ${c.get('caller').name}`, `address ${c.get('address')}`],
+    signal: c.get('signal'),
+  };
+  return await readBody(c.req.raw, rules, bodies);
+}
+
+function given(route: Route, { value, isForm }: Body): unknown {
+  if (isForm) return route.fromMultipart!(value as MultipartBody);
   // No body at all is an empty one: every field then has its default, or is told to be missing.
-  const body = await readJson(request);
-  const given = body === undefined ? {} : body;
-  return route.prepare ? route.prepare(given) : given;
+  const body = value === undefined ? {} : value;
+  return route.prepare ? route.prepare(body) : body;
 }

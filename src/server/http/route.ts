@@ -5,16 +5,14 @@
 
 import type { z } from 'zod';
 import type { Role } from '#api/rights';
+import type { FormParts } from '#studio/reader/bounded-form';
+import type { Upload } from '#studio/reader/large-bodies';
 import type { Call } from './call.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 /** A body of parts: text fields and files by name. */
-export interface MultipartBody {
-  /** Every value of a text field, in order. */
-  readonly fields: ReadonlyMap<string, readonly string[]>;
-  readonly files: ReadonlyMap<string, readonly Uint8Array[]>;
-}
+export type MultipartBody = FormParts<Upload>;
 
 export interface Answer<A extends z.ZodType = z.ZodType> {
   /** Default 200. */

@@ -12,14 +12,16 @@ import { partsOf } from '#api/request';
 import { leastRole } from '#api/rights';
 import type { Context, FileAnswer } from '#studio/operations/context';
 import { handlers } from '#studio/operations/index';
+import { parseJson } from '#studio/reader/bounded-json';
+import { type Upload, UploadedFile } from '#studio/reader/large-bodies';
 import type { Studio } from '#studio/studio';
-import { parseJson, pictureMaxBody } from '../http/body.ts';
+import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import { AnswerError } from '../http/errors.ts';
 import type { MultipartBody, Route, RouteInput } from '../http/route.ts';
 import { warningHeader } from '../http/warnings.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { type PictureSources, pictureBytes } from '../pictures.ts';
+import { type PictureSources, pictureOf } from '../pictures.ts';
 import type { EventQuery } from './event-feed.ts';
 import { eventResponse } from './event-stream.ts';
 import { closeSession, openSession } from './session.ts';
@@ -94,7 +96,7 @@ async function run({ name, input, call, parts }: Asked): Promise<unknown> {
     caller,
     signal,
     version,
-    readPicture: async (source) => await pictureBytes(source, caller, pictures, signal),
+    readPicture: async (source) => await pictureOf(source, caller, pictures, signal),
   };
   const handler = handlers[name as keyof typeof handlers] as (input: never, context: Context<true>) => unknown;
   return await handler(input as never, context);
@@ -105,8 +107,13 @@ function inputOfForm(schema: z.ZodObject, { fields, files }: MultipartBody): unk
   const { request, ...texts } = Object.fromEntries(fields) as Record<string, readonly string[]>;
   const json = request === undefined ? {} : parseJson(Buffer.from(request.at(-1)!));
   const given = check(z.record(z.string(), z.unknown()), json, 'request');
-  const pictures = [...files].map(([name, list]) => [name, Buffer.from(list[0]!).toString('base64')] as const);
+  const pictures = [...files].map(([name, list]) => [name, textOfFile(list[0]!)] as const);
   return { ...given, ...coerceFields(schema, Object.entries(texts)), ...Object.fromEntries(pictures) };
+}
+
+/** Files in forms are what texts stand for in JSON. */
+function textOfFile(file: Upload): string {
+  return file instanceof UploadedFile ? file.token : Buffer.from(file).toString('base64');
 }
 
 async function fileResponse({ type, body, immutable, saveAs, picture, warnings }: FileAnswer): Promise<Response> {

@@ -1,12 +1,13 @@
 /** Source pictures and masks of edits. OpenAI's masks are transparent where to repaint; ours are white there. */
 
 import { FieldError } from '#api/check';
+import type { Upload } from '#studio/reader/large-bodies';
 import type { Studio, SubmitInput } from '#studio/studio';
 
 export interface EditUploads {
-  readonly init: Uint8Array;
+  readonly init: Upload;
   /** Without one, transparent parts of the picture itself are the ones to repaint. */
-  readonly mask: Uint8Array | undefined;
+  readonly mask: Upload | undefined;
 }
 
 /** @throws UserError `image.*`, FieldError when the mask does not fit */

@@ -14,6 +14,7 @@ import { type GenerateSettings, maxSide } from '#pipelines/request';
 import { type SettingName, settingRows, valueType } from '#pipelines/settings/index';
 import { type ImageFormat, imageFormats } from '#studio/images/codec';
 import type { Library } from '#studio/library/library';
+import { UploadedFile } from '#studio/reader/large-bodies';
 import type { MultipartBody } from '../http/route.ts';
 
 const qualities = ['auto', 'standard', 'hd', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
@@ -50,7 +51,8 @@ const commonShape = {
 };
 
 const prompt = z.string().max(32_000);
-const bytes = z.instanceof(Uint8Array);
+/** Read in the server, or a file where it was much. */
+const bytes = z.union([z.instanceof(Uint8Array), z.instanceof(UploadedFile)]);
 
 export const generationSchema = z.looseObject({ ...extraShape, ...commonShape, prompt });
 export const editSchema = z.looseObject({

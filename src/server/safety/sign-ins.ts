@@ -37,9 +37,24 @@ export class SignIns {
     this.#timer = undefined;
   }
 
+  /** Ends the watch over those that are still open. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#open.clear();
+  }
+
   #look(): void {
     for (const { identity, end } of [...this.#open]) {
-      if (!identity.stillHolds()) end.abort(new UserError('auth.required', 'You are not signed in any more.'));
+      if (!holds(identity)) end.abort(new UserError('auth.required', 'You are not signed in any more.'));
     }
+  }
+}
+
+/** While the database cannot be asked nobody is sent away; there will be a next look. */
+function holds(identity: Identity): boolean {
+  try {
+    return identity.stillHolds();
+  } catch {
+    return true;
   }
 }

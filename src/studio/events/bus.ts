@@ -43,6 +43,8 @@ export interface BusOptions {
   readonly epoch?: number;
   /** Events kept for resuming; default 4,096. */
   readonly keep?: number;
+  /** What they may hold in all, in characters of text; default 16 Mi. */
+  readonly keepText?: number;
   /** Told of a listener that threw; the others still get the event. */
   readonly onError?: (error: unknown) => void;
 }
@@ -53,6 +55,9 @@ export class EventBus<Events extends ResetEvents> {
   readonly #listeners = new Set<(event: BusEvent<Events>) => void>();
   readonly #kept: BusEvent<Events>[] = [];
   readonly #limit: number;
+  readonly #textLimit: number;
+  /** Of the events that are kept. */
+  #text = 0;
   readonly #onError: (error: unknown) => void;
   readonly #firstId: number;
   #lastId: number;
@@ -66,6 +71,7 @@ export class EventBus<Events extends ResetEvents> {
     this.#lastId = this.#firstId;
     this.#dropped = this.#firstId;
     this.#limit = options.keep ?? 4096;
+    this.#textLimit = options.keepText ?? 16 * 2 ** 20;
     this.#onError = options.onError ?? (() => {});
   }
 
@@ -96,11 +102,16 @@ export class EventBus<Events extends ResetEvents> {
 
   #keep(event: BusEvent<Events>): void {
     this.#kept.push(event);
+    this.#text += textOf(event.data);
     // Dropped in blocks: shifting one by one would move the whole window on every event.
-    if (this.#kept.length >= this.#limit * 2) {
-      const gone = this.#kept.splice(0, this.#kept.length - this.#limit);
-      this.#dropped = gone.at(-1)!.id;
-    }
+    if (this.#kept.length >= this.#limit * 2) this.#drop(this.#kept.length - this.#limit);
+    while (this.#text > this.#textLimit && this.#kept.length > 1) this.#drop(Math.ceil(this.#kept.length / 2));
+  }
+
+  #drop(count: number): void {
+    const gone = this.#kept.splice(0, count);
+    for (const { data } of gone) this.#text -= textOf(data);
+    this.#dropped = gone.at(-1)!.id;
   }
 
   #replay(listener: (event: BusEvent<Events>) => void, after: number): void {
@@ -120,4 +131,13 @@ export class EventBus<Events extends ResetEvents> {
       this.#onError(error);
     }
   }
+}
+
+/** Characters of the texts in a value: prompts are what makes an event large. */
+function textOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  let sum = 0;
+  for (const each of Object.values(value)) sum += textOf(each);
+  return sum;
 }

@@ -14,6 +14,7 @@ import { type FileSystemCalls, sweepTemporary, systemCalls, writeWholeFile } fro
 import { encodeImage, makeThumbnail } from '../images/codec.ts';
 import { withReader } from '../reader/host.ts';
 import type { Database } from '../store/database.ts';
+import { patiently } from '../store/patience.ts';
 import { allOf, equals } from '../store/table.ts';
 import type { GalleryEvents, GalleryImage, ImagePage, ImageQuery, NewPicture } from './image.ts';
 import { type PictureFacts, PictureIndex } from './picture-index.ts';
@@ -225,7 +226,7 @@ export class Gallery {
         continue;
       }
       await rm(this.#thumbnailFile(id), { force: true });
-      this.#index.remove(id);
+      await patiently(() => this.#index.remove(id));
       this.#emit('image.removed', { id }, { user });
       removed++;
     }
@@ -262,14 +263,14 @@ export class Gallery {
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
-    this.#index.update(id, { trashedAt });
+    await patiently(() => this.#index.update(id, { trashedAt }));
     this.#changed(id);
   }
 
   /** A picture that cannot be noted down is removed again: what made it will be told, and may make it anew. */
   async #note(facts: PictureFacts): Promise<string> {
     try {
-      return this.#index.add(facts);
+      return await patiently(() => this.#index.add(facts));
     } catch (error) {
       await rm(pathInside(this.#outputs, facts.path), { force: true });
       throw error;

@@ -14,6 +14,7 @@ import type { Emit } from '../events/bus.ts';
 import { ReaderHost } from '../reader/host.ts';
 import type { TaskResult } from '../reader/tasks.ts';
 import type { Database } from '../store/database.ts';
+import { patiently } from '../store/patience.ts';
 import { allOf, type Condition, equals, oneOf, Table } from '../store/table.ts';
 import { findPreview, readCard } from './card.ts';
 import type { ModelDescription } from './describe.ts';
@@ -242,7 +243,7 @@ export class Library {
     if (this.#closed) return;
     const known = new Map(this.#table.all().map((stored) => [stored.path, stored]));
     const seen = new Set(found.map((model) => model.path));
-    const gone = this.#forget([...known.values()].filter((row) => !seen.has(row.path)));
+    const gone = await this.#forget([...known.values()].filter((row) => !seen.has(row.path)));
     let added = 0;
     let changed = 0;
     for (const [done, model] of found.entries()) {
@@ -253,8 +254,8 @@ export class Library {
         this.#options.emit('library.scanning', { done, total: found.length, finished: false }, { keep: false });
       const description = fresh ? await this.describe(model.path) : row.description;
       if (this.#closed) return;
-      if (fresh) this.#note(model, description, row?.id);
-      else if (row.missingAt !== undefined) this.#table.update(row.id, { missingAt: undefined });
+      if (fresh) await patiently(() => this.#note(model, description, row?.id));
+      else if (row.missingAt !== undefined) await patiently(() => this.#table.update(row.id, { missingAt: undefined }));
       const side = await readSide(model.path, description);
       if (!fresh && JSON.stringify(side) !== JSON.stringify(this.#side.get(model.path))) changed++;
       this.#side.set(model.path, side);
@@ -293,9 +294,9 @@ export class Library {
    * Kept with their hashes and cards, since a drive may only be unplugged; after a while without what can be read again.
    * @returns how many are newly gone
    */
-  #forget(gone: readonly StoredModel[]): number {
+  async #forget(gone: readonly StoredModel[]): Promise<number> {
     const newly = gone.filter(({ missingAt }) => missingAt === undefined);
-    this.#db.transaction(() => {
+    const forget = () => {
       for (const { id, path } of newly) {
         this.#table.update(id, { missingAt: Date.now() });
         this.#side.delete(path);
@@ -305,7 +306,8 @@ export class Library {
         sql: 'missing_at < ? AND id NOT IN (SELECT model FROM model_cards)',
         params: [Date.now() - 90 * 86_400_000],
       });
-    });
+    };
+    await patiently(() => this.#db.transaction(forget));
     return newly.length;
   }
 
@@ -323,13 +325,15 @@ export class Library {
       hashes = await this.#hashing.read('hash', path, { signal, onProgress: tell, silenceMs: 120_000 });
     } catch (error) {
       if (this.#closed || signal?.aborted) return;
-      this.#table.update(id, { hashError: error instanceof Error ? error.message : String(error) });
+      const hashError = error instanceof Error ? error.message : String(error);
+      await patiently(() => this.#table.update(id, { hashError }));
       return;
     }
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
     // One that changed meanwhile is noted anew by the next look.
     if (this.#closed || Math.trunc(mtimeMs) !== modifiedAt) return;
-    this.#table.update(id, { sha256: hashes.sha256, autoV3: hashes.autoV3, legacyHash: hashes.legacy });
+    const { sha256, autoV3, legacy: legacyHash } = hashes;
+    await patiently(() => this.#table.update(id, { sha256, autoV3, legacyHash }));
     tell(bytes);
     this.#options.emit('library.changed', { added: 0, removed: 0, changed: 1 });
   }

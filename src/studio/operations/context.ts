@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { Operation } from '#api/operation';
 import type { OperationName, Operations } from '#api/operations/index';
 import type { Caller } from '#api/rights';
+import type { Upload } from '../reader/large-bodies.ts';
 import type { Studio } from '../studio.ts';
 import type { StudioFolder } from '../studio-folder.ts';
 
@@ -17,7 +18,7 @@ export interface Context<Runs extends boolean = boolean> {
   /** Of Darkroom. */
   readonly version: string;
   /** The picture that a text in a request stands for, as it came. @throws UserError `image.*`, `net.*` */
-  readonly readPicture: (source: string) => Promise<Uint8Array>;
+  readonly readPicture: (source: string) => Promise<Upload>;
 }
 
 /** A file as an answer. */

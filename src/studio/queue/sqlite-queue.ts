@@ -18,6 +18,7 @@ import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
 import type { Database, SqlRow } from '../store/database.ts';
 import { followId, newId } from '../store/id.ts';
+import { patiently } from '../store/patience.ts';
 import { allOf, type Condition, equals, oneOf, Table } from '../store/table.ts';
 import { heldKinds, kindRules } from '../work/kinds.ts';
 import {
@@ -75,7 +76,7 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async add(jobs: readonly NewJob[]): Promise<readonly Job[]> {
-    const ids = this.#db.transaction(() => {
+    const ids = await this.#write(() => {
       let position = this.#edge('max') + 1;
       return jobs.map((job) => this.#insert(job, position++));
     });
@@ -117,25 +118,25 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async pause(reason?: string): Promise<void> {
-    writePause(this.#db, { paused: true, reason });
+    await this.#write(() => writePause(this.#db, { paused: true, reason }));
     this.#announceState();
   }
 
   async resume(): Promise<void> {
-    writePause(this.#db, { paused: false });
+    await this.#write(() => writePause(this.#db, { paused: false }));
     this.#announce();
   }
 
   async pauseJobs(filter: JobFilter): Promise<readonly Job[]> {
-    return this.#switch(filter, 'queued', 'paused');
+    return await this.#switch(filter, 'queued', 'paused');
   }
 
   async resumeJobs(filter: JobFilter): Promise<readonly Job[]> {
-    return this.#switch(filter, 'paused', 'queued');
+    return await this.#switch(filter, 'paused', 'queued');
   }
 
   async move(id: string, place: Place): Promise<Job> {
-    this.#db.transaction(() => {
+    await this.#write(() => {
       this.#requireState(id, ['queued', 'paused'], 'moved');
       this.#table.update(id, { position: this.#positionAt(id, place) });
     });
@@ -143,13 +144,15 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async setPriority(id: string, priority: number): Promise<Job> {
-    this.#requireState(id, ['queued', 'paused'], 'given a priority');
-    this.#table.update(id, { priority });
+    await this.#write(() => {
+      this.#requireState(id, ['queued', 'paused'], 'given a priority');
+      this.#table.update(id, { priority });
+    });
     return this.#changed(id);
   }
 
   async retry(id: string): Promise<Job> {
-    this.#db.transaction(() => {
+    await this.#write(() => {
       this.#requireState(id, ['failed', 'cancelled'], 'retried');
       const fresh = {
         interruptions: 0,
@@ -166,26 +169,31 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async cancel(id: string, hard = false): Promise<Job> {
-    const job = this.#require(id);
-    if (job.state === 'running') {
-      const already = this.#table.get(id)?.stop;
-      this.#table.update(id, { stop: hard || already === 'kill' ? 'kill' : 'cancel' });
-    } else if (job.state === 'queued' || job.state === 'paused') this.#end(id, { state: 'cancelled' });
-    else return job;
-    return this.#changed(id);
+    const isOpen = await this.#write(() => {
+      const job = this.#require(id);
+      if (job.state === 'running') {
+        const already = this.#table.get(id)?.stop;
+        this.#table.update(id, { stop: hard || already === 'kill' ? 'kill' : 'cancel' });
+      } else if (job.state === 'queued' || job.state === 'paused') this.#end(id, { state: 'cancelled' });
+      else return false;
+      return true;
+    });
+    return isOpen ? this.#changed(id) : this.#require(id);
   }
 
   async hold(id: string): Promise<Job> {
     this.#requireState(id, ['queued', 'running'], 'paused');
     if (this.#require(id).state === 'queued') return (await this.pauseJobs({ id }))[0]!;
-    if (this.#table.get(id)?.stop === undefined) this.#table.update(id, { stop: 'pause' });
+    await this.#write(() => {
+      if (this.#table.get(id)?.stop === undefined) this.#table.update(id, { stop: 'pause' });
+    });
     return this.#changed(id);
   }
 
   async clear(filter: JobFilter = {}): Promise<readonly Job[]> {
     const states = (filter.states ?? endStates).filter((state) => (endStates as readonly JobState[]).includes(state));
     const where = whereJobs({ ...filter, states });
-    const removed = this.#db.transaction(() => {
+    const removed = await this.#write(() => {
       const jobs = this.#table.all(where);
       this.#table.delete(where);
       return jobs.map(toJob);
@@ -196,7 +204,7 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async take<K extends JobKind>(kind: K): Promise<Job<K> | undefined> {
-    const id = this.#db.transaction(() => {
+    const id = await this.#write(() => {
       if (kindRules[kind].isHeld && readPause(this.#db).paused) return undefined;
       const next = this.#db.get<{ id: string; user: string }>(
         `SELECT jobs.id, jobs.user FROM jobs LEFT JOIN turns ON turns.user = jobs.user AND turns.kind = jobs.kind
@@ -219,18 +227,20 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async report(id: string, report: JobReport): Promise<void> {
-    this.#table.update(id, report);
+    await this.#write(() => this.#table.update(id, report));
     this.#changed(id);
   }
 
   async warn(id: string, message: string): Promise<void> {
-    const { warnings } = this.#require(id);
-    this.#table.update(id, { warnings: [...warnings, message] });
+    await this.#write(() => {
+      const { warnings } = this.#require(id);
+      this.#table.update(id, { warnings: [...warnings, message] });
+    });
     this.#changed(id);
   }
 
   async finish(id: string, outcome: JobOutcome): Promise<Job> {
-    this.#db.transaction(() => {
+    await this.#write(() => {
       this.#requireState(id, ['running'], 'finished');
       if (outcome.state === 'requeue') this.#table.update(id, { state: 'queued' });
       else if (outcome.state === 'paused') this.#table.update(id, { state: 'paused', stop: undefined });
@@ -276,6 +286,11 @@ export class SqliteJobQueue implements JobQueue {
     return id;
   }
 
+  /** One transaction, once no other process writes. */
+  async #write<T>(work: () => T): Promise<T> {
+    return await patiently(() => this.#db.transaction(work));
+  }
+
   /** In the order of taking: by kind and priority, then one job of each user in turn. */
   #listNext(options: JobListOptions, limit: number): JobPage {
     const { sql, params } = whereJobs(options);
@@ -295,9 +310,9 @@ export class SqliteJobQueue implements JobQueue {
     return { jobs, cursor: rows.length > limit ? String(offset + limit) : undefined };
   }
 
-  #switch(filter: JobFilter, from: JobState, state: JobState): readonly Job[] {
+  async #switch(filter: JobFilter, from: JobState, state: JobState): Promise<readonly Job[]> {
     const where = allOf([whereJobs(filter), equals('state', from)]);
-    const ids = this.#db.transaction(() => {
+    const ids = await this.#write(() => {
       const jobs = this.#table.all(where, 'position, id');
       this.#table.updateAll(where, { state });
       return jobs.map(({ id }) => id);

@@ -5,6 +5,7 @@
 
 import type { HintOrder } from '../work/make-hint.ts';
 import type { InputOrder } from '../work/prepare-inputs.ts';
+import type { BodyOrder } from './read-body.ts';
 
 /** @param tell how many bytes have been read */
 export type Task<Input = unknown> = (input: Input, tell: (bytes: number) => void) => Promise<unknown>;
@@ -33,6 +34,7 @@ export const readerTasks = {
     const { readImageHeader } = await import('../images/codec.ts');
     return await readImageHeader(await readFile(path));
   },
+  body: async (order: BodyOrder) => await (await import('./read-body.ts')).readBody(order),
   inputs: async (order: InputOrder) => await (await import('../work/prepare-inputs.ts')).prepareInputs(order),
   hint: async (order: HintOrder) => await (await import('../work/make-hint.ts')).hintPicture(order),
 } satisfies Record<string, Task<never>>;

@@ -9,6 +9,7 @@ import { DarkroomError, UserError } from '#core/errors';
 import { diskError } from '../files/disk-error.ts';
 import { newId } from '../store/id.ts';
 import { ReaderHost } from './host.ts';
+import { type Upload, UploadedFile } from './large-bodies.ts';
 import type { TaskInput, TaskName, TaskResult } from './tasks.ts';
 
 const readers = 2;
@@ -26,27 +27,31 @@ export class Uploads {
   }
 
   /** @throws UserError as the task does, `image.left-alone` for a picture that takes too long or too much */
-  async read<N extends FileTask>(task: N, bytes: Uint8Array, signal?: AbortSignal): Promise<TaskResult<N>> {
-    return await this.withFiles({ bytes }, async (files) => {
-      return await this.run(task, files.bytes as TaskInput<N>, signal);
+  async read<N extends FileTask>(task: N, upload: Upload, signal?: AbortSignal): Promise<TaskResult<N>> {
+    return await this.withFiles({ upload }, async (files) => {
+      return await this.run(task, files.upload as TaskInput<N>, signal);
     });
   }
 
-  /** Runs `work` while the bytes lie in files. */
+  /** Runs `work` while the uploads lie in files. */
   async withFiles<K extends string, T>(
-    given: Readonly<Partial<Record<K, Uint8Array>>>,
+    given: Readonly<Partial<Record<K, Upload>>>,
     work: (files: Readonly<Partial<Record<K, string>>>) => Promise<T>,
   ): Promise<T> {
-    const entries = Object.entries<Uint8Array | undefined>(given).flatMap(([name, bytes]) =>
-      bytes ? [[name, bytes, join(this.#folder, `upload-${newId()}`)] as const] : [],
-    );
+    const files: Partial<Record<K, string>> = {};
+    const written: string[] = [];
     try {
-      for (const [, bytes, file] of entries) await this.#write(file, bytes);
-      return await work(
-        Object.fromEntries(entries.map(([name, , file]) => [name, file])) as Partial<Record<K, string>>,
-      );
+      for (const [name, upload] of Object.entries<Upload | undefined>(given)) {
+        if (upload === undefined) continue;
+        const file = upload instanceof UploadedFile ? upload.file : join(this.#folder, `upload-${newId()}`);
+        files[name as K] = file;
+        if (upload instanceof UploadedFile) continue;
+        written.push(file);
+        await this.#write(file, upload);
+      }
+      return await work(files);
     } finally {
-      for (const [, , file] of entries) await rm(file, { force: true });
+      for (const file of written) await rm(file, { force: true });
     }
   }
 

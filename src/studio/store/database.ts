@@ -63,7 +63,9 @@ class SqliteDatabase implements Database {
   }
 
   run(sql: string, params: SqlParams = []): number {
-    return this.#guard(() => this.#prepare(sql).run(bindable(params)).changes);
+    // Always inside a transaction, which is where a busy database is noticed: libsql leaves a prepared statement that
+    // met one as it is, in progress, and then nothing can be committed any more.
+    return this.transaction(() => this.#guard(() => this.#prepare(sql).run(bindable(params)).changes));
   }
 
   get<T>(sql: string, params: SqlParams = []): T | undefined {
@@ -131,7 +133,7 @@ const remedies: readonly (readonly [code: string, kind: string, sentence: string
   ['SQLITE_NOTADB', 'not-a-database', 'it is not a Darkroom database; move it away to start a new one'],
   ['SQLITE_CORRUPT', 'corrupt', 'it is damaged; move it away and run `darkroom library rebuild`'],
   ['SQLITE_READONLY', 'read-only', 'it cannot be written; check the permissions of the data folder'],
-  ['SQLITE_BUSY', 'busy', 'another process holds it; stop the other Darkroom first'],
+  ['SQLITE_BUSY', 'busy', 'another program is writing to it; try again, or end that program'],
   ['SQLITE_IOERR', 'io', 'the disk reports an error'],
   ['SQLITE_CANTOPEN', 'cannot-open', 'it cannot be opened; check that the data folder exists and can be written'],
 ];

@@ -50,7 +50,7 @@ function backup(db: Database, path: string): void {
   if (existsSync(path)) return;
   const aside = `${path}.part`;
   rmSync(aside, { force: true });
-  db.run('VACUUM INTO ?', [aside]);
+  db.exec(`VACUUM INTO '${aside.replaceAll("'", "''")}'`);
   const file = openSync(aside, 'r');
   try {
     fsyncSync(file);

@@ -3,11 +3,13 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DarkroomError } from '#core/errors';
 import { type Database, openDatabase } from './database.ts';
 import { followId, idPattern, newId } from './id.ts';
 import { lockFolder } from './lock.ts';
 import { migrate, schemaVersion } from './migrate.ts';
 import { migrations } from './migrations.ts';
+import { patiently } from './patience.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -205,4 +207,24 @@ describe('ids', () => {
     followId(ahead);
     expect(newId() > ahead).toBe(true);
   });
+});
+
+it('tries again while another process writes, and gives up in the end', async () => {
+  const busy = () => new DarkroomError('store.busy', 'busy');
+  let tries = 0;
+  const work = (until: number) => () => {
+    if (++tries < until) throw busy();
+    return tries;
+  };
+  expect(await patiently(work(3))).toBe(3);
+  tries = 0;
+  await expect(patiently(work(9), 2)).rejects.toMatchObject({ code: 'store.busy' });
+  expect(tries).toBe(2);
+  await expect(
+    patiently(() => {
+      tries++;
+      throw new DarkroomError('store.io', 'broken');
+    }),
+  ).rejects.toMatchObject({ code: 'store.io' });
+  expect(tries).toBe(3);
 });

@@ -1,7 +1,6 @@
 /** Whether the folders of a running studio are still the ones that it opened: people unmount and remove them. */
 
 import { statSync } from 'node:fs';
-import { isMissing } from '../files/disk-error.ts';
 
 export class Whereabouts {
   readonly #paths: ReadonlyMap<string, string | undefined>;
@@ -21,12 +20,12 @@ export class Whereabouts {
   }
 }
 
+/** Undefined for what is not there, or cannot be looked at (a network drive that has gone, a disk that fails). */
 function identityOf(path: string): string | undefined {
   try {
     const { dev, ino } = statSync(path, { bigint: true });
     return `${dev}:${ino}`;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
+  } catch {
+    return undefined;
   }
 }

@@ -7,6 +7,7 @@ import { UserError } from '#core/errors';
 import { isMissing } from '../files/disk-error.ts';
 import { pathInside } from '../files/safe-path.ts';
 import { keepWholeFile } from '../files/whole-file.ts';
+import { LargeBodies, type Upload } from '../reader/large-bodies.ts';
 import { Uploads } from '../reader/uploads.ts';
 import type { InputRules } from './prepare-inputs.ts';
 
@@ -14,15 +15,18 @@ import type { InputRules } from './prepare-inputs.ts';
 export type InputPaths = Readonly<Partial<Record<InputRole, string>>>;
 
 /** Pictures as they came, in any format that is read. */
-export type InputUploads = Readonly<Partial<Record<InputRole, Uint8Array>>>;
+export type InputUploads = Readonly<Partial<Record<InputRole, Upload>>>;
 
 export class InputFiles {
   readonly #folder: string;
   readonly uploads: Uploads;
+  /** Requests that bring much. */
+  readonly bodies: LargeBodies;
 
   constructor(folder: string) {
     this.#folder = folder;
     this.uploads = new Uploads(join(folder, '.tmp'));
+    this.bodies = new LargeBodies(join(folder, '.tmp'));
   }
 
   /** Checks, decodes and keeps pictures. @returns which there are. @throws UserError `image.*`; nothing is kept then */

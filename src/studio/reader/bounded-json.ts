@@ -1,0 +1,114 @@
+/** JSON that anybody may send: bounded in values, names and depth before or while anything is made of it. */
+
+import { randomInt } from 'node:crypto';
+import { UserError } from '#core/errors';
+
+/** Levels of arrays and objects; what walks a value by recursion is safe below. */
+const deepestJson = 100;
+/** Values of a body; a thousand jobs with all their fields have half as many. */
+const mostValues = 100_000;
+/** Different names of fields: each one that is new costs many times one that is known. */
+const mostNames = 2000;
+
+/** The value, or undefined for an empty body. @throws UserError `body.json`, `body.too-deep`, `body.too-many` */
+export function parseJson(bytes: Uint8Array): unknown {
+  const steps = parsing(bytes);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same in several turns of the event loop, so that others come in between. @throws as parseJson */
+export async function parseJsonInTurns(bytes: Uint8Array): Promise<unknown> {
+  if (bytes.length < inOneTurn) return parseJson(bytes);
+  const steps = parsing(bytes);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await nextTurn();
+  }
+}
+
+/** Bytes that are read in a few milliseconds. */
+const inOneTurn = 64 * 1024;
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function* parsing(bytes: Uint8Array): Generator<void, unknown> {
+  if (bytes.length === 0) return undefined;
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (hasMoreValuesThan(mostValues, buffer))
+    throw new UserError('body.too-many', `The body may have ${mostValues} values; send it in parts.`);
+  yield;
+  if (hasMoreNamesThan(mostNames, buffer))
+    throw new UserError('body.too-many', `The body may have ${mostNames} different names of fields; send it in parts.`);
+  yield;
+  const value = parsed(bytes);
+  yield;
+  if (isDeeperThan(deepestJson, value))
+    throw new UserError('body.too-deep', `The body may nest ${deepestJson} levels of arrays and objects.`);
+  yield;
+  return value;
+}
+
+/** Every value but the first follows one of these, so that there are no more values than they; texts may have some too. */
+const separators = [',', '[', '{'] as const;
+
+/** Counted by the runtime's own search, before anything is made of them. */
+function hasMoreValuesThan(most: number, buffer: Buffer): boolean {
+  let count = 0;
+  for (const separator of separators) {
+    for (let at = buffer.indexOf(separator); at >= 0; at = buffer.indexOf(separator, at + 1)) {
+      if (++count > most) return true;
+    }
+  }
+  return false;
+}
+
+/** A name stands in quotes before a colon; texts with colons may count too. Looks at no byte more than a few times. */
+function hasMoreNamesThan(most: number, buffer: Buffer): boolean {
+  const hashes = new Set<number>();
+  let from = 0;
+  for (let at = buffer.indexOf(colon); at >= 0; at = buffer.indexOf(colon, at + 1)) {
+    let end = at - 1;
+    while (end > from && isSpace(buffer[end]!)) end--;
+    if (buffer[end] !== quote) continue;
+    hashes.add(hashBackwards(buffer, end - 1, from));
+    if (hashes.size > most) return true;
+    from = at + 1;
+  }
+  return false;
+}
+
+const colon = 0x3a;
+const quote = 0x22;
+const isSpace = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
+/** Nobody outside knows it, so that nobody can choose names that fall together. */
+const hashStart = randomInt(2 ** 32);
+
+/** FNV-1a of what stands before `at`, to a quote or to `from`. */
+function hashBackwards(buffer: Buffer, at: number, from: number): number {
+  let hash = hashStart;
+  for (let i = at; i >= from && buffer[i] !== quote; i--) hash = Math.imul(hash ^ buffer[i]!, 0x0100_0193);
+  return hash;
+}
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch (cause) {
+    const reason = cause instanceof SyntaxError ? cause.message : 'it is no UTF-8 text';
+    throw new UserError('body.json', `The body is no JSON: ${reason}`, { cause });
+  }
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  let level = [value].filter(isContainer);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === levels) return true;
+    level = level.flatMap((container) => Object.values(container).filter(isContainer));
+  }
+  return false;
+}
+
+const isContainer = (value: unknown): value is object => typeof value === 'object' && value !== null;
