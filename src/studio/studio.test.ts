@@ -361,6 +361,7 @@ describe('studio', () => {
     for (let turns = 0; turns < 20; turns++) await tick();
     expect(studio.settings.get().previewEvery).toBe(4);
     expect(() => studio.settings.update({ previewEvery: 5 })).toThrow(expect.objectContaining({ code: 'store.busy' }));
+    expect(studio.settings.get().previewEvery).toBe(4);
     other.exec('COMMIT');
     await free;
     expect((await studio.wait((await second).id)).state).toBe('done');

@@ -4,12 +4,17 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { deflateSync } from 'node:zlib';
+import { writeSafetensors } from '#formats/safetensors-writer';
+import { openDatabase } from '#studio/store/database';
+import { TestHub } from '../fixtures/test-hub.ts';
+import { png } from './hostile/bytes.ts';
 import { type Random, seededRandom } from './random.ts';
 import type { Said } from './studio-process.ts';
 import { type Folders, verifyStudio } from './verify.ts';
@@ -20,22 +25,30 @@ export interface KillReport {
   readonly engineKills: number;
   readonly jobs: number;
   readonly pictures: number;
+  /** Downloads and trainings that were begun; all came to their end. */
+  readonly pulls: number;
+  readonly trainings: number;
   readonly problems: readonly string[];
 }
 
 const main = fileURLToPath(new URL('./studio-process.ts', import.meta.url));
 const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 
-/** @param tell called with a line now and then */
+/** @param tell called with a line now and then @param seconds after which no further life begins */
 export async function killRun(
   kills: number,
   seed: number,
   tell: (line: string) => void = () => {},
+  seconds = Number.POSITIVE_INFINITY,
 ): Promise<KillReport> {
+  const end = performance.now() + seconds * 1000;
   const root = mkdtempSync(join(tmpdir(), 'darkroom-kill-'));
-  const run = new KillRun(root, seededRandom(seed));
+  const hub = await TestHub.start();
+  for (let n = 0; n < 10; n++)
+    hub.serve(`/m${n}.safetensors`, { body: modelOf(n), ...(n % 3 === 0 ? { breakAfter: 300_000 } : {}) });
+  const run = new KillRun(root, seededRandom(seed), hub);
   try {
-    for (let i = 0; i < kills; i++) {
+    for (let i = 0; i < kills && performance.now() < end; i++) {
       await run.once(i);
       if (run.problems.length > 0) break;
       if ((i + 1) % 10 === 0) tell(`${i + 1} of ${kills} kills, ${run.promised.images.size} pictures`);
@@ -43,6 +56,7 @@ export async function killRun(
     if (run.problems.length === 0) await run.finish();
     return run.report();
   } finally {
+    await hub.stop();
     rmSync(root, { recursive: true, force: true });
   }
 }
@@ -56,13 +70,28 @@ class KillRun {
     ratings: new Map<string, ReadonlySet<number>>(),
     away: new Map<string, ReadonlySet<boolean>>(),
     previewEvery: new Set<number>(),
+    kept: new Map<string, ReadonlySet<boolean>>(),
   };
+  /** Downloads and trainings by job. */
+  readonly #pulls = new Map<string, string>();
+  readonly #trainings = new Set<string>();
+  readonly #hub: TestHub;
+  readonly #pictures: string;
+  readonly #models: string;
   readonly #folders: Folders;
   readonly #sayTo: string;
   readonly #random: Random;
   #kills = { studio: 0, engine: 0 };
 
-  constructor(root: string, random: Random) {
+  constructor(root: string, random: Random, hub: TestHub) {
+    this.#hub = hub;
+    this.#models = join(root, 'models');
+    this.#pictures = join(root, 'pictures');
+    mkdirSync(this.#pictures);
+    writeFileSync(
+      join(this.#pictures, 'one.png'),
+      png({ width: 64, height: 64, pixels: deflateSync(Buffer.alloc(65 * 64, 1)) }),
+    );
     this.#folders = { dataDir: join(root, 'data'), outputsDir: join(root, 'outputs') };
     this.#sayTo = join(root, 'said');
     this.#random = random;
@@ -73,7 +102,8 @@ class KillRun {
     const random = this.#random;
     // A backlog keeps the engine busy; more only makes the end long.
     const jobs = round % 4 === 0 ? 6 : 1;
-    const child = this.#spawn({ seed: random.between(1, 2 ** 30), jobs, finish: false });
+    const trainOn = round % trainEvery === 2 ? this.#pictures : undefined;
+    const child = this.#spawn({ seed: random.between(1, 2 ** 30), jobs, finish: false, trainOn });
     // Now and then already while it starts and mends what the last kill left.
     if (random.next() < 0.25) await delay(random.between(100, 900));
     else await this.#letWork(child);
@@ -113,13 +143,21 @@ class KillRun {
       engineKills: engine,
       jobs: this.promised.jobs.size,
       pictures: this.promised.images.size,
+      pulls: this.#pulls.size,
+      trainings: this.#trainings.size,
       problems: this.problems,
     };
   }
 
-  #spawn(orders: { seed: number; jobs: number; finish: boolean }): ChildProcess {
+  #spawn(orders: { seed: number; jobs: number; finish: boolean; trainOn?: string }): ChildProcess {
     writeFileSync(this.#sayTo, '');
-    const argument = JSON.stringify({ ...this.#folders, sayTo: this.#sayTo, ...orders });
+    const argument = JSON.stringify({
+      ...this.#folders,
+      modelsDir: this.#models,
+      hub: this.#hub.url,
+      sayTo: this.#sayTo,
+      ...orders,
+    });
     return spawn(process.execPath, ['--import', loader, main, argument], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
@@ -154,7 +192,7 @@ class KillRun {
 
   /** Takes down what this life has promised. */
   #listen(): void {
-    const { ratings, away, previewEvery } = this.promised;
+    const { ratings, away, previewEvery, kept } = this.promised;
     for (const said of this.#said()) {
       if ('submitted' in said) for (const id of said.submitted) this.promised.jobs.add(id);
       else if ('image' in said) this.promised.images.add(said.image);
@@ -163,6 +201,10 @@ class KillRun {
       else if ('rated' in said) ratings.set(said.rated, new Set([said.rating]));
       else if ('trashes' in said) away.set(said.trashes, new Set([...(away.get(said.trashes) ?? [false]), said.away]));
       else if ('trashed' in said) away.set(said.trashed, new Set([said.away]));
+      else if ('keeps' in said) kept.set(said.keeps, new Set([...(kept.get(said.keeps) ?? [false]), said.there]));
+      else if ('kept' in said) kept.set(said.kept, new Set([said.there]));
+      else if ('pulled' in said) this.#pulls.set(said.pulled, said.file);
+      else if ('training' in said) this.#trainings.add(said.training);
       else if ('sets' in said) previewEvery.add(said.sets);
       else if ('set' in said) {
         previewEvery.clear();
@@ -174,6 +216,40 @@ class KillRun {
   async #verify(when: string, finished: boolean): Promise<void> {
     for (const problem of await verifyStudio(this.#folders, this.promised, { finished, fake: true }))
       this.problems.push(`${when}: ${problem}`);
+    for (const problem of this.#checkModels(finished)) this.problems.push(`${when}: ${problem}`);
+    if (finished) for (const problem of this.#checkEnds()) this.problems.push(`${when}: ${problem}`);
+  }
+
+  /** A model that has its name is whole; in the end, all that were asked for are there. */
+  #checkModels(finished: boolean): string[] {
+    const problems: string[] = [];
+    const found = new Set<string>();
+    for (const file of filesBelow(this.#models)) {
+      const name = basename(file);
+      if (!name.endsWith('.safetensors')) {
+        if (finished && /\.(part|tmp)$/.test(name)) problems.push(`left over: ${file}`);
+        continue;
+      }
+      found.add(name);
+      if (!readFileSync(file).equals(modelOf(Number(/\d+/.exec(name)?.[0]))))
+        problems.push(`${name} is not as the hub has it`);
+    }
+    const lost = finished ? [...this.#pulls.values()].filter((name) => !found.has(name)) : [];
+    return [...problems, ...lost.map((name) => `${name} was to be fetched and is not there`)];
+  }
+
+  /** Downloads and trainings are done. */
+  #checkEnds(): string[] {
+    const db = openDatabase(join(this.#folders.dataDir, 'studio.db'));
+    try {
+      return [...this.#pulls.keys(), ...this.#trainings].flatMap((id) => {
+        const row = db.get<{ state: string; error: string }>('SELECT state, error FROM jobs WHERE id = ?', [id]);
+        const what = this.#pulls.get(id) ?? 'a training';
+        return row?.state === 'done' ? [] : [`job ${id} (${what}) is ${row?.state ?? 'lost'}: ${row?.error}`];
+      });
+    } finally {
+      db.close();
+    }
   }
 }
 
@@ -182,4 +258,25 @@ async function kill(child: ChildProcess): Promise<void> {
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGKILL');
   await gone;
+}
+
+/** A life begins a training every so many. */
+const trainEvery = 25;
+
+/** An adapter, half a mebibyte, another one for each number. */
+function modelOf(n: number): Buffer {
+  const name = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k';
+  const tensor = (end: string, shape: readonly number[]) => ({
+    name: `${name}.lora_${end}.weight`,
+    dtype: 'F16' as const,
+    shape,
+    data: new Uint8Array(2 * shape.reduce((a, b) => a * b, 1)).fill(n),
+  });
+  return Buffer.concat(writeSafetensors([tensor('down', [128, 768]), tensor('up', [1024, 128])]));
+}
+
+function filesBelow(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }

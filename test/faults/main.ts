@@ -24,7 +24,8 @@ interface Report {
 const runs: Readonly<Record<string, (flags: Flags) => Promise<Report>>> = {
   load: async ({ count = 1000, clients = 50, fake }) =>
     await (await import('./load-run.ts')).loadRun({ jobs: count, clients, real: !fake }),
-  kill: async ({ count = 200, seed, tell }) => await (await import('./kill-run.ts')).killRun(count, seed, tell),
+  kill: async ({ count = 1000, seed, seconds, tell }) =>
+    await (await import('./kill-run.ts')).killRun(count, seed, tell, seconds),
   fuzz: async ({ count = 10_000, seed, role, tell }) => {
     const { fuzzRun, fuzzRoles } = await import('./fuzz-run.ts');
     return await fuzzRun({ count, seed, tell, role: fuzzRoles.find((one) => one === role) });

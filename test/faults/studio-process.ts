@@ -4,8 +4,12 @@
  */
 
 import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createStudio, type Studio } from '#studio/studio';
+import { TrainingRuns } from '#studio/training/runs';
+import { TrainingRunner } from '#studio/work/runners/training';
+import { trainingRequestSchema } from '#training/config';
 import { type Random, seededRandom } from './random.ts';
 
 export type Said =
@@ -22,11 +26,22 @@ export type Said =
   /** The setting `previewEvery`. */
   | { readonly sets: number }
   | { readonly set: number }
+  /** A download of this file of the hub. */
+  | { readonly pulled: string; readonly file: string }
+  /** Said before it is done, and after, as `name: whether it is there`. */
+  | { readonly keeps: string; readonly there: boolean }
+  | { readonly kept: string; readonly there: boolean }
+  | { readonly training: string }
   | { readonly idle: true };
 
 interface Orders {
   readonly dataDir: string;
   readonly outputsDir: string;
+  readonly modelsDir: string;
+  /** Address that models are fetched from; they are called m0 to m9.safetensors. */
+  readonly hub: string;
+  /** Folder of pictures to train on, when this life is to begin a training. */
+  readonly trainOn?: string;
   /** Where to say it: a file, since what a killed process wrote to a pipe may be lost. */
   readonly sayTo: string;
   readonly seed: number;
@@ -42,11 +57,22 @@ function say(said: Said): void {
   appendFileSync(orders.sayTo, `${JSON.stringify(said)}\n`);
 }
 
+const trainerMain = fileURLToPath(new URL('../../src/training-main.ts', import.meta.url));
 const studio = await createStudio({
   dataDir: orders.dataDir,
   outputsDir: orders.outputsDir,
   engineModule: fileURLToPath(new URL('../fixtures/fake-engine.ts', import.meta.url)),
-  modelRoots: [],
+  modelRoots: [orders.modelsDir],
+  hashInBackground: false,
+  pulls: {
+    hosts: { huggingFace: orders.hub, civitai: orders.hub },
+    tokens: {},
+    hubCache: join(orders.dataDir, 'hub'),
+    allowPrivate: true,
+  },
+  runners: [
+    new TrainingRunner({ main: trainerMain, threads: 1, runs: new TrainingRuns(join(orders.dataDir, 'trainings')) }),
+  ],
   devices: [{ name: 'cpu', options: { stepMs: 4 } }],
 });
 studio.events.subscribe((event) => {
@@ -73,6 +99,7 @@ async function playUser(on: Studio, dice: Random): Promise<void> {
     });
     say({ submitted: jobs.map((job) => job.id) });
   }
+  if (orders.trainOn !== undefined) await train(on, orders.trainOn);
   while (true) {
     await new Promise((resolve) => setTimeout(resolve, dice.between(1, 60)));
     await actOnce(on, dice);
@@ -81,9 +108,9 @@ async function playUser(on: Studio, dice: Random): Promise<void> {
 
 async function actOnce(on: Studio, dice: Random): Promise<void> {
   const { images } = on.gallery.search({ limit: 20 });
-  const act = dice.between(0, 9);
+  const act = dice.between(0, 12);
   if (act === 0) {
-    const { jobs } = await on.queue.list({ states: ['queued', 'running'], limit: 5 });
+    const { jobs } = await on.queue.list({ kinds: ['picture'], states: ['queued', 'running'], limit: 5 });
     // Else all would be cancelled before an engine on a busy machine has started.
     if (jobs.length === 0 || (images.length === 0 && dice.next() < 0.9)) return;
     const { id } = dice.pick(jobs);
@@ -111,7 +138,53 @@ async function actOnce(on: Studio, dice: Random): Promise<void> {
     say({ sets: previewEvery });
     on.settings.update({ previewEvery });
     say({ set: previewEvery });
+  } else if (act === 10 && dice.next() < 0.2) {
+    const file = `m${dice.between(0, 9)}.safetensors`;
+    say({ pulled: (await on.pulls.add(`${orders.hub}/${file}`)).id, file });
+  } else if (act === 11) {
+    await keepBoard(on, dice);
+  } else if (act === 12) {
+    await keepAccount(on, dice);
   }
+}
+
+/** Makes a board or takes it away, and puts pictures on it. */
+async function keepBoard(on: Studio, dice: Random): Promise<void> {
+  const name = `board ${dice.between(0, 5)}`;
+  const known = on.boards.list('local').find((board) => board.name === name);
+  const { images } = on.gallery.search({ limit: 3 });
+  if (known && images.length > 0 && dice.next() < 0.7) {
+    const { id } = dice.pick(images);
+    say({ keeps: `${name} has ${id}`, there: true });
+    on.boards.add(known.id, [id]);
+    say({ kept: `${name} has ${id}`, there: true });
+    return;
+  }
+  if (known && on.boards.get(known.id).images > 0) return;
+  say({ keeps: `board ${name}`, there: !known });
+  if (known) on.boards.remove(known.id);
+  else on.boards.create('local', name);
+  say({ kept: `board ${name}`, there: !known });
+}
+
+/** Makes an account, or takes it away. */
+async function keepAccount(on: Studio, dice: Random): Promise<void> {
+  const name = `user${dice.between(0, 5)}`;
+  const there = on.users.get(name) === undefined;
+  say({ keeps: `account ${name}`, there });
+  if (there) await on.users.create(name, 'user');
+  else on.users.remove(name);
+  say({ kept: `account ${name}`, there });
+}
+
+/** A small training that goes on over the kills to come. */
+async function train(on: Studio, data: string): Promise<void> {
+  const vae = { blockChannels: [4, 8], layersPerBlock: 1, normGroups: 2 };
+  const steps = { steps: 60, checkpointEvery: 10, sampleEvery: 60 };
+  const sizes = { size: 32, crop: 16, batchSize: 1, learningRate: 0.001 };
+  const request = trainingRequestSchema.parse({ task: 'autoencoder', data, vae, ...sizes, ...steps });
+  const [job] = await on.queue.add([{ kind: 'training', user: 'local', request, total: request.steps }]);
+  say({ training: job!.id });
 }
 
 async function finishAll(on: Studio): Promise<void> {

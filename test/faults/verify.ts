@@ -9,7 +9,7 @@ import { infotextFields } from '#studio/gallery/infotext-fields';
 import { readPicturePath } from '#studio/gallery/picture-path';
 import { decodeImage } from '#studio/images/codec';
 import { Settings } from '#studio/settings/settings';
-import { openDatabase } from '#studio/store/database';
+import { type Database, openDatabase } from '#studio/store/database';
 import { schemaVersion } from '#studio/store/migrate';
 import { picture } from '../fixtures/fake-engine.ts';
 
@@ -22,6 +22,8 @@ export interface Promised {
   readonly ratings: ReadonlyMap<string, ReadonlySet<number>>;
   /** In the same way, whether each picture that was moved is in the trash. */
   readonly away?: ReadonlyMap<string, ReadonlySet<boolean>>;
+  /** In the same way, whether a board, a picture on one, or an account is there, by how it is said. */
+  readonly kept?: ReadonlyMap<string, ReadonlySet<boolean>>;
   /** In the same way, the setting; empty when it was never set. */
   readonly previewEvery?: ReadonlySet<number>;
 }
@@ -67,12 +69,13 @@ export interface VerifyOptions {
 export async function verifyStudio(folders: Folders, promised: Promised, options: VerifyOptions): Promise<string[]> {
   const { finished } = options;
   const problems: string[] = [];
-  const { jobs, images, integrity, previewEvery } = readTables(folders.dataDir);
+  const { jobs, images, integrity, previewEvery, kept } = readTables(folders.dataDir);
   if (integrity !== 'ok') problems.push(`the database is damaged: ${integrity}`);
   const files = pictureFiles(folders.outputsDir);
   const set = promised.previewEvery ?? new Set();
   if (set.size > 0 && previewEvery !== undefined && !set.has(previewEvery))
     problems.push(`the setting was ${[...set]}, is ${previewEvery}`);
+  problems.push(...checkKept(promised.kept ?? new Map(), kept));
   problems.push(...checkPromises(promised, jobs, images, files));
   problems.push(...checkRows(jobs, images, files, finished));
   problems.push(...(await checkFiles(folders.outputsDir, files, jobs, images, options)));
@@ -86,6 +89,7 @@ function readTables(dataDir: string) {
     images: [] as ImageRow[],
     integrity: 'ok',
     previewEvery: undefined as number | undefined,
+    kept: new Set<string>(),
   };
   const file = join(dataDir, 'studio.db');
   // Killed in its very first moments.
@@ -94,14 +98,33 @@ function readTables(dataDir: string) {
   try {
     if (schemaVersion(db) < 2) return nothing;
     return {
-      jobs: new Map(db.all<JobRow>('SELECT * FROM jobs').map((row) => [row.id, row])),
+      jobs: new Map(db.all<JobRow>("SELECT * FROM jobs WHERE kind = 'picture'").map((row) => [row.id, row])),
       images: db.all<ImageRow>('SELECT * FROM images'),
+      kept: keptIn(db),
       previewEvery: new Settings(db, () => {}).get().previewEvery as number | undefined,
       integrity: db.get<{ integrity_check: string }>('PRAGMA integrity_check')!.integrity_check,
     };
   } finally {
     db.close();
   }
+}
+
+/** Boards, what is on them, and accounts, as the studio says them. */
+function keptIn(db: Database): Set<string> {
+  const boards = db.all<{ id: string; name: string }>("SELECT id, name FROM boards WHERE user = 'local'");
+  const names = new Map(boards.map(({ id, name }) => [id, name]));
+  const on = db.all<{ board: string; image: string }>('SELECT board, image FROM board_images');
+  const users = db.all<{ name: string }>('SELECT name FROM users');
+  return new Set([
+    ...boards.map(({ name }) => `board ${name}`),
+    ...on.map(({ board, image }) => `${names.get(board)} has ${image}`),
+    ...users.map(({ name }) => `account ${name}`),
+  ]);
+}
+
+function checkKept(promised: ReadonlyMap<string, ReadonlySet<boolean>>, kept: ReadonlySet<string>): string[] {
+  const wrong = [...promised].filter(([what, there]) => !there.has(kept.has(what)));
+  return wrong.map(([what]) => `${what}: ${kept.has(what) ? 'is there' : 'is lost'}, promised otherwise`);
 }
 
 function pictureFiles(outputsDir: string): PictureFile[] {

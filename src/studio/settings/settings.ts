@@ -41,8 +41,8 @@ export class Settings {
       const issue = result.error.issues[0]!;
       throw new UserError('settings.invalid', `Setting ${issue.path.join('.') || '?'}: ${issue.message}.`);
     }
-    this.#values = result.data;
     this.write(name, result.data);
+    this.#values = result.data;
     for (const listener of this.#listeners) listener(result.data);
     this.#emit('settings.changed', result.data);
     return result.data;
