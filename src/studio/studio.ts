@@ -25,6 +25,7 @@ import { type JobControl, type PullEvents, Pulls } from './pull/pulls.ts';
 import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
 import type { NewJob, PictureJob, Stop, StoredRequest } from './queue/job.ts';
 import { withReader } from './reader/host.ts';
+import type { Upload } from './reader/large-bodies.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { newId } from './store/id.ts';
 import { type Lock, lockFolder } from './store/lock.ts';
@@ -100,7 +101,7 @@ export interface SubmitInput {
 /** A picture to enlarge, as it came. */
 export interface UpscaleInput extends Pick<SubmitInput, 'user' | 'priority' | 'label'> {
   readonly request: UpscaleSettings;
-  readonly picture: Uint8Array;
+  readonly picture: Upload;
 }
 
 /** @throws UserError `folder.locked` when another Darkroom has the folders; DarkroomError `store.*` */

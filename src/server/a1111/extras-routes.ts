@@ -17,7 +17,7 @@ import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import { MissingFeatureError } from '../http/errors.ts';
 import { type Route, route } from '../http/route.ts';
-import { pictureBytes } from '../pictures.ts';
+import { pictureOf } from '../pictures.ts';
 import type { A1111Parts } from './parts.ts';
 import { bool, float, int, picture, text } from './pydantic.ts';
 
@@ -114,8 +114,8 @@ export function extrasRoutes(parts: A1111Parts): Route[] {
 
 async function enlarged({ studio, pictures }: A1111Parts, call: Call, fields: Extras, source: string) {
   const request = upscaleInput(fields);
-  const bytes = await pictureBytes(source, call.caller, pictures, call.signal);
-  const job = await studio.submitUpscale({ request, picture: bytes, user: call.caller.name });
+  const picture = await pictureOf(source, call.caller, pictures, call.signal);
+  const job = await studio.submitUpscale({ request, picture, user: call.caller.name });
   const ended = await finishedJob(studio, job.id, call.signal);
   const [image] = studio.gallery.ofJob(ended.id);
   if (!image) throw new UserError('job.cancelled', `Job ${ended.id} was cancelled before it had a picture.`);
