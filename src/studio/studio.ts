@@ -326,7 +326,7 @@ export class Studio extends StudioFolder {
 
   /** What a module makes of a picture, as a PNG. @throws UserError `image.*`, `control.*`, `annotator.*` */
   async makeHint(
-    pictures: { readonly image: Uint8Array; readonly mask?: Uint8Array | undefined },
+    pictures: { readonly image: Upload; readonly mask?: Upload | undefined },
     request: HintRequest,
     signal?: AbortSignal,
   ): Promise<Uint8Array> {

@@ -13,7 +13,7 @@ import { legacyHash } from '#studio/library/hash';
 import type { LibraryModel } from '#studio/library/model';
 import { pictureMaxBody } from '../http/body.ts';
 import { type Route, route } from '../http/route.ts';
-import { pictureBytes } from '../pictures.ts';
+import { pictureOf } from '../pictures.ts';
 import type { A1111Parts } from './parts.ts';
 import { bool, float, int, list, text } from './pydantic.ts';
 
@@ -162,7 +162,7 @@ function detectRoute({ studio, pictures }: A1111Parts): Route {
       if (row?.needsMask && masks.length !== images.length) {
         throw new FieldError('controlnet_masks', `Preprocessor ${name} requires \`controlnet_masks\` param.`);
       }
-      const read = async (source: unknown) => await pictureBytes(String(source), call.caller, pictures, call.signal);
+      const read = async (source: unknown) => await pictureOf(String(source), call.caller, pictures, call.signal);
       const natural = (value: number | null | undefined) => (value == null || value < 0 ? undefined : value);
       const resolution = natural(body.controlnet_processor_res);
       const hints: string[] = [];

@@ -10,6 +10,7 @@ import { readPairs } from '#prompt/infotext';
 import { unquoteValue } from '#prompt/infotext-values';
 import type { GalleryImage } from '#studio/gallery/image';
 import type { PictureJob } from '#studio/queue/job';
+import type { Upload } from '#studio/reader/large-bodies';
 import type { SubmitInput } from '#studio/studio';
 import { finishedJob } from '#studio/work/finished-job';
 import type { InputUploads } from '#studio/work/inputs';
@@ -105,8 +106,8 @@ async function controlPictures(
   call: Call,
   controls: Translation['controls'],
 ): Promise<InputUploads> {
-  const found: Partial<Record<InputRole, Uint8Array>> = {};
-  const read = async (source: string) => await pictureBytes(source, call.caller, pictures, call.signal);
+  const found: Partial<Record<InputRole, Upload>> = {};
+  const read = async (source: string) => await pictureOf(source, call.caller, pictures, call.signal);
   for (const [i, { image, mask }] of controls.entries()) {
     if (image !== undefined) found[controlRoles[i]!.image] = await read(image);
     if (mask !== undefined) found[controlRoles[i]!.mask] = await read(mask);

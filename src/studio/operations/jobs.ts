@@ -7,6 +7,7 @@ import { controlRoles, type InputRole, type Job, type JobKind, type JobState } f
 import { type Caller, maySee, requireEffect, scopeOf } from '#api/rights';
 import { UserError } from '#core/errors';
 import type { JobFilter, Place } from '../queue/job.ts';
+import type { Upload } from '../reader/large-bodies.ts';
 import type { SubmitInput } from '../studio.ts';
 import { type StudioFolder, unknownJob } from '../studio-folder.ts';
 import { finishedJob } from '../work/finished-job.ts';
@@ -155,7 +156,7 @@ async function submission(
   const { init, mask, controls = [], priority, label, ...request } = input;
   if (priority > 0) requireEffect(caller, 'queue');
   const read = async (source: string | undefined) => (source === undefined ? undefined : await readPicture(source));
-  const pictures: Partial<Record<InputRole, Uint8Array | undefined>> = {
+  const pictures: Partial<Record<InputRole, Upload | undefined>> = {
     init: await read(init),
     mask: await read(mask),
   };
