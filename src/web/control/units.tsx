@@ -8,6 +8,7 @@ import { createResource, createSignal, For, onCleanup, Show, Suspense } from 'so
 import type { z } from 'zod';
 import type { controlModuleSchema } from '#api/operations/control';
 import { addressOfPicture, galleryPicture, sentPicture } from '../canvas/pictures.ts';
+import { useLatestPictures } from '../create/latest.ts';
 import type { SettingField } from '../state/fields.ts';
 import { keepPicture } from '../state/kept-pictures.ts';
 import { keys } from '../state/keys.ts';
@@ -183,6 +184,8 @@ function Thresholds(props: ModuleProps) {
 /** The unit's picture, the start picture where it has none, and on demand what its module makes of it. */
 function UnitPicture(props: ModuleProps) {
   const studio = useStudio();
+  const pictures = useLatestPictures();
+  const latest = () => studio.latest() ?? pictures()[0];
   const own = () => props.unit.image as string | undefined;
   const shown = () => own() ?? (studio.draft.values()['init'] as string | undefined);
   const [address] = createResource(shown, addressOfPicture);
@@ -244,14 +247,14 @@ function UnitPicture(props: ModuleProps) {
             onChange={(event) => void take(event.currentTarget.files?.[0])}
           />
         </label>
-        <Show when={studio.latest()}>
-          {(latest) => (
+        <Show when={latest()}>
+          {(picture) => (
             <button
               type="button"
               class="btn min-h-8 text-sm"
               onClick={() => {
                 forget();
-                props.onChange({ image: galleryPicture(latest().id) });
+                props.onChange({ image: galleryPicture(picture().id) });
               }}
             >
               {words().control.latest}
