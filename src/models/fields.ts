@@ -1,10 +1,11 @@
 /** Reading fields of parsed JSON or YAML that others wrote: right type or an error that says where and what. */
 
+import type { z } from 'zod';
 import { ModelFileError } from './model-error.ts';
 
 /** Bounds beyond any network: a config that asks for more is a mistake, and building it would take all memory. */
-const mostCount = 2 ** 20;
-const mostLevels = 16;
+export const mostCount = 2 ** 20;
+export const mostLevels = 16;
 export const mostLayers = 256;
 
 export interface CountRange {
@@ -106,6 +107,14 @@ export class Fields {
     if (value !== undefined && !supported.includes(value)) {
       throw this.wrong(name, `one of the supported values (${supported.map(describe).join(', ')})`, value);
     }
+  }
+
+  /** The whole object by a schema; the first field that does not fit is named. */
+  parse<T>(schema: z.ZodType<T>): T {
+    const result = schema.safeParse(this.#value);
+    if (result.success) return result.data;
+    const { path, message } = result.error.issues[0]!;
+    throw new ModelFileError('config', `${[this.where, ...path.map(String)].join(': ')}: ${message}`);
   }
 
   wrong(name: string, expected: string, got: unknown): ModelFileError {

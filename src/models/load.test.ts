@@ -4,10 +4,11 @@ import { alphaBarOfSigma } from '#diffusion/noise-table';
 import type { WeightRange } from '#engine/backend';
 import { type ByteSource, bytesSource } from '#formats/byte-source';
 import { readSafetensorsHeader } from '#formats/safetensors';
+import { Fields } from './fields.ts';
 import { CheckpointError, loadCheckpoint } from './load.ts';
 import { ModelFileError } from './model-error.ts';
 import { type Sd1Config, sd15 } from './sd1/config.ts';
-import { embeddedConfig } from './sd1/embedded.ts';
+import { embeddedConfig, readEmbedded } from './sd1/embedded.ts';
 import { sd1SingleFile } from './sd1/family.ts';
 import type { ModelFiles } from './tensor-file.ts';
 
@@ -108,6 +109,18 @@ describe('loadCheckpoint on a single file', () => {
     expect(model).toMatchObject({ config, problems: [], description: { family: 'sd1' } });
     expect(model.parts).toMatchObject({ prediction: 'v', latent: { channels: 4, scale: 0.9, factor: 2 } });
     expect(model.parts.limits.defaultSize).toEqual({ width: 32, height: 32 });
+  });
+
+  it('reads an embedded config whole, and names the field that does not fit', () => {
+    const schedule = { ...sd15.schedule, kind: 'cosine', zeroTerminalSnr: true } as const;
+    const text = embeddedConfig({ ...sd15, schedule });
+    expect(readEmbedded(new Fields(JSON.parse(text), 'x'))).toEqual({ ...sd15, schedule });
+    const { schedule: _, prediction, sampleSize, ...least } = JSON.parse(embeddedConfig(sd15));
+    expect(readEmbedded(new Fields(least, 'x'))).toEqual({ ...sd15, prediction: 'eps', sampleSize: 64 });
+    const wrong = { ...least, vae: { ...least.vae, layersPerBlock: 1e9 } };
+    expect(() => readEmbedded(new Fields(wrong, 'x'))).toThrow(/^x: vae: layersPerBlock: .*256/);
+    const uneven = { ...least, unet: { ...least.unet, heads: [8] } };
+    expect(() => readEmbedded(new Fields(uneven, 'x'))).toThrow(/^x: unet: .*same length/);
   });
 
   it('takes what shapes do not tell from the .yaml beside the file', async () => {

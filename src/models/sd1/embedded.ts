@@ -3,78 +3,85 @@
  * JSON of the component configs by their own field names, so that nothing has to be inferred.
  */
 
-import type { ClipTextConfig } from '../clip/config.ts';
-import { type CountRange, type Fields, mostLayers } from '../fields.ts';
-import type { UNetConfig } from '../unet/config.ts';
-import type { VaeConfig } from '../vae/config.ts';
+import { z } from 'zod';
+import { type Fields, mostCount, mostLayers, mostLevels } from '../fields.ts';
+import { stableDiffusionSchedule } from '../training-noise.ts';
 import type { Sd1Config } from './config.ts';
+
+const count = z.int().min(1).max(mostCount);
+const layers = z.int().min(1).max(mostLayers);
+/** Transformer blocks; none where a level has no attention. */
+const depth = z.int().min(0).max(mostLayers);
+/** One a level. */
+const levels = (each: z.ZodType<number>) => z.array(each).min(1).max(mostLevels);
+
+const unet = z
+  .object({
+    inChannels: count,
+    outChannels: count,
+    blockChannels: levels(count),
+    layersPerBlock: layers,
+    transformerDepth: levels(depth),
+    midTransformerDepth: depth,
+    heads: levels(count),
+    contextWidth: count,
+    linearProjection: z.boolean(),
+    normGroups: count,
+  })
+  .refine(
+    ({ blockChannels, transformerDepth, heads }) =>
+      [transformerDepth, heads].every(({ length }) => length === blockChannels.length),
+    'blockChannels, transformerDepth and heads must be of the same length',
+  );
+
+const vae = z.object({
+  imageChannels: count,
+  latentChannels: count,
+  blockChannels: levels(count),
+  layersPerBlock: layers,
+  normGroups: count,
+  midAttention: z.boolean(),
+  quantConv: z.boolean(),
+  postQuantConv: z.boolean(),
+  scalingFactor: z.number(),
+});
+
+const textEncoder = z.object({
+  vocabSize: count,
+  positions: count,
+  width: count,
+  layers,
+  heads: count,
+  mlpWidth: count,
+  activation: z.enum(['quickGelu', 'gelu']),
+});
+
+const { kind, betaStart, betaEnd, steps } = stableDiffusionSchedule;
+const schedule = z.object({
+  kind: z.enum(['scaled-linear', 'linear', 'cosine']).default(kind),
+  betaStart: z.number().default(betaStart),
+  betaEnd: z.number().default(betaEnd),
+  steps: count.default(steps),
+  zeroTerminalSnr: z.boolean().optional(),
+});
+
+/** Prediction, schedule and sample size may be absent and are then SD 1's. */
+const embedded = z.object({
+  unet,
+  vae,
+  text_encoder: textEncoder,
+  prediction: z.enum(['eps', 'v', 'x0']).default('eps'),
+  schedule: schedule.prefault({}),
+  sampleSize: count.default(64),
+});
 
 /** The text to store under `darkroom.config`. */
 export function embeddedConfig({ textEncoder, ...rest }: Sd1Config): string {
   return JSON.stringify({ family: 'sd1', ...rest, text_encoder: textEncoder });
 }
 
-/** The inverse of `embeddedConfig`; prediction, schedule and sample size may be absent and are then SD 1's. */
+/** The inverse of `embeddedConfig`. */
 export function readEmbedded(fields: Fields): Sd1Config {
-  const schedule = fields.child('schedule');
-  return {
-    unet: readUNet(fields.need('unet')),
-    vae: readVae(fields.need('vae')),
-    textEncoder: readText(fields.need('text_encoder')),
-    prediction: fields.oneOf('prediction', ['eps', 'v', 'x0'], 'eps'),
-    schedule: {
-      kind: 'scaled-linear',
-      betaStart: schedule?.number('betaStart') ?? 0.00085,
-      betaEnd: schedule?.number('betaEnd') ?? 0.012,
-      steps: schedule?.count('steps') ?? 1000,
-    },
-    sampleSize: fields.count('sampleSize', 64),
-  };
-}
-
-function readUNet(fields: Fields): UNetConfig {
-  const blockChannels = fields.counts('blockChannels');
-  const perLevel = (name: string, range: CountRange): number[] => {
-    const values = fields.counts(name, range);
-    if (values.length !== blockChannels.length) throw fields.wrong(name, `${blockChannels.length} numbers`, values);
-    return values;
-  };
-  return {
-    inChannels: fields.count('inChannels'),
-    outChannels: fields.count('outChannels'),
-    blockChannels,
-    layersPerBlock: fields.count('layersPerBlock', undefined, { most: mostLayers }),
-    transformerDepth: perLevel('transformerDepth', { least: 0, most: mostLayers }),
-    midTransformerDepth: fields.count('midTransformerDepth', undefined, { least: 0, most: mostLayers }),
-    heads: perLevel('heads', {}),
-    contextWidth: fields.count('contextWidth'),
-    linearProjection: fields.boolean('linearProjection'),
-    normGroups: fields.count('normGroups'),
-  };
-}
-
-function readVae(fields: Fields): VaeConfig {
-  return {
-    imageChannels: fields.count('imageChannels'),
-    latentChannels: fields.count('latentChannels'),
-    blockChannels: fields.counts('blockChannels'),
-    layersPerBlock: fields.count('layersPerBlock', undefined, { most: mostLayers }),
-    normGroups: fields.count('normGroups'),
-    midAttention: fields.boolean('midAttention'),
-    quantConv: fields.boolean('quantConv'),
-    postQuantConv: fields.boolean('postQuantConv'),
-    scalingFactor: fields.number('scalingFactor'),
-  };
-}
-
-function readText(fields: Fields): ClipTextConfig {
-  return {
-    vocabSize: fields.count('vocabSize'),
-    positions: fields.count('positions'),
-    width: fields.count('width'),
-    layers: fields.count('layers', undefined, { most: mostLayers }),
-    heads: fields.count('heads'),
-    mlpWidth: fields.count('mlpWidth'),
-    activation: fields.oneOf('activation', ['quickGelu', 'gelu']),
-  };
+  const { text_encoder, ...rest } = fields.parse(embedded);
+  return { ...rest, textEncoder: text_encoder };
 }
