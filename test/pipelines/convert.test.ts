@@ -8,6 +8,7 @@ import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { f32, type HostTensor, sizeOf } from '#core/tensor';
+import { writeSafetensors } from '#formats/safetensors-writer';
 import { readWeight } from '#models/adapters/read-weight';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { openTensorFile } from '#models/tensor-file';
@@ -130,13 +131,27 @@ describe('converting a whole model', () => {
   });
 
   it('takes the moving average when asked to, and says when it was left out', async () => {
-    const from = `${models}tiny-inpaint/tiny-inpaint-unet.safetensors`;
-    const plain = await openTensorFile(nodeModelFiles, from);
-    expect([...plain.tensors.keys()].some((name) => name.startsWith('model_ema.'))).toBe(false);
-    const to = path.join(folder, 'none.safetensors');
-    const none = convertModel({ from, to, layout: 'safetensors', form: 'f16', weights: 'ema' });
-    await expect(none).rejects.toMatchObject({ code: 'model.no-ema' });
-    expect(existsSync(to)).toBe(false);
+    const plain = 'model.diffusion_model.out.2.bias';
+    const averaged = 'model_ema.diffusion_modelout2bias';
+    const file = path.join(folder, 'averaged.safetensors');
+    const tensors = [plain, averaged].map((name, i) => ({
+      ...{ name, dtype: 'F32' as const, shape: [2] },
+      data: new Uint8Array(Float32Array.of(i, i + 0.5).buffer),
+    }));
+    writeFileSync(file, Buffer.concat(writeSafetensors(tensors)));
+    const valuesAt = async (weights: 'plain' | 'ema') => {
+      const to = path.join(folder, `${weights}.safetensors`);
+      const made = await convertModel({ from: file, to, layout: 'safetensors', form: 'f32', weights });
+      const { tensors: written } = await openTensorFile(nodeModelFiles, to);
+      expect([...written.keys()]).toEqual([plain]);
+      return { notes: made!.notes, values: [...(await readWeight(nodeModelFiles, written.get(plain)!.ref!)).data] };
+    };
+    expect(await valuesAt('plain')).toEqual({ notes: [expect.stringMatching(/left out/)], values: [0, 0.5] });
+    expect(await valuesAt('ema')).toEqual({ notes: [expect.stringMatching(/was taken/)], values: [1, 1.5] });
+    const none = { from: path.join(folder, 'plain.safetensors'), to: path.join(folder, 'none.safetensors') } as const;
+    const asked = convertModel({ ...none, layout: 'safetensors', form: 'f16', weights: 'ema' });
+    await expect(asked).rejects.toMatchObject({ code: 'model.no-ema' });
+    expect(existsSync(none.to)).toBe(false);
   });
 
   it('refuses what cannot be, and writes nothing', async () => {

@@ -47,7 +47,7 @@ export interface MemoryNeed {
 }
 
 /** Node with the runtime's library, before any model. Measured. */
-const PROCESS = 150e6;
+const PROCESS = 180e6;
 /** The runtime's arena and its copies in blocked layout beside the values themselves. Measured. */
 const ARENA = 1.9;
 /** More pieces gain little and cost copies between them. */

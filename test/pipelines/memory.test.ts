@@ -1,0 +1,70 @@
+/** What the memory plan tells before a job, against what a process of its own then takes. */
+
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import process from 'node:process';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { createOrtNodeBackend } from '#backends/ort-node/cpu';
+import { createPictureEngine } from '#pipelines/engine';
+import { type GenerateEvent, generateSchema } from '#pipelines/request';
+import { modelOpener } from '#studio/library/open-model';
+import { createEngine } from '../../src/engine-main.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const model = `${root}models/darkroom-mini.safetensors`;
+
+describe('the memory of a job', () => {
+  // The highest resident set of a process is read from /proc.
+  it.skipIf(process.platform !== 'linux')('is told within 15% of what it takes', async () => {
+    const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    const given = [`${root}bench/memory/picture-process.ts`, model, '20000000000', '512', '1'];
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', loader, ...given]);
+    const { told, peak } = JSON.parse(stdout) as { told: { peak: number }; peak: number };
+    expect(peak / told.peak).toBeGreaterThan(0.85);
+    expect(peak / told.peak).toBeLessThan(1.15);
+  });
+
+  it('is kept by tiles and rows, with about the same picture', async () => {
+    const request = generateSchema.parse({ prompt: 'a red fox', model, steps: 2, seed: 3, width: 384, height: 256 });
+    const made: { image: Uint8Array; warnings: string[]; plan: string }[] = [];
+    for (const memoryLimit of [20e9, 1e8]) {
+      const engine = createEngine({ device: 'cpu', modelRoots: [], options: { memoryLimit, threads: 1 } });
+      const events: GenerateEvent[] = [];
+      for await (const event of engine.generate(request)) events.push(event);
+      await engine.dispose();
+      const [image] = events.flatMap((event) => (event.type === 'image' ? [event.image.data] : []));
+      const [plan] = events.flatMap((event) => (event.type === 'memory' ? [event.plan] : []));
+      const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+      made.push({ image: Uint8Array.from(image!), warnings, plan: plan! });
+    }
+    const [whole, tiled] = made as [(typeof made)[0], (typeof made)[0]];
+    expect(whole.warnings).toEqual([]);
+    expect(tiled.plan).toMatch(/1 row of the batch at once; .*tiles of 32 cells/);
+    expect(tiled.warnings).toEqual([
+      expect.stringMatching(/works in tiles/),
+      expect.stringMatching(/needs about .* are free/),
+    ]);
+    const differences = whole.image.map((v, i) => Math.abs(v - tiled.image[i]!));
+    expect(differences.reduce((sum, v) => sum + v, 0) / differences.length).toBeLessThan(6);
+    expect(differences.some((v) => v > 0)).toBe(true);
+  });
+
+  it('is refused where the machine could never hold it', async () => {
+    const engine = createPictureEngine({
+      backend: createOrtNodeBackend({ device: 'cpu', threads: 1 }),
+      openModel: modelOpener([]),
+      memory: { limit: () => 1e8, total: 2e8 },
+    });
+    const request = generateSchema.parse({ prompt: 'a fox', model, steps: 1, width: 1024, height: 1024 });
+    const draw = async (): Promise<void> => {
+      for await (const event of engine.generate(request)) expect(event.type).toBe('loading');
+    };
+    await expect(draw()).rejects.toMatchObject({
+      code: 'memory.too-large',
+      message: expect.stringMatching(/1024x1024 needs about .* this machine has 0.2 GB/) as unknown,
+    });
+    await engine.dispose();
+  });
+});
