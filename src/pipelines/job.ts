@@ -79,6 +79,7 @@ export function checkRequest(request: GenerateRequest): void {
   const { controls, controlPictures: pictures, init } = request;
   checkControls(controls, {
     init: init !== undefined,
+    initMask: request.mask !== undefined,
     image: (unit) => pictures?.[unit]?.image !== undefined,
     mask: (unit) => pictures?.[unit]?.mask !== undefined,
   });

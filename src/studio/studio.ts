@@ -346,6 +346,7 @@ export class Studio extends StudioFolder {
   async #checkControls({ controls }: Pick<StoredRequest, 'controls'>, pictures: InputUploads): Promise<void> {
     checkControls(controls, {
       init: pictures.init !== undefined,
+      initMask: pictures.mask !== undefined,
       image: (unit) => pictures[controlRoles[unit]!.image] !== undefined,
       mask: (unit) => pictures[controlRoles[unit]!.mask] !== undefined,
     });

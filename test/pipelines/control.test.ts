@@ -173,6 +173,25 @@ describe('a ControlNet', () => {
     expect(furthest(own, await draw([{ ...unit, image: init }], { init }))).toBe(0);
   });
 
+  it('hides what is painted of the init picture from a network that inpaints', async () => {
+    const [init, mask] = [disc(255, 16), disc(255, 16)];
+    const unit: Unit = { module: 'inpaint_only', model: 'canny' };
+    const own = await draw([unit], { init, mask, maskBlur: 0 });
+    expect(furthest(own, await draw([{ ...unit, module: 'none' }], { init, mask, maskBlur: 0 }))).toBeGreaterThan(0);
+    expect(furthest(own, await draw([{ ...unit, image: init, mask }], { init, mask, maskBlur: 0 }))).toBe(0);
+  });
+
+  it.each<[string, object]>([
+    ['a second pass', { hires: true, hiresScale: 2, hiresUpscaler: 'Latent' }],
+    ['the masked area alone', { init: disc(), mask: disc(), inpaintArea: 'Only masked' }],
+    ['other guidance', { pagScale: 2, freeUB1: 1.2, sampler: 'Heun', tiling: true }],
+    ['prompts of other lengths', { prompt: 'a fox, '.repeat(40), negativePrompt: 'AND' }],
+  ])('goes together with %s', async (_, fields) => {
+    const [plain, guided] = [await draw([], fields), await draw([canny], fields)];
+    expect(furthest(guided, plain)).toBeGreaterThan(0);
+    expect(guided.warnings).toEqual(plain.warnings);
+  });
+
   it('draws a batch as it draws each picture', async () => {
     const request = { batchSize: 2, steps: 2 };
     const events: GenerateEvent[] = [];

@@ -16,7 +16,7 @@ export interface PictureContext {
 }
 
 /** A unit's picture and mask; where only a masked area is painted, that area of them. */
-export function pictureOf({ index }: OpenUnit, { request, size }: SamplingPass, { start }: PictureContext) {
+export function pictureOf({ index, module }: OpenUnit, { request, size }: SamplingPass, { start }: PictureContext) {
   const given = request.controlPictures?.[index];
   const { masked } = start;
   const own = given?.image ?? start.original ?? request.init;
@@ -24,7 +24,11 @@ export function pictureOf({ index }: OpenUnit, { request, size }: SamplingPass, 
   const area = (image: PixelImage): PixelImage =>
     masked ? cutOut(cover(image, masked.whole), masked.area, size) : image;
   const image = given?.image ? area(toRgb(given.image)) : own;
-  return { image, mask: given?.mask && area(toRgb(given.mask)) };
+  if (given?.mask) return { image, mask: area(toRgb(given.mask)) };
+  // A module that inpaints the init picture hides what is painted there.
+  const inpaints = !given?.image && 'needsMask' in module && module.needsMask === true;
+  const painted: PixelImage | undefined = start.mask && { ...size, channels: 1, data: start.mask.pixels };
+  return { image, mask: inpaints ? painted : undefined };
 }
 
 export async function hintFor(each: OpenUnit, pass: SamplingPass, context: PictureContext, size: PlaneSize) {

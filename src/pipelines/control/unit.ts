@@ -36,7 +36,7 @@ export type ControlUnit = z.output<typeof controlUnitFields>;
 
 /** Rules that are about several fields of a unit. */
 export function inOrder<T extends z.ZodType<{ start: number; end: number }>>(unit: T): T {
-  return unit.refine(({ start, end }) => start <= end, { path: ['start'], error: 'must not be after end' }) as T;
+  return unit.refine(({ start, end }) => start <= end, { path: ['start'], error: 'must not be after end' });
 }
 
 export const controlUnitSchema = inOrder(controlUnitFields);

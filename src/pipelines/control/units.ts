@@ -51,6 +51,8 @@ export const unitName = (index: number): string => `Control unit ${index}`;
 /** Which pictures there are, wherever they lie. */
 export interface GivenPictures {
   readonly init: boolean;
+  /** Of the init picture. */
+  readonly initMask: boolean;
   image(unit: number): boolean;
   mask(unit: number): boolean;
 }
@@ -64,7 +66,9 @@ export function checkControls(controls: readonly ControlUnit[], given: GivenPict
     if (!given.image(index) && !given.init) {
       throw new UserError('control.picture', `${name} has no picture; give it one, or leave the unit out.`);
     }
-    if (module?.needsMask && !given.mask(index)) {
+    // With the init picture comes its mask.
+    const hasMask = given.mask(index) || (!given.image(index) && given.initMask);
+    if (module?.needsMask && !hasMask) {
       throw new UserError('control.mask', `${name}: ${module.name} needs a mask, white where the picture is painted.`);
     }
     if (unit.model === undefined && module?.reads !== 'reference') {

@@ -124,7 +124,9 @@ async function hintsOf(
 ): Promise<string[]> {
   const hints: string[] = [];
   for (const [i, { unit, showsHint }] of controls.entries()) {
-    const [image, mask] = [given[controlRoles[i]!.image] ?? given.init, given[controlRoles[i]!.mask]];
+    const own = given[controlRoles[i]!.image];
+    const image = own ?? given.init;
+    const mask = given[controlRoles[i]!.mask] ?? (own ? undefined : given.mask);
     const row = findAnnotator(unit.module ?? 'none');
     const makes = row === undefined || (row.reads === 'picture' && row.name !== 'none');
     if (!showsHint || !image || !makes || unit.weight === 0) continue;

@@ -326,6 +326,7 @@ export const de = {
       controlnet: 'ControlNet',
       't2i-adapter': 'T2I-Adapter',
       'ip-adapter': 'IP-Adapter',
+      'vision-encoder': 'Bild-Encoder',
       'tiny-autoencoder': 'Kleiner Autoencoder',
       upscaler: 'Vergrößerer',
       unknown: 'Unbekannt',

@@ -324,6 +324,7 @@ export const en = {
       controlnet: 'ControlNet',
       't2i-adapter': 'T2I-Adapter',
       'ip-adapter': 'IP-Adapter',
+      'vision-encoder': 'Vision encoder',
       'tiny-autoencoder': 'Tiny autoencoder',
       upscaler: 'Upscaler',
       unknown: 'Unknown',
