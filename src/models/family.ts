@@ -24,6 +24,8 @@ export interface LatentFormat {
   readonly factor: number;
   /** Colours are about linear in the channels: [channels][3] to RGB in -1..1, for quick previews. */
   readonly previewFactors?: readonly (readonly number[])[] | undefined;
+  /** Names of the files of tiny autoencoders for such latents. */
+  readonly tinyNames?: RegExp | undefined;
 }
 
 /** What faces show and check, as data. Sizes in pixels. */

@@ -2,7 +2,7 @@
 
 import type { PixelImage } from '#core/image';
 import type { Latent } from '#diffusion/numbers';
-import { autoencoderAdjustment } from './adjustments.ts';
+import { type Autoencoding, decoderOf, previewDecoder } from './autoencoding.ts';
 import { blendUnmasked } from './denoiser.ts';
 import type { SamplingPass } from './job.ts';
 import { decodeLatent, imageOfDecoded, previewLatent } from './latents.ts';
@@ -29,17 +29,15 @@ export async function* finishPicture(
 }
 
 /** One latent [c, h, w]. */
-export async function* decode(
-  { request, model, latentSize }: SamplingPass,
-  sessions: ModelSessions,
-  latent: Float32Array,
-): Loading<PixelImage> {
-  const session = yield* sessions.decoder(latentSize, autoencoderAdjustment(request));
-  const { latent: format } = model.parts;
+export async function* decode(pass: SamplingPass, sessions: ModelSessions, latent: Float32Array): Loading<PixelImage> {
+  return await decoded(pass, yield* decoderOf(pass, sessions), latent);
+}
+
+async function decoded({ latentSize }: SamplingPass, { session, format }: Autoencoding, latent: Float32Array) {
   return imageOfDecoded(await decodeLatent(session, format, latent, latentSize), format, latentSize);
 }
 
-/** Small linear estimates where the model has factors for them, else decoded in full. */
+/** By the tiny decoder where it is there; else small linear estimates, of models without factors for them in full. */
 export async function* previews(
   pass: SamplingPass,
   sessions: ModelSessions,
@@ -47,10 +45,12 @@ export async function* previews(
   count: number,
 ): Loading<PixelImage[]> {
   const { previewFactors } = pass.model.parts.latent;
+  const tiny = yield* previewDecoder(pass, sessions);
   const images: PixelImage[] = [];
   for (let k = 0; k < count; k++) {
     const latent = pickLatent(denoised, k, pass);
-    if (previewFactors) images.push(previewLatent(latent, previewFactors, pass.latentSize));
+    if (tiny) images.push(await decoded(pass, tiny, latent));
+    else if (previewFactors) images.push(previewLatent(latent, previewFactors, pass.latentSize));
     else images.push(yield* decode(pass, sessions, latent));
   }
   return images;

@@ -14,7 +14,7 @@ import { type FindAnnotator, noControls, openJobControls } from './control/units
 import { hiresRequest } from './hires.ts';
 import { checkRequest, type GenerationJob, type OpenedModels, planJob, wantsHires } from './job.ts';
 import { describePlan, type HostMemory, type JobMemory, planJobMemory } from './memory/job-memory.ts';
-import type { ModelRequest, OpenModel } from './model.ts';
+import type { ModelRequest, OpenModel, PipelineModel } from './model.ts';
 import { NonFiniteError } from './non-finite.ts';
 import { OpenModels } from './open-models.ts';
 import type { GenerateEvent, GenerateOptions, GenerateRequest, MemoryEvent, PictureEngine } from './request.ts';
@@ -68,7 +68,7 @@ class LocalPictureEngine implements PictureEngine {
     const { signal, previewEvery = 0 } = options;
     try {
       checkRequest(request);
-      const job = planJob(request, yield* this.#open(request), drawSeed);
+      const job = planJob(request, yield* this.#open(request, previewEvery > 0), drawSeed);
       yield* this.#fit(job);
       const [models, upscalers] = [this.#models, this.#upscalers];
       const sessions: RunContext['sessions'] = (model, adapters) => models.sessions(model, adapters);
@@ -119,7 +119,7 @@ class LocalPictureEngine implements PictureEngine {
   }
 
   /** The models of every pass, with their adapters; those of an earlier request that this one has no use for go. */
-  async *#open(request: GenerateRequest): AsyncGenerator<LoadingEvent, OpenedModels, undefined> {
+  async *#open(request: GenerateRequest, previews = false): AsyncGenerator<LoadingEvent, OpenedModels, undefined> {
     const { model, vae, hiresModel = model, refiner } = request;
     this.#models.begin();
     const models = this.#models;
@@ -127,7 +127,8 @@ class LocalPictureEngine implements PictureEngine {
     const open = async function* (of: ModelRequest, read: GenerateRequest, guided = true) {
       const found = yield* models.open(of);
       const controls = guided ? await openJobControls(read, found, findAnnotator) : noControls;
-      return { model: found, adapters: await openJobAdapters(read, found), controls };
+      const adapters = await openJobAdapters(read, found);
+      return { model: found, adapters, controls, tiny: await openTiny(read, found, previews) };
     };
     const textEncoders = namesIn(request.textEncoders);
     const first = yield* open({ model, vae, textEncoders }, request);
@@ -171,3 +172,15 @@ function drawSeed32(): number {
 const noUpscaler: OpenUpscaler = (name) => {
   throw new UserError('upscaler.unknown', `There is no upscaler ${JSON.stringify(name)}.`);
 };
+
+/** @throws UserError `vae.no-taesd` where a request asks for one that is not there */
+async function openTiny(request: GenerateRequest, model: PipelineModel, previews: boolean) {
+  const halves = [request.vaeEncoder === 'TAESD' && 'encoder', request.vaeDecoder === 'TAESD' && 'decoder'] as const;
+  const wanted = halves.filter((half) => half !== false);
+  if (wanted.length === 0 && !previews) return undefined;
+  const tiny = await model.openTiny?.();
+  const missing = wanted.find((half) => tiny?.[half] === undefined);
+  if (missing === undefined) return tiny;
+  const message = `There is no tiny ${missing} (TAESD) for ${model.reference.name}; put its file into models/vae_approx, or set the VAE ${missing} to Full.`;
+  throw new UserError('vae.no-taesd', message);
+}

@@ -1,7 +1,7 @@
 /** From what a pass drew to what the next one begins with: enlarged as latents, or as pictures that are encoded again. */
 
 import type { Latent } from '#diffusion/numbers';
-import { autoencoderAdjustment } from './adjustments.ts';
+import { encoderOf } from './autoencoding.ts';
 import { decode, pickLatent } from './decode.ts';
 import { latentMode } from './hires.ts';
 import type { SamplingPass } from './job.ts';
@@ -60,9 +60,9 @@ async function* enlargePictures(
     if (!step.value) return undefined;
     pictures.push(step.value);
   }
-  const encoder = yield* (await sessions(pass)).encoder(cells, autoencoderAdjustment(pass.request));
+  const encoder = yield* encoderOf(pass, await sessions(pass), cells);
   for (const [k, picture] of pictures.entries()) {
-    const latent = await encodePlanes(encoder, format, planesOf(picture), cells);
+    const latent = await encodePlanes(encoder.session, encoder.format, planesOf(picture), cells);
     large.set(latent, k * latent.length);
   }
   return large;

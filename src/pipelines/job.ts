@@ -7,6 +7,7 @@ import { planSampling, type SamplingPlan } from '#diffusion/sample';
 import { findSamplerAndScheduler } from '#diffusion/samplers/index';
 import type { ScheduleSettings } from '#diffusion/schedules';
 import type { ModelLimits, ModelParts } from '#models/family';
+import type { OpenedTaesd } from '#models/taesd/open';
 import { extractExtraNetworks } from '#prompt/extra-networks';
 import { type JobAdapters, tagOf } from './adapters.ts';
 import { checkControls, type JobControls } from './control/units.ts';
@@ -28,6 +29,7 @@ export interface SamplingPass {
   readonly controls: JobControls;
   /** Pixels. */
   readonly size: PlaneSize;
+  readonly tiny?: OpenedTaesd | undefined;
   readonly latentSize: LatentSize;
   readonly table: NoiseTable;
   readonly plan: SamplingPlan;
@@ -90,6 +92,8 @@ export interface OpenedModel {
   readonly model: PipelineModel;
   readonly adapters: JobAdapters;
   readonly controls: JobControls;
+  /** The tiny autoencoder of its latents, where it is there. */
+  readonly tiny?: OpenedTaesd | undefined;
 }
 
 /** The models of a request, opened. */
@@ -161,7 +165,7 @@ interface PassParts extends OpenedModel {
 
 function planPass(
   request: GenerateRequest,
-  { model, adapters, controls, size, entry, refiner }: PassParts,
+  { model, adapters, controls, tiny, size, entry, refiner }: PassParts,
 ): SamplingPass {
   const { parts } = model;
   const { sampler, scheduler } = findSamplerAndScheduler(request.sampler, request.scheduler);
@@ -183,6 +187,7 @@ function planPass(
     model,
     adapters,
     controls,
+    tiny,
     size,
     latentSize: { height: size.height / factor, width: size.width / factor },
     table,

@@ -8,6 +8,7 @@ import type { ClipVisionFile } from '#models/clip/vision';
 import type { ControlModel } from '#models/control/open';
 import type { ModelParts } from '#models/family';
 import type { Hypernetwork } from '#models/hypernetworks/read';
+import type { OpenedTaesd } from '#models/taesd/open';
 import type { ModelReference } from './request.ts';
 
 export interface PipelineModel {
@@ -30,6 +31,8 @@ export interface PipelineModel {
   openControl?(name: string): Promise<FoundControl | undefined>;
   /** A vision encoder whose embedding, or whose states, are so wide; undefined when there is none. */
   openVision?(wanted: VisionWidths): Promise<ClipVisionFile | undefined>;
+  /** The tiny autoencoder of its latents; undefined when there is none. */
+  openTiny?(): Promise<OpenedTaesd | undefined>;
   /** The weights of a component with what adapters merge into them. */
   mergedWeights?(component: string, adapters: CombinedAdapters): Promise<WeightSource>;
   /** Parameters of a component that hold NaN or infinity; asked only when an output was not finite. */

@@ -3,7 +3,7 @@
 import type { PixelImage } from '#core/image';
 import type { Latent } from '#diffusion/numbers';
 import type { CombinedAdapters } from '#models/adapters/combine';
-import { autoencoderAdjustment } from './adjustments.ts';
+import { encoderOf } from './autoencoding.ts';
 import type { RunAnnotator } from './control/hint.ts';
 import { type PreparedControl, prepareControl } from './control/prepare.ts';
 import { finishPicture, previews } from './decode.ts';
@@ -113,7 +113,7 @@ class JobRun {
     const [pass] = this.#job.passes as [SamplingPass];
     if (!needsEncoder(pass)) return {};
     const sessions = await this.#sessions(pass);
-    return await prepareStart(pass, yield* sessions.encoder(pass.latentSize, autoencoderAdjustment(pass.request)));
+    return await prepareStart(pass, yield* encoderOf(pass, sessions));
   }
 
   /** What the last pass made, or the one in which it was interrupted; undefined where nothing is to be shown. */

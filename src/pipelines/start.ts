@@ -4,8 +4,7 @@
  */
 
 import type { PixelImage } from '#core/image';
-import type { Session } from '#engine/backend';
-import { autoencoderAdjustment } from './adjustments.ts';
+import { type Autoencoding, encoderOf } from './autoencoding.ts';
 import type { SamplingPass } from './job.ts';
 import { encodePlanes } from './latents.ts';
 import { fillMasked, type InpaintMask, maskOfPixels, maskPixels, prepareMask } from './mask.ts';
@@ -39,10 +38,10 @@ function takesMask(denoiser: { extraInput: string }): boolean {
 }
 
 /** `encoder`: of the model's VAE, for the size of the pass. */
-export async function prepareStart(pass: SamplingPass, encoder: Session): Promise<StartPicture> {
+export async function prepareStart(pass: SamplingPass, { session, format }: Autoencoding): Promise<StartPicture> {
   const { request, size, latentSize, model } = pass;
-  const { latent: format, denoiser } = model.parts;
-  const encode = (planes: Float32Array): Promise<Float32Array> => encodePlanes(encoder, format, planes, latentSize);
+  const { denoiser } = model.parts;
+  const encode = (planes: Float32Array): Promise<Float32Array> => encodePlanes(session, format, planes, latentSize);
   const masked = maskedArea(pass);
   const original =
     request.init && (masked ? cutOut(masked.whole, masked.area, size) : toRgb(cover(request.init, size)));
@@ -53,7 +52,7 @@ export async function prepareStart(pass: SamplingPass, encoder: Session): Promis
   const under = mask && request.maskedContent !== 'original' ? fillMasked(original, mask) : original;
   const latent = await encode(planesOf(under));
   if (mask && request.maskedContent === 'nothing') eraseMasked(latent, mask.latent);
-  return { original, latent, mask, extra: extra ?? seen?.map((v) => v / format.scale), masked };
+  return { original, latent, mask, extra: extra ?? seen?.map((v) => v / model.parts.latent.scale), masked };
 }
 
 /** Undefined where the whole picture is painted, and for a mask that masks nothing. */
@@ -86,10 +85,9 @@ export async function* emptyMaskInput(
   pass: SamplingPass,
   sessions: ModelSessions,
 ): AsyncGenerator<LoadingEvent, Float32Array | undefined, undefined> {
-  const { latent: format, denoiser } = pass.model.parts;
-  if (!takesMask(denoiser)) return undefined;
-  const encoder = yield* sessions.encoder(pass.latentSize, autoencoderAdjustment(pass.request));
-  const encode = (planes: Float32Array) => encodePlanes(encoder, format, planes, pass.latentSize);
+  if (!takesMask(pass.model.parts.denoiser)) return undefined;
+  const { session, format } = yield* encoderOf(pass, sessions);
+  const encode = (planes: Float32Array) => encodePlanes(session, format, planes, pass.latentSize);
   return await maskInput(pass, undefined, undefined, encode);
 }
 

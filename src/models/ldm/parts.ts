@@ -23,16 +23,23 @@ export interface LdmFamilyParts extends Pick<ModelParts, 'schedules' | 'zeroEmpt
   readonly textEncoders: readonly TextEncoderPart[];
   readonly maxClipSkip: number;
   readonly previewFactors?: readonly (readonly number[])[] | undefined;
+  readonly tinyNames?: RegExp;
   readonly feeds?: DenoiserPart['feeds'];
 }
 
 export function ldmParts(config: LdmConfig, family: LdmFamilyParts): ModelParts {
-  const { textEncoders, maxClipSkip, previewFactors, feeds, ...facts } = family;
+  const { textEncoders, maxClipSkip, previewFactors, tinyNames, feeds, ...facts } = family;
   const factor = vaeFactor(config.vae);
   const side = config.sampleSize * factor;
   return {
     ...facts,
-    latent: { channels: config.vae.latentChannels, scale: config.vae.scalingFactor, factor, previewFactors },
+    latent: {
+      channels: config.vae.latentChannels,
+      scale: config.vae.scalingFactor,
+      factor,
+      previewFactors,
+      tinyNames,
+    },
     prediction: config.prediction,
     noiseTable: (zeroTerminal) => noiseTableOf(config.schedule, zeroTerminal),
     limits: {
@@ -74,6 +81,9 @@ function autoencoder({ vae }: LdmConfig): AutoencoderPart {
     decoderGraph: (size) => vaeDecoderGraph(vae, size && { size }),
   };
 }
+
+/** Files of the tiny autoencoder for the latents of SD 1 and SD 2. */
+export const klF8TinyNames = /taesd(?!xl|3)/i;
 
 /** Measured on the VAE that SD 1 and SD 2 were published with; says nothing about latents of another. */
 const klF8PreviewFactors = [

@@ -3,7 +3,7 @@
 import { clipTextGraph, textEncoderScope } from '../clip/network.ts';
 import { clipTokenizer } from '../clip/tokenizer.ts';
 import type { ModelParts, TextEncoderPart } from '../family.ts';
-import { klF8Preview, ldmParts } from '../ldm/parts.ts';
+import { klF8Preview, klF8TinyNames, ldmParts } from '../ldm/parts.ts';
 import type { Sd1Config } from './config.ts';
 
 export function sd1Parts(config: Sd1Config): ModelParts {
@@ -11,6 +11,7 @@ export function sd1Parts(config: Sd1Config): ModelParts {
     textEncoders: [textEncoder(config)],
     maxClipSkip: config.textEncoder.layers,
     previewFactors: klF8Preview(config.vae),
+    tinyNames: klF8TinyNames,
   });
 }
 

@@ -18,7 +18,7 @@ import {
   ldmWithVae,
 } from '../ldm/family.ts';
 import { ldmFolderFiles } from '../ldm/folder-files.ts';
-import { klF8Preview, ldmParts } from '../ldm/parts.ts';
+import { klF8Preview, klF8TinyNames, ldmParts } from '../ldm/parts.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
 import type { FoundModel } from '../traits.ts';
 import { type Sd2Config, sd2FromFolder, sd2FromTensors, tellingBias } from './config.ts';
@@ -92,5 +92,6 @@ function parts(config: Sd2Config): ModelParts {
     // A1111 leaves it without effect for this encoder.
     maxClipSkip: 1,
     previewFactors: klF8Preview(config.vae),
+    tinyNames: klF8TinyNames,
   });
 }

@@ -153,6 +153,7 @@ function parts(config: SdxlConfig, numbersOf: (condition: Condition) => readonly
     ],
     // A1111 leaves it without effect here unless told otherwise.
     maxClipSkip: 1,
+    tinyNames: /taesdxl/i,
     previewFactors: config.vae.latentChannels === 4 ? previewFactors : undefined,
     schedules: { alignYourSteps: alignYourStepsSdxl },
     zeroEmptyNegative: true,

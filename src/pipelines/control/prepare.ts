@@ -13,6 +13,7 @@ import { featureName, featurePlaces, residualName, withFeatures, withResiduals }
 import { controlNetGraph, hintFactor } from '#models/control/controlnet';
 import { t2iAdapterGraph } from '#models/control/t2i-adapter';
 import { type Adjustment, autoencoderAdjustment } from '../adjustments.ts';
+import { encoderOf } from '../autoencoding.ts';
 import type { SamplingPass } from '../job.ts';
 import { encodePlanes } from '../latents.ts';
 import { cover, toRgb } from '../picture.ts';
@@ -225,11 +226,11 @@ async function* adapterOf(each: OpenUnit, pass: SamplingPass, context: ControlCo
 
 async function* referenceOf(each: OpenUnit, pass: SamplingPass, context: ControlContext): Loading<ReferenceUnit> {
   const { unit } = each;
-  const { latentSize, size, model, request } = pass;
+  const { latentSize, size, model } = pass;
   const { latent: format } = model.parts;
   const { image } = pictureOf(each, pass, context);
-  const encoder = yield* context.sessions.encoder(latentSize, autoencoderAdjustment(request));
-  const latent = await encodePlanes(encoder, format, planesOf(toRgb(cover(image, size))), latentSize);
+  const encoder = yield* encoderOf(pass, context.sessions);
+  const latent = await encodePlanes(encoder.session, encoder.format, planesOf(toRgb(cover(image, size))), latentSize);
   const told = unit.thresholdA ?? 0.5;
   const fidelity = unit.controlMode === 'prompt' ? 0 : unit.controlMode === 'control' ? 1 : told;
   return new ReferenceUnit({ latent, fidelity, channels: format.channels, latentSize });

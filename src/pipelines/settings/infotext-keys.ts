@@ -23,7 +23,6 @@ const otherKeys: readonly OtherKey[] = [
   { key: /^Conditional mask weight$/, part: 'The conditional mask weight', unless: ['1', '1.0'] },
   { key: /^Token merging ratio(?: hr)?$/, part: 'Token merging', unless: ['0', '0.0'] },
   { key: /^Extra noise$/, part: 'Extra noise', unless: ['0', '0.0'] },
-  { key: /^VAE (?:Encoder|Decoder)$/, part: 'Another encoder or decoder than the VAE', unless: ['Full'] },
   { key: /^Soft inpainting/, part: 'Soft inpainting', unless: ['False'] },
   { key: /^ADetailer model/, part: 'ADetailer', unless: ['None'] },
   { key: /^Mask rounding$/, part: 'A soft latent mask', unless: ['True'] },

@@ -39,6 +39,18 @@ export const promptSettings = {
   }),
 };
 
+/** Who turns pictures into latents and back: the VAE, or the tiny autoencoder, which is quick and a little rough. */
+function autoencoder(half: 'encoder' | 'decoder') {
+  const label = half === 'encoder' ? 'VAE encoder' : 'VAE decoder';
+  return {
+    type: z.enum(['Full', 'TAESD']).default('Full'),
+    help: `${label}: the VAE in full, or the tiny one (TAESD), quick and a little rough.`,
+    form: { label, group: 'model', level: 'full', control: 'choice' },
+    infotext: textEntry(half === 'encoder' ? 'VAE Encoder' : 'VAE Decoder', { unless: 'Full' }),
+    a1111: { option: half === 'encoder' ? 'sd_vae_encode_method' : 'sd_vae_decode_method' },
+  } as const;
+}
+
 export const modelSettings = {
   model: setting({
     type: z.string().optional(),
@@ -63,6 +75,8 @@ export const modelSettings = {
       write: (value) => (value === '' ? [] : [['Text encoders', value as string]]),
     },
   }),
+  vaeEncoder: setting(autoencoder('encoder')),
+  vaeDecoder: setting(autoencoder('decoder')),
   clipSkip: setting({
     type: z.int().min(1).max(48).default(1),
     help: 'Stop the text encoder this many layers before its end (1 = none).',

@@ -27,8 +27,6 @@ export const missingOptions: Readonly<Record<string, readonly [fallback: OptionV
   use_downcasted_alpha_bar: [false, 'Noise levels in half precision'],
   no_dpmpp_sde_batch_determinism: [false, 'SDE noise shared by a batch'],
   dont_fix_second_order_samplers_schedule: [false, 'Prompt editing by steps in second-order samplers'],
-  sd_vae_encode_method: ['Full', 'Another encoder than the VAE'],
-  sd_vae_decode_method: ['Full', 'Another decoder than the VAE'],
   fp8_storage: ['Disable', 'Weights of 8 bits'],
   hypertile_enable_vae: [false, 'HyperTile'],
 };

@@ -20,6 +20,7 @@ import { nonFiniteParameters } from './non-finite.ts';
 import { type Paired, pairParts } from './pairing.ts';
 import { defaultModel } from './roots.ts';
 import { modelStem, scanModels } from './scan.ts';
+import { openTinyAutoencoder } from './tiny-autoencoders.ts';
 
 /**
  * The file that a name or path stands for.
@@ -74,6 +75,7 @@ export function modelOpener(roots: readonly string[]): OpenModel {
       ...embeddingOpener(loaded, roots),
       openControl,
       openVision: visionOpener(roots),
+      openTiny: () => openTinyAutoencoder(loaded.parts.latent, roots),
       mergedWeights: (component, adapters) => mergedWeights(nodeModelFiles, loaded.weights, adapters, component),
       findNonFinite: (component) => nonFiniteParameters(loaded, component),
       isCurrent: async () => (await stampsOf(filesOf(loaded))) === opened,
