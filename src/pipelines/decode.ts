@@ -3,6 +3,7 @@
 import type { PixelImage } from '#core/image';
 import type { Latent } from '#diffusion/numbers';
 import { type Autoencoding, decoderOf, previewDecoder } from './autoencoding.ts';
+import { correctColours } from './colour-correction.ts';
 import { blendUnmasked } from './denoiser.ts';
 import type { SamplingPass } from './job.ts';
 import { decodeLatent, imageOfDecoded, previewLatent } from './latents.ts';
@@ -23,7 +24,8 @@ export async function* finishPicture(
 ): Loading<PixelImage> {
   const latent = pickLatent(latents, k, pass);
   if (mask && kept) blendUnmasked(latent, kept, mask.latent);
-  const image = yield* decode(pass, sessions, latent);
+  const plain = yield* decode(pass, sessions, latent);
+  const image = original && pass.request.colorCorrection ? correctColours(plain, original) : plain;
   if (masked) return layBack(image, masked);
   return original && mask ? overlayOriginal(image, original, mask) : image;
 }

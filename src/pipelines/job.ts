@@ -13,6 +13,7 @@ import { type JobAdapters, tagOf } from './adapters.ts';
 import { checkControls, type JobControls } from './control/units.ts';
 import { type Enlargement, hiresRequest, hiresSizes, latentMode } from './hires.ts';
 import type { PipelineModel } from './model.ts';
+import { outpainted, wantsOutpaint } from './outpaint.ts';
 import type { GenerateRequest } from './request.ts';
 import type { PlaneSize } from './resample.ts';
 import type { LatentSize } from './sessions.ts';
@@ -52,6 +53,8 @@ export interface HandOver {
 
 /** A request's pictures. It is its own first pass. */
 export interface GenerationJob extends SamplingPass {
+  /** The request as it came: where it is outpainted, before it had its canvas. */
+  readonly asked: GenerateRequest;
   /** Every pass in order, this one included. */
   readonly passes: readonly SamplingPass[];
   /** Of every picture, in order; variation seeds only where a variation is asked for. */
@@ -109,18 +112,20 @@ export function wantsHires({ hires, init }: GenerateRequest): boolean {
 }
 
 /** @throws UserError for sizes, names, seeds or steps that this model cannot do. */
-export function planJob(request: GenerateRequest, opened: OpenedModels, drawSeed: () => number): GenerationJob {
+export function planJob(asked: GenerateRequest, opened: OpenedModels, drawSeed: () => number): GenerationJob {
   const { model, adapters } = opened;
+  const seed = asked.seed === -1 ? drawSeed() : asked.seed;
+  const request = wantsOutpaint(asked) ? outpainted({ ...asked, seed }, model.parts.limits) : asked;
   const passes = planPasses(request, opened);
   const [first] = passes as [SamplingPass];
   const pictures = request.batchSize * request.batchCount;
-  const seed = request.seed === -1 ? drawSeed() : request.seed;
   const strength = request.subseedStrength;
   const subseed = request.subseed === -1 ? drawSeed() : request.subseed;
   const coupled = passes.some(({ plan }) => plan.sampler.batchCoupled);
   return {
     ...first,
     model,
+    asked,
     passes,
     texts: textsOf(request, adapters),
     ...batchSeeds(pictures, seed, { seed: subseed, strength }),

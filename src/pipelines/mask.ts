@@ -20,30 +20,36 @@ export interface InpaintMask {
 export interface MaskOptions {
   readonly size: PlaneSize;
   readonly latentSize: PlaneSize;
-  /** Standard deviation of the edge's blur, in pixels. */
+  /** Standard deviation of the edge's blur, in pixels: from side to side, and from top to bottom where it differs. */
   readonly blur: number;
+  readonly blurY?: number | undefined;
   readonly invert: boolean;
+  /** Default true: latent cells are repainted or kept, never in part. */
+  readonly round?: boolean | undefined;
 }
 
 /** White, or opaque where the mask has transparency, is repainted. */
-export function prepareMask(mask: PixelImage, { latentSize, ...options }: MaskOptions): InpaintMask {
-  return maskOfPixels(maskPixels(mask, options), options.size, latentSize);
+export function prepareMask(mask: PixelImage, { latentSize, round, ...options }: MaskOptions): InpaintMask {
+  return maskOfPixels(maskPixels(mask, options), options.size, latentSize, round);
 }
 
 /** [height, width] of `size`, 0..255: binary, inverted where asked for, then blurred. */
-export function maskPixels(mask: PixelImage, { size, blur, invert }: Omit<MaskOptions, 'latentSize'>): Uint8Array {
+export function maskPixels(
+  mask: PixelImage,
+  { size, blur, blurY = blur, invert }: Omit<MaskOptions, 'latentSize' | 'round'>,
+): Uint8Array {
   const binary = binaryMask(mask);
   const fitted = cover({ width: mask.width, height: mask.height, channels: 1, data: binary }, size).data;
   const chosen = invert ? fitted.map((v) => 255 - v) : fitted;
-  return blurBytes(chosen, size, blur);
+  return blurBytes(chosen, size, blur, blurY);
 }
 
 /** The mask of the latent's cells that belongs to one of pixels. */
-export function maskOfPixels(pixels: Uint8Array, size: PlaneSize, latentSize: PlaneSize): InpaintMask {
+export function maskOfPixels(pixels: Uint8Array, size: PlaneSize, latentSize: PlaneSize, round = true): InpaintMask {
   const small = resizePlanes(Float32Array.from(pixels), size, latentSize, 'bicubic', (v) =>
     Math.min(Math.max(Math.round(v), 0), 255),
   );
-  return { latent: small.map((v) => Math.round(v / 255)), pixels };
+  return { latent: small.map((v) => (round ? Math.round(v / 255) : v / 255)), pixels };
 }
 
 /** [height, width] of 0 or 255: by transparency where there is any, else by luminance. */
@@ -58,10 +64,11 @@ export function binaryMask(mask: PixelImage): Uint8Array {
   return luminance(mask).map(threshold);
 }
 
-function blurBytes(mask: Uint8Array, { width, height }: PlaneSize, sigma: number): Uint8Array {
-  if (sigma === 0) return mask;
-  const kernel = byteKernel(gaussianKernel(sigma));
-  return Uint8Array.from(blurAxis(blurAxis(mask, width, 1, kernel), height, width, kernel), Math.round);
+function blurBytes(mask: Uint8Array, { width, height }: PlaneSize, sigmaX: number, sigmaY: number): Uint8Array {
+  const along = (data: ArrayLike<number>, sigma: number, length: number, stride: number): ArrayLike<number> =>
+    sigma === 0 ? data : blurAxis(data, length, stride, byteKernel(gaussianKernel(sigma)));
+  if (sigmaX === 0 && sigmaY === 0) return mask;
+  return Uint8Array.from(along(along(mask, sigmaX, width, 1), sigmaY, height, width), Math.round);
 }
 
 /** OpenCV's weights for bytes: multiples of 1/256, each rounding carried to the next, the middle taking the rest. */

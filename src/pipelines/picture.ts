@@ -16,6 +16,32 @@ export function cover(image: PixelImage, size: PlaneSize): PixelImage {
   return cropCentre(resize(image, scaled), size);
 }
 
+/** The picture at `size`: stretched, covering it and cut (A1111's "Crop and resize"), or inside it with its edges drawn out. */
+export function fitted(image: PixelImage, size: PlaneSize, mode: string): PixelImage {
+  if (mode === 'Just resize') return resize(image, size);
+  return mode === 'Resize and fill' ? inside(image, size) : cover(image, size);
+}
+
+/** As large as fits; what is left is filled with the nearest pixel of the edge. */
+function inside(image: PixelImage, size: PlaneSize): PixelImage {
+  const scale = Math.min(size.width / image.width, size.height / image.height);
+  const own = {
+    width: Math.min(Math.max(Math.floor(image.width * scale + 1e-6), 1), size.width),
+    height: Math.min(Math.max(Math.floor(image.height * scale + 1e-6), 1), size.height),
+  };
+  const { channels, data } = resize(image, own);
+  const [left, top] = [(size.width - own.width) >> 1, (size.height - own.height) >> 1];
+  const nearest = (i: number, length: number): number => Math.min(Math.max(i, 0), length - 1);
+  const out = new Uint8Array(channels * size.width * size.height);
+  for (let y = 0; y < size.height; y++) {
+    for (let x = 0; x < size.width; x++) {
+      const at = channels * (nearest(y - top, own.height) * own.width + nearest(x - left, own.width));
+      out.set(data.subarray(at, at + channels), channels * (y * size.width + x));
+    }
+  }
+  return { ...size, channels, data: out };
+}
+
 /** Resized, by Lanczos unless another filter is given; transparency is laid over white first. */
 export function resize(image: PixelImage, to: PlaneSize, filter: ResampleFilter = 'lanczos'): PixelImage {
   if (image.width === to.width && image.height === to.height) return flatten(image);

@@ -16,7 +16,7 @@ import { firstNoise, stageOf, startPass, stepsOf } from './pass-sampling.ts';
 import { type GenerateEvent, keepPartial } from './request.ts';
 import type { SamplingStage } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
-import { emptyMaskInput, needsEncoder, prepareStart, type StartPicture } from './start.ts';
+import { emptyMaskInput, needsEncoder, ownCells, prepareStart, type StartPicture } from './start.ts';
 import { TimeLeft } from './time-left.ts';
 import { traceForward, traceStep } from './trace.ts';
 import { unheeded } from './unheeded.ts';
@@ -113,7 +113,7 @@ class JobRun {
     const [pass] = this.#job.passes as [SamplingPass];
     if (!needsEncoder(pass)) return {};
     const sessions = await this.#sessions(pass);
-    return await prepareStart(pass, yield* encoderOf(pass, sessions));
+    return await prepareStart(pass, yield* encoderOf(pass, sessions, ownCells(pass)));
   }
 
   /** What the last pass made, or the one in which it was interrupted; undefined where nothing is to be shown. */

@@ -9,10 +9,10 @@ import type { SamplingPass } from './job.ts';
 import { encodePlanes } from './latents.ts';
 import { fillMasked, type InpaintMask, maskOfPixels, maskPixels, prepareMask } from './mask.ts';
 import { areaOf, cutOut, type MaskedArea } from './only-masked.ts';
-import { cover, toRgb } from './picture.ts';
+import { cover, fitted, toRgb } from './picture.ts';
 import { planesOf } from './planes.ts';
 import { type PlaneSize, resizePlanes } from './resample.ts';
-import type { LoadingEvent, ModelSessions } from './sessions.ts';
+import type { LatentSize, LoadingEvent, ModelSessions } from './sessions.ts';
 
 export interface StartPicture {
   /** The init picture, or its masked area alone, at the size that is painted, RGB. */
@@ -38,42 +38,69 @@ function takesMask(denoiser: { extraInput: string }): boolean {
 }
 
 /** `encoder`: of the model's VAE, for the size of the pass. */
-export async function prepareStart(pass: SamplingPass, { session, format }: Autoencoding): Promise<StartPicture> {
+export async function prepareStart(pass: SamplingPass, encoding: Autoencoding): Promise<StartPicture> {
+  const { session, format } = encoding;
+  const cells = ownCells(pass);
   const { request, size, latentSize, model } = pass;
   const { denoiser } = model.parts;
   const encode = (planes: Float32Array): Promise<Float32Array> => encodePlanes(session, format, planes, latentSize);
   const masked = maskedArea(pass);
   const original =
-    request.init && (masked ? cutOut(masked.whole, masked.area, size) : toRgb(cover(request.init, size)));
+    request.init &&
+    (masked ? cutOut(masked.whole, masked.area, size) : toRgb(fitted(request.init, size, request.resizeMode)));
   const mask = maskOf(pass, masked);
   const extra = takesMask(denoiser) ? await maskInput(pass, original, mask, encode) : undefined;
   if (!original) return { extra };
   const seen = denoiser.extraInput === 'picture-latent' ? await encode(planesOf(original)) : undefined;
   const under = mask && request.maskedContent !== 'original' ? fillMasked(original, mask) : original;
-  const latent = await encode(planesOf(under));
+  const latent = cells ? await latentOf(request.init!, pass, encoding) : await encode(planesOf(under));
   if (mask && request.maskedContent === 'nothing') eraseMasked(latent, mask.latent);
   return { original, latent, mask, extra: extra ?? seen?.map((v) => v / model.parts.latent.scale), masked };
 }
 
+/** Of a picture that is resized as a latent alone: the size at which it is encoded. */
+export function ownCells({ request, model, latentSize }: SamplingPass): LatentSize | undefined {
+  const { init, mask, resizeMode } = request;
+  if (!init || mask || resizeMode !== 'Just resize (latent upscale)' || takesMask(model.parts.denoiser))
+    return undefined;
+  const { factor } = model.parts.latent;
+  const cells = { width: Math.floor(init.width / factor), height: Math.floor(init.height / factor) };
+  const isSame = cells.width === latentSize.width && cells.height === latentSize.height;
+  return isSame || cells.width === 0 || cells.height === 0 ? undefined : cells;
+}
+
+async function latentOf(
+  init: PixelImage,
+  pass: SamplingPass,
+  { session, format }: Autoencoding,
+): Promise<Float32Array> {
+  const cells = ownCells(pass)!;
+  const { factor } = pass.model.parts.latent;
+  const picture = toRgb(cover(init, { width: cells.width * factor, height: cells.height * factor }));
+  const latent = await encodePlanes(session, format, planesOf(picture), cells);
+  return resizePlanes(latent, cells, pass.latentSize, 'point-bilinear');
+}
+
 /** Undefined where the whole picture is painted, and for a mask that masks nothing. */
 function maskedArea({ request, size }: SamplingPass): MaskedArea | undefined {
-  const { init, mask, inpaintArea, inpaintPadding, maskBlur: blur, maskInvert: invert } = request;
+  const { init, mask, inpaintArea, inpaintPadding, maskBlur: blur, maskBlurY: blurY, maskInvert: invert } = request;
   if (!init || !mask || inpaintArea === 'Whole picture') return undefined;
   const whole = toRgb(init);
-  const pixels = maskPixels(mask, { size: whole, blur, invert });
+  const pixels = maskPixels(mask, { size: whole, blur, blurY, invert });
   const area = areaOf(pixels, whole, inpaintPadding, size);
   return area && { area, whole, pixels };
 }
 
 /** As in A1111, a blank mask makes a picture of which only the masked area is asked for a plain picture to picture. */
 function maskOf({ request, size, latentSize }: SamplingPass, masked: MaskedArea | undefined): InpaintMask | undefined {
-  const { mask, maskBlur: blur, maskInvert: invert } = request;
+  const { mask, maskBlur: blur, maskBlurY: blurY, maskInvert: invert, maskRound: round } = request;
   if (!mask) return undefined;
-  if (request.inpaintArea === 'Whole picture') return prepareMask(mask, { size, latentSize, blur, invert });
+  if (request.inpaintArea === 'Whole picture')
+    return prepareMask(mask, { size, latentSize, blur, blurY, invert, round });
   if (!masked) return undefined;
   const { width, height } = masked.whole;
   const { data } = cutOut({ width, height, channels: 1, data: masked.pixels }, masked.area, size);
-  return maskOfPixels(data, size, latentSize);
+  return maskOfPixels(data, size, latentSize, round);
 }
 
 function eraseMasked(latent: Float32Array, mask: Float32Array): void {

@@ -14,7 +14,13 @@ import { idleSettings } from './settings/index.ts';
 export function unheeded(job: GenerationJob): string[] {
   const { adapters, controls } = job;
   const own = [...adapters.embeddings.warnings, ...controls.warnings, ...controlsOf(job)];
-  return [...networksOf(job), ...own, ...clipSkipOf(job), ...idleSettings(factsOf(job, 0))];
+  return [...networksOf(job), ...own, ...clipSkipOf(job), ...sidesOf(job), ...idleSettings(factsOf(job, 0))];
+}
+
+function sidesOf({ asked, request }: GenerationJob): string[] {
+  const given = asked.width !== undefined || asked.height !== undefined;
+  if (asked === request || !given || (asked.width === request.width && asked.height === request.height)) return [];
+  return [`Width and height have no effect: outpainting paints its canvas of ${request.width} x ${request.height}.`];
 }
 
 function controlsOf({ controls, handOver }: GenerationJob): string[] {

@@ -35,7 +35,7 @@ import type { Output } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import { wholeNumber } from '../whole-number.ts';
 
-interface GenerateOptions extends Record<string, unknown> {
+export interface GenerateOptions extends Record<string, unknown> {
   readonly init?: string;
   readonly mask?: string;
   readonly control?: string[];
@@ -53,8 +53,15 @@ interface GenerateOptions extends Record<string, unknown> {
 
 export function define(command: Command, context: CommandContext): void {
   command.argument('[prompt...]', 'What the picture should show; - reads it from standard input.');
+  addGenerateFlags(command)
+    .addHelpText('after', examples)
+    .action((words: string[], options: GenerateOptions) => generate(words, options, context));
+}
+
+/** What every command that makes pictures takes. */
+export function addGenerateFlags(command: Command): Command {
   addRequestFlags(command);
-  command
+  return command
     .option('--init <file>', 'Start from this picture.')
     .option('--mask <file>', 'Repaint only where this picture is white (or opaque); needs --init.')
     .option('--control <unit>', 'Guide it by a picture: MODULE,model=NAME,image=FILE,...; may be repeated.', gather)
@@ -70,9 +77,7 @@ export function define(command: Command, context: CommandContext): void {
     .option('--memory-budget <megabytes>', 'Memory for faster forms of the weights (default: 0).')
     .option('--memory-limit <megabytes>', 'Memory that the process may take in all (default: what is free).')
     .option('--dry-run', 'Check the request and say what memory it would take; draw nothing.')
-    .option('--json', 'Print events as JSON lines.')
-    .addHelpText('after', examples)
-    .action((words: string[], options: GenerateOptions) => generate(words, options, context));
+    .option('--json', 'Print events as JSON lines.');
 }
 
 const examples = `
@@ -83,7 +88,11 @@ Examples:
   darkroom generate "a fox" --control canny,model=control_canny,image=dog.png,weight=0.8,end=0.7
   echo "a fox" | darkroom generate - --out - > fox.png`;
 
-async function generate(words: readonly string[], options: GenerateOptions, context: CommandContext): Promise<void> {
+export async function generate(
+  words: readonly string[],
+  options: GenerateOptions,
+  context: CommandContext,
+): Promise<void> {
   const { output } = context;
   // Where the picture itself goes to standard output, everything else is said beside it.
   const shown = options.out === '-' ? { ...output, result: output.note } : output;

@@ -28,6 +28,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./generate.ts'),
   },
   {
+    name: 'outpaint',
+    group: pictures,
+    summary: 'Grow a picture beyond its edges.',
+    load: () => import('./outpaint.ts'),
+  },
+  {
     name: 'upscale',
     group: pictures,
     summary: 'Enlarge pictures.',

@@ -8,7 +8,8 @@ import type { ParsedInfotext } from '#prompt/infotext';
 import type { InfotextEntry } from '#prompt/infotext-writer';
 import { controlSettings } from './control.ts';
 import { hiresSettings, refinerSettings } from './hires.ts';
-import { advancedSettings, inpaintSettings, pictureSettings, startSettings } from './picture.ts';
+import { outpaintSettings } from './outpaint.ts';
+import { advancedSettings, inpaintSettings, maskSettings, pictureSettings, startSettings } from './picture.ts';
 import { modelSettings, promptSettings, textSettings } from './prompts.ts';
 import { guidanceSettings, samplingSettings, seedSettings } from './sampling.ts';
 import type { PictureFacts, SamplerOption, Setting } from './setting.ts';
@@ -24,6 +25,8 @@ export const settings = {
   ...seedSettings,
   ...startSettings,
   ...inpaintSettings,
+  ...maskSettings,
+  ...outpaintSettings,
   ...controlSettings,
   ...hiresSettings,
   ...refinerSettings,

@@ -25,7 +25,6 @@ const otherKeys: readonly OtherKey[] = [
   { key: /^Extra noise$/, part: 'Extra noise', unless: ['0', '0.0'] },
   { key: /^Soft inpainting/, part: 'Soft inpainting', unless: ['False'] },
   { key: /^ADetailer model/, part: 'ADetailer', unless: ['None'] },
-  { key: /^Mask rounding$/, part: 'A soft latent mask', unless: ['True'] },
   { key: /^FP8 weight$/, part: 'Weights of 8 bits', unless: ['Disable'] },
 ];
 

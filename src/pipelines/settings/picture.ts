@@ -43,6 +43,9 @@ export const pictureSettings = {
   }),
 };
 
+/** A1111's modes in the order of its numbers. */
+const resizeModes = ['Just resize', 'Crop and resize', 'Resize and fill', 'Just resize (latent upscale)'] as const;
+
 export const startSettings = {
   denoisingStrength: setting({
     type: z.number().min(0).max(1).default(0.75),
@@ -59,6 +62,27 @@ export const startSettings = {
     a1111: { field: 'denoising_strength' },
     openai: 'strength',
     flag: 'strength',
+  }),
+  resizeMode: setting({
+    type: z.enum(resizeModes).default('Crop and resize'),
+    help: 'Picture to picture: how a picture of another shape becomes the size that is painted.',
+    form: { label: 'Resize mode', group: 'start', level: 'full', control: 'choice', when: 'init' },
+    infotext: textEntry('Resize mode', { unless: 'Crop and resize' }),
+    a1111: {
+      field: 'resize_mode',
+      kind: 'int',
+      only: 'img2img',
+      fallback: 0,
+      read: (value: number) => resizeModes[Math.min(Math.max(value, 0), resizeModes.length - 1)]!,
+      write: (value: string) => resizeModes.findIndex((mode) => mode === value),
+    },
+  }),
+  colorCorrection: setting({
+    type: z.boolean().default(false),
+    help: 'Picture to picture: bring the colours back to those of the picture it starts from.',
+    form: { label: 'Colour correction', group: 'start', level: 'full', control: 'switch', when: 'init' },
+    infotext: flagEntry('Color correction'),
+    a1111: { option: 'img2img_color_correction' },
   }),
   noiseMultiplier: setting({
     type: z.number().min(0).max(10).default(1),
@@ -168,6 +192,26 @@ export const inpaintSettings = {
     form: { label: 'Mask blur', group: 'inpaint', level: 'simple', control: 'slider', step: 1, when: 'mask' },
     infotext: entry('Mask blur'),
     a1111: { field: 'mask_blur', only: 'img2img' },
+  }),
+};
+
+export const maskSettings = {
+  maskBlurY: setting({
+    type: z.number().min(0).max(64).optional(),
+    help: 'Inpainting: blur of the mask’s edge from top to bottom, where it differs.',
+    form: { label: 'Mask blur, vertical', group: 'inpaint', level: 'full', control: 'number', step: 1, when: 'mask' },
+    infotext: entry('Mask blur y'),
+  }),
+  maskRound: setting({
+    type: z.boolean().default(true),
+    help: 'Inpainting: each cell of the latent is repainted or kept; off: also in part, as the mask’s edge has it.',
+    form: { label: 'Round the mask', group: 'inpaint', level: 'full', control: 'switch', when: 'mask' },
+    infotext: {
+      keys: ['Mask rounding'],
+      write: (value) => (value === false ? [['Mask rounding', false]] : []),
+      read: (parsed) => (parsed['Mask rounding'] === undefined ? undefined : parsed['Mask rounding'] !== 'False'),
+    },
+    a1111: { field: 'mask_round', only: 'img2img' },
   }),
 };
 

@@ -20,6 +20,7 @@ export type SettingGroup =
   | 'seed'
   | 'start'
   | 'inpaint'
+  | 'outpaint'
   | 'hires'
   | 'control'
   | 'text'

@@ -360,14 +360,41 @@ describe('img2img', () => {
     expect(await response.text()).toContain(message);
   });
 
-  it.each([{ resize_mode: 2 }, { resize_mode: 3 }, { latent_mask: 'x' }, { mask_round: false }])(
-    'answers 501 to %j',
-    async (fields) => {
-      const image = await pngOf(1);
-      const body = { init_images: [image], mask: image, steps: 1, ...fields };
-      expect((await server.call('POST', `${api}/img2img`, body)).status).toBe(501);
-    },
-  );
+  it.each([
+    [{ resize_mode: 2 }, { resizeMode: 'Resize and fill' }],
+    [{ resize_mode: 3 }, { resizeMode: 'Just resize (latent upscale)' }],
+    [{ override_settings: { img2img_color_correction: true } }, { colorCorrection: true }],
+    [
+      { script_name: 'Outpainting mk2', script_args: ['', 64, 8, ['left', 'up'], 1.5, 0.1] },
+      {
+        outpaintLeft: 64,
+        outpaintUp: 64,
+        outpaintRight: 0,
+        maskBlur: 8,
+        outpaintFalloff: 1.5,
+        inpaintArea: 'Whole picture',
+      },
+    ],
+    [
+      { script_name: "Poor man's outpainting", script_args: [32, 2, 'latent noise', ['down']] },
+      { outpaintDown: 32, outpaintFill: 'masked content', maskedContent: 'noise', maskBlur: 2 },
+    ],
+  ])('takes %j', async (fields, wanted) => {
+    await server.json('POST', `${api}/img2img`, {
+      steps: 1,
+      width: 64,
+      height: 64,
+      init_images: [await pngOf(3)],
+      ...fields,
+    });
+    expect(await lastRequest()).toMatchObject(wanted);
+  });
+
+  it.each([{ latent_mask: 'x' }])('answers 501 to %j', async (fields) => {
+    const image = await pngOf(1);
+    const body = { init_images: [image], mask: image, steps: 1, ...fields };
+    expect((await server.call('POST', `${api}/img2img`, body)).status).toBe(501);
+  });
 });
 
 describe('progress and interrupting', () => {

@@ -72,7 +72,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
         const translation = img2imgInput(fields, parts.options.get(lost), parts.studio.library);
         translation.warnings.push(...lost);
         const pictures = await readPictures(parts, call, fields);
-        const inputRules = { stretch: stretchOf(translation.input, fields.resize_mode ?? 0) };
+        const inputRules = { stretch: stretchOf(translation.input, Number(fields.resize_mode ?? 0)) };
         return await generate(parts, call, fields, translation, echoed(fields), { pictures, inputRules });
       },
     }),

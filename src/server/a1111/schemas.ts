@@ -58,11 +58,9 @@ export const img2imgSchema = z.looseObject({
   ...commonShape,
   init_images: list,
   include_init_images: bool,
-  resize_mode: int,
   mask: picture,
   mask_blur_x: float,
   mask_blur_y: float,
-  mask_round: bool,
   latent_mask: picture,
 });
 
@@ -86,12 +84,5 @@ export type Txt2imgFields = CommonFields & Pick<z.output<typeof txt2imgSchema>, 
 export type Img2imgFields = CommonFields &
   Pick<
     z.output<typeof img2imgSchema>,
-    | 'init_images'
-    | 'include_init_images'
-    | 'resize_mode'
-    | 'mask'
-    | 'mask_blur_x'
-    | 'mask_blur_y'
-    | 'mask_round'
-    | 'latent_mask'
+    'init_images' | 'include_init_images' | 'mask' | 'mask_blur_x' | 'mask_blur_y' | 'latent_mask'
   >;

@@ -11,11 +11,62 @@ const selectable: readonly string[] = [
   'prompt matrix',
   'prompts from file or textbox',
   'loopback',
-  'outpainting mk2',
-  "poor man's outpainting",
   'sd upscale',
   'img2img alternative test',
 ];
+
+/** A script that stands for settings of a request. */
+interface SettingScript {
+  readonly title: string;
+  readonly tabs: readonly ('txt2img' | 'img2img')[];
+  settings(args: readonly unknown[]): Readonly<Record<string, unknown>>;
+}
+
+/** Selectable scripts that run here as settings, by their titles in lower case. */
+export const settingScripts: Readonly<Record<string, SettingScript>> = {
+  'outpainting mk2': {
+    title: 'Outpainting mk2',
+    tabs: ['img2img'],
+    settings: ([, pixels = 128, blur = 8, sides, falloff = 1, variation = 0.05]) => ({
+      ...outpaintSides(pixels, sides),
+      outpaintFill: 'matched noise',
+      outpaintFalloff: falloff,
+      outpaintColorVariation: variation,
+      maskBlur: blur,
+    }),
+  },
+  "poor man's outpainting": {
+    title: "Poor man's outpainting",
+    tabs: ['img2img'],
+    settings: ([pixels = 128, blur = 4, fill = 'fill', sides]) => ({
+      ...outpaintSides(pixels, sides),
+      outpaintFill: 'masked content',
+      maskedContent: contentOf(fill),
+      maskBlur: blur,
+    }),
+  },
+};
+
+function outpaintSides(pixels: unknown, sides: unknown): Record<string, unknown> {
+  const named = Array.isArray(sides) ? sides : ['left', 'right', 'up', 'down'];
+  const grown = ['Left', 'Right', 'Up', 'Down'].filter((side) => named.includes(side.toLowerCase()));
+  return {
+    ...Object.fromEntries(grown.map((side) => [`outpaint${side}`, pixels])),
+    // The canvas is its own size.
+    width: undefined,
+    height: undefined,
+    inpaintArea: 'Whole picture',
+  };
+}
+
+const contents = ['fill', 'original', 'latent noise', 'latent nothing'] as const;
+const ourContents = ['fill', 'original', 'noise', 'nothing'] as const;
+
+/** By its number or by its word. */
+function contentOf(fill: unknown): (typeof ourContents)[number] {
+  const at = typeof fill === 'number' ? fill : contents.findIndex((word) => word === fill);
+  return ourContents[at] ?? 'fill';
+}
 
 interface AlwaysOn {
   readonly part: string;
@@ -66,6 +117,7 @@ function isNamedDetailer(args: unknown): boolean {
 export function checkScripts(fields: CommonFields, tab: 'txt2img' | 'img2img'): void {
   const script = fields.script_name?.toLowerCase();
   if (script && script !== 'none') {
+    if (settingScripts[script]?.tabs.includes(tab)) return;
     if (selectable.includes(script)) throw new MissingFeatureError(`The script ${fields.script_name}`);
     throw new FieldError('script_name', `Script '${fields.script_name}' not found in ${tab}.`, 'script.not-found');
   }

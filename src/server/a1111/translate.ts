@@ -24,7 +24,7 @@ import { type TranslatedUnit, unitsOfArguments } from './control-units.ts';
 import { etaOptions, type Options, readOption } from './options.ts';
 import type { CommonFields, Img2imgFields, Txt2imgFields } from './schemas.ts';
 import { img2imgSchema, txt2imgSchema } from './schemas.ts';
-import { checkScripts, fieldsOfScripts, scriptArguments } from './scripts.ts';
+import { checkScripts, fieldsOfScripts, scriptArguments, settingScripts } from './scripts.ts';
 
 export interface Translation {
   readonly input: GenerateSettings;
@@ -45,17 +45,11 @@ export function txt2imgInput(fields: Txt2imgFields, stored: Options, files: Loca
 export function img2imgInput(fields: Img2imgFields, stored: Options, files: LocalFiles): Translation {
   refuseImg2imgParts(fields);
   const { mask_blur_x: x, mask_blur_y: y } = fields;
-  if (fields.mask_blur == null && (x ?? 4) !== (y ?? 4)) {
-    throw new MissingFeatureError('A mask blur that differs by axis');
-  }
   return new Translator({ ...fields, mask_blur: fields.mask_blur ?? x }, stored, 'img2img', files).translate();
 }
 
 function refuseImg2imgParts({ init_images, mask, ...fields }: Img2imgFields): void {
   if ((init_images?.length ?? 0) > 1) throw new MissingFeatureError('A batch of different init_images');
-  if (fields.resize_mode === 2) throw new MissingFeatureError('resize_mode 2 (fit and fill edges)');
-  if (fields.resize_mode === 3) throw new MissingFeatureError('resize_mode 3 (latent resize)');
-  if (mask && fields.mask_round === false) throw new MissingFeatureError('A soft latent mask (mask_round false)');
   if (fields.latent_mask) throw new MissingFeatureError('latent_mask');
 }
 
@@ -116,6 +110,7 @@ class Translator {
       height: cut(values.height as number | undefined),
       model: typeof model === 'string' && model !== '' ? model : undefined,
       styles: (this.#fields.styles ?? []).map(String),
+      ...this.#ofScript(),
     };
     const { units, warnings } = unitsOfArguments(scriptArguments(this.#fields, 'controlnet'));
     this.#warnings.push(...warnings);
@@ -139,6 +134,17 @@ class Translator {
     };
     const names = when === undefined ? [] : [when].flat();
     return names.length === 0 || names.some((name) => given[name] ?? true);
+  }
+
+  /** What the selected script stands for, held to its types. */
+  #ofScript(): Readonly<Record<string, unknown>> {
+    const { script_name: name, script_args: args } = this.#fields;
+    const given = settingScripts[name?.toLowerCase() ?? '']?.settings(args ?? []) ?? {};
+    const checked = Object.entries(given).map(([field, value]) => [
+      field,
+      value === undefined ? undefined : this.#bounded(field as SettingName, value),
+    ]);
+    return Object.fromEntries(checked) as Record<string, unknown>;
   }
 
   #readOverrides(): Readonly<Record<string, unknown>> {

@@ -95,6 +95,7 @@ export const de = {
       seed: 'Seed und Variationen',
       start: 'Startbild',
       inpaint: 'Ausbessern',
+      outpaint: 'Erweitern',
       hires: 'Hochauflösung und Refiner',
       text: 'Textencoder',
       advanced: 'Weiteres',

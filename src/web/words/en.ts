@@ -93,6 +93,7 @@ export const en = {
       seed: 'Seed and variations',
       start: 'Start picture',
       inpaint: 'Inpainting',
+      outpaint: 'Outpainting',
       hires: 'Hires fix and refiner',
       text: 'Text encoder',
       advanced: 'Advanced',
