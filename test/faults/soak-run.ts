@@ -63,7 +63,8 @@ class SoakRun {
   readonly #operations: readonly Operation[];
   readonly #options: SoakOptions;
   readonly #random: Random;
-  readonly #agent = new Agent({ keepAlive: true });
+  // A connection kept alive may be closed by the server just when it is used again, which is nobody's fault.
+  readonly #agent = new Agent({ keepAlive: false });
   readonly #problems: string[] = [];
   readonly #figures: ServerFigures[] = [];
   #requests = 0;

@@ -16,6 +16,8 @@ export const settingsSchema = z.strictObject({
     .int()
     .min(0)
     .max(10_000_000)
+    // An engine that cannot even start would fail every request.
+    .refine((mib) => mib === 0 || mib >= 512, { error: 'expected 0, or at least 512' })
     .default(0)
     .describe('Stop the engine above this memory; 0: nine tenths of the machine’s.'),
   trashDays: z.number().min(0).max(36_500).default(30).describe('Empty pictures from the trash after; 0: never.'),

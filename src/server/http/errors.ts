@@ -39,6 +39,8 @@ const statuses: Readonly<Record<string, number>> = {
   'events.upgrade': 426,
   // As web servers log it; nobody reads the answer.
   'client.gone': 499,
+  // The file, not the server, is at fault.
+  'reader.left-alone': 422,
   'queue.full': 429,
   'body.busy': 429,
   'rate.limited': 429,

@@ -103,10 +103,26 @@ export async function readThumbnail(path: string): Promise<Uint8Array | undefine
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64');
 }
 
-/** All metadata of a file, long values included. */
+/** Of what a file may say about itself: nobody has more to say, and all of it goes through the server. */
+const mostValues = 1000;
+const mostMetadata = 2 * 2 ** 20;
+
+/** Metadata of a file, long values included; what is beyond all bounds is left out, with a word in its place. */
 export async function readMetadata(path: string): Promise<Readonly<Record<string, string>>> {
   if (isPictureFile(path)) return (await describePicture(path)).metadata;
-  return (await openModelSource(nodeModelFiles, path)).metadata;
+  const { metadata } = await openModelSource(nodeModelFiles, path);
+  let room = mostMetadata;
+  const entries = Object.entries(metadata)
+    .slice(0, mostValues)
+    .map(([name, value]) => {
+      const length = name.length + value.length;
+      if (length <= room) {
+        room -= length;
+        return [name, value];
+      }
+      return [name.slice(0, maxValueLength), `(${value.length} characters, left out)`];
+    });
+  return Object.fromEntries(entries) as Record<string, string>;
 }
 
 /** A lone vector has no axis for their number. */
@@ -125,7 +141,8 @@ export function toldFamily(metadata: Readonly<Record<string, string>>): string |
 }
 
 function shortValues(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value.length <= maxValueLength));
+  const short = Object.entries(metadata).filter(([name, value]) => name.length + value.length <= maxValueLength);
+  return Object.fromEntries(short.slice(0, mostValues));
 }
 
 /** `{"<folder>": {"<tag>": count}}`, summed over folders. */

@@ -20,6 +20,7 @@ import { encodeImage } from '../images/codec.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
+import { describeModel, readMetadata } from './describe.ts';
 import { folderForKind } from './layout.ts';
 import { Library, type LibraryOptions } from './library.ts';
 import { localCheckpoint, readWithLocalNames } from './local-names.ts';
@@ -387,4 +388,17 @@ describe('library', () => {
       ['a', false],
     ]);
   });
+});
+
+it('tells no more of a file than anybody has to say of a model', async () => {
+  const file = join(root, 'much.safetensors');
+  const values = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, 'v'.repeat(100)]));
+  const header = JSON.stringify({ __metadata__: { first: 'a', long: 'l'.repeat(3_000_000), ...values } });
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  writeFileSync(file, Buffer.concat([length, Buffer.from(header)]));
+  const told = await readMetadata(file);
+  expect(told).toMatchObject({ first: 'a', k9: 'v'.repeat(100), long: '(3000000 characters, left out)' });
+  expect(Object.keys(told)).toHaveLength(1000);
+  expect(Object.keys((await describeModel(file)).metadata)).toHaveLength(1000);
 });

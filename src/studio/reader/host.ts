@@ -18,6 +18,8 @@ const heapMib = 1024;
 const idleMs = 5000;
 /** Headers take milliseconds, bytes keep coming: silence this long is a file made to be slow. */
 const silenceMs = 20_000;
+/** A busy machine takes its time to start a process, which says nothing of the file. */
+const startMs = 60_000;
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
@@ -83,13 +85,12 @@ export class ReaderHost {
     }
     clearTimeout(this.#idle);
     this.#atWork = call;
-    this.#listen(call);
+    this.#listen(call, this.#child ? undefined : startMs);
     this.#process().send(call.request, () => {});
   }
 
-  #listen({ request, options }: Call): void {
+  #listen({ request, options }: Call, ms = options.silenceMs ?? silenceMs): void {
     clearTimeout(this.#silence);
-    const ms = options.silenceMs ?? silenceMs;
     this.#silence = setTimeout(
       () => this.#fail(leftAlone(nameOf({ request, options }), `it took more than ${ms / 1000} seconds`)),
       ms,
@@ -119,6 +120,10 @@ export class ReaderHost {
   #onMessage(message: FromReader): void {
     const call = this.#atWork;
     if (!call) return;
+    if (message.type === 'ready') {
+      this.#listen(call);
+      return;
+    }
     if (message.type === 'progress') {
       this.#listen(call);
       call.options.onProgress?.(message.bytes);

@@ -50,4 +50,5 @@ if (process.send) {
   process.on('message', (request: ToReader) => void answer(request));
   process.on('disconnect', () => process.exit(0));
   process.on('SIGINT', () => {});
+  send({ type: 'ready' });
 }

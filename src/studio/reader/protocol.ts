@@ -10,6 +10,8 @@ export interface ToReader {
 }
 
 export type FromReader =
+  /** It has been started and hears. */
+  | { readonly type: 'ready' }
   | { readonly type: 'progress'; readonly bytes: number }
   | { readonly type: 'done'; readonly result: unknown }
   | { readonly type: 'failed'; readonly error: WireError };

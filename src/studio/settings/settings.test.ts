@@ -15,7 +15,8 @@ it('keeps what was changed, and changes nothing when a value is refused', () => 
   const settings = new Settings(db, () => {});
   expect(settings.get().outputFormat).toBe('png');
   settings.update({ outputFormat: 'webp', trashDays: 3 });
-  for (const bad of [{ outputQuality: 0, trashDays: 9 }, { outputsDir: '/somewhere' }] as SettingsPatch[]) {
+  const refused = [{ outputQuality: 0, trashDays: 9 }, { outputsDir: '/somewhere' }, { memoryLimitMib: 1 }];
+  for (const bad of refused as SettingsPatch[]) {
     expect(() => settings.update(bad)).toThrow(expect.objectContaining({ code: 'settings.invalid' }));
   }
   expect(new Settings(db, () => {}).get()).toMatchObject({ outputFormat: 'webp', trashDays: 3, outputQuality: 90 });
