@@ -18,7 +18,7 @@ const gallery = { file: 'src/studio/gallery/gallery.ts', tests: ['src/studio/gal
 const queue = { file: 'src/studio/queue/sqlite-queue.ts', tests: ['src/studio/queue/queue.test.ts'] };
 const origin = { file: 'src/server/safety/origin.ts', tests: ['src/server/safety/safety.test.ts'] };
 const guesses = { file: 'src/server/safety/guesses.ts', tests: ['src/server/safety/sign-in.test.ts'] };
-const body = { file: 'src/server/http/body.ts', tests: ['src/server/http/body.test.ts'] };
+const body = { file: 'src/studio/reader/bounded-json.ts', tests: ['src/server/http/body.test.ts'] };
 const paths = { file: 'src/studio/files/safe-path.ts', tests: ['src/studio/files/safe-path.test.ts'] };
 const uploads = { file: 'src/studio/images/codec.ts', tests: ['src/studio/work/inputs.test.ts'] };
 const store = { file: 'src/studio/store/migrate.ts', tests: ['src/studio/store/store.test.ts'] };
@@ -165,8 +165,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     ...body,
+    file: 'src/studio/reader/bounded-form.ts',
     breaks: 'a form may have any number of parts',
-    find: 'if (++count > 2 * mostParts) return true;',
+    find: 'if (++count > 2 * most) return true;',
     replacement: '',
   },
   {
@@ -185,7 +186,7 @@ export const mutations: readonly Mutation[] = [
     ...inputs,
     file: 'src/studio/reader/uploads.ts',
     breaks: 'an upload leaves its file behind',
-    find: 'for (const [, , file] of entries) await rm(file, { force: true });',
+    find: 'for (const file of written) await rm(file, { force: true });',
     replacement: '',
   },
   {
@@ -229,5 +230,32 @@ export const mutations: readonly Mutation[] = [
     breaks: 'a transaction that throws is kept',
     find: "if (this.#connection.inTransaction) this.exec('ROLLBACK');",
     replacement: "if (this.#connection.inTransaction) this.exec('COMMIT');",
+  },
+  {
+    ...body,
+    breaks: 'a body may have any number of names',
+    find: 'if (hashes.size > most) return true;',
+    replacement: '',
+  },
+  {
+    ...body,
+    file: 'src/studio/reader/large-bodies.ts',
+    breaks: 'an account may send any number of large requests at once',
+    find: 'if (busy !== undefined || this.#count >= mostAtOnce) {',
+    replacement: 'if (busy === "") {',
+  },
+  {
+    ...body,
+    file: 'src/studio/reader/large-bodies.ts',
+    breaks: 'a large request leaves its pictures behind',
+    find: 'await rm(picture.file, { force: true });',
+    replacement: '',
+  },
+  {
+    ...database,
+    file: 'src/studio/store/patience.ts',
+    breaks: 'a busy database fails what it meets',
+    find: 'if (!isBusy(error) || left <= 1) throw error;',
+    replacement: 'throw error;',
   },
 ];
