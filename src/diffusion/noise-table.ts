@@ -3,8 +3,7 @@
  * noise level (sigma) and timestep. Everything in float64; programs that keep float32 tables differ by about 1e-6.
  *
  * Sources: Ho et al. 2020 (linear), Rombach et al. 2022 (scaled linear), Nichol and Dhariwal 2021 eq. 17 (cosine),
- * Lin et al. 2023 algorithm 1 (zero terminal SNR), k-diffusion external.py `DiscreteSchedule` (sigma <-> t),
- * Esser et al. 2024 eq. 23 (flow shift).
+ * Lin et al. 2023 algorithm 1 (zero terminal SNR), k-diffusion external.py `DiscreteSchedule` (sigma <-> t).
  */
 
 import { InternalError } from '#core/errors';
@@ -123,9 +122,4 @@ export function nearestTimestep(table: NoiseTable, sigma: number): Timestep {
   const above = Math.min(below + 1, table.sigmas.length - 1);
   const distance = (t: number) => Math.abs(logSigma - Math.log(table.sigmas[t]!));
   return asTimestep(distance(above) < distance(below) ? above : below);
-}
-
-/** Resolution-dependent shift of a flow's time u on (0, 1]. */
-export function flowShift(u: number, shift: number): number {
-  return (shift * u) / (1 + (shift - 1) * u);
 }

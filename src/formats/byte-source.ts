@@ -14,10 +14,7 @@ export interface ByteSource {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
-/**
- * A source over bytes in memory; reads are views, not copies. Rejects with `source.out-of-range`.
- * @internal For tests and benchmarks.
- */
+/** A source over bytes in memory; reads are views, not copies. Rejects with `source.out-of-range`. */
 export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
   return {
     name,

@@ -4,7 +4,6 @@ import {
   alphasCumprod,
   cosineBetas,
   discreteTable,
-  flowShift,
   linearBetas,
   type NoiseTable,
   nearestTimestep,
@@ -182,6 +181,11 @@ function timestepList(name: string, n: number): number[] {
     default:
       return [];
   }
+}
+
+/** Resolution-dependent shift of a flow's time u on (0, 1] (Esser et al. 2024 eq. 23). */
+function flowShift(u: number, shift: number): number {
+  return (shift * u) / (1 + (shift - 1) * u);
 }
 
 function otherSigmas(name: string, n: number, table: NoiseTable): readonly number[] {
