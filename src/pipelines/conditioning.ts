@@ -10,9 +10,9 @@ import { i64 } from '#core/tensor';
 import type { Session } from '#engine/backend';
 import { insertionFeeds } from '#models/embeddings/insert';
 import type { TextEncoderPart } from '#models/family';
-import type { PromptChunk } from '#prompt/chunks';
+import { emptyChunk, type PromptChunk } from '#prompt/chunks';
 import { splitComposition } from '#prompt/composition';
-import { applyEmphasis, type EmphasisMode, type TextStates } from '#prompt/emphasis';
+import { applyEmphasis, type EmphasisMode, readsEmptyPrompt, type TextStates } from '#prompt/emphasis';
 import { evenChunks, planPrompt } from '#prompt/encode-plan';
 import { entryAt, schedulePrompt } from '#prompt/schedule';
 import { embeddingFinder, type JobEmbeddings, noEmbeddings, tableOf } from './embeddings.ts';
@@ -141,11 +141,14 @@ async function encodeWith(
     states.push(chunks.map(({ multipliers }, k) => ({ hidden: encoded.hidden[k]!, multipliers, times })));
     pooled.push(encoded.pooled ? { [part.component]: encoded.pooled } : {});
   }
+  const weighs = readsEmptyPrompt(emphasis, planned.flat());
+  const nothing = weighs ? await encodeChunks([emptyChunk(planOptions)], part, session, embeddings) : undefined;
   // Chunk by chunk over all texts: the mean that emphasis keeps is taken over what upstream runs as one batch.
   const weighted = states[0]!.map((_, k) =>
     applyEmphasis(
       emphasis,
       states.map((chunks) => chunks[k]!),
+      nothing?.hidden[0],
     ),
   );
   return states.map((chunks, i) => ({

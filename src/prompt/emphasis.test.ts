@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { applyEmphasis, type EmphasisMode } from './emphasis.ts';
+import { applyEmphasis, type EmphasisMode, readsEmptyPrompt } from './emphasis.ts';
 
 const one = (mode: EmphasisMode, hidden: Float32Array, multipliers: readonly number[]) =>
   applyEmphasis(mode, [{ hidden, multipliers }])[0]!;
@@ -39,5 +39,14 @@ describe('emphasis', () => {
     const [first, second] = applyEmphasis('Original', [a, b]);
     for (const [i, value] of [2, 6].entries()) expect(first![i]).toBeCloseTo(value * factor, 6);
     for (const [i, value] of [5, 7].entries()) expect(second![i]).toBeCloseTo(value * factor, 6);
+  });
+
+  it('moves tokens along the line from the empty prompt, as ComfyUI', () => {
+    const text = { hidden: Float32Array.of(1, 2, 3, 4), multipliers: [1.5, 1] };
+    const empty = Float32Array.of(0, 4, 9, 9);
+    expect(applyEmphasis('ComfyUI', [text], empty)).toEqual([Float32Array.of(1.5, 1, 3, 4)]);
+    expect(readsEmptyPrompt('ComfyUI', [text])).toBe(true);
+    expect(readsEmptyPrompt('ComfyUI', [{ multipliers: [1, 1] }])).toBe(false);
+    expect(readsEmptyPrompt('Original', [text])).toBe(false);
   });
 });

@@ -1,7 +1,8 @@
 /**
  * Emphasis: how attention weights act on the text encoder's output.
  *
- * Source: AUTOMATIC1111 web UI v1.10.1, modules/sd_emphasis.py (behaviour). Pooled outputs are never weighted.
+ * Source: AUTOMATIC1111 web UI v1.10.1, modules/sd_emphasis.py; ComfyUI comfy/sd1_clip.py, encode_token_weights
+ * (behaviour). Pooled outputs are never weighted.
  */
 
 import { assert } from '#core/errors';
@@ -11,8 +12,9 @@ import { assert } from '#core/errors';
  * - `Ignore`: brackets are parsed, weights have no effect.
  * - `Original`: each token is multiplied by its weight, then all are scaled so that their mean stays what it was.
  * - `No norm`: each token is multiplied by its weight.
+ * - `ComfyUI`: each token is moved by its weight along the line from what an empty prompt has in its place.
  */
-export const EMPHASIS_MODES = ['None', 'Ignore', 'Original', 'No norm'] as const;
+export const EMPHASIS_MODES = ['None', 'Ignore', 'Original', 'No norm', 'ComfyUI'] as const;
 export type EmphasisMode = (typeof EMPHASIS_MODES)[number];
 
 export const DEFAULT_EMPHASIS: EmphasisMode = 'Original';
@@ -31,9 +33,14 @@ export interface TextStates {
  * Weights hidden states of texts that were encoded as one batch, and therefore share the mean: those that a prompt with
  * editing goes through.
  *
+ * `empty`: states of an empty prompt, [tokens, width]; needed where `readsEmptyPrompt` says so.
  * @returns arrays of the same shapes, or the given ones where nothing changes
  */
-export function applyEmphasis(mode: EmphasisMode, batch: readonly TextStates[]): Float32Array[] {
+export function applyEmphasis(
+  mode: EmphasisMode,
+  batch: readonly TextStates[],
+  empty?: Float32Array | undefined,
+): Float32Array[] {
   for (const { hidden, multipliers } of batch) {
     assert(
       multipliers.length > 0 && hidden.length % multipliers.length === 0,
@@ -41,11 +48,32 @@ export function applyEmphasis(mode: EmphasisMode, batch: readonly TextStates[]):
     );
   }
   const given = batch.map(({ hidden }) => hidden);
-  const plain = batch.every(({ multipliers }) => multipliers.every((weight) => weight === 1));
-  if (mode === 'None' || mode === 'Ignore' || plain) return given;
+  if (mode === 'None' || mode === 'Ignore' || batch.every(isPlain)) return given;
+  if (mode === 'ComfyUI') {
+    assert(empty !== undefined, 'emphasis: the empty prompt is missing');
+    return batch.map((text) => movedFrom(empty, text));
+  }
   const weighted = batch.map(({ hidden, multipliers }) => scaleRows(hidden, multipliers));
   const times = batch.map((text) => text.times ?? 1);
   return mode === 'Original' ? restoreMean(weighted, meanOf(given, times), times) : weighted;
+}
+
+function isPlain({ multipliers }: Pick<TextStates, 'multipliers'>): boolean {
+  return multipliers.every((weight) => weight === 1);
+}
+
+/** Whether `applyEmphasis` will look at what an empty prompt says. */
+export function readsEmptyPrompt(mode: EmphasisMode, batch: readonly Pick<TextStates, 'multipliers'>[]): boolean {
+  return mode === 'ComfyUI' && !batch.every(isPlain);
+}
+
+/** (z - empty) * weight + empty, position by position. */
+function movedFrom(empty: Float32Array, { hidden, multipliers }: TextStates): Float32Array {
+  const width = hidden.length / multipliers.length;
+  return hidden.map((z, i) => {
+    const weight = multipliers[Math.floor(i / width)]!;
+    return weight === 1 ? z : (z - empty[i]!) * weight + empty[i]!;
+  });
 }
 
 function scaleRows(hidden: Float32Array, multipliers: readonly number[]): Float32Array {

@@ -94,8 +94,8 @@ const usesBrackets = ({ prompt, negativePrompt }: Readonly<Record<string, unknow
 
 export const textSettings = {
   emphasis: setting({
-    type: z.enum(['Original', 'No norm', 'Ignore', 'None']).default('Original'),
-    help: 'How (weights:1.2) act.',
+    type: z.enum(['Original', 'No norm', 'Ignore', 'None', 'ComfyUI']).default('Original'),
+    help: 'How (weights:1.2) act: A1111’s ways, or ComfyUI’s, which moves each token away from the empty prompt.',
     form: { label: 'Emphasis', group: 'text', level: 'full', control: 'choice' },
     infotext: {
       ...textEntry('Emphasis'),

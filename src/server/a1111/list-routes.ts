@@ -40,7 +40,7 @@ function get(path: string, summary: string, answer: Route['answer'], read: (call
   });
 }
 
-function modelLists({ studio }: A1111Parts): Route[] {
+function modelLists({ studio, options }: A1111Parts): Route[] {
   const { library } = studio;
   const kind = (each: ModelKind) => library.list({ kind: each });
   // Where files lie is for admins to know.
@@ -77,22 +77,28 @@ function modelLists({ studio }: A1111Parts): Route[] {
         negative_prompt: negativePrompt,
       })),
     ),
-    get('/embeddings', 'Textual inversion embeddings; none is loaded before a prompt names it.', anything, () => ({
-      loaded: {},
-      skipped: Object.fromEntries(
-        kind('embedding').map(({ name, description: { embedding } }) => [
-          name.split('/').at(-1),
-          {
-            step: null,
-            sd_checkpoint: null,
-            sd_checkpoint_name: null,
-            shape: embedding?.width ?? null,
-            vectors: embedding?.vectors ?? null,
-          },
-        ]),
-      ),
-    })),
+    get('/embeddings', 'Embeddings of the default model’s family, and those of others.', anything, () => {
+      const family = options.checkpoint(studio.settings.get().defaultModel)?.description.family;
+      const fits = ({ description }: LibraryModel): boolean =>
+        description.problem === undefined && (description.family ?? family) === family;
+      const all = kind('embedding');
+      const named = (models: readonly LibraryModel[]) =>
+        Object.fromEntries(models.map((model) => [model.name.split('/').at(-1), embeddingFacts(model)]));
+      return { loaded: named(all.filter(fits)), skipped: named(all.filter((model) => !fits(model))) };
+    }),
   ];
+}
+
+/** What A1111's files say of how they were trained. */
+function embeddingFacts({ description: { embedding, metadata } }: LibraryModel): Record<string, unknown> {
+  const step = Number(metadata.step);
+  return {
+    step: Number.isInteger(step) ? step : null,
+    sd_checkpoint: metadata.sd_checkpoint ?? null,
+    sd_checkpoint_name: metadata.sd_checkpoint_name ?? null,
+    shape: embedding?.width ?? null,
+    vectors: embedding?.vectors ?? null,
+  };
 }
 
 function fixedLists(): Route[] {
