@@ -416,6 +416,7 @@ describe('progress and interrupting', () => {
     expect(task).toMatchObject({ active: true, queued: false, completed: false });
     expect(task.live_preview).toMatch(/^data:image\/jpeg;base64,/);
     expect((await server.json('GET', `${api}/progress?skip_current_image=True`)).current_image).toBeNull();
+    expect((await server.call('POST', `${api}/skip`)).status).toBe(501);
     await server.json('POST', `${api}/interrupt`);
     const answer = await going;
     // At least the one that was half done.
@@ -427,6 +428,16 @@ describe('progress and interrupting', () => {
       active: false,
       completed: true,
     });
+  });
+
+  it('skips the only batch of a job as it would interrupt it', async () => {
+    expect(await server.json('POST', `${api}/skip`)).toBeNull();
+    const going = server.json('POST', `${api}/txt2img`, { steps: 1000 });
+    while ((await server.json('GET', `${api}/progress`)).current_image === null) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(await server.json('POST', `${api}/skip`)).toBeNull();
+    expect((await going).images).toHaveLength(1);
   });
 
   it('reports the engine’s failures', async () => {

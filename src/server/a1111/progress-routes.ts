@@ -72,10 +72,14 @@ export function progressRoutes({ studio }: A1111Parts): Route[] {
       operation: 'a1111Skip',
       tag,
       role: 'user',
-      summary: 'Skip a batch; not there yet.',
-      answer: { description: 'Nothing.' },
-      handle() {
-        throw new MissingFeatureError('Skipping one batch of a job');
+      summary:
+        'End the batch that is drawn, of a job of one as an interrupt does; of several there is no skipping one yet.',
+      answer: { description: 'Nothing.', schema: z.null() },
+      async handle(_input, call) {
+        const job = await runningJob(studio, call.caller);
+        if (job && job.request.batchCount > 1) throw new MissingFeatureError('Skipping one batch of several');
+        if (job) await studio.cancel(job.id, { partial: true });
+        return null;
       },
     }),
   ];
