@@ -64,7 +64,8 @@ export function planConversion(
   const { tensors, notes } =
     source.layout === 'single-file' ? ofFile(source, loaded, target) : ofFolder(source, loaded);
   const planned = tensors.flatMap((tensor) => inForm(tensor, target, loaded));
-  const metadata = layout === 'gguf' ? { 'general.architecture': loaded?.family.id ?? 'unknown' } : source.metadata;
+  const { metadata: own } = source;
+  const metadata = layout === 'gguf' ? { ...own, 'general.architecture': loaded?.family.id ?? 'unknown' } : own;
   return { files: [{ path: '', container: layout, tensors: planned, metadata }], texts: {}, notes };
 }
 
