@@ -6,7 +6,15 @@
 
 import type { HostTensor } from '#core/tensor';
 import type { Backend, Feeds, FusedKernel } from '#engine/backend';
-import { gradientSum, type StateTensor, type StepOptions, scalarFeed, slotName, updateGraph } from './step.ts';
+import {
+  gradientSum,
+  groupScalar,
+  type StateTensor,
+  type StepOptions,
+  scalarFeed,
+  slotName,
+  updateGraph,
+} from './step.ts';
 import { decaysAll } from './weight-decay.ts';
 
 /**
@@ -27,13 +35,24 @@ export function fusedUpdate(options: StepOptions, backend: Backend): FusedUpdate
   if (!decaying || !still) return undefined;
   const decays = options.decays ?? decaysAll;
   return (state, current, results) => {
-    const scalars = Object.fromEntries(Object.entries(results).filter(([name]) => name.startsWith(scalarFeed(''))));
+    const scalars = Object.entries(results).filter(([name]) => name.startsWith(scalarFeed('')));
     for (const [parameter, slots] of slotsByParameter(state)) {
       const kernel: FusedKernel = decays(parameter, current.get(parameter)!.shape) ? decaying : still;
       const own = Object.fromEntries(slots.map((slot) => [slotName(slot), current.get(slotName(slot, parameter))!]));
-      kernel.run({ ...scalars, ...own, gradient: results[gradientSum(parameter)]! }, own);
+      const group = options.groupOf?.(parameter) ?? '';
+      kernel.run({ ...ofGroup(scalars, group), ...own, gradient: results[gradientSum(parameter)]! }, own);
     }
   };
+}
+
+/** Scalars of a group under their plain names, and those of all groups. */
+function ofGroup(scalars: readonly (readonly [string, HostTensor])[], group: string): Record<string, HostTensor> {
+  const ending = groupScalar('', group);
+  const own = scalars.map(([name, value]) => [
+    ending !== '' && name.endsWith(ending) ? name.slice(0, -ending.length) : name,
+    value,
+  ]);
+  return Object.fromEntries(own) as Record<string, HostTensor>;
 }
 
 function slotsByParameter(state: readonly StateTensor[]): ReadonlyMap<string, string[]> {

@@ -10,7 +10,8 @@ import { allocate } from '#core/dtype';
 import { DarkroomError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { f32, type HostTensor, sizeOf } from '#core/tensor';
-import type { Backend, CompileOptions, Feeds, Session } from '#engine/backend';
+import type { Backend, CompileOptions, Feeds, Session, WeightSource } from '#engine/backend';
+import { closeGraph } from '#graph/value';
 import { type EmaOptions, emaDecay } from './ema.ts';
 import { type FusedUpdate, fusedUpdate } from './fused-update.ts';
 import { type LearningRateOptions, learningRateAt } from './learning-rate.ts';
@@ -26,6 +27,7 @@ import {
 } from './run-directory.ts';
 import {
   buildTrainingStep,
+  groupScalar,
   type Objective,
   type StateTensor,
   type StepOptions,
@@ -38,16 +40,29 @@ import type { DecayRule } from './weight-decay.ts';
 /** A thing to train. Everything random comes from the source it is given, so that runs repeat and resume. */
 export interface TrainingTask {
   readonly name: string;
-  objective(): Objective;
+  /** `shape`: see `shapeOf`; any of them where it is left out. All have the same parameters. */
+  objective(shape?: string): Objective;
+  /** Which of the task's objectives a batch is for, where their graphs differ by the sizes of data. */
+  shapeOf?(feeds: Feeds): string;
+  /** Sizes that stay the same, by the graph's symbols. */
+  bindings?: Readonly<Record<string, number>>;
   /** First values of a parameter. */
   initialise(name: string, shape: readonly number[], random: RandomSource): Float32Array;
-  /** Data inputs of one part of a step. */
-  batch(random: RandomSource, step: number): Promise<Feeds>;
+  /** Data inputs of part `part` (default the first) of 0-based step `step`. */
+  batch(random: RandomSource, step: number, part?: number): Promise<Feeds>;
   /** Parameters that are fed but do not learn. */
   frozen?: ReadonlyMap<string, HostTensor>;
+  /** Parameters that do not learn and stay where they are, such as in a model's file. */
+  weights?: WeightSource;
+  /** Batches that nothing is learnt from, the same each time; their loss is told now and then. */
+  heldOut?(): Promise<readonly Feeds[]>;
   trains?: (name: string) => boolean;
   /** A picture of what the weights can do now, for the run's `samples/`. Weights change after the promise settles. */
   sample?(weights: Weights, step: number): Promise<PixelImage | undefined>;
+  /** Called with the first weights of a new training. */
+  begin?(weights: Weights): Promise<void>;
+  /** Called with the weights to ship when the last step is done, again where that was cut short. */
+  finish?(weights: Weights, step: number): Promise<void>;
   /** Called with the weights to ship whenever a checkpoint is written; they change after the promise settles. */
   publish?(weights: Weights, step: number): Promise<void>;
 }
@@ -63,11 +78,23 @@ export interface LoopOptions {
   readonly clipNorm?: number;
   /** Which parameters weight decay acts on. Default all. */
   readonly decays?: DecayRule;
+  /** Factors on the learning rate of some parameters. */
+  readonly rates?: RateGroups | undefined;
   readonly ema?: EmaOptions;
   readonly checkpointEvery: number;
   readonly keepCheckpoints?: number;
   readonly sampleEvery?: number;
+  /** Steps between two looks at what is held out. */
+  readonly validateEvery?: number;
   readonly threads?: number;
+}
+
+/** Parameters that learn at a rate of their own. */
+export interface RateGroups {
+  /** Name of a parameter's group. */
+  groupOf(parameter: string): string;
+  /** Factor by group. */
+  readonly factors: Readonly<Record<string, number>>;
 }
 
 export interface StepReport {
@@ -115,8 +142,9 @@ interface Run {
   readonly options: LoopOptions;
   readonly host: LoopHost;
   readonly step: TrainingStep;
-  readonly apply: Session;
-  readonly gather: Session | undefined;
+  /** Compiled steps by the shape of their data, the one used last at the end. */
+  readonly compiled: Map<string, CompiledStep>;
+  compile(shape: string | undefined): Promise<CompiledStep>;
   /** Undefined where `apply` returns new state itself. */
   readonly update: FusedUpdate | undefined;
   current: State;
@@ -127,10 +155,22 @@ interface Run {
   kept: number;
 }
 
+interface CompiledStep {
+  readonly apply: Session;
+  readonly gather: Session | undefined;
+}
+
+/** Shapes of data whose compiled steps are kept; each has the network's weights. */
+const keptShapes = 4;
+
 /** Trains until `options.steps` or the signal; returns the number of steps done. */
 export async function train(task: TrainingTask, options: LoopOptions, host: LoopHost): Promise<number> {
   const run = await start(task, options, host);
   try {
+    if (run.done === 0) {
+      await task.begin?.(weightsOf(run));
+      await tellHeldOut(run);
+    }
     while (run.done < options.steps && !host.signal?.aborted) {
       await oneStep(run);
       const last = run.done === options.steps;
@@ -139,11 +179,16 @@ export async function train(task: TrainingTask, options: LoopOptions, host: Loop
       if (options.sampleEvery && (last || run.done % options.sampleEvery === 0)) await writeSample(run);
     }
     if (run.kept !== run.done) await save(run);
+    if (run.done === options.steps) await task.finish?.(weightsOf(run), run.done);
     return run.done;
   } finally {
-    await run.apply.dispose();
-    await run.gather?.dispose();
+    for (const step of run.compiled.values()) await disposeStep(step);
   }
+}
+
+async function disposeStep({ apply, gather }: CompiledStep): Promise<void> {
+  await apply.dispose();
+  await gather?.dispose();
 }
 
 async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): Promise<Run> {
@@ -154,9 +199,12 @@ async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): 
     accumulate: options.accumulate ?? 1,
     ...(task.trains ? { trains: task.trains } : {}),
     ...(options.decays ? { decays: options.decays } : {}),
+    groupOf: options.rates?.groupOf,
   };
   const update = fusedUpdate(stepOptions, host.backend);
-  const step = buildTrainingStep(task.name, task.objective(), { ...stepOptions, updatesApart: update !== undefined });
+  const build = (shape?: string): TrainingStep =>
+    buildTrainingStep(task.name, task.objective(shape), { ...stepOptions, updatesApart: update !== undefined });
+  const step = build();
   const saved = await readLatestCheckpoint(host.files);
   await trimMetrics(host.files, saved?.position.step ?? 0);
   const current: State = new Map();
@@ -169,15 +217,20 @@ async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): 
   const spare: State = new Map(
     (update ? [] : [...current]).map(([k, t]) => [k, { ...t, data: allocate(t.dtype, t.data.length) }]),
   );
-  const compileOptions: CompileOptions = options.threads === undefined ? {} : { threads: options.threads };
+  const { threads } = options;
+  const compileOptions: CompileOptions = { threads, weights: task.weights, bindings: task.bindings };
+  const compile = async ({ apply, gather }: TrainingStep): Promise<CompiledStep> => ({
+    apply: await host.backend.compile(apply, compileOptions),
+    gather: gather && (await host.backend.compile(gather, compileOptions)),
+  });
   return {
     task,
     options,
     host,
     step,
     update,
-    apply: await host.backend.compile(step.apply, compileOptions),
-    gather: step.gather && (await host.backend.compile(step.gather, compileOptions)),
+    compiled: new Map(),
+    compile: async (shape) => await compile(shape === undefined ? step : build(shape)),
     current,
     spare,
     done: saved?.position.step ?? 0,
@@ -206,7 +259,12 @@ function initialTensor(task: TrainingTask, s: StateTensor, earlier: State, rando
 function scalarFeeds(run: Run): { feeds: Feeds; learningRate: number } {
   const { options, done } = run;
   const learningRate = learningRateAt(done, options.learningRate, options.schedule);
-  const scalars: Record<string, number> = { ...options.optimizer.scalars(done + 1, learningRate) };
+  const scalars: Record<string, number> = {};
+  for (const [group, factor] of Object.entries(options.rates?.factors ?? { '': 1 })) {
+    for (const [name, value] of Object.entries(options.optimizer.scalars(done + 1, learningRate * factor))) {
+      scalars[groupScalar(name, group)] = value;
+    }
+  }
   if (options.ema) scalars.emaKeep = emaDecay(done + 1, options.ema);
   const feeds = Object.fromEntries(Object.entries(scalars).map(([k, v]) => [scalarFeed(k), f32([], [v])]));
   return { feeds, learningRate };
@@ -221,9 +279,10 @@ async function oneStep(run: Run): Promise<void> {
   let sums: Feeds = parts > 1 ? zeroGradients(run.step) : {};
   let results: Feeds = {};
   for (let part = 0; part < parts; part++) {
-    const data = await task.batch(host.random, run.done);
+    const data = await task.batch(host.random, run.done, part);
     const last = part === parts - 1;
-    const session = last ? run.apply : run.gather!;
+    const { apply, gather } = await stepFor(run, data);
+    const session = last ? apply : gather!;
     const wanted = neededFeeds(session, { ...state, ...sums, ...feeds, ...data });
     results = await session.run(wanted, last && !run.update ? { into: Object.fromEntries(run.spare) } : {});
     addMetrics(totals, results, parts);
@@ -240,6 +299,53 @@ async function oneStep(run: Run): Promise<void> {
   const report: StepReport = { step: run.done, steps: options.steps, learningRate, metrics: totals };
   await appendMetrics(host.files, { step: run.done, learningRate, ...totals });
   host.report?.(report);
+  const { validateEvery } = options;
+  if (validateEvery && (run.done % validateEvery === 0 || run.done === options.steps)) await tellHeldOut(run);
+}
+
+async function stepFor(run: Run, data: Feeds): Promise<CompiledStep> {
+  const shape = run.task.shapeOf?.(data);
+  const key = shape ?? '';
+  const known = run.compiled.get(key);
+  run.compiled.delete(key);
+  const [oldest] = run.compiled;
+  if (!known && oldest && run.compiled.size >= keptShapes) {
+    run.compiled.delete(oldest[0]);
+    await disposeStep(oldest[1]);
+  }
+  const compiled = known ?? (await run.compile(shape));
+  run.compiled.set(key, compiled);
+  return compiled;
+}
+
+/** Measures the loss of what is held out with the weights as they are, and writes it down. */
+async function tellHeldOut(run: Run): Promise<void> {
+  const { task, host, options } = run;
+  const batches = options.validateEvery ? await task.heldOut?.() : undefined;
+  if (!batches || batches.length === 0) return;
+  const weights = Object.fromEntries(weightsOf(run));
+  const sessions = new Map<string | undefined, Session>();
+  let total = 0;
+  try {
+    for (const batch of batches) {
+      const shape = task.shapeOf?.(batch);
+      const session =
+        sessions.get(shape) ??
+        (await host.backend.compile(closeGraph(`${task.name}-loss`, { loss: task.objective(shape).loss }), {
+          threads: options.threads,
+          weights: task.weights,
+          bindings: task.bindings,
+        }));
+      sessions.set(shape, session);
+      const { loss } = await session.run(neededFeeds(session, { ...weights, ...batch }));
+      total += Number(loss!.data[0]) / batches.length;
+    }
+  } finally {
+    for (const session of sessions.values()) await session.dispose();
+  }
+  await appendMetrics(host.files, { step: run.done, heldOut: total });
+  const learningRate = learningRateAt(run.done, options.learningRate, options.schedule);
+  host.report?.({ step: run.done, steps: options.steps, learningRate, metrics: { heldOut: total } });
 }
 
 function neededFeeds(session: Session, feeds: Feeds): Feeds {

@@ -13,7 +13,7 @@ import { grad } from '#graph/gradient';
 import { simplify } from '#graph/simplify';
 import { closeGraph, type Graph, type Value } from '#graph/value';
 import { emaUpdate } from './ema.ts';
-import type { Operand, Optimizer } from './optimizer.ts';
+import type { Operand, Optimizer, Scalars } from './optimizer.ts';
 import { type DecayRule, decaysAll } from './weight-decay.ts';
 
 /** What is trained: a scalar loss over data inputs and parameters, and scalars worth logging. */
@@ -33,6 +33,8 @@ export interface StepOptions {
   readonly trains?: (name: string) => boolean;
   /** Which parameters weight decay acts on. Default all. */
   readonly decays?: DecayRule;
+  /** Group of a parameter, whose scalars are its own; one for all when left out. */
+  readonly groupOf?: ((name: string) => string) | undefined;
   /** `apply` returns gradients and their clip factor instead of new state, for `fusedUpdate`. Default false. */
   readonly updatesApart?: boolean;
 }
@@ -65,6 +67,8 @@ export const gradientSum = (name: string): string => `gradient:${name}`;
 const sharedState = (name: string): string => `shared:${name}`;
 export const scalarFeed = (name: string): string => `scalar:${name}`;
 export const clipScalar = 'clip';
+/** Name of an optimiser's scalar for a group of parameters. */
+export const groupScalar = (name: string, group: string): string => (group === '' ? name : `${name}@${group}`);
 
 /** Name of a state tensor in `updateGraph`, which knows one parameter. */
 export const slotName = (slot: string, name = 'parameter'): string => (slot === 'parameter' ? name : `${slot}:${name}`);
@@ -110,15 +114,17 @@ export function clipFactor(norm: Value, maxNorm: number): Value {
 function updates(
   trained: readonly Value<'parameter'>[],
   clipped: readonly Value[],
-  { optimizer, ema, decays = decaysAll }: StepOptions,
+  { optimizer, ema, decays = decaysAll, groupOf = () => '' }: StepOptions,
 ): { outputs: Record<string, Value>; state: StateTensor[] } {
   const { dtype } = clipped[0]!;
   const scalar = (name: string): Value => input(scalarFeed(name), dtype, []);
-  const scalars = Object.fromEntries(Object.keys(optimizer.scalars(1, 1)).map((s) => [s, scalar(s)]));
+  const scalarsOf = (group: string): Scalars =>
+    Object.fromEntries(Object.keys(optimizer.scalars(1, 1)).map((s) => [s, scalar(groupScalar(s, group))]));
   const shared = Object.fromEntries(
     Object.keys(optimizer.shared).map((s) => [s, parameter(sharedState(s), [], dtype)]),
   );
   const shapes = trained.map((p) => fixedShape(p.shape, `parameter ${p.attrs.name}`));
+  const groups = trained.map((p) => groupOf(p.attrs.name));
   const operands = trained.map((p, i): Operand => {
     const slots = Object.entries(optimizer.slots(shapes[i]!)).map(([slot, { shape }]) => [
       slot,
@@ -131,7 +137,7 @@ function updates(
       decays: decays(p.attrs.name, shapes[i]!),
     };
   });
-  const next = optimizer.update(operands, scalars, shared);
+  const next = updatesByGroup(optimizer, operands, { groups, scalarsOf, shared });
   const keep = scalar('emaKeep');
   const outputs: Record<string, Value> = {};
   const state: StateTensor[] = [];
@@ -158,11 +164,31 @@ function updates(
   return { outputs, state };
 }
 
+interface GroupedScalars {
+  /** Of each operand. */
+  readonly groups: readonly string[];
+  scalarsOf(group: string): Scalars;
+  readonly shared: Scalars;
+}
+
+/** Optimisers with state that all parameters share know one rate for all of them. */
+function updatesByGroup(
+  optimizer: Optimizer,
+  operands: readonly Operand[],
+  { groups, scalarsOf, shared }: GroupedScalars,
+): ReturnType<Optimizer['update']> {
+  const names = [...new Set(groups)];
+  if (names.length <= 1) return optimizer.update(operands, scalarsOf(names[0] ?? ''), shared);
+  const updates = operands.map((operand, i) => optimizer.update([operand], scalarsOf(groups[i]!), shared).updates[0]!);
+  return { updates, shared };
+}
+
 /** The update of one parameter by an elementwise optimiser, clip and EMA included; its vectors stand for any length. */
 export function updateGraph(options: StepOptions, decays: boolean): Graph {
   const [one, gradient] = [parameter('parameter', [1]), input('gradient', 'f32', [1])];
   const clipped = options.clipNorm === undefined ? gradient : mul(gradient, input(scalarFeed(clipScalar), 'f32', []));
-  return closeGraph('update', updates([one], [clipped], { ...options, decays: () => decays }).outputs);
+  const all = { ...options, decays: () => decays, groupOf: undefined };
+  return closeGraph('update', updates([one], [clipped], all).outputs);
 }
 
 /** Zeroed gradient sums, to start an accumulated step. */
