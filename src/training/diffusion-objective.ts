@@ -6,6 +6,7 @@
  * sqrt(1 - abar) x0 (Salimans and Ho 2022, arXiv:2202.00512).
  */
 
+import type { NoiseTable } from '#diffusion/noise-table';
 import type { Prediction as ModelPrediction } from '#diffusion/parameterization';
 
 export type Prediction = Exclude<ModelPrediction, 'flow'>;
@@ -23,6 +24,11 @@ export type LossWeighting =
   | { readonly name: 'soft-min-snr'; readonly gamma: number }
   | { readonly name: 'debiased' }
   | { readonly name: 'p2'; readonly gamma: number; readonly k: number };
+
+/** Cumulative products of a table's noise levels: 1 / (1 + sigma^2). */
+export function alphaBarsOf({ sigmas }: Pick<NoiseTable, 'sigmas'>): Float64Array {
+  return sigmas.map((sigma) => 1 / (1 + sigma * sigma));
+}
 
 export function signalToNoise(alphaBar: number): number {
   return alphaBar / (1 - alphaBar);
@@ -131,4 +137,35 @@ export function convertValue(
   const k = targetCoefficients(to, alphaBar);
   const x0 = k.x0 === 0 ? 0 : k.x0 * cleanValue(from, output, noisy, alphaBar);
   return x0 + (k.eps === 0 ? 0 : k.eps * noiseValue(from, output, noisy, alphaBar));
+}
+
+export const huberSchedules = ['constant', 'exponential', 'snr'] as const;
+
+/**
+ * Where the Huber loss turns from square to straight at a timestep, as kohya's trainer has it: `exponential` falls from
+ * 1 to c over the timesteps; `snr` from 1 at no noise to c at noise alone.
+ */
+export function huberBound(
+  schedule: (typeof huberSchedules)[number],
+  c: number,
+  { timestep, steps, alphaBar }: { timestep: number; steps: number; alphaBar: number },
+): number {
+  switch (schedule) {
+    case 'constant':
+      return c;
+    case 'exponential':
+      return c ** (timestep / steps);
+    case 'snr':
+      return (1 - c) / (1 + Math.sqrt((1 - alphaBar) / alphaBar)) ** 2 + c;
+  }
+}
+
+/**
+ * Weights of the items of a batch under prior preservation (Ruiz et al. 2023, arXiv:2208.12242): the mean over the batch
+ * becomes mean(instances) + priorWeight * mean(pictures of the class).
+ */
+export function priorWeights(isClass: readonly boolean[], priorWeight: number): number[] {
+  const classes = isClass.filter(Boolean).length;
+  const instances = isClass.length - classes;
+  return isClass.map((c) => (isClass.length * (c ? priorWeight : 1)) / (c ? classes : instances));
 }

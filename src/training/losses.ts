@@ -1,11 +1,11 @@
 /**
  * Losses of diffusion and autoencoder training on graph values. Means are over every element unless said otherwise.
  *
- * Prior preservation: Ruiz et al. 2023, arXiv:2208.12242. Pseudo-Huber: Song and Dhariwal 2023, arXiv:2310.14189, in
+ * Pseudo-Huber: Song and Dhariwal 2023, arXiv:2310.14189, in
  * the scaling of kohya's trainer. Gaussians: Kingma and Welling 2014, arXiv:1312.6114.
  */
 
-import { add, div, exp, mean, mul, sliceAxis, sqrt, sub, sum } from '#graph/build';
+import { add, div, exp, mean, mul, sqrt, sub, sum } from '#graph/build';
 import { filled, mse } from '#graph/compose';
 import type { Value } from '#graph/value';
 
@@ -18,45 +18,37 @@ export function weightedMse(prediction: Value, target: Value, weights: Value): {
   return { loss: mean(mul(perItem, weights)), perItem };
 }
 
-/**
- * Squared error under a mask that broadcasts to the prediction: `loss` is over the number of elements, as trainers
- * have it; `normalised` over the area of the mask.
- * @internal Held to its goldens; nothing asks for it yet.
- */
-export function maskedMse(prediction: Value, target: Value, mask: Value): { loss: Value; normalised: Value } {
-  const masked = mul(mse(prediction, target, 'none'), mask);
-  const area = sum(mul(mask, filled(1, prediction.dtype, prediction.shape)));
-  return { loss: mean(masked), normalised: div(sum(masked), area) };
+export const lossTypes = ['l2', 'huber', 'smooth_l1'] as const;
+export type LossType = (typeof lossTypes)[number];
+
+export interface ElementLossOptions {
+  readonly type: LossType;
+  /** Where the error turns from square to straight; broadcasts to the prediction. Not needed for `l2`. */
+  readonly c?: Value | undefined;
+  /** Factor on each element, broadcasts to the prediction. */
+  readonly mask?: Value | undefined;
 }
 
-/**
- * A batch whose first half are instance pictures, the second half pictures of the class.
- * @internal Held to its goldens; nothing asks for it yet.
- */
-export function priorPreservation(
-  prediction: Value,
-  target: Value,
-  priorWeight: number,
-): { loss: Value; instance: Value; prior: Value } {
-  const half = (prediction.shape[0] as number) / 2;
-  const part = (x: Value, i: number): Value => sliceAxis(x, 0, i * half, (i + 1) * half);
-  const instance = mse(part(prediction, 0), part(target, 0));
-  const prior = mse(part(prediction, 1), part(target, 1));
-  return { loss: add(instance, mul(prior, priorWeight)), instance, prior };
-}
-
-/**
- * 2 c (sqrt(d^2 + c^2) - c)
- * @internal Held to its goldens; nothing asks for it yet.
- */
-export function pseudoHuber(prediction: Value, target: Value, c: number): Value {
-  return mul(diffusionSmoothL1(prediction, target, c), c);
-}
-
-/** 2 (sqrt(d^2 + c^2) - c): kohya's smooth L1, which is not PyTorch's. */
-export function diffusionSmoothL1(prediction: Value, target: Value, c: number): Value {
+/** Error of every element: d^2, pseudo-Huber 2 c (sqrt(d^2 + c^2) - c), or kohya's smooth L1, 2 (sqrt(d^2 + c^2) - c). */
+export function elementLoss(prediction: Value, target: Value, { type, c, mask }: ElementLossOptions): Value {
   const square = mse(prediction, target, 'none');
-  return mul(mean(sub(sqrt(add(square, c * c)), c)), 2);
+  if (type === 'l2') return masked(square, mask);
+  const straight = mul(sub(sqrt(add(square, mul(c!, c!))), c!), 2);
+  return masked(type === 'huber' ? mul(straight, c!) : straight, mask);
+}
+
+const masked = (loss: Value, mask: Value | undefined): Value => (mask ? mul(loss, mask) : loss);
+
+/**
+ * Mean over items of their own means times their weights [batch]; `area`: over the mask's area instead of all elements,
+ * so that small masks count as much as large ones.
+ */
+export function weightedLoss(loss: Value, weights: Value, area?: Value): { loss: Value; perItem: Value } {
+  const perItem = mean(loss, itemAxes(loss));
+  const plain = mean(mul(perItem, weights));
+  if (!area) return { loss: plain, perItem };
+  const share = mean(mul(area, filled(1, loss.dtype, loss.shape)));
+  return { loss: div(plain, share), perItem };
 }
 
 /** mean + exp(logVariance / 2) * noise */

@@ -23,6 +23,28 @@ export function perturbNoise<A extends Floats>(noise: A, extra: Floats, gamma: n
   return noise.map((value, i) => value + gamma * extra[i]!) as A;
 }
 
+/**
+ * noise + strength * channelNoise with a strength of each item's channel: max(0, strength + scale |mean of the latent's
+ * channel|), kohya's adaptive noise scale.
+ */
+export function adaptiveOffsetNoise<A extends Floats>(
+  noise: A,
+  channelNoise: Floats,
+  latents: Floats,
+  { strength, scale }: { strength: number; scale: number },
+): A {
+  const cells = noise.length / channelNoise.length;
+  const strengths = Array.from(channelNoise, (_, channel) => {
+    let total = 0;
+    for (let i = channel * cells; i < (channel + 1) * cells; i++) total += latents[i]!;
+    return Math.max(0, strength + scale * Math.abs(total / cells));
+  });
+  return noise.map((value, i) => {
+    const channel = Math.floor(i / cells);
+    return value + strengths[channel]! * channelNoise[channel]!;
+  }) as A;
+}
+
 export interface NoiseLevel {
   readonly shape: NoiseShape;
   readonly data: Floats;
@@ -30,8 +52,39 @@ export interface NoiseLevel {
 
 /** The sum of discount^i times level i resized to the first level's size, over its standard deviation. */
 export function pyramidNoise(levels: readonly NoiseLevel[], discount: number): Float64Array {
-  const [, , height, width] = levels[0]!.shape;
-  const out = new Float64Array(levels[0]!.data.length);
+  return summedLevels(new Float64Array(levels[0]!.data.length), levels, discount);
+}
+
+/** kohya's multi-resolution noise: the sum of the noise and discount^i times level i, over its standard deviation. */
+export function multiresNoise(noise: Floats, levels: readonly NoiseLevel[], discount: number): Float64Array {
+  return summedLevels(Float64Array.from(noise), levels, discount, levels[0]!.shape);
+}
+
+/** kohya's levels for `noise` of a shape: the first is as large, each next one 2 to 4 times smaller, down to one cell. */
+export function drawMultiresNoise(
+  random: RandomSource,
+  noise: Float32Array,
+  [batch, channels, height, width]: NoiseShape,
+  { iterations, discount }: { iterations: number; discount: number },
+): Float32Array {
+  const levels: NoiseLevel[] = [];
+  for (let i = 0; i < iterations; i++) {
+    const shrink = (2 + 2 * random.uniform()) ** i;
+    const h = Math.max(1, Math.floor(height / shrink));
+    const w = Math.max(1, Math.floor(width / shrink));
+    const data = random.fillNormal(new Float32Array(batch * channels * h * w));
+    levels.push({ shape: [batch, channels, h, w], data });
+    if (h === 1 || w === 1) break;
+  }
+  return Float32Array.from(multiresNoise(noise, levels, discount));
+}
+
+function summedLevels(
+  out: Float64Array,
+  levels: readonly NoiseLevel[],
+  discount: number,
+  [, , height, width]: NoiseShape = levels[0]!.shape,
+): Float64Array {
   levels.forEach((level, i) => {
     const weight = discount ** i;
     resizeBilinear(level, height, width).forEach((value, at) => {

@@ -3,9 +3,11 @@
  * product runs twice: in the interpreter in float64, to 1e-9, and, where a backend is given, on it in float32, to 1e-4.
  */
 
+import { tensor } from '#core/tensor';
 import type { Backend } from '#engine/backend';
-import { clamp, input, mul } from '#graph/build';
-import { gaussianKl } from '#graph/compose';
+import { clamp, constant, full, input, mean, mul } from '#graph/build';
+import { filled, gaussianKl } from '#graph/compose';
+import { fillHost } from '#graph/host';
 import { closeGraph, type Value } from '#graph/value';
 import {
   cleanValue,
@@ -14,19 +16,12 @@ import {
   type LossWeighting,
   lossWeight,
   noiseValue,
+  priorWeights,
   signalToNoise,
 } from '#training/diffusion-objective';
 import { cleanFromVelocity, flowNoisy, flowVelocity, logitNormalSigma, modeSigma } from '#training/flow-objective';
 import { type LearningRateOptions, learningRateAt } from '#training/learning-rate';
-import {
-  diffusionSmoothL1,
-  gaussianNll,
-  gaussianSample,
-  maskedMse,
-  priorPreservation,
-  pseudoHuber,
-  weightedMse,
-} from '#training/losses';
+import { elementLoss, gaussianNll, gaussianSample, weightedLoss, weightedMse } from '#training/losses';
 import { type NoiseShape, offsetNoise, perturbNoise, pyramidNoise } from '#training/noise';
 import { clipFactor, globalNorm } from '#training/step';
 import { flatNumbers, relativeError } from './row-check.ts';
@@ -259,20 +254,41 @@ export const trainingSuites: readonly TrainingSuite[] = [
   perturbationSuite,
   pyramidSuite,
   graphSuite('prior_preservation', pair, ['instance_loss', 'prior_loss', 'loss'], ({ pred, target }, row) => {
-    const { loss, instance, prior } = priorPreservation(pred!, target!, scalar(row.prior_loss_weight));
-    return { loss, instance_loss: instance, prior_loss: prior };
+    const count = pred!.shape[0] as number;
+    const isClass = Array.from({ length: count }, (_, i) => i >= count / 2);
+    const weighted = (weights: readonly number[]): Value =>
+      weightedMse(
+        pred!,
+        target!,
+        constant(
+          tensor(
+            pred!.dtype,
+            [count],
+            fillHost(pred!.dtype, count, (i) => weights[i]!),
+          ),
+        ),
+      ).loss;
+    return {
+      loss: weighted(priorWeights(isClass, scalar(row.prior_loss_weight))),
+      instance_loss: weighted(priorWeights(isClass, 0)),
+      prior_loss: weighted(priorWeights(isClass, 1).map((w, i) => (isClass[i] ? w : 0))),
+    };
   }),
   graphSuite('weighted_mse', [...pair, 'weights'], ['per_sample', 'loss'], ({ pred, target, weights }) => {
     const { loss, perItem } = weightedMse(pred!, target!, weights!);
     return { loss, per_sample: perItem };
   }),
   graphSuite('masked_mse', [...pair, 'mask'], ['loss_mean', 'loss_normalised'], ({ pred, target, mask }) => {
-    const { loss, normalised } = maskedMse(pred!, target!, mask!);
-    return { loss_mean: loss, loss_normalised: normalised };
+    const element = elementLoss(pred!, target!, { type: 'l2', mask });
+    const ones = filled(1, pred!.dtype, [pred!.shape[0]!]);
+    return {
+      loss_mean: weightedLoss(element, ones).loss,
+      loss_normalised: weightedLoss(element, ones, mask).loss,
+    };
   }),
   graphSuite('huber_diffusion', pair, ['pseudo_huber', 'smooth_l1'], ({ pred, target }, row) => ({
-    pseudo_huber: pseudoHuber(pred!, target!, scalar(row.c)),
-    smooth_l1: diffusionSmoothL1(pred!, target!, scalar(row.c)),
+    pseudo_huber: mean(elementLoss(pred!, target!, { type: 'huber', c: full(scalar(row.c), pred!.dtype) })),
+    smooth_l1: mean(elementLoss(pred!, target!, { type: 'smooth_l1', c: full(scalar(row.c), pred!.dtype) })),
   })),
   graphSuite(
     'diagonal_gaussian',
