@@ -183,6 +183,8 @@ export interface ModelFamily<Config = unknown> extends FamilyIdentity {
   folderFiles?(config: Config): Readonly<Record<string, object>>;
   /** Further ways in which adapters name a component's modules, beside the canonical one. */
   adapterKeys?(config: Config, component: string): readonly KeyMap[];
+  /** Trainers name the denoiser's modules as the single file does, not as diffusers. */
+  readonly trainersUseFileNames?: boolean;
   /** Every parameter of every component, with canonical names. */
   parameters(config: Config): readonly DeclaredParameter[];
   /** Stored tensors that are known and not needed, by their full name in the file. */

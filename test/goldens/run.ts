@@ -70,6 +70,7 @@ function unknownFixtures(): string[] {
   const found = [
     ...below('numeric', (name) => name.endsWith('.json')),
     ...below('models/keys', (name) => name.endsWith('.single.json')),
+    ...below('training-methods', (name) => name === 'cases.json'),
     ...below('models', (name) => existsSync(path.join(folder, 'models', name, 'cases.json'))).map(
       (f) => `${f}/cases.json`,
     ),

@@ -28,6 +28,7 @@ import { type AutogradRow, autogradCase } from './autograd-cases.ts';
 import { checkControlCases } from './control-rows.ts';
 import { checkEmbeddingCase, type EmbeddingCase } from './embedding-rows.ts';
 import { checkCheckpointFiles, checkControlNetKeys, checkKeys, checkSafetensorsFiles } from './file-rows.ts';
+import { checkMethodCase, type MethodCase } from './method-rows.ts';
 import { checkNoiseAndGuidance } from './noise-guidance-rows.ts';
 import { checkTaesdCase, checkUpscalerCase, type NetworkCase } from './picture-network-cases.ts';
 import { pictureChecks } from './picture-rows.ts';
@@ -77,6 +78,7 @@ export const suites: readonly Suite[] = [
   { fixture: 'models/upscalers/cases.json', run: checkPictureNetworks },
   { fixture: 'models/tiny-taesd/cases.json', run: checkPictureNetworks },
   { fixture: 'models/quantised/cases.json', run: (file, backend) => checkQuantised(file, backend) },
+  { fixture: 'training-methods/cases.json', run: checkMethods },
   { fixture: 'models/ckpt/manifest.json', run: checkCheckpointFiles },
   { fixture: 'models/ckpt/safetensors/manifest.json', run: checkSafetensorsFiles },
   keys('sd15'),
@@ -260,6 +262,33 @@ function* checkStoredLatent(row: NetworkCase, tensors: ReadonlyMap<string, HostT
   yield { name: `${row.name} bytes`, error: absoluteError(bytes, of(row.outputs.bytes)), tolerance: 0 };
   const back = relativeError(unscaledLatent(scaled), of(row.outputs.unscaled));
   yield { name: `${row.name} unscaled`, error: back, tolerance: row.rtol };
+}
+
+async function* checkMethods(file: string, backend: Backend): AsyncGenerator<Outcome> {
+  const folder = path.dirname(file);
+  const { model: about, cases } = json<{ model: { models: Record<string, string> }; cases: MethodCase[] }>(file);
+  const tensors = await readTensors(path.join(folder, 'cases.safetensors'));
+  const open = (name: string) => {
+    const own = path.join(folder, about.models[name]!);
+    return loadCheckpoint(
+      modelFiles,
+      path
+        .join(own, `${path.basename(own)}.safetensors`)
+        .split(path.sep)
+        .join('/'),
+    );
+  };
+  const [model, xl] = [await open('sd1'), await open('sdxl')];
+  for (const row of cases) {
+    const { start } = row.params;
+    yield* checkMethodCase(row, {
+      model: row.name.startsWith('sdxl') ? xl : model,
+      backend,
+      files: modelFiles,
+      tensors,
+      start: start === undefined ? new Map() : await readTensors(path.join(folder, start)),
+    });
+  }
 }
 
 async function readTensors(file: string): Promise<Map<string, HostTensor>> {

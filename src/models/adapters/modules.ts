@@ -22,7 +22,7 @@ export type ModuleNames = ReadonlyMap<string, AdaptedModule>;
 export function moduleNames<Config>(family: ModelFamily<Config>, config: Config): ModuleNames {
   const names = new Map<string, AdaptedModule>();
   const modules = modulesOf(family.parameters(config));
-  const several = modules.some(({ component }) => /^text_encoder_\d+$/.test(component));
+  const several = hasSeveralEncoders(modules);
   for (const module of modules) {
     for (const path of pathsOf(family, config, module)) {
       for (const name of storedNames(module.component, path, several)) if (!names.has(name)) names.set(name, module);
@@ -31,7 +31,8 @@ export function moduleNames<Config>(family: ModelFamily<Config>, config: Config)
   return names;
 }
 
-function modulesOf(parameters: readonly DeclaredParameter[]): AdaptedModule[] {
+/** Every layer of a model that has a weight. */
+export function modulesOf(parameters: readonly DeclaredParameter[]): AdaptedModule[] {
   const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   return parameters
     .filter(({ name }) => name.endsWith('.weight'))
@@ -39,6 +40,11 @@ function modulesOf(parameters: readonly DeclaredParameter[]): AdaptedModule[] {
       const name = weight.name.slice(0, -'.weight'.length);
       return { name, component: name.slice(0, name.indexOf('.')), weight, bias: byName.get(`${name}.bias`) };
     });
+}
+
+/** Whether trainers number the text encoders. */
+export function hasSeveralEncoders(modules: readonly AdaptedModule[]): boolean {
+  return modules.some(({ component }) => /^text_encoder_\d+$/.test(component));
 }
 
 /** Paths below the component, the canonical one first. */
@@ -54,6 +60,30 @@ function kohyaComponent(component: string, several: boolean): string {
   const [, number] = /^text_encoder(?:_(\d+))?$/.exec(component) ?? [];
   if (!component.startsWith('text_encoder')) return component;
   return number === undefined ? (several ? 'te1' : 'te') : `te${number}`;
+}
+
+/**
+ * The name under which kohya's sd-scripts store a layer's adapter: its path flattened, where it is that of the file or
+ * that of diffusers (`ModelFamily.trainersUseFileNames`).
+ */
+export function trainedName<Config>(
+  family: ModelFamily<Config>,
+  config: Config,
+  module: AdaptedModule,
+  several: boolean,
+): string {
+  const [canonical, ofFile = canonical] = pathsOf(family, config, module);
+  const path = family.trainersUseFileNames ? ofFile : canonical;
+  return `lora_${kohyaComponent(module.component, several)}_${path!.replaceAll('.', '_')}`;
+}
+
+/** The layer's path in a single file of the original layout; undefined where there is none. */
+export function filePathOf<Config>(
+  family: ModelFamily<Config>,
+  config: Config,
+  module: AdaptedModule,
+): string | undefined {
+  return pathsOf(family, config, module)[1];
 }
 
 function storedNames(component: string, path: string, several: boolean): string[] {

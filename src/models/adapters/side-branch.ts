@@ -37,8 +37,8 @@ interface BranchInputs {
   readonly up: Value;
 }
 
-/** Of a linear layer or convolution with a weight of its own. */
-function moduleOf(v: Value): string | undefined {
+/** Canonical name of a linear layer or convolution with a weight of its own. */
+export function moduleOf(v: Value): string | undefined {
   if (v.op !== 'linear' && v.op !== 'conv2d') return undefined;
   const weight = v.inputs[1]!;
   return weight.op === 'parameter' ? weight.attrs.name.replace(/\.weight$/, '') : undefined;

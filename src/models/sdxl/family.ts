@@ -61,6 +61,7 @@ const shared = {
   singleFileMarks: ldmMarks,
   folderFiles,
   adapterKeys: ldmAdapterKeys,
+  trainersUseFileNames: true,
   parameters,
   // The first encoder's projection, and the layer and norm behind its context, are never run.
   ignored: [
