@@ -36,6 +36,13 @@ export class ProtoWriter {
     this.#tail.push(...bytes);
   }
 
+  double(field: number, value: number): void {
+    this.#varint(field * 8 + 1);
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, true);
+    this.#tail.push(...bytes);
+  }
+
   string(field: number, value: string): void {
     this.bytes(field, encodeUtf8(value));
   }
