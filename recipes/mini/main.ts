@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import type { CommandContext } from '#cli/command';
 import { describeError, processOutput } from '#cli/terminal';
 import { defineTraining } from '#cli/training';
-import { recipeConfigSchema } from './config.ts';
+import { type RecipeConfig, recipeConfigSchema } from './config.ts';
 import { define as defineEvaluate } from './evaluate-command.ts';
 import { prepareRecipe } from './prepare.ts';
 import { writeSheet } from './scenes/preview.ts';
@@ -13,7 +13,7 @@ const context: CommandContext = { output: processOutput, commands: [], exitCode:
 const recipe = new Command('recipe').description('Makes the embedded model from rendered scenes, and judges it.');
 
 defineTraining(recipe.command('train').description('Train one of its parts.'), context, () =>
-  Promise.resolve({ schema: recipeConfigSchema, prepare: prepareRecipe }),
+  Promise.resolve({ schema: recipeConfigSchema, commons: (config: RecipeConfig) => config, prepare: prepareRecipe }),
 );
 defineEvaluate(recipe.command('evaluate').description('Score a model on held-out prompts.'), context);
 recipe

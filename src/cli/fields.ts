@@ -56,7 +56,7 @@ function bareOption({ facts, meta }: Field, flag: string): Option {
   const { type = 'string', description = '', default: otherwise } = facts;
   const isPlain = otherwise === undefined || otherwise === '' || typeof otherwise === 'object' || type === 'boolean';
   const help = `${description}${isPlain ? '' : ` (default: ${String(otherwise)})`}`;
-  if (type === 'boolean') return new Option(`--${flag}`, help);
+  if (type === 'boolean') return new Option(otherwise === true ? `--no-${flag}` : `--${flag}`, help);
   if (type === 'array') {
     const { enum: values } = facts.items ?? {};
     if (values) return new Option(`--${flag} <${values.join('|')}...>`, help);
@@ -107,11 +107,18 @@ export function readFields<S extends z.ZodObject>(
 
 /** Text as its field's type; what does not fit is left for the schema to refuse. */
 function fieldValue({ facts, meta }: Field, value: unknown, name: string): unknown {
-  if (Array.isArray(value)) return value.map((each) => typed(each, facts.items ?? {}));
+  if (Array.isArray(value)) return value.flatMap((each) => listed(each, facts.items ?? {}));
   if (typeof value !== 'string') return value;
   if (meta.day) return timeOf(name, value, meta.day);
   const number = typed(value, facts);
   return meta.unit !== undefined && typeof number === 'number' ? number * meta.unit : number;
+}
+
+/** Numbers of a list may stand behind one flag, with commas between them. */
+function listed(value: unknown, items: FieldFacts): unknown[] {
+  const isNumber = items.type === 'number' || items.type === 'integer';
+  const parts = isNumber && typeof value === 'string' ? value.split(',') : [value];
+  return parts.map((part) => typed(part, items));
 }
 
 function typed(value: unknown, { type, enum: values }: FieldFacts): unknown {

@@ -3,26 +3,23 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import type { z } from 'zod';
-import type { RunContext } from '#studio/training/run-context';
-import type { CommonConfig } from '#training/config';
-import type { TrainingTask } from '#training/loop';
+import type { TrainingKind } from '#studio/training/runner';
 import { createBackend } from '../backend-main.ts';
 import type { CommandContext } from './command.ts';
 import { watchInterrupt } from './interrupt.ts';
 import { formatDuration, type Output } from './terminal.ts';
 
 /** What may be trained: the configurations that there are, and how a task is made of one. */
-export interface Trainings<Config extends CommonConfig> {
+export interface Trainings<Config> extends TrainingKind<Config> {
   readonly schema: z.ZodType<Config>;
-  prepare(config: Config, context: RunContext): Promise<TrainingTask>;
 }
 
-interface Options {
+export interface TrainingOptions {
   readonly every: string;
   readonly json?: boolean;
 }
 
-export function defineTraining<Config extends CommonConfig>(
+export function defineTraining<Config>(
   command: Command,
   context: CommandContext,
   load: () => Promise<Trainings<Config>>,
@@ -31,23 +28,27 @@ export function defineTraining<Config extends CommonConfig>(
     .argument('<config>', 'The configuration, a JSON file; its paths are relative to this folder.')
     .option('--every <n>', 'Steps between two lines.', '20')
     .option('--json', 'Print every step as a JSON line.')
-    .action(async (file: string, options: Options) => trainModel(file, options, context, await load()));
+    .action(async (file: string, options: TrainingOptions) => {
+      const trainings = await load();
+      const { readTrainingConfig } = await import('#studio/training/runner');
+      await trainModel(await readTrainingConfig(file, trainings.schema), options, context, trainings);
+    });
 }
 
-async function trainModel<Config extends CommonConfig>(
-  file: string,
-  { every, json }: Options,
+export async function trainModel<Config>(
+  config: Config,
+  { every, json }: TrainingOptions,
   context: CommandContext,
-  { schema, prepare }: Trainings<Config>,
+  kind: TrainingKind<Config>,
 ): Promise<void> {
   const { output } = context;
-  const { readTrainingConfig, runTraining } = await import('#studio/training/runner');
-  const config = await readTrainingConfig(file, schema);
-  const backend = createBackend(config.backend, { threads: config.threads });
+  const { runTraining } = await import('#studio/training/runner');
+  const commons = kind.commons(config);
+  const backend = createBackend(commons.backend, { threads: commons.threads });
   const interrupt = watchInterrupt(() => output.note('Stopping after this step; the state is saved.'));
-  const lines = new ProgressLines(output, config.steps, Math.max(Number(every) || 20, 1));
+  const lines = new ProgressLines(output, commons.steps, Math.max(Number(every) || 20, 1));
   try {
-    const done = await runTraining(config, prepare, {
+    const done = await runTraining(config, kind, {
       backend,
       root: process.cwd(),
       log: (message) => output.note(message),
@@ -55,11 +56,13 @@ async function trainModel<Config extends CommonConfig>(
       signal: interrupt.signal,
       report(report) {
         if (json) output.result(JSON.stringify(report));
-        else lines.add(report.step, report.metrics);
+        else if (report.metrics.heldOut !== undefined) {
+          output.result(`step ${report.step}  loss of what is held out ${report.metrics.heldOut.toPrecision(4)}`);
+        } else lines.add(report.step, report.metrics);
       },
     });
     context.exitCode = interrupt.exitCode;
-    output.note(`${done} of ${config.steps} steps done; everything is in ${config.run}.`);
+    output.note(`${done} of ${commons.steps} steps done; everything is in ${commons.run}.`);
   } finally {
     interrupt.release();
     await backend.dispose();

@@ -26,6 +26,7 @@ import { withReader } from './reader/host.ts';
 import type { LargeBodies, Upload } from './reader/large-bodies.ts';
 import { Settings, type SettingsEvents } from './settings/settings.ts';
 import type { Database } from './store/database.ts';
+import { type DatasetScan, Datasets } from './training/data/datasets.ts';
 import { TrainingRuns } from './training/runs.ts';
 import { Users } from './users/users.ts';
 import { InputFiles } from './work/inputs.ts';
@@ -75,6 +76,7 @@ export class StudioFolder {
   readonly promptFiles: PromptFiles;
   readonly keptSteps: KeptSteps;
   readonly trainings: TrainingRuns;
+  readonly datasets: Datasets;
   protected readonly db: Database;
   protected readonly inputs: InputFiles;
   readonly #emit: Emit<FolderEvents>;
@@ -95,6 +97,7 @@ export class StudioFolder {
     this.promptFiles = new PromptFiles(dataDir, modelRoots);
     this.keptSteps = new KeptSteps(join(dataDir, 'steps'));
     this.trainings = new TrainingRuns(trainingsFolder(dataDir));
+    this.datasets = new Datasets(join(dataDir, 'datasets'));
     this.inputs = new InputFiles(join(dataDir, 'inputs'));
   }
 
@@ -165,6 +168,11 @@ export class StudioFolder {
   /** Type and size of a picture that somebody brought. @throws UserError `image.*` */
   async readHeader(picture: Upload, signal?: AbortSignal): Promise<ImageHeader> {
     return await this.inputs.uploads.read('header', picture, signal);
+  }
+
+  /** Pictures of a dataset with what is to be known of them. @throws UserError `dataset.unknown` */
+  async scanDataset(name: string): Promise<DatasetScan> {
+    return await withReader('scanPicture', async (read) => await this.datasets.scan(name, read));
   }
 
   /** Makes the gallery's index match the picture files. */

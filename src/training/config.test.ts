@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type TextToImageConfig, trainingConfigSchema } from './config.ts';
+import { type AutoencoderConfig, type TextToImageConfig, trainingConfigSchema } from './config.ts';
 import { configuredDecay, configuredOptimizer, configuredWeighting } from './configured.ts';
 import { decaysAll, decaysMatrices } from './weight-decay.ts';
 
 const vae = { blockChannels: [8, 16], layersPerBlock: 1 };
 const common = { task: 'autoencoder', run: 'runs/x', data: 'x', steps: 10, batchSize: 2, learningRate: 0.1, vae };
-const parse = (extra: object) => trainingConfigSchema.parse({ ...common, ...extra });
+const parse = (extra: object) => trainingConfigSchema.parse({ ...common, ...extra }) as AutoencoderConfig;
 
 describe('training configurations', () => {
   it('parse their own output', () => {

@@ -6,6 +6,7 @@
  */
 
 import { z } from 'zod';
+import { methodSchemas } from './settings/methods.ts';
 
 const scheduleSchema = z.object({
   name: z
@@ -148,13 +149,38 @@ const fineTuningSchema = textToImageSchema
 
 const autoencoderOnFolder = autoencoderSchema.extend({ data });
 
-export const trainingConfigSchema = z.discriminatedUnion('task', [autoencoderOnFolder, fineTuningSchema]);
+const { lora, ti, hypernet, dreambooth, finetune } = methodSchemas;
+const run = { run: z.string().min(1) };
+
+export const trainingConfigSchema = z.discriminatedUnion('task', [
+  autoencoderOnFolder,
+  fineTuningSchema,
+  lora.extend(run),
+  ti.extend(run),
+  hypernet.extend(run),
+  dreambooth.extend(run),
+  finetune.extend(run),
+]);
 
 /** What a studio is asked to train: its runs have folders of their own. */
 export const trainingRequestSchema = z.discriminatedUnion('task', [
   autoencoderOnFolder.omit({ run: true }),
   fineTuningSchema.omit({ run: true }),
+  lora,
+  ti,
+  hypernet,
+  dreambooth,
+  finetune,
 ]);
+
+export type TrainingRequest = z.output<typeof trainingRequestSchema>;
+
+/** Where a training's pictures are. */
+export const dataOf = (request: TrainingRequest): string => ('data' in request ? request.data : request.train_data_dir);
+
+/** How many steps are asked for. */
+export const stepsOf = (request: TrainingRequest): number =>
+  'steps' in request ? request.steps : request.max_train_steps;
 
 export type TrainingConfig = z.output<typeof trainingConfigSchema>;
 export type CommonConfig = z.output<typeof commonSchema>;

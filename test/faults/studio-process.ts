@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { createStudio, type Studio } from '#studio/studio';
 import { TrainingRuns } from '#studio/training/runs';
 import { TrainingRunner } from '#studio/work/runners/training';
-import { trainingRequestSchema } from '#training/config';
+import { stepsOf, trainingRequestSchema } from '#training/config';
 import { type Random, seededRandom } from './random.ts';
 
 export type Said =
@@ -71,7 +71,12 @@ const studio = await createStudio({
     allowPrivate: true,
   },
   runners: [
-    new TrainingRunner({ main: trainerMain, threads: 1, runs: new TrainingRuns(join(orders.dataDir, 'trainings')) }),
+    new TrainingRunner({
+      main: trainerMain,
+      threads: 1,
+      modelRoots: [],
+      runs: new TrainingRuns(join(orders.dataDir, 'trainings')),
+    }),
   ],
   devices: [{ name: 'cpu', options: { stepMs: 4 } }],
 });
@@ -183,7 +188,7 @@ async function train(on: Studio, data: string): Promise<void> {
   const steps = { steps: 60, checkpointEvery: 10, sampleEvery: 60 };
   const sizes = { size: 32, crop: 16, batchSize: 1, learningRate: 0.001 };
   const request = trainingRequestSchema.parse({ task: 'autoencoder', data, vae, ...sizes, ...steps });
-  const [job] = await on.queue.add([{ kind: 'training', user: 'local', request, total: request.steps }]);
+  const [job] = await on.queue.add([{ kind: 'training', user: 'local', request, total: stepsOf(request) }]);
   say({ training: job!.id });
 }
 

@@ -6,7 +6,7 @@ import { models, pulls } from './models.ts';
 import { boards, pictures } from './pictures.ts';
 import { styles } from './styles.ts';
 import { choices, events, settings, studio } from './system.ts';
-import { trainings } from './trainings.ts';
+import { datasets, trainings } from './trainings.ts';
 import { session, tokens, users } from './users.ts';
 
 export const operations = {
@@ -18,6 +18,7 @@ export const operations = {
   ...models,
   ...pulls,
   ...trainings,
+  ...datasets,
   ...events,
   ...choices,
   ...styles,

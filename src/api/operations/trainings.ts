@@ -3,19 +3,40 @@
 import { z } from 'zod';
 import { trainingRequestSchema } from '#training/config';
 import { operation } from '../operation.ts';
+import { pictureText } from '../picture-text.ts';
 import { idOf } from '../records/id.ts';
 import { jobSchema, progressSchema } from '../records/job.ts';
 
 const tag = 'Trainings';
+const datasetTag = 'Datasets';
+const name = z.string().min(1).max(255).describe('Name of the dataset.');
+const picture = z.string().min(1).max(255).describe('Name of the picture in it.');
+const caption = z.string().max(100_000).describe('What the picture shows.');
 const id = idOf('job');
 
 export const trainings = {
+  listTrainingMethods: operation({
+    method: 'get',
+    path: '/trainings/methods',
+    tag,
+    summary: 'What can be trained, with the settings of each method as a JSON schema for a form.',
+    output: z.object({
+      methods: z.array(
+        z.object({
+          name: z.string(),
+          title: z.string(),
+          about: z.string(),
+          schema: z.record(z.string(), z.unknown()).describe('Of `training` in POST /trainings.'),
+        }),
+      ),
+    }),
+  }),
   submitTraining: operation({
     method: 'post',
     path: '/trainings',
     tag,
     changes: ['models', 'own work'],
-    summary: 'Queue a training. Its folder of pictures is one on the machine that trains.',
+    summary: 'Queue a training. Its pictures are `dataset:NAME`, or a folder on the machine that trains.',
     input: z.strictObject({
       training: trainingRequestSchema.describe('What is trained, on what and how.'),
       priority: z.int().min(-100).max(100).default(0).describe('Higher goes first.').meta({ control: 'none' }),
@@ -49,5 +70,92 @@ export const trainings = {
     media: '*/*',
     summary: 'A sample picture, the metrics or the report of a training.',
     input: z.object({ id, path: z.string().max(500).describe('One of the files that /trainings/{id} tells.') }),
+  }),
+};
+
+export const datasets = {
+  listDatasets: operation({
+    method: 'get',
+    path: '/datasets',
+    tag: datasetTag,
+    summary: 'Folders of pictures to train on that the studio keeps.',
+    output: z.object({ datasets: z.array(z.object({ name: z.string(), pictures: z.int() })) }),
+    command: { usage: 'dataset list' },
+  }),
+  createDataset: operation({
+    method: 'post',
+    path: '/datasets',
+    tag: datasetTag,
+    changes: ['models'],
+    summary: 'Make an empty one.',
+    input: z.object({ name }),
+    output: z.object({ name: z.string() }),
+    status: 201,
+    command: { usage: 'dataset create <name>', creates: true },
+  }),
+  getDataset: operation({
+    method: 'get',
+    path: '/datasets/{name}',
+    tag: datasetTag,
+    summary: 'Its pictures with captions, and what is odd about them.',
+    input: z.object({ name }),
+    output: z.object({
+      pictures: z.array(
+        z.object({
+          name: z.string(),
+          caption: z.string().optional(),
+          width: z.int().optional(),
+          height: z.int().optional(),
+          problem: z.string().optional().describe('Why it cannot be used.'),
+        }),
+      ),
+      report: z.object({
+        count: z.int(),
+        withoutCaption: z.array(z.string()),
+        broken: z.array(z.string()),
+        tiny: z.array(z.string()).describe('Smaller than 128 pixels.'),
+        nearDuplicates: z.array(z.array(z.string())).describe('Groups that look nearly the same.'),
+        oddEncodings: z.array(z.string()).describe('Captions that are not UTF-8.'),
+      }),
+    }),
+    command: { usage: 'dataset show <name>' },
+  }),
+  addToDataset: operation({
+    method: 'post',
+    path: '/datasets/{name}/pictures',
+    tag: datasetTag,
+    changes: ['models'],
+    form: true,
+    summary: 'Add pictures; as multipart, files named pictures.',
+    input: z.object({ name, pictures: z.array(pictureText).min(1).max(1000), caption: caption.optional() }),
+    output: z.object({ pictures: z.array(z.string()).describe('Their names.') }),
+    status: 201,
+  }),
+  setCaption: operation({
+    method: 'put',
+    path: '/datasets/{name}/captions/{picture}',
+    tag: datasetTag,
+    changes: ['models'],
+    summary: 'Say what a picture shows.',
+    input: z.object({ name, picture, caption }),
+    command: { usage: 'dataset caption <name> <picture> <caption>' },
+  }),
+  getDatasetPicture: operation({
+    method: 'get',
+    path: '/datasets/{name}/pictures/{picture}',
+    tag: datasetTag,
+    kind: 'file',
+    media: 'image/*',
+    summary: 'A picture of it, as its file.',
+    input: z.object({ name, picture }),
+  }),
+  removeFromDataset: operation({
+    method: 'delete',
+    path: '/datasets/{name}/pictures/{picture}',
+    tag: datasetTag,
+    changes: ['models'],
+    summary: 'Remove a picture and its caption for good.',
+    input: z.object({ name, picture }),
+    command: { usage: 'dataset remove <name> <picture>', ask: 'Remove the picture for good?' },
   }),
 };

@@ -76,6 +76,7 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Train a model on a folder of pictures.',
     load: () => import('./train.ts'),
   },
+  noun('dataset', models, 'Keep folders of pictures to train on.'),
   { name: 'serve', group: studio, summary: 'Serve the page and the APIs.', load: () => import('./serve.ts') },
   noun('queue', studio, 'Show and order the jobs of the studio.'),
   noun('settings', studio, 'Show and change what the studio does by default.'),

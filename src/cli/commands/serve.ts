@@ -3,7 +3,6 @@
 import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { pino } from 'pino';
 import { renderUnicodeCompact } from 'uqr';
@@ -99,10 +98,11 @@ async function serve(options: ServeOptions, context: CommandContext): Promise<vo
 }
 
 /** One training at a time: each takes every core. */
-function trainings(dataDir: string, { threads }: ServeOptions): Runner {
+function trainings(dataDir: string, { threads, modelsDir }: ServeOptions): Runner {
   return new TrainingRunner({
     main: trainerMain,
     runs: new TrainingRuns(trainingsFolder(dataDir)),
+    modelRoots: modelRoots(modelsDir),
     threads: threads === undefined ? undefined : wholeNumber('--threads', threads, 1, 1024),
   });
 }

@@ -7,7 +7,7 @@ import { modelHandlers, pullHandlers } from './models.ts';
 import { boardHandlers, pictureHandlers } from './pictures.ts';
 import { styleHandlers } from './styles.ts';
 import { choiceHandlers, settingsHandlers, studioHandlers } from './system.ts';
-import { trainingHandlers } from './trainings.ts';
+import { datasetHandlers, trainingHandlers } from './trainings.ts';
 import { sessionHandlers, tokenHandlers, userHandlers } from './users.ts';
 
 export const handlers: Handlers = {
@@ -19,6 +19,7 @@ export const handlers: Handlers = {
   ...modelHandlers,
   ...pullHandlers,
   ...trainingHandlers,
+  ...datasetHandlers,
   ...choiceHandlers,
   ...styleHandlers,
   ...settingsHandlers,

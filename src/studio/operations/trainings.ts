@@ -1,25 +1,35 @@
 /** Handlers of trainings. */
 
 import { existsSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
-import type { trainings } from '#api/operations/trainings';
+import { readFile } from 'node:fs/promises';
+import { extname, isAbsolute } from 'node:path';
+import type { datasets, trainings } from '#api/operations/trainings';
 import type { Job } from '#api/records/job';
 import type { Caller } from '#api/rights';
 import { UserError } from '#core/errors';
+import { dataOf, stepsOf, type TrainingRequest } from '#training/config';
+import { methodForm, methodTitles } from '#training/settings/forms';
+import { methodNames } from '#training/settings/methods';
+import { UploadedFile } from '../reader/large-bodies.ts';
 import type { StudioFolder } from '../studio-folder.ts';
 import type { Context, HandlersOf } from './context.ts';
 import { ownJob } from './jobs.ts';
 import { toldJob } from './told.ts';
 
 export const trainingHandlers = {
-  async submitTraining({ training, priority, label }, { studio, caller }) {
-    if (!isAbsolute(training.data) || !existsSync(training.data)) {
-      const got = JSON.stringify(training.data);
+  listTrainingMethods: () => ({
+    methods: methodNames.map((name) => ({ name, ...methodTitles[name], schema: methodForm(name) })),
+  }),
+  async submitTraining({ training: asked, priority, label }, { studio, caller }) {
+    const training = await located(asked, studio);
+    const data = dataOf(training);
+    if (!isAbsolute(data) || !existsSync(data)) {
+      const got = JSON.stringify(data);
       const message = `data: there is no folder ${got} on this machine; give its whole path.`;
       throw new UserError('training.data.missing', message);
     }
     const [job] = await studio.queue.add([
-      { kind: 'training', user: caller.name, priority, label, request: training, total: training.steps },
+      { kind: 'training', user: caller.name, priority, label, request: training, total: stepsOf(training) },
     ]);
     return toldJob(job!, caller);
   },
@@ -46,3 +56,58 @@ async function ownTraining(studio: StudioFolder, id: string, caller: Caller): Pr
   if (job.kind === 'training') return job;
   throw new UserError('training.unknown', `Job ${id} is no training but a ${job.kind}.`);
 }
+
+const ofStudio = /^dataset:(.+)$/;
+
+/** A dataset of the studio as its folder. @throws UserError `dataset.unknown` */
+async function located(training: TrainingRequest, { datasets }: StudioFolder): Promise<TrainingRequest> {
+  const [, name] = ofStudio.exec(dataOf(training)) ?? [];
+  if (name === undefined) return training;
+  const folder = await datasets.folder(name);
+  return 'data' in training ? { ...training, data: folder } : { ...training, train_data_dir: folder };
+}
+
+export const datasetHandlers = {
+  listDatasets: async (_input, { studio }) => ({ datasets: await studio.datasets.list() }),
+  async createDataset({ name }, { studio }) {
+    await studio.datasets.create(name);
+    return { name };
+  },
+  async getDataset({ name }, { studio }) {
+    const { pictures, report } = await studio.scanDataset(name);
+    const { nearDuplicates } = report;
+    return {
+      pictures: [...pictures],
+      report: {
+        count: report.count,
+        withoutCaption: [...report.withoutCaption],
+        broken: [...report.broken],
+        tiny: [...report.tiny],
+        nearDuplicates: nearDuplicates.map((group) => [...group]),
+        oddEncodings: [...report.oddEncodings],
+      },
+    };
+  },
+  async addToDataset({ name, pictures, caption }, { studio, readPicture }) {
+    await studio.datasets.folder(name);
+    const added: string[] = [];
+    for (const source of pictures) {
+      const upload = await readPicture(source);
+      const { format } = await studio.readHeader(upload);
+      const bytes = upload instanceof UploadedFile ? await readFile(upload.file) : upload;
+      added.push(await studio.datasets.add(name, bytes, format === 'jpeg' ? 'jpg' : format, caption));
+    }
+    return { pictures: added };
+  },
+  async setCaption({ name, picture, caption }, { studio }) {
+    await studio.datasets.setCaption(name, picture, caption);
+  },
+  async getDatasetPicture({ name, picture }, { studio }) {
+    const file = await studio.datasets.file(name, picture);
+    const extension = extname(file).slice(1).toLowerCase();
+    return { type: `image/${extension === 'jpg' ? 'jpeg' : extension}`, body: await readFile(file) };
+  },
+  async removeFromDataset({ name, picture }, { studio }) {
+    await studio.datasets.remove(name, picture);
+  },
+} satisfies HandlersOf<typeof datasets>;

@@ -35,6 +35,8 @@ export const readerTasks = {
     return await readImageHeader(await readFile(path));
   },
   body: async (order: BodyOrder) => await (await import('./read-body.ts')).readBody(order),
+  /** Size and look of a picture to train on. */
+  scanPicture: async (path: string) => await (await import('../training/data/scan.ts')).scanPicture(path),
   inputs: async (order: InputOrder) => await (await import('../work/prepare-inputs.ts')).prepareInputs(order),
   hint: async (order: HintOrder) => await (await import('../work/make-hint.ts')).hintPicture(order),
 } satisfies Record<string, Task<never>>;

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import sharp, { type Color, type Sharp } from 'sharp';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
-import { trainingConfigSchema } from '#training/config';
+import { stepsOf, trainingConfigSchema } from '#training/config';
 import type { StepReport } from '#training/loop';
 import { TrainingRandom } from '#training/random';
 import { pictureFolder } from './picture-folder.ts';
-import { prepareTraining } from './prepare.ts';
+import { configuredTraining } from './prepare.ts';
 import { runTraining } from './runner.ts';
 import { readTensorFile } from './tensor-file.ts';
 import { readTrainedModel } from './trained-model.ts';
@@ -140,14 +140,14 @@ const common = { steps: 3, batchSize: 2, learningRate: 0.001, checkpointEvery: 3
 async function trainIt(config: object): Promise<StepReport[]> {
   const reports: StepReport[] = [];
   const parsed = trainingConfigSchema.parse({ ...common, data, ...config });
-  const done = await runTraining(parsed, prepareTraining, {
+  const done = await runTraining(parsed, configuredTraining, {
     backend,
     root,
     log: warn,
     warn,
     report: (r) => reports.push(r),
   });
-  expect(done).toBe(parsed.steps);
+  expect(done).toBe(stepsOf(parsed));
   return reports;
 }
 

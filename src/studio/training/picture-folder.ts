@@ -63,8 +63,7 @@ const captionExtension = '.txt';
 
 async function listPictures(folder: string, warn: (message: string) => void): Promise<FolderPicture[]> {
   const files = listFiles(folder).filter((file) => !path.basename(file).startsWith('.'));
-  const extensionOf = (file: string): string => path.extname(file).toLowerCase();
-  const pictures = files.filter((file) => pictureExtensions.has(extensionOf(file))).sort();
+  const pictures = files.filter(isPicture).sort();
   if (pictures.length === 0) {
     const known = [...pictureExtensions].join(' ');
     throw new UserError('training.data.empty', `there is no picture in ${folder}; expected files with one of ${known}`);
@@ -86,8 +85,14 @@ async function listPictures(folder: string, warn: (message: string) => void): Pr
   );
 }
 
+/** In lower case, with its dot. */
+export const extensionOf = (file: string): string => path.extname(file).toLowerCase();
+
+/** Whether a file's name is one of a picture. */
+export const isPicture = (file: string): boolean => pictureExtensions.has(extensionOf(file));
+
 /** Names of all files below a folder, relative to it; links count as what they point to. */
-function listFiles(folder: string): string[] {
+export function listFiles(folder: string): string[] {
   let entries: Dirent[];
   try {
     entries = readdirSync(folder, { recursive: true, withFileTypes: true });
@@ -100,7 +105,7 @@ function listFiles(folder: string): string[] {
   return entries.filter(isFile).map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
 }
 
-function withoutExtension(file: string): string {
+export function withoutExtension(file: string): string {
   return file.slice(0, file.length - path.extname(file).length);
 }
 
@@ -155,7 +160,7 @@ function reasonOf({ message }: Error): string {
   return message.trim().split('\n').at(-1)!;
 }
 
-function shown(names: readonly string[], most = 5): string {
+export function shown(names: readonly string[], most = 5): string {
   const more = names.length > most ? ` and ${names.length - most} more` : '';
   return names.slice(0, most).join(', ') + more;
 }

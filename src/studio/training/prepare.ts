@@ -5,15 +5,40 @@ import path from 'node:path';
 import { UserError } from '#core/errors';
 import type { FineTuningConfig, TextToImageConfig, TrainingConfig } from '#training/config';
 import type { TrainingTask } from '#training/loop';
+import { commonsOf, ratesOf } from '#training/settings/commons';
 import { findModelFile } from '../library/open-model.ts';
-import { defaultModel, modelRoots } from '../library/roots.ts';
+import { defaultModel } from '../library/roots.ts';
 import { prepareAutoencoder } from './autoencoder-run.ts';
+import { prepareMethod } from './methods/prepare.ts';
 import { pictureFolder } from './picture-folder.ts';
 import type { RunContext } from './run-context.ts';
+import type { RunCommons, TrainingKind } from './runner.ts';
 import { prepareTextToImage } from './text-to-image-run.ts';
 import { isModelFile, readTrainedModel } from './trained-model.ts';
 
-export async function prepareTraining(config: TrainingConfig, context: RunContext): Promise<TrainingTask> {
+async function prepareTraining(config: TrainingConfig, context: RunContext): Promise<TrainingTask> {
+  if (config.task === 'autoencoder' || config.task === 'text-to-image') return await prepareOnFolder(config, context);
+  return await prepareMethod(config, context);
+}
+
+const textParameter = /^(lora_te|text_encoder|emb_params$|clip_[lg]$)/;
+
+/** What every training of a configuration has, whatever its method calls it. */
+function commonsOfConfig(config: TrainingConfig): RunCommons {
+  if (config.task === 'autoencoder' || config.task === 'text-to-image') return config;
+  return {
+    ...commonsOf(config, config.run),
+    validateEvery: config.validate_every_n_steps,
+    rates: ratesOf(config, (name) => textParameter.test(name)),
+  };
+}
+
+/** Trainings by the configurations that users write. */
+export const configuredTraining: TrainingKind<TrainingConfig> = { commons: commonsOfConfig, prepare: prepareTraining };
+
+type OnFolder = Extract<TrainingConfig, { task: 'autoencoder' | 'text-to-image' }>;
+
+async function prepareOnFolder(config: OnFolder, context: RunContext): Promise<TrainingTask> {
   const { log, warn, root } = context;
   const { size } = config;
   const needsCaptions = config.task === 'text-to-image';
@@ -23,15 +48,15 @@ export async function prepareTraining(config: TrainingConfig, context: RunContex
     case 'autoencoder':
       return prepareAutoencoder(config, pictures, context);
     case 'text-to-image':
-      return prepareTextToImage(await completed(config, root), pictures, path.basename(config.run), context);
+      return prepareTextToImage(await completed(config, context), pictures, path.basename(config.run), context);
   }
 }
 
 /** Fills in what is left out from the model file that the run starts from; models may be named as in `generate`. */
-async function completed(given: FineTuningConfig, root: string): Promise<TextToImageConfig> {
+async function completed(given: FineTuningConfig, { root, modelRoots }: RunContext): Promise<TextToImageConfig> {
   const locate = async (from: string): Promise<string> => {
     const file = path.resolve(root, from);
-    return existsSync(file) ? file : findModelFile('model', from, modelRoots());
+    return existsSync(file) ? file : findModelFile('model', from, modelRoots);
   };
   const startFrom = await Promise.all([given.startFrom ?? []].flat().map(locate));
   const autoencoder = given.autoencoder === undefined ? undefined : await locate(given.autoencoder);

@@ -1,6 +1,6 @@
 /** Runs a training configuration on this machine: its files, its options, its progress reports. */
 
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,19 +8,33 @@ import sharp from 'sharp';
 import { z } from 'zod';
 import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
+import { eventFileStart, scalarEvent } from '#formats/tensorboard';
 import type { CommonConfig } from '#training/config';
 import { configuredDecay, configuredOptimizer } from '#training/configured';
-import { type LoopHost, type LoopOptions, type TrainingTask, train } from '#training/loop';
+import { type LoopHost, type LoopOptions, type StepReport, type TrainingTask, train } from '#training/loop';
 import { TrainingRandom } from '#training/random';
+import { diskError } from '../files/disk-error.ts';
+import { modelRoots } from '../library/roots.ts';
 import { type Lock, lockFolder } from '../store/lock.ts';
+import { checkResumed } from './resumed-config.ts';
 import type { RunContext } from './run-context.ts';
 import { nodeRunFiles } from './run-files.ts';
 
 export interface TrainingHost
-  extends Omit<RunContext, 'files'>,
+  extends Omit<RunContext, 'files' | 'install' | 'modelRoots'>,
+    Partial<Pick<RunContext, 'install' | 'modelRoots'>>,
     Pick<LoopHost, 'signal' | 'report' | 'saved' | 'sampled'> {
   /** How long to wait for a run's folder that another process has; its trainer may be at its last step. Default 0. */
   readonly patienceMs?: number;
+}
+
+/** Settings of the loop that every training has. */
+export type RunCommons = CommonConfig & Pick<LoopOptions, 'rates' | 'validateEvery'>;
+
+/** A kind of configuration, and how a task is made of one. */
+export interface TrainingKind<Config> {
+  commons(config: Config): RunCommons;
+  prepare(config: Config, context: RunContext): Promise<TrainingTask>;
 }
 
 /** @throws UserError for a file that cannot be read or does not fit the schema */
@@ -49,28 +63,59 @@ export async function readTrainingConfig<Schema extends z.ZodType>(
  * Trains to the end of the configuration or until the signal; returns the steps done. The backend stays open.
  * @throws UserError `folder.locked` where another process trains in the run's folder
  */
-export async function runTraining<Config extends CommonConfig>(
+export async function runTraining<Config>(
   config: Config,
-  prepare: (config: Config, context: RunContext) => Promise<TrainingTask>,
+  { commons: commonsOf, prepare }: TrainingKind<Config>,
   host: TrainingHost,
 ): Promise<number> {
-  const options = loopOptions(config);
-  const { backend, log, warn, root, patienceMs = 0, ...told } = host;
-  const folder = path.resolve(root, config.run);
+  const commons = commonsOf(config);
+  const options = loopOptions(commons);
+  const { patienceMs = 0, signal, report: tell, saved, sampled, ...given } = host;
+  const { backend, root } = given;
+  const folder = path.resolve(root, commons.run);
   const isNew = !existsSync(folder);
   const lock = await lockRun(folder, patienceMs);
   let isBegun = false;
   try {
     const files = nodeRunFiles(folder);
-    const task = await prepare(config, { backend, files, log, warn, root });
+    await checkResumed(files, config, given.warn);
+    const task = await prepare(config, { install: true, modelRoots: modelRoots(), ...given, files });
     isBegun = true;
     await files.writeText('config.json', `${JSON.stringify(config, null, 2)}\n`);
-    const random = new TrainingRandom(config.seed);
-    return await train(task, options, { ...told, backend, files, random, encodePng });
+    const random = new TrainingRandom(commons.seed);
+    const board = eventFile(folder);
+    const report = (step: StepReport): void => {
+      board(step);
+      tell?.(step);
+    };
+    return await train(task, options, { signal, saved, sampled, report, backend, files, random, encodePng });
   } finally {
     lock.release();
     if (isNew && !isBegun) await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** TensorBoard's file of this start; those of earlier ones stand beside it. */
+function eventFile(folder: string): (report: StepReport) => void {
+  const file = path.join(
+    folder,
+    'logs',
+    `events.out.tfevents.${Math.floor(Date.now() / 1000)}.darkroom.${process.pid}`,
+  );
+  let isBegun = false;
+  return ({ step, learningRate, metrics }) => {
+    const seconds = Date.now() / 1000;
+    try {
+      if (!isBegun) {
+        mkdirSync(path.dirname(file), { recursive: true });
+        appendFileSync(file, eventFileStart(seconds));
+        isBegun = true;
+      }
+      appendFileSync(file, scalarEvent(seconds, step, { ...metrics, learningRate }));
+    } catch (error) {
+      throw diskError(error, file);
+    }
+  };
 }
 
 const lookMs = 250;
@@ -87,11 +132,18 @@ async function lockRun(folder: string, patienceMs: number): Promise<Lock> {
   }
 }
 
-function loopOptions(config: CommonConfig): LoopOptions {
+function loopOptions(config: RunCommons): LoopOptions {
+  const optimizer = configuredOptimizer(config);
+  if (config.rates && Object.keys(optimizer.shared).length > 0) {
+    const message = `${optimizer.name} finds one rate for all weights; leave out unet_lr and text_encoder_lr`;
+    throw new UserError('training.rates', message);
+  }
   return {
     steps: config.steps,
     accumulate: config.accumulate,
-    optimizer: configuredOptimizer(config),
+    optimizer,
+    rates: config.rates,
+    validateEvery: config.validateEvery,
     decays: configuredDecay(config),
     learningRate: config.learningRate,
     schedule: { ...config.schedule, totalSteps: config.steps },

@@ -79,12 +79,12 @@ function optionsOf(args: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     args.map((arg) => {
       const [, name, text] = /^(\w+)=(.+)$/.exec(arg)!;
-      return [optionNames[name!] ?? name!, valueOf(text!.trim())];
+      return [optionNames[name!] ?? name!, optionValue(text!.trim())];
     }),
   );
 }
 
-function valueOf(text: string): unknown {
+function optionValue(text: string): unknown {
   if (/^(true|false)$/i.test(text)) return /^true$/i.test(text);
   const numbers = text
     .replace(/^[([]|[)\]]$/g, '')

@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import type { PixelImage } from '#core/image';
 import type { Backend } from '#engine/backend';
 import { toWireError } from '../../engine-host/protocol.ts';
-import { prepareTraining } from '../prepare.ts';
+import { configuredTraining } from '../prepare.ts';
 import { runTraining } from '../runner.ts';
 import type { FromTrainer, ToTrainer, TrainerDevice, TrainingOrder } from './protocol.ts';
 
@@ -29,15 +29,16 @@ export function serveTrainer(makeBackend: MakeBackend): void {
 }
 
 async function carryOut(
-  { config, device }: TrainingOrder,
+  { config, device, modelRoots }: TrainingOrder,
   makeBackend: MakeBackend,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     const backend = await makeBackend(device);
-    const steps = await runTraining(config, prepareTraining, {
+    const steps = await runTraining(config, configuredTraining, {
       backend,
       root: process.cwd(),
+      modelRoots,
       patienceMs,
       signal,
       log: () => {},

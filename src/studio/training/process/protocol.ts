@@ -15,6 +15,8 @@ export interface TrainingOrder {
   /** With absolute paths. */
   readonly config: TrainingConfig;
   readonly device: TrainerDevice;
+  /** Where models are looked for. */
+  readonly modelRoots: readonly string[];
 }
 
 export type ToTrainer = { readonly type: 'start'; readonly order: TrainingOrder } | { readonly type: 'stop' };

@@ -9,7 +9,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Answered, startTestServer, type TestServer } from '../../../../test/fixtures/test-server.ts';
 import type { StudioEvent } from '../../studio.ts';
 import { TrainingRuns } from '../../training/runs.ts';
-import type { Runner } from '../runner.ts';
 import { TrainingRunner } from './training.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'darkroom-training-jobs-'));
@@ -25,7 +24,7 @@ beforeAll(async () => {
     .toFile(join(data, 'one.png'));
   server = await startTestServer({
     runners: (dataDir) => [
-      new TrainingRunner({ main, threads: 1, runs: new TrainingRuns(join(dataDir, 'trainings')) }),
+      new TrainingRunner({ main, threads: 1, modelRoots: [], runs: new TrainingRuns(join(dataDir, 'trainings')) }),
     ],
   });
 });

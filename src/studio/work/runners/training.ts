@@ -16,6 +16,7 @@ export interface TrainingParts {
   /** CPU threads of a training that does not say how many. */
   readonly threads?: number;
   readonly runs: TrainingRuns;
+  readonly modelRoots: readonly string[];
 }
 
 /** When the studio closes, a step that takes longer is not waited for. */
@@ -36,10 +37,14 @@ export class TrainingRunner implements Runner<'training'> {
 
   async run(job: Job<'training'>, call: WorkCall): Promise<WorkResult | undefined> {
     if (call.signal.aborted) return undefined;
-    const { main, threads, runs } = this.#parts;
+    const { main, threads, runs, modelRoots } = this.#parts;
     const { backend: device, threads: own = threads } = job.request;
     const run = runs.folderOf(job.id);
-    const trainer = new TrainerProcess(main, { config: { ...job.request, run }, device: { device, threads: own } });
+    const trainer = new TrainerProcess(main, {
+      config: { ...job.request, run },
+      device: { device, threads: own },
+      modelRoots,
+    });
     this.#trainer = trainer;
     const unwatch = stopWith(trainer, call.signal);
     const teller = new Teller(job, call);
@@ -94,7 +99,8 @@ class Teller {
     switch (message.type) {
       case 'step': {
         const { step, steps, metrics } = message.report;
-        this.last = { ...metrics, step };
+        this.last = { ...this.last, ...metrics, step };
+        if (metrics.heldOut !== undefined) break;
         const speed = this.#measure();
         this.#call.progress({ phase: 'training', step, steps, speed, eta: (steps - step) / speed });
         break;

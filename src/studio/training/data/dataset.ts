@@ -1,0 +1,127 @@
+/**
+ * A folder of pictures as kohya's sd-scripts have it: folders named `10_token class` are repeated ten times and lend
+ * their words to pictures without a caption; text files of the same name have captions; NAME.mask.png has a mask.
+ *
+ * Everything that is wrong with the folder is said before anything is trained.
+ */
+
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import sharp from 'sharp';
+import { UserError } from '#core/errors';
+import type { PictureSize } from '#training/buckets';
+import { extensionOf, isPicture, listFiles, shown, withoutExtension } from '../picture-folder.ts';
+import { decodeText } from './decode-text.ts';
+
+export interface DatasetItem {
+  /** Relative to the folder. */
+  readonly name: string;
+  readonly file: string;
+  /** Undefined where nothing is said of it. */
+  readonly caption: string | undefined;
+  readonly repeats: number;
+  /** As its camera held it. */
+  readonly size: PictureSize;
+  readonly mask: string | undefined;
+  /** Changes with the file. */
+  readonly stamp: string;
+}
+
+export interface Dataset {
+  readonly items: readonly DatasetItem[];
+  /** What is odd and yet does not stop it. */
+  readonly warnings: readonly string[];
+}
+
+export interface DatasetOptions {
+  readonly captionExtension: string;
+}
+
+const repeatedFolder = /^(\d+)_(.+)$/;
+const maskEnding = /\.mask\.png$/i;
+/** A1111's rule: numbers in front of a name sort files and say nothing. */
+const sortingNumber = /^[\d\-_ .]+/;
+const smallest = 16;
+
+/** @throws UserError `training.data.*` for a folder that is not there or has no picture that can be used */
+export async function readDataset(folder: string, { captionExtension }: DatasetOptions): Promise<Dataset> {
+  const files = listFiles(folder).filter((file) => !path.basename(file).startsWith('.'));
+  const pictures = files.filter((file) => isPicture(file) && !maskEnding.test(file)).sort();
+  if (pictures.length === 0) throw new UserError('training.data.empty', `there is no picture in ${folder}`);
+  const texts = new Map(
+    files.filter((file) => extensionOf(file) === captionExtension).map((file) => [withoutExtension(file), file]),
+  );
+  const masks = new Map(files.filter((f) => maskEnding.test(f)).map((f) => [f.replace(maskEnding, ''), f]));
+  const odd = new OddThings();
+  const items: DatasetItem[] = [];
+  for (const name of pictures) {
+    const file = path.join(folder, name);
+    const size = await sizeOf(file, name, odd);
+    if (!size) continue;
+    const stem = withoutExtension(name);
+    const text = texts.get(stem);
+    const mask = masks.get(stem);
+    const [, count = '1', words] = repeatedFolder.exec(name.split(path.sep)[0]!) ?? [];
+    const { size: bytes, mtimeMs } = await stat(file);
+    items.push({
+      name,
+      file,
+      size,
+      repeats: name.includes(path.sep) ? Number(count) : 1,
+      caption:
+        text === undefined ? captionOfName(name, words, odd) : await captionOf(path.join(folder, text), text, odd),
+      mask: mask && path.join(folder, mask),
+      stamp: `${name} ${bytes} ${mtimeMs} ${mask ? (await stat(path.join(folder, mask))).mtimeMs : ''}`,
+    });
+  }
+  const used = items.filter(({ repeats }) => repeats > 0);
+  if (used.length === 0)
+    throw new UserError('training.data.broken', `no picture in ${folder} can be used: ${odd.sentences().join(' ')}`);
+  return { items: used, warnings: odd.sentences() };
+}
+
+/** Identifies pictures and what they are made into. */
+export function stampOf(items: readonly DatasetItem[], facts: unknown): string {
+  return createHash('sha256')
+    .update(JSON.stringify([items.map(({ stamp }) => stamp), facts]))
+    .digest('hex');
+}
+
+async function sizeOf(file: string, name: string, odd: OddThings): Promise<PictureSize | undefined> {
+  try {
+    const { width, height, autoOrient } = await sharp(file).metadata();
+    const size = autoOrient ?? { width: width!, height: height! };
+    if (Math.min(size.width, size.height) >= smallest) return { width: size.width, height: size.height };
+    odd.add('too small, left out', `${name} (${size.width}x${size.height})`);
+  } catch (error) {
+    odd.add('cannot be read, left out', `${name} (${(error as Error).message.trim().split('\n').at(-1)})`);
+  }
+  return undefined;
+}
+
+function captionOfName(name: string, words: string | undefined, odd: OddThings): string | undefined {
+  if (words !== undefined) return words;
+  const own = path.basename(withoutExtension(name)).replace(sortingNumber, '').replace(/[_-]+/g, ' ').trim();
+  odd.add('have no caption; the words of their names are taken', name);
+  return own === '' ? undefined : own;
+}
+
+async function captionOf(file: string, name: string, odd: OddThings): Promise<string> {
+  const { text, encoding } = decodeText(await readFile(file));
+  if (encoding === 'binary') odd.add('are no text, taken as empty captions', name);
+  if (encoding === 'latin-1') odd.add('are not UTF-8, read as Latin-1', name);
+  return text.replace(/\s+/g, ' ').trim();
+}
+
+class OddThings {
+  readonly #names = new Map<string, string[]>();
+
+  add(what: string, name: string): void {
+    this.#names.set(what, [...(this.#names.get(what) ?? []), name]);
+  }
+
+  sentences(): string[] {
+    return Array.from(this.#names, ([what, names]) => `${names.length} files ${what}: ${shown(names)}.`);
+  }
+}

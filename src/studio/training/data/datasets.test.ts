@@ -1,0 +1,109 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readDataset } from './dataset.ts';
+import { Datasets } from './datasets.ts';
+import { averagedMask, preparePicture } from './prepared-picture.ts';
+import { scanPicture } from './scan.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'darkroom-datasets-'));
+const folder = join(root, 'pictures');
+const options = { captionExtension: '.txt' };
+
+const waves = (shift: number, side = 200) =>
+  sharp(
+    Buffer.from(
+      `<svg xmlns="http://www.w3.org/2000/svg" width="${side}" height="${side}"><rect width="${side}" height="${side}" fill="#246"/><circle cx="${60 + shift}" cy="80" r="50" fill="#fd8"/></svg>`,
+    ),
+  );
+
+beforeAll(async () => {
+  mkdirSync(join(folder, '3_sks dog'), { recursive: true });
+  await waves(0)
+    .png()
+    .toFile(join(folder, '3_sks dog', 'one.png'));
+  await waves(1)
+    .jpeg()
+    .toFile(join(folder, '3_sks dog', 'two.jpg'));
+  await waves(60).png().toFile(join(folder, '007-a_red ball.png'));
+  await waves(0, 12).png().toFile(join(folder, 'tiny.png'));
+  writeFileSync(join(folder, 'broken.png'), 'not a picture');
+  await waves(90).png().toFile(join(folder, 'wide.png'));
+  writeFileSync(join(folder, 'wide.txt'), Buffer.from('\ufeffa wide one\r\n', 'utf16le'));
+  await waves(95).png().toFile(join(folder, 'old.png'));
+  writeFileSync(join(folder, 'old.txt'), Buffer.from('caf\xe9', 'latin1'));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+it('reads folders as kohya names them, captions in every encoding, and says what is odd', async () => {
+  const { items, warnings } = await readDataset(folder, options);
+  const facts = items.map(({ name, repeats, caption }) => [name.replaceAll('\\', '/'), repeats, caption]);
+  expect(facts).toEqual([
+    ['007-a_red ball.png', 1, 'a red ball'],
+    ['3_sks dog/one.png', 3, 'sks dog'],
+    ['3_sks dog/two.jpg', 3, 'sks dog'],
+    ['old.png', 1, 'café'],
+    ['wide.png', 1, 'a wide one'],
+  ]);
+  expect(warnings.join(' ')).toMatch(/broken\.png/);
+  expect(warnings.join(' ')).toMatch(/too small, left out: tiny\.png \(12x12\)/);
+  expect(warnings.join(' ')).toMatch(/read as Latin-1: old\.txt/);
+  await expect(readDataset(join(root, 'none'), options)).rejects.toMatchObject({ code: 'training.data.missing' });
+});
+
+it('cuts pictures to their bucket, mirrored and masked alike', async () => {
+  const file = join(root, 'half.png');
+  const left = { create: { width: 32, height: 64, channels: 4, background: 'red' } } as const;
+  await sharp({ create: { width: 64, height: 64, channels: 4, background: '#0000' } })
+    .composite([{ input: left, left: 0, top: 0 }])
+    .png()
+    .toFile(file);
+  const item = {
+    name: 'half.png',
+    file,
+    caption: '',
+    repeats: 1,
+    size: { width: 64, height: 64 },
+    mask: undefined,
+    stamp: '',
+  };
+  const bucket = { width: 32, height: 32 };
+  const plain = await preparePicture(item, bucket, { masked: true });
+  const mirrored = await preparePicture(item, bucket, { masked: true, mirrored: true });
+  const cells = (mask: Float32Array | undefined) => Array.from(averagedMask(mask!, bucket, 16), (v) => Math.round(v));
+  expect(cells(plain.mask)).toEqual([1, 0, 1, 0]);
+  expect(cells(mirrored.mask)).toEqual([0, 1, 0, 1]);
+  // Red at the left, white behind what is transparent.
+  expect([plain.planes[0], plain.planes[32 * 32], plain.planes[31]]).toEqual([1, -1, 1]);
+  expect(plain.planes[32 * 32 + 31]).toBe(1);
+});
+
+it('keeps datasets with captions and reports what is odd about them', async () => {
+  const datasets = new Datasets(join(root, 'kept'));
+  expect(await datasets.list()).toEqual([]);
+  await datasets.create('dogs');
+  await expect(datasets.create('dogs')).rejects.toMatchObject({ code: 'dataset.exists' });
+  await expect(datasets.create('../dogs')).rejects.toMatchObject({ code: 'dataset.name' });
+  const add = async (file: string, caption?: string) =>
+    await datasets.add('dogs', readFileSync(join(folder, file)), 'png', caption);
+  const first = await add('3_sks dog/one.png', 'a dog');
+  await add('3_sks dog/two.jpg');
+  const broken = await add('broken.png', 'nothing');
+  await add('tiny.png', 'tiny');
+  await datasets.setCaption('dogs', first, 'a good dog');
+  const { pictures, report } = await datasets.scan('dogs', scanPicture);
+  expect(pictures[0]).toEqual({ name: '00001.png', caption: 'a good dog', width: 200, height: 200 });
+  expect(report).toMatchObject({
+    count: 4,
+    withoutCaption: ['00002.png'],
+    broken: [broken],
+    tiny: ['00004.png'],
+    oddEncodings: [],
+  });
+  expect(report.nearDuplicates[0]).toEqual(expect.arrayContaining(['00001.png', '00002.png']));
+  await datasets.remove('dogs', broken);
+  expect(await datasets.list()).toEqual([{ name: 'dogs', pictures: 3 }]);
+  await expect(datasets.file('dogs', '../../one.png')).rejects.toMatchObject({ code: 'dataset-picture.unknown' });
+});

@@ -1,0 +1,195 @@
+/**
+ * Proof of effect: the same prompts and seeds without the result and with it at several strengths, how far weights have
+ * gone from where they started, the held-out loss before and after, how much a prompt changes that does not ask for it.
+ * A result that changes nothing ends the training as failed, with the reason.
+ */
+
+import sharp from 'sharp';
+import { UserError } from '#core/errors';
+import type { PixelImage } from '#core/image';
+import { toF32 } from '#core/tensor';
+import type { SamplePrompt } from '#training/captions';
+import type { Weights } from '#training/loop';
+import type { RunFiles } from '#training/run-directory';
+import type { MethodSettings } from '#training/settings/methods';
+import { type DrawingOptions, draw, sheet } from './drawing.ts';
+import type { MethodNetworks } from './networks.ts';
+import { withResult } from './result-prompt.ts';
+
+export interface EffectOptions {
+  readonly settings: MethodSettings;
+  readonly files: RunFiles;
+  readonly weights: Weights;
+  readonly networks: MethodNetworks;
+  readonly drawing: DrawingOptions;
+  readonly prompts: readonly SamplePrompt[];
+  /** Model without the result. */
+  readonly basePath: string;
+  readonly step: number;
+}
+
+export interface EffectReport {
+  readonly name: string;
+  readonly method: string;
+  readonly steps: number;
+  readonly strengths: readonly number[];
+  readonly prompts: readonly string[];
+  /** Mean difference of a colour value (0 to 255) from the picture without the result, by prompt and strength. */
+  readonly differences: readonly (readonly number[])[];
+  /** The same for a prompt that does not ask for it. */
+  readonly drift: { readonly prompt: string; readonly difference: number };
+  /** How far weights have gone, by block: length of the change and of what there was at the start. */
+  readonly blocks: Readonly<Record<string, { readonly change: number; readonly start: number }>>;
+  readonly heldOut: { readonly before: number; readonly after: number } | undefined;
+}
+
+/** Below this no eye and no judge sees a difference: rounding alone makes as much. */
+const visible = 0.25;
+const neutral = 'a picture';
+
+/** @throws UserError `training.no-effect` */
+export async function reportEffect(options: EffectOptions): Promise<EffectReport> {
+  const { settings, files, prompts, step } = options;
+  const blocks = await changesByBlock(options);
+  const isWhole = settings.task === 'dreambooth' || settings.task === 'finetune';
+  const strengths = isWhole ? [0, 1] : [0, 0.5, 1];
+  const classPrompt = 'class_prompt' in settings ? settings.class_prompt : undefined;
+  const other = { ...prompts[0], prompt: classPrompt ?? neutral };
+  const all = await atStrengths(options, [...prompts, other], strengths);
+  const drawn = all.map((images) => images.slice(0, -1));
+  const others = all.map((images) => images.at(-1)!);
+  const report: EffectReport = {
+    name: settings.output_name,
+    method: settings.task,
+    steps: step,
+    strengths,
+    prompts: prompts.map(({ prompt }) => prompt),
+    differences: prompts.map((_, i) => drawn.map((images) => difference(drawn[0]![i]!, images[i]!))),
+    drift: { prompt: other.prompt, difference: difference(others[0]!, others.at(-1)!) },
+    blocks,
+    heldOut: await heldOut(files),
+  };
+  await files.writeText('report/report.json', `${JSON.stringify(report, null, 2)}\n`);
+  await files.writeBytes('report/pictures.png', [
+    await png(
+      sheet(
+        prompts.flatMap((_, i) => drawn.map((row) => row[i]!)),
+        strengths.length,
+      ),
+    ),
+  ]);
+  await files.writeText('report/index.html', page(report));
+  const effect = Math.max(...report.differences.flat());
+  const changed = Object.values(blocks).some(({ change }) => change > 0);
+  if (!changed) throw noEffect('no weight has changed');
+  if (effect < visible) {
+    throw noEffect(`pictures with and without it differ by ${effect.toFixed(3)} of 255 at most`);
+  }
+  return report;
+}
+
+function noEffect(reason: string): UserError {
+  const advice =
+    'Try a higher learning_rate (ten times), more steps, or a larger network_dim; the report shows what was drawn.';
+  return new UserError('training.no-effect', `failed: no effect: ${reason}. ${advice}`);
+}
+
+/** Pictures of the prompts at each strength, by one engine where the model is one; a whole model is there or not. */
+async function atStrengths(
+  { drawing, basePath, settings }: EffectOptions,
+  prompts: readonly SamplePrompt[],
+  strengths: readonly number[],
+): Promise<PixelImage[][]> {
+  const asked = strengths.map((strength) => prompts.map((prompt) => withResult(settings, prompt, strength)));
+  if (drawing.model !== basePath) {
+    const [without, withIt] = asked as [SamplePrompt[], SamplePrompt[]];
+    return [await draw({ ...drawing, model: basePath }, without), await draw(drawing, withIt)];
+  }
+  const images = await draw(drawing, asked.flat());
+  return strengths.map((_, i) => images.slice(i * prompts.length, (i + 1) * prompts.length));
+}
+
+function difference(a: PixelImage, b: PixelImage): number {
+  let sum = 0;
+  for (let i = 0; i < a.data.length; i++) sum += Math.abs(a.data[i]! - b.data[i]!);
+  return sum / a.data.length;
+}
+
+async function changesByBlock({ files, weights, networks }: EffectOptions): Promise<EffectReport['blocks']> {
+  const starts = await startsOf(files);
+  const squares = new Map<string, { change: number; start: number }>();
+  for (const [name, tensor] of weights) {
+    const initial = networks.trained.find((each) => each.name === name)?.initial;
+    const start = starts.get(name) ?? (initial?.kind === 'values' ? initial.values : undefined);
+    const values = toF32(tensor);
+    const block = blockOf(name);
+    const sums = squares.get(block) ?? { change: 0, start: 0 };
+    for (let i = 0; i < values.length; i++) {
+      sums.change += (values[i]! - (start?.[i] ?? 0)) ** 2;
+      sums.start += (start?.[i] ?? 0) ** 2;
+    }
+    squares.set(block, sums);
+  }
+  return Object.fromEntries(
+    Array.from(squares, ([block, { change, start }]) => [
+      block,
+      { change: Math.sqrt(change), start: Math.sqrt(start) },
+    ]),
+  );
+}
+
+async function startsOf(files: RunFiles): Promise<Map<string, Float32Array>> {
+  const tensors = await files.readTensors('start.safetensors').catch(() => new Map());
+  return new Map([...tensors].map(([name, tensor]) => [name, toF32(tensor)]));
+}
+
+/** `down_blocks.0`, `text_model.encoder.layers.3` and so on; names may have underscores for dots. */
+function blockOf(name: string): string {
+  const found = /((?:down|up|input|output)_blocks?[._]\d+|mid_block|middle_block|layers[._]\d+)/.exec(name)?.[1];
+  const part = /^(lora_te\d?|text_encoder(?:_\d)?)/.exec(name)?.[1];
+  const block = found?.replaceAll('_', '.').replace(/^(down|up|input|output)\.blocks?/, '$1');
+  return [part, block ?? name.split('.')[0]].filter((each) => each !== undefined).join(' ');
+}
+
+async function heldOut(files: RunFiles): Promise<EffectReport['heldOut']> {
+  const text = (await files.readText('metrics.jsonl')) ?? '';
+  const rows = text
+    .split('\n')
+    .filter((line) => line.includes('"heldOut"'))
+    .map((line) => JSON.parse(line) as { heldOut: number });
+  if (rows.length < 2) return undefined;
+  return { before: rows[0]!.heldOut, after: rows.at(-1)!.heldOut };
+}
+
+async function png({ data, width, height, channels }: PixelImage): Promise<Uint8Array> {
+  return await sharp(data, { raw: { width, height, channels } }).png().toBuffer();
+}
+
+function page(report: EffectReport): string {
+  const rows = report.prompts.map(
+    (prompt, i) =>
+      `<tr><td>${escaped(prompt)}</td>${report.differences[i]!.map((d) => `<td>${d.toFixed(2)}</td>`).join('')}</tr>`,
+  );
+  const blocks = Object.entries(report.blocks).map(
+    ([block, { change, start }]) =>
+      `<tr><td>${escaped(block)}</td><td>${change.toPrecision(4)}</td><td>${start.toPrecision(4)}</td></tr>`,
+  );
+  const { heldOut: held, drift } = report;
+  return `<!doctype html>
+<meta charset="utf-8"><title>${escaped(report.name)}</title>
+<style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}td,th{padding:.2rem .8rem;text-align:right}td:first-child{text-align:left}img{max-width:100%;image-rendering:pixelated}</style>
+<h1>${escaped(report.name)}: ${report.method}, ${report.steps} steps</h1>
+<p>A row a prompt, the same seed; strengths ${report.strengths.join(', ')} from left to right.</p>
+<p><img src="pictures.png" alt="Pictures without the result and with it"></p>
+<h2>Difference from the picture without it (0 to 255)</h2>
+<table><tr><th>prompt</th>${report.strengths.map((s) => `<th>${s}</th>`).join('')}</tr>${rows.join('')}</table>
+<p>A prompt that does not ask for it (${escaped(drift.prompt)}) differs by ${drift.difference.toFixed(2)}.</p>
+${held ? `<h2>Loss of what was held out</h2><p>${held.before.toPrecision(5)} before, ${held.after.toPrecision(5)} after.</p>` : ''}
+<h2>How far weights have gone</h2>
+<table><tr><th>block</th><th>change</th><th>start</th></tr>${blocks.join('')}</table>
+`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+}

@@ -1,0 +1,28 @@
+/** How prompts ask for a result. */
+
+import type { SamplePrompt } from '#training/captions';
+import type { MethodSettings } from '#training/settings/methods';
+
+/** The word that stands for an embedding: in Darkroom and A1111 the name of its file. */
+export function wordOf({ token_string: word, output_name: name }: MethodSettings<'ti'>): string {
+  return word ?? name;
+}
+
+/** The prompt with the result at a strength. */
+export function withResult(settings: MethodSettings, prompt: SamplePrompt, strength: number): SamplePrompt {
+  const { output_name: name } = settings;
+  switch (settings.task) {
+    case 'lora':
+      return strength === 0 ? prompt : { ...prompt, prompt: `${prompt.prompt} <lora:${name}:${strength}>` };
+    case 'hypernet':
+      return strength === 0 ? prompt : { ...prompt, prompt: `${prompt.prompt} <hypernet:${name}:${strength}>` };
+    case 'ti': {
+      const word = wordOf(settings);
+      const stands = strength === 0 ? settings.init_word : strength === 1 ? name : `(${name}:${strength})`;
+      return { ...prompt, prompt: prompt.prompt.replaceAll(word, stands) };
+    }
+    case 'dreambooth':
+    case 'finetune':
+      return prompt;
+  }
+}
