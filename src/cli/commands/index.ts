@@ -57,6 +57,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Install a model from a hub, an address or a path.',
     load: () => import('./pull.ts'),
   },
+  {
+    name: 'merge',
+    group: models,
+    summary: 'Make a checkpoint of two or three.',
+    load: () => import('./merge.ts'),
+  },
   noun('library', models, 'Models with hashes and cards; the gallery’s index anew.'),
   {
     name: 'inspect',
