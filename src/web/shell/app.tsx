@@ -17,6 +17,8 @@ const Picture = lazy(async () => await import('../gallery/picture.tsx'));
 const Models = lazy(async () => await import('../models/view.tsx'));
 const ModelDetail = lazy(async () => await import('../models/detail.tsx'));
 const Queue = lazy(async () => await import('../queue/view.tsx'));
+const Train = lazy(async () => await import('../train/view.tsx'));
+const TrainingRun = lazy(async () => await import('../train/run.tsx'));
 const Settings = lazy(async () => await import('../settings/view.tsx'));
 
 export function App(props: { readonly studio: Studio }) {
@@ -30,6 +32,8 @@ export function App(props: { readonly studio: Studio }) {
           <Route path="/models" component={Models} />
           <Route path="/models/:id" component={ModelDetail} />
           <Route path="/queue" component={Queue} />
+          <Route path="/train" component={Train} />
+          <Route path="/train/:id" component={TrainingRun} />
           <Route path="/settings" component={Settings} />
           <Route path="*" component={Create} />
         </Router>

@@ -13,6 +13,7 @@ const views: readonly { readonly path: string; readonly icon: IconName; readonly
   { path: '/gallery', icon: 'gallery', name: 'gallery' },
   { path: '/models', icon: 'models', name: 'models' },
   { path: '/queue', icon: 'queue', name: 'queue' },
+  { path: '/train', icon: 'train', name: 'train' },
   { path: '/settings', icon: 'settings', name: 'settings' },
 ];
 
