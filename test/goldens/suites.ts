@@ -20,7 +20,7 @@ import type { ModelFamily } from '#models/family';
 import { Fields } from '#models/fields';
 import type { LdmConfig } from '#models/ldm/parts';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
-import { scaledLatent, unscaledLatent } from '#models/taesd/latent-bytes';
+import { scaledLatent, unscaledLatent } from '#models/taesd/network';
 import type { ModelFiles } from '#models/tensor-file';
 import { unetScope } from '#models/unet/network';
 import { type AdapterCase, checkAdapterCase } from './adapter-rows.ts';

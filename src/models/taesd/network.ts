@@ -81,3 +81,22 @@ function block(scope: Scope, x: Value, { out, hasSkip }: TaesdLayer): Value {
   const inner = three(4, relu(three(2, relu(three(0, x)))));
   return relu(add(inner, hasSkip ? conv(scope.child('skip'), x, out, { kernel: 1, bias: false }) : x));
 }
+
+/** The range of latents that are kept as pictures of 8 bits. */
+const storedRange = 2 * latentBound;
+
+/**
+ * A latent as a picture 0..1, what lies beyond clipped (madebyollin/taesd `scale_latents`).
+ * @internal Held to its goldens; nothing asks for it yet.
+ */
+export function scaledLatent(latent: ArrayLike<number>): Float32Array {
+  return Float32Array.from(latent, (v) => Math.min(Math.max(v / storedRange + 0.5, 0), 1));
+}
+
+/**
+ * And back.
+ * @internal Held to its goldens; nothing asks for it yet.
+ */
+export function unscaledLatent(scaled: ArrayLike<number>): Float32Array {
+  return Float32Array.from(scaled, (v) => (v - 0.5) * storedRange);
+}
