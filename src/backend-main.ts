@@ -81,6 +81,7 @@ function lazily(name: string, make: () => Promise<Backend>): Backend {
     compile: async (graph, options) => (await get()).compile(graph, options),
     // Files of others are small networks, and may hold what no shader of ours computes.
     openOnnx: async (path) => await createOrtNodeBackend({ device: 'cpu' }).openOnnx(path),
+    upload: async (tensor) => await (await get()).upload?.(tensor),
     dispose: async () => (await made?.catch(() => undefined))?.dispose(),
   };
 }

@@ -141,8 +141,8 @@ export interface Backend {
   compile(graph: Graph, options?: CompileOptions): Promise<Session>;
   /** Parameters of a graph whose packed weights stay as they are in its session; absent where all are widened. */
   keptInBlocks?(graph: Graph, weights: WeightSource): Promise<ReadonlySet<string>>;
-  /** Brings a tensor to the device, for sessions with `runResident`. */
-  upload?(tensor: HostTensor): Promise<DeviceTensor>;
+  /** Brings a tensor to the device, for sessions with `runResident`; undefined where the device is the host. */
+  upload?(tensor: HostTensor): Promise<DeviceTensor | undefined>;
   /**
    * Compiles an elementwise graph over vectors and scalars, whose shapes stand for any length. Undefined for a graph
    * that does not fit; absent where the backend's arrays do not lie in host memory.

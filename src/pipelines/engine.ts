@@ -7,6 +7,7 @@
 
 import { DarkroomError, InternalError, UserError } from '#core/errors';
 import type { Backend } from '#engine/backend';
+import { EngineError } from '#engine/errors';
 import { openJobAdapters } from './adapters.ts';
 import { runOnnxAnnotator } from './annotators/onnx.ts';
 import type { RunAnnotator } from './control/hint.ts';
@@ -64,8 +65,31 @@ class LocalPictureEngine implements PictureEngine {
   async *generate(request: GenerateRequest, options: GenerateOptions = {}): AsyncGenerator<GenerateEvent> {
     if (this.#busy) throw new InternalError('an engine was given a second request before the first had ended');
     this.#busy = true;
-    const { now = Date.now, drawSeed = drawSeed32, version = 'Darkroom' } = this.#options;
-    const { signal, previewEvery = 0 } = options;
+    const drawn = new Set<number>();
+    const replay = remembered(this.#options.drawSeed ?? drawSeed32);
+    try {
+      for await (const event of this.#draw(request, options, replay())) {
+        if (event.type === 'image') drawn.add(event.index);
+        yield event;
+      }
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      yield { type: 'warning', message: `${error.message}; everything is loaded again, and it is drawn once more.` };
+      await this.#models.dispose();
+      for await (const event of this.#draw(request, options, replay())) {
+        if (event.type !== 'image' || !drawn.has(event.index)) yield event;
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async *#draw(
+    request: GenerateRequest,
+    { signal, previewEvery = 0 }: GenerateOptions,
+    drawSeed: () => number,
+  ): AsyncGenerator<GenerateEvent> {
+    const { now = Date.now, version = 'Darkroom' } = this.#options;
     try {
       checkRequest(request);
       const job = planJob(request, yield* this.#open(request, previewEvery > 0), drawSeed);
@@ -76,8 +100,6 @@ class LocalPictureEngine implements PictureEngine {
       yield* runJob(job, { sessions, upscalers, runAnnotator, now, version, signal, previewEvery });
     } catch (error) {
       throw error instanceof NonFiniteError ? await this.#explain(error) : error;
-    } finally {
-      this.#busy = false;
     }
   }
 
@@ -163,6 +185,23 @@ function namesIn(list: string): string[] {
     .split(',')
     .map((name) => name.trim())
     .filter(Boolean);
+}
+
+/** The device went away; a new one may be had. */
+function isLoss(error: unknown): error is EngineError {
+  return error instanceof EngineError && error.failure === 'lost';
+}
+
+/** Each call gives a source that starts over with the numbers that were drawn before. */
+function remembered(draw: () => number): () => () => number {
+  const drawn: number[] = [];
+  return () => {
+    let next = 0;
+    return () => {
+      drawn[next] ??= draw();
+      return drawn[next++]!;
+    };
+  };
 }
 
 function drawSeed32(): number {

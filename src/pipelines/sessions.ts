@@ -94,7 +94,8 @@ export class ModelSessions {
   textEncoder(part: TextEncoderPart, clipSkip: number): LoadingSession {
     // Run once a prompt: loading soonest matters more than running fastest.
     const graph = (): Graph => withInsertedVectors(part.graph({ clipSkip }));
-    return this.#open(part.component, part.component, String(clipSkip), graph, { optimize: 'load' });
+    const options = { optimize: 'load', precision: 'half' } as const;
+    return this.#open(part.component, part.component, String(clipSkip), graph, options);
   }
 
   /** `givesDeep`: with the result of its deep part, for `shallowDenoiser`. */
@@ -107,7 +108,8 @@ export class ModelSessions {
     const changed = (): Graph => withHypernetworks(adjustment.apply(denoiser.graph(size)), hypernetworks);
     const graph = (): Graph => (givesDeep ? withDeepFeatures(changed()) : changed());
     const setting = [sizeKey(size, adjustment), hypernetworksKey(hypernetworks), givesDeep && 'deep'].join(' ');
-    const session = yield* this.#open(denoiser.component, denoiser.component, setting, graph, { memoryBudget });
+    const options = { memoryBudget, precision: 'half' } as const;
+    const session = yield* this.#open(denoiser.component, denoiser.component, setting, graph, options);
     return rows === undefined ? session : inRows(session, 'sample', rows);
   }
 
@@ -117,7 +119,7 @@ export class ModelSessions {
     const { hypernetworks } = this.#adapters;
     const graph = (): Graph => shallowPart(withHypernetworks(adjustment.apply(graphOf(size)), hypernetworks));
     const setting = [sizeKey(size, adjustment), hypernetworksKey(hypernetworks)].join(' ');
-    const session = yield* this.#open(component, shallowOf(component), setting, graph);
+    const session = yield* this.#open(component, shallowOf(component), setting, graph, { precision: 'half' });
     const { rows } = this.#plan ?? {};
     return rows === undefined ? session : inRows(session, 'sample', rows);
   }

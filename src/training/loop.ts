@@ -3,20 +3,30 @@
  *
  * A step changes the state only when loss and gradient norm are finite, so a NaN leaves the last good state where it
  * was, and that is what gets saved. Where the session makes the new state, state lives twice on the host: a step reads
- * one copy and writes the other, and they swap. Where a fused pass makes it (fused-update.ts), that writes in place.
+ * one copy and writes the other, and they swap. Where a fused pass makes it (fused-update.ts), that writes in place. A
+ * backend with memory of its own keeps the state there (resident-state.ts).
  */
 
 import { allocate } from '#core/dtype';
 import { DarkroomError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { f32, type HostTensor, sizeOf } from '#core/tensor';
-import type { Backend, CompileOptions, Feeds, Session, WeightSource } from '#engine/backend';
+import type {
+  Backend,
+  CompileOptions,
+  Feeds,
+  ResidentFeeds,
+  ResidentResults,
+  Session,
+  WeightSource,
+} from '#engine/backend';
 import { closeGraph } from '#graph/value';
 import { type EmaOptions, emaDecay } from './ema.ts';
 import { type FusedUpdate, fusedUpdate } from './fused-update.ts';
 import { type LearningRateOptions, learningRateAt } from './learning-rate.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { RandomSource } from './random.ts';
+import { ResidentState } from './resident-state.ts';
 import {
   appendMetrics,
   checkpointSteps,
@@ -148,8 +158,10 @@ interface Run {
   /** Undefined where `apply` returns new state itself. */
   readonly update: FusedUpdate | undefined;
   current: State;
-  /** Where `apply` writes new state; empty with `update`. */
+  /** Where `apply` writes new state; empty with `update` and with `resident`. */
   spare: State;
+  /** State on the device, of which `current` is then a copy that may be older. */
+  readonly resident: ResidentState | undefined;
   done: number;
   /** Step whose state was kept last. */
   kept: number;
@@ -182,6 +194,7 @@ export async function train(task: TrainingTask, options: LoopOptions, host: Loop
     if (run.done === options.steps) await task.finish?.(weightsOf(run), run.done);
     return run.done;
   } finally {
+    run.resident?.dispose();
     for (const step of run.compiled.values()) await disposeStep(step);
   }
 }
@@ -214,8 +227,9 @@ async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): 
   } else {
     for (const s of step.state) current.set(s.name, initialTensor(task, s, current, host.random));
   }
+  const resident = update ? undefined : await ResidentState.open(host.backend, current, task.frozen ?? new Map());
   const spare: State = new Map(
-    (update ? [] : [...current]).map(([k, t]) => [k, { ...t, data: allocate(t.dtype, t.data.length) }]),
+    (update || resident ? [] : [...current]).map(([k, t]) => [k, { ...t, data: allocate(t.dtype, t.data.length) }]),
   );
   const { threads } = options;
   const compileOptions: CompileOptions = { threads, weights: task.weights, bindings: task.bindings };
@@ -233,6 +247,7 @@ async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): 
     compile: async (shape) => await compile(shape === undefined ? step : build(shape)),
     current,
     spare,
+    resident,
     done: saved?.position.step ?? 0,
     kept: saved?.position.step ?? 0,
   };
@@ -274,26 +289,37 @@ async function oneStep(run: Run): Promise<void> {
   const { task, host, options } = run;
   const { feeds, learningRate } = scalarFeeds(run);
   const parts = options.accumulate ?? 1;
-  const state = { ...Object.fromEntries(run.current), ...Object.fromEntries(task.frozen ?? []) };
+  const state: ResidentFeeds = run.resident
+    ? run.resident.feeds()
+    : { ...Object.fromEntries(run.current), ...Object.fromEntries(task.frozen ?? []) };
   const totals: Record<string, number> = {};
   let sums: Feeds = parts > 1 ? zeroGradients(run.step) : {};
   let results: Feeds = {};
+  let next: ResidentResults['device'] = {};
   for (let part = 0; part < parts; part++) {
     const data = await task.batch(host.random, run.done, part);
     const last = part === parts - 1;
     const { apply, gather } = await stepFor(run, data);
     const session = last ? apply : gather!;
     const wanted = neededFeeds(session, { ...state, ...sums, ...feeds, ...data });
-    results = await session.run(wanted, last && !run.update ? { into: Object.fromEntries(run.spare) } : {});
+    if (run.resident) {
+      const kept = await session.runResident!(wanted, last ? run.resident.names() : []);
+      [results, next] = [kept.host, kept.device];
+    } else {
+      const into = last && !run.update ? { into: Object.fromEntries(run.spare) } : {};
+      results = await session.run(wanted as Feeds, into);
+    }
     addMetrics(totals, results, parts);
     if (!last) sums = Object.fromEntries(Object.entries(results).filter(([k]) => k.startsWith('gradient:')));
   }
   if (!Object.values(totals).every(Number.isFinite)) {
+    for (const t of Object.values(next)) t.dispose();
     await save(run);
     const got = Object.entries(totals).map(([name, value]) => `${name} ${value}`);
     throw new DivergenceError(run.done + 1, got.join(', '), run.done);
   }
   if (run.update) run.update(run.step.state, run.current, { ...results, ...feeds });
+  else if (run.resident) run.resident.advance(next);
   else [run.current, run.spare] = [run.spare, run.current];
   run.done += 1;
   const report: StepReport = { step: run.done, steps: options.steps, learningRate, metrics: totals };
@@ -323,6 +349,7 @@ async function tellHeldOut(run: Run): Promise<void> {
   const { task, host, options } = run;
   const batches = options.validateEvery ? await task.heldOut?.() : undefined;
   if (!batches || batches.length === 0) return;
+  await run.resident?.copyTo(run.current);
   const weights = Object.fromEntries(weightsOf(run));
   const sessions = new Map<string | undefined, Session>();
   let total = 0;
@@ -348,7 +375,7 @@ async function tellHeldOut(run: Run): Promise<void> {
   host.report?.({ step: run.done, steps: options.steps, learningRate, metrics: { heldOut: total } });
 }
 
-function neededFeeds(session: Session, feeds: Feeds): Feeds {
+function neededFeeds<T>(session: Session, feeds: Readonly<Record<string, T>>): Record<string, T> {
   const names = [...session.graph.inputs, ...session.graph.parameters].map((v) => v.attrs.name);
   return Object.fromEntries(names.map((n) => [n, feeds[n]!]));
 }
@@ -375,6 +402,7 @@ function weightsOf(run: Run): Weights {
 /** Throws DivergenceError instead of keeping a state that is not finite. */
 async function save(run: Run): Promise<void> {
   const { host, options } = run;
+  await run.resident?.copyTo(run.current);
   const bad = [...run.current].find(([, t]) => !allFinite(t.data as Float32Array));
   if (bad) throw new DivergenceError(run.done, `${bad[0]} is not finite`, (await checkpointSteps(host.files)).at(-1));
   const position = { step: run.done, random: host.random.save() };
@@ -393,6 +421,7 @@ function allFinite(values: Float32Array): boolean {
 
 async function writeSample(run: Run): Promise<void> {
   if (!run.host.encodePng) return;
+  await run.resident?.copyTo(run.current);
   const image = await run.task.sample?.(weightsOf(run), run.done);
   if (!image) return;
   run.host.sampled?.(image, run.done);

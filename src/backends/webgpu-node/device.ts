@@ -44,7 +44,11 @@ export async function openNodeDevice({ adapter: name, api, limits }: NodeDeviceO
   if (name !== undefined) switches.push(`adapter=${name}`);
   if (api !== undefined) switches.push(`backend=${api}`);
   const gpu = create(switches);
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch((cause: Error) => {
+    // Names the adapters that there are, a line each.
+    const message = `no WebGPU adapter ${name ?? ''} on this machine: ${cause.message.replace(/\s+/g, ' ')}`;
+    throw new EngineError('unavailable', 'webgpu', message, { cause });
+  });
   if (!adapter) {
     const what = name === undefined ? 'no WebGPU adapter' : `no WebGPU adapter whose name has ${name} in it`;
     throw new EngineError('unavailable', 'webgpu', `${what} on this machine`);

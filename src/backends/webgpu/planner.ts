@@ -90,7 +90,7 @@ export class Planner implements Placement {
     for (const v of this.#order) this.#visit(v);
     const kernels = this.#steps.flatMap((s) => ('group' in s ? this.#groupKernels(s.group) : s.kernels));
     const outputs = Object.entries(this.#graph.outputs).map(([name, value]) => {
-      const place = this.#places.get(value) ?? this.#constantPlace(value);
+      const place = this.placeOf(value) ?? this.#constantPlace(value);
       return [name, { value, shape: this.shapeOf(value), place }] as const;
     });
     return { kernels, outputs: Object.fromEntries(outputs) };

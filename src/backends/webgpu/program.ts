@@ -70,7 +70,7 @@ export async function createProgram(options: ProgramOptions): Promise<Program> {
       constants.push({ place, tensor: v.attrs.tensor });
       return place;
     }
-    const known = v.op === 'parameter' ? weights.get(v.attrs.name)?.place : inputs.get(v.attrs.name);
+    const known = (v.op === 'parameter' ? weights.get(v.attrs.name)?.place : undefined) ?? inputs.get(v.attrs.name);
     if (known) return known;
     const place = newPlace(storageFor(v), sizeOfLeaf(v));
     inputs.set(v.attrs.name, place);

@@ -1,6 +1,9 @@
 /** Which devices can compute, and how: each is tried in a process of its own, for a driver may crash. */
 
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import process from 'node:process';
+import type { DeviceReport } from '#backends/webgpu/backend';
 import { childExecArgv } from '#studio/engine-host/process-info';
 import { ownModule } from '#studio/files/own-module';
 import { type Finding, note, ok, problem } from './finding.ts';
@@ -27,7 +30,12 @@ function withoutSource(message: string): string {
 }
 
 /** What the probe prints. */
-export type Probed = { readonly fails: string } | { readonly attention: 'fused' | 'plain' };
+export type Probed =
+  | { readonly fails: string }
+  | { readonly attention: 'fused' | 'plain' }
+  | { readonly report: DeviceReport }
+  /** Our own shaders cannot be had, and why; the runtime's can. */
+  | { readonly runtimeAlone: string };
 
 const computes = {
   fused: 'computes',
@@ -36,16 +44,49 @@ const computes = {
 
 function findingOf(device: string, probed: Probed): Finding {
   if ('attention' in probed) return ok(`device ${device}`, computes[probed.attention]);
+  if ('report' in probed) return reportFinding(device, probed.report);
+  if ('runtimeAlone' in probed) {
+    const text = `computes with the runtime's shaders; our own cannot be used: ${probed.runtimeAlone}`;
+    return note(`device ${device}`, text, webgpuRemedy(probed.runtimeAlone));
+  }
   const text = probed.fails;
   if (device === 'cpu') {
     const remedy = `Run npm ci on this machine; onnxruntime-node supports Linux and Windows on x64 and arm64, macOS on arm64.`;
     return problem(`device ${device}`, text, remedy);
   }
-  return note(`device ${device}`, text, remedies[device] ?? 'The CPU works without it.');
+  const remedy = device.startsWith('webgpu') ? webgpuRemedy(text) : remedies[device];
+  return note(`device ${device}`, text, remedy ?? 'The CPU works without it.');
+}
+
+/** Which adapter it is, what it has, and what it computes wrongly. */
+function reportFinding(device: string, { description, software, halves, matrix, distrusted }: DeviceReport): Finding {
+  const abilities = [halves ? 'halves' : 'no halves', matrix ? 'subgroup matrices' : 'no subgroup matrices'].join(', ');
+  const text = `computes on ${description} (${abilities})`;
+  if (distrusted.length > 0) {
+    const remedy = 'Update the graphics driver; until then plainer forms are used, which are slower.';
+    return note(`device ${device}`, `${text}, but wrongly: ${distrusted.join(', ')}`, remedy);
+  }
+  if (software) return note(`device ${device}`, `${text}, in software`, webgpuRemedy(''));
+  return ok(`device ${device}`, text);
+}
+
+const loaders = [
+  '/usr/lib/x86_64-linux-gnu/libvulkan.so.1',
+  '/usr/lib/aarch64-linux-gnu/libvulkan.so.1',
+  '/usr/lib64/libvulkan.so.1',
+  '/usr/lib/libvulkan.so.1',
+];
+
+/** What is missing for a graphics card. */
+export function webgpuRemedy(reason: string, platform = process.platform, exists = existsSync): string {
+  if (/npm webgpu/.test(reason)) return 'Run npm ci with optional packages: npm webgpu holds the compiler of shaders.';
+  if (platform === 'linux' && !loaders.some((file) => exists(file))) {
+    return 'Install the Vulkan loader (Debian and Ubuntu: apt install libvulkan1) and the driver of your card.';
+  }
+  return 'Install the driver of your graphics card (on Linux with Vulkan); until then use --device cpu.';
 }
 
 const remedies: Readonly<Record<string, string>> = {
-  webgpu: 'Install the graphics driver (on Linux with Vulkan); until then use --device cpu.',
   cuda: 'Needs an NVIDIA card and the CUDA files of onnxruntime-node; --device webgpu needs neither.',
 };
 

@@ -56,7 +56,7 @@ export function matrixText(p: Planner, product: Product, stored: Stored): Kernel
   e.line(`let first = (g % ${columns}u) * ${TILE}u; let top = ((g / ${columns}u) % ${rows}u) * ${TILE}u;`);
   e.line(`let z = g / ${columns * rows}u;`);
   e.line(`let s = li / ${shape.subgroup}u; let lane = li % ${shape.subgroup}u;`);
-  e.line(`let r0 = (s / 2u) * ${ROWS}u; let c0 = (s % 2u) * ${COLUMNS}u;`);
+  e.line(`let row0 = (s / 2u) * ${ROWS}u; let column0 = (s % 2u) * ${COLUMNS}u;`);
   const pieces = piecesOf(shape);
   const [left, right, result] = matrixTypes(shape);
   for (const { i, j } of pieces) e.line(`var s${i}_${j}: ${result};`);
@@ -67,13 +67,13 @@ export function matrixText(p: Planner, product: Product, stored: Stored): Kernel
     e.block(`for (var k = 0u; k < ${DEPTH}u; k += ${shape.k}u)`, () => {
       for (let i = 0; i < ROWS / shape.m; i++) {
         e.line(
-          `let a${i} = subgroupMatrixLoad<${left}>(&${ta}, (r0 + ${i * shape.m}u) * ${width}u + k, false, ${width}u);`,
+          `let a${i} = subgroupMatrixLoad<${left}>(&${ta}, (row0 + ${i * shape.m}u) * ${width}u + k, false, ${width}u);`,
         );
       }
       for (let j = 0; j < COLUMNS / shape.n; j++) {
         // The right side lies as [n, k]: column-major for a matrix [k, n].
         e.line(
-          `let b${j} = subgroupMatrixLoad<${right}>(&${tb}, (c0 + ${j * shape.n}u) * ${width}u + k, true, ${width}u);`,
+          `let b${j} = subgroupMatrixLoad<${right}>(&${tb}, (column0 + ${j * shape.n}u) * ${width}u + k, true, ${width}u);`,
         );
       }
       for (const { i, j } of pieces) e.line(`s${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b${j}, s${i}_${j});`);
@@ -86,8 +86,8 @@ export function matrixText(p: Planner, product: Product, stored: Stored): Kernel
     e.line('workgroupBarrier();');
     e.block(`for (var t = lane; t < ${area}u; t += ${shape.subgroup}u)`, () => {
       const [row, column] = [
-        `top + r0 + ${i * shape.m}u + t / ${shape.n}u`,
-        `first + c0 + ${j * shape.n}u + t % ${shape.n}u`,
+        `top + row0 + ${i * shape.m}u + t / ${shape.n}u`,
+        `first + column0 + ${j * shape.n}u + t % ${shape.n}u`,
       ];
       e.line(`finish(z, ${row}, ${column}, ${out}[s * ${area}u + t]);`);
     });
