@@ -46,6 +46,7 @@ describe('inspect', () => {
     writeFileSync(file, await encodeImage(image, 'png', 'a fox\nSteps: 5, Sampler: Euler, Seed: 1'));
     const { code, stdout } = await cli('inspect', file);
     expect(code).toBe(0);
+    expect((await cli('info', file)).stdout).toBe(stdout);
     expect(stdout).toContain('size: 8x8');
     expect(stdout).toContain('infotext:\n  a fox\n  Steps: 5, Sampler: Euler, Seed: 1');
   });

@@ -77,6 +77,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./convert.ts'),
   },
   {
+    name: 'info',
+    group: pictures,
+    summary: 'Say how a picture was made (as inspect does).',
+    load: () => import('./inspect.ts'),
+  },
+  {
     name: 'train',
     group: models,
     summary: 'Train a model on a folder of pictures.',
