@@ -74,7 +74,11 @@ export type Texts = Readonly<Record<string, unknown>>;
 /** Values given by flags, by field. */
 export function givenFlags(fields: readonly Field[], options: Texts): Record<string, unknown> {
   const flags = fields.filter(({ flag }) => flag !== undefined);
-  const given = flags.map(({ name, flag }) => [name, options[optionKey(flag!)]] as const);
+  const given = flags.map(({ name, flag, facts }) => {
+    const value = options[optionKey(flag!)];
+    // What a --no-flag is when nobody gave it.
+    return [name, value === true && facts.default === true ? undefined : value] as const;
+  });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
