@@ -13,7 +13,6 @@ export const missingOptions: Readonly<Record<string, readonly [fallback: OptionV
   token_merging_ratio_img2img: [0, 'Token merging'],
   token_merging_ratio_hr: [0, 'Token merging'],
   face_restoration: [false, 'Face restoration'],
-  img2img_color_correction: [false, 'Colour correction'],
   img2img_fix_steps: [false, 'Exactly as many steps as asked for in picture to picture (img2img_fix_steps)'],
   img2img_extra_noise: [0, 'Extra noise'],
   inpainting_mask_weight: [1, 'The conditional mask weight'],
