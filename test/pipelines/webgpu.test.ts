@@ -71,7 +71,7 @@ describe.skipIf(missing !== undefined)('on WebGPU', () => {
     expect(largestDifference(pictureOf(events), right)).toBeLessThanOrEqual(1);
     const warnings = events.flatMap((e) => (e.type === 'warning' ? [e.message] : []));
     expect(warnings).toContainEqual(expect.stringContaining('was lost (a test); everything is loaded again'));
-  });
+  }, 300_000);
 
   it('a U-Net learns with the CPU’s losses, its state on the device', async () => {
     const learn = async (backend: Backend) => {
