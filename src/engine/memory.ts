@@ -32,7 +32,7 @@ export function weightMemory(
   const convolved = new Set<string>();
   for (const v of topological(Object.values(graph.outputs))) {
     const weight = v.op === 'conv2d' || v.op === 'convTranspose2d' ? v.inputs[1] : undefined;
-    if (weight?.op === 'parameter') convolved.add((weight as Value<'parameter'>).attrs.name);
+    if (weight?.op === 'parameter') convolved.add(weight.attrs.name);
   }
   let resident = 0;
   let making = 0;

@@ -53,7 +53,7 @@ export async function prepareStart(pass: SamplingPass, encoding: Autoencoding): 
   if (!original) return { extra };
   const seen = denoiser.extraInput === 'picture-latent' ? await encode(planesOf(original)) : undefined;
   const under = mask && request.maskedContent !== 'original' ? fillMasked(original, mask) : original;
-  const latent = cells ? await latentOf(request.init!, pass, encoding) : await encode(planesOf(under));
+  const latent = cells ? await latentOf(request.init, pass, encoding) : await encode(planesOf(under));
   if (mask && request.maskedContent === 'nothing') eraseMasked(latent, mask.latent);
   return { original, latent, mask, extra: extra ?? seen?.map((v) => v / model.parts.latent.scale), masked };
 }

@@ -230,7 +230,7 @@ function optionsOf(row: MethodCase, { model }: MethodFixture, networks: TrainedN
 async function feedsOf(row: MethodCase, fixture: MethodFixture, options: DenoisingOptions, at: number): Promise<Feeds> {
   const stepOf = (role: string): { shape: number[]; data: Float32Array } => {
     const all = fixture.tensors.get(row.inputs[role]!)!;
-    const shape = all.shape.slice(1) as number[];
+    const shape = all.shape.slice(1);
     const size = shape.reduce((a, b) => a * b, 1);
     const data = Float32Array.from(Array.from(all.data, Number).slice(at * size, (at + 1) * size));
     return { shape, data };
@@ -251,7 +251,7 @@ async function feedsOf(row: MethodCase, fixture: MethodFixture, options: Denoisi
 function latentsOf(row: MethodCase, { tensors }: MethodFixture, at: number): { shape: number[]; data: Float32Array } {
   const all = tensors.get(row.inputs.latents!)!;
   if (all.shape.length === 4) return { shape: [...all.shape], data: toF32(all) };
-  const shape = all.shape.slice(1) as number[];
+  const shape = all.shape.slice(1);
   const size = shape.reduce((a, b) => a * b, 1);
   return { shape, data: toF32(all).slice(at * size, (at + 1) * size) };
 }

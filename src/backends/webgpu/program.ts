@@ -115,7 +115,7 @@ function hold(gpu: Gpu, memory: Map<Place, DeviceMemory>, place: Place): DeviceM
 export function writeWords(gpu: Gpu, memory: DeviceMemory, tensor: Pick<HostTensor, 'dtype' | 'data'>): void {
   const words = toWords(tensor);
   for (const { buffer, offset, length, at } of memory.parts(0, words.byteLength)) {
-    gpu.device.queue.writeBuffer(buffer, offset, words.buffer as ArrayBuffer, words.byteOffset + at, length);
+    gpu.device.queue.writeBuffer(buffer, offset, words.buffer, words.byteOffset + at, length);
   }
 }
 

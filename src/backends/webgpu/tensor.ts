@@ -75,7 +75,7 @@ export class Readback {
   async words(): Promise<ArrayBuffer[]> {
     await this.#buffer.mapAsync(1);
     const all = this.#buffer.getMappedRange();
-    const parts = this.#lengths.map((length, i) => all.slice(this.#offsets[i]!, this.#offsets[i]! + length));
+    const parts = this.#lengths.map((length, i) => all.slice(this.#offsets[i], this.#offsets[i]! + length));
     this.#buffer.unmap();
     this.#gpu.giveStaging(this.#buffer);
     return parts;

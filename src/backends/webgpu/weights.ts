@@ -126,15 +126,15 @@ function writeElements(
   const size = isHalf(storage) ? 2 : 4;
   const padded = words.byteLength % 4 === 0 ? words : paddedWords(words);
   for (const { buffer, offset, length, at } of memory.parts(first * size, padded.byteLength)) {
-    gpu.device.queue.writeBuffer(buffer, offset, padded.buffer as ArrayBuffer, padded.byteOffset + at, length);
+    gpu.device.queue.writeBuffer(buffer, offset, padded.buffer, padded.byteOffset + at, length);
   }
 }
 
 function encode(storage: Storage, dtype: DType, bytes: Uint8Array): Uint8Array {
   if (dtype === storage) return bytes;
   const data = viewBytes(dtype, bytes);
-  const wide = dtype === 'f64' ? Float32Array.from(data as Float64Array) : toWords({ dtype, data } as never);
-  const words = storage === 'f16' ? f32ToF16Array(wide as Float32Array) : wide;
+  const wide = dtype === 'f64' ? Float32Array.from(data as Float64Array) : toWords({ dtype, data });
+  const words = storage === 'f16' ? f32ToF16Array(wide) : wide;
   return new Uint8Array(words.buffer as ArrayBuffer, words.byteOffset, words.byteLength);
 }
 

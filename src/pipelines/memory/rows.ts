@@ -31,7 +31,7 @@ function rowsOf({ dtype, shape, data }: HostTensor, start: number, most: number)
   const [rows = 1, ...rest] = shape;
   const length = data.length / rows;
   const end = Math.min(start + most, rows);
-  return tensor(dtype, [end - start, ...rest], data.subarray(start * length, end * length) as typeof data);
+  return tensor(dtype, [end - start, ...rest], data.subarray(start * length, end * length));
 }
 
 function joined(parts: readonly HostTensor[]): HostTensor {

@@ -30,7 +30,7 @@ export function readWithLocalNames(infotext: string, files: LocalFiles): ParsedI
     }
   }
   const vae = localName(files, parsed.VAE, parsed['VAE hash'], ['vae']);
-  return { ...parsed, ...prompts, ...(vae === undefined ? {} : { VAE: vae }) } as ParsedInfotext;
+  return { ...parsed, ...prompts, ...(vae === undefined ? {} : { VAE: vae }) };
 }
 
 /** The checkpoint that an infotext names, if it is here. */

@@ -21,12 +21,12 @@ export default function TrainingRun() {
   const studio = useStudio();
   const params = useParams<{ id: string }>();
   const run = useQuery(() => ({
-    queryKey: keys.training(params.id!),
-    queryFn: async () => await studio.api.getTraining({ id: params.id! }),
+    queryKey: keys.training(params.id),
+    queryFn: async () => await studio.api.getTraining({ id: params.id }),
     retry: false,
   }));
   // Rows of metrics come with every few steps; progress says when to look again.
-  const progress = () => studio.progress[params.id!];
+  const progress = () => studio.progress[params.id];
   const tenth = createMemo(() => Math.floor((progress()?.fraction ?? 0) * 100));
   createEffect((before) => {
     const now = `${tenth()} ${run.data?.job.state}`;
@@ -42,7 +42,7 @@ export default function TrainingRun() {
         {(found) => {
           const job = () => found().job;
           const files = (of: RegExp) => found().files.filter((file) => of.test(file));
-          const address = (path: string) => fileAddress('getTrainingFile', { id: params.id!, path });
+          const address = (path: string) => fileAddress('getTrainingFile', { id: params.id, path });
           return (
             <>
               <PageHead title={jobTitle(job())} note={words().queue.states[job().state]}>

@@ -101,6 +101,6 @@ export const normalisationRules: RuleTable<NormalisationOp> = {
       return `${e.at(x, index)} * ${scale} * ${e.at(weight, e.let(`${index} % ${c}u`, 'c'))}`;
     },
   },
-  softmax: softmaxOf((x, top, total) => `exp(${x} - ${top}) / ${total}`) as RuleTable<NormalisationOp>['softmax'],
-  logSoftmax: softmaxOf((x, top, total) => `${x} - ${top} - log(${total})`) as RuleTable<NormalisationOp>['logSoftmax'],
+  softmax: softmaxOf((x, top, total) => `exp(${x} - ${top}) / ${total}`),
+  logSoftmax: softmaxOf((x, top, total) => `${x} - ${top} - log(${total})`),
 };

@@ -91,7 +91,7 @@ export function stampOf(items: readonly DatasetItem[], facts: unknown): string {
 async function sizeOf(file: string, name: string, odd: OddThings): Promise<PictureSize | undefined> {
   try {
     const { width, height, autoOrient } = await sharp(file).metadata();
-    const size = autoOrient ?? { width: width!, height: height! };
+    const size = autoOrient ?? { width: width, height: height };
     if (Math.min(size.width, size.height) >= smallest) return { width: size.width, height: size.height };
     odd.add('too small, left out', `${name} (${size.width}x${size.height})`);
   } catch (error) {

@@ -15,7 +15,7 @@ export interface ScannedPicture {
 /** @throws what libvips throws for a file that is no picture, or a damaged one */
 export async function scanPicture(file: string): Promise<ScannedPicture> {
   const { width, height, autoOrient } = await sharp(file).metadata();
-  const size = autoOrient ?? { width: width!, height: height! };
+  const size = autoOrient ?? { width: width, height: height };
   const cells = await sharp(file, { failOn: 'error' })
     .rotate()
     .flatten({ background: '#fff' })

@@ -103,7 +103,12 @@ export class PictureRunner implements Runner<'picture'> {
     );
   }
 
-  async #onEvent(job: PictureJob, call: WorkCall, { offset }: Remainder, event: GenerateEvent): Promise<void> {
+  async #onEvent(
+    job: PictureJob,
+    call: WorkCall,
+    { offset }: Remainder,
+    event: Exclude<GenerateEvent, { type: 'trace' }>,
+  ): Promise<void> {
     const skipped = offset / job.request.batchSize;
     switch (event.type) {
       case 'loading': {
