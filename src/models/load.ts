@@ -5,6 +5,7 @@
 
 import type { WeightRef, WeightSource } from '#engine/backend';
 import { readWeight } from './adapters/read-weight.ts';
+import { CheckpointError } from './checkpoint-error.ts';
 import { describeFile, type FileDescription } from './detect.ts';
 import { families } from './families.ts';
 import type { ComponentLayout, ModelFamily, ModelParts, SingleFileHints } from './family.ts';
@@ -44,22 +45,6 @@ export interface LoadedCheckpoint {
   readonly metadata: Readonly<Record<string, string>>;
   /** What is odd and yet does not stop the model. */
   readonly problems: readonly Problem[];
-}
-
-/** A checkpoint whose tensors do not fit; all problems are listed. */
-export class CheckpointError extends ModelFileError {
-  readonly problems: readonly Problem[];
-
-  constructor(path: string, problems: readonly Problem[]) {
-    const shown = problems.slice(0, 8).map((p) => `\n  ${p.message}`);
-    const more = problems.length > shown.length ? `\n  and ${problems.length - shown.length} more` : '';
-    super(
-      'misfit',
-      `the tensors do not make a whole model (problems: ${problems.length}):${shown.join('')}${more}`,
-      path,
-    );
-    this.problems = problems;
-  }
 }
 
 interface OpenComponent {

@@ -15,7 +15,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     served = undefined;
   }, patience);
 
-  const generate = (page: Page) => page.getByRole('button', { name: /^(Generate|Add to queue)/ });
+  const generate = (page: Page) => page.getByRole('button', { name: /^(Generate(?! forever)|Add to queue)/ });
   const strip = (page: Page) => page.getByRole('region', { name: 'Latest pictures' }).getByRole('img');
   const setSteps = (page: Page, steps: number) =>
     page.getByRole('textbox', { name: 'Steps', exact: true }).fill(String(steps));

@@ -157,7 +157,7 @@ describe('model files', () => {
       /this is a textual inversion embedding; expected a checkpoint/,
     ],
     ['a hypernetwork', 'adapters/hypernetworks/gold-plain.pt', /this is a hypernetwork/],
-    ['half a model', 'tiny-inpaint', /missing/],
+    ['half a model', 'tiny-inpaint', /a Stable Diffusion 1 U-Net by itself; it needs a text encoder of width 16/],
     ['a pickle that runs code', 'ckpt/hostile/reduce-os-system.ckpt', /refers to "os\.system".*may try to run code/],
     ['a damaged archive', 'ckpt/hostile/crc-error.ckpt', /CRC-32/],
   ])('says what %s is', async (_, path, pattern) => {

@@ -100,7 +100,8 @@ describe('queue', () => {
   it('ends a running job in the middle of its step when told so', async () => {
     await studio.queue.resume();
     const [job] = await studio.submit({ request: { prompt: 'a', steps: 100, batchCount: 1000 } });
-    while (studio.progress.list().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    const isDrawn = () => studio.progress.list().some(({ phase }) => phase === 'sampling');
+    while (!isDrawn()) await new Promise((resolve) => setTimeout(resolve, 20));
     const starts = studio.engines()[0]!.starts;
     expect((await jobs('cancel', job!.id, '--hard'))[0]).toMatchObject({ cancelRequested: true });
     expect(await studio.wait(job!.id)).toMatchObject({ state: 'cancelled' });

@@ -164,7 +164,8 @@ it('starts without what only a picture or a question needs', () => {
   const files = [...loaded(join(repository, 'src/cli/commands/serve.ts'))];
   expect(files.length).toBeGreaterThan(100);
   expect(files.some((file) => file.endsWith('studio/queue/sqlite-queue.ts'))).toBe(true);
-  const late = /^(sharp|onnxruntime-node)$|src\/(backends|onnx|training|scenes)\/|diffusion\/samplers|models\/load\.ts/;
+  const late =
+    /^(sharp|onnxruntime-node)$|src\/(backends|onnx|scenes)\/|src\/training\/(?!config\.ts|settings\/)|diffusion\/samplers|models\/load\.ts/;
   expect(files.filter((file) => late.test(file))).toEqual([]);
 });
 

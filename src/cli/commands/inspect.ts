@@ -3,8 +3,9 @@
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { UserError } from '#core/errors';
+import { CheckpointError } from '#models/checkpoint-error';
 import { describeFile, type FileDescription } from '#models/detect';
-import { CheckpointError, type LoadedCheckpoint, loadCheckpoint } from '#models/load';
+import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { type ModelSource, openModelSource } from '#models/model-source';
 import { diskError, isMissing } from '#studio/files/disk-error';
 import { nodeModelFiles } from '#studio/files/model-files';

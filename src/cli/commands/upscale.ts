@@ -37,7 +37,6 @@ export function define(command: Command, context: CommandContext): void {
   addFlags(command, fields);
   command
     .option('--to <width x height>', 'Enlarge to this size, such as 2048x2048, 2048x or x2048.')
-    .option('--no-crop', 'With both sides of --to: keep what sticks out.')
     .option('--out <file or folder>', 'Where to put pictures (default: beside each, as NAME-upscaled).')
     .option('--force', 'Let --out replace a file.')
     .addOption(new Option('--format <format>', 'File format (default: png).').choices(formats))

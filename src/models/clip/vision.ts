@@ -8,10 +8,10 @@
 import type { WeightSource } from '#engine/backend';
 import { add, concat, conv2d, expand, imageToTokens, input, reshape, sliceAxis } from '#graph/build';
 import { closeGraph, type Graph } from '#graph/value';
+import { CheckpointError } from '../checkpoint-error.ts';
 import { clipActivation } from '../diffusers-config.ts';
 import type { Fields } from '../fields.ts';
 import { sameName } from '../keys.ts';
-import { CheckpointError } from '../load.ts';
 import { ModelFileError } from '../model-error.ts';
 import { batchDim } from '../nn/grid.ts';
 import { layerNorm, linear, normal } from '../nn/layers.ts';

@@ -1,7 +1,7 @@
 /** The model that a control network acts on, and what is said of one that does not fit it. */
 
 import type { WeightRef, WeightSource } from '#engine/backend';
-import { CheckpointError } from '../load.ts';
+import { CheckpointError } from '../checkpoint-error.ts';
 import { ModelFileError } from '../model-error.ts';
 import type { Resolution } from '../resolve.ts';
 import type { TensorFile } from '../tensor-file.ts';

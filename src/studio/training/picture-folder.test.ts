@@ -9,6 +9,7 @@ import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { stepsOf, trainingConfigSchema } from '#training/config';
 import type { StepReport } from '#training/loop';
 import { TrainingRandom } from '#training/random';
+import { pictureExtensions } from './data/picture-names.ts';
 import { pictureFolder } from './picture-folder.ts';
 import { configuredTraining } from './prepare.ts';
 import { runTraining } from './runner.ts';
@@ -50,6 +51,11 @@ async function writeColours(): Promise<void> {
 }
 
 describe('a folder of pictures', () => {
+  it('holds what the codec reads', () => {
+    const read = Object.values(sharp.format).flatMap(({ input }) => (input.file ? (input.fileSuffix ?? []) : []));
+    expect([...pictureExtensions].sort()).toEqual([...new Set(read)].sort());
+  });
+
   it('is read in every format, with captions beside the pictures', async () => {
     await writeColours();
     const pictures = await open();

@@ -13,6 +13,7 @@ import sharp from 'sharp';
 import { UserError } from '#core/errors';
 import { diskError, isMissing } from '../files/disk-error.ts';
 import type { CaptionedPictures } from './captioned-pictures.ts';
+import { extensionOf, isPicture, pictureExtensions, withoutExtension } from './data/picture-names.ts';
 
 export interface FolderOptions {
   /** Side that pictures are brought to, in pixels. */
@@ -55,10 +56,6 @@ export async function pictureFolder(
   };
 }
 
-/** Extensions of what libvips reads in the build that sharp brings. */
-const pictureExtensions: ReadonlySet<string> = new Set(
-  Object.values(sharp.format).flatMap(({ input }) => (input.file ? (input.fileSuffix ?? []) : [])),
-);
 const captionExtension = '.txt';
 
 async function listPictures(folder: string, warn: (message: string) => void): Promise<FolderPicture[]> {
@@ -86,11 +83,6 @@ async function listPictures(folder: string, warn: (message: string) => void): Pr
 }
 
 /** In lower case, with its dot. */
-export const extensionOf = (file: string): string => path.extname(file).toLowerCase();
-
-/** Whether a file's name is one of a picture. */
-export const isPicture = (file: string): boolean => pictureExtensions.has(extensionOf(file));
-
 /** Names of all files below a folder, relative to it; links count as what they point to. */
 export function listFiles(folder: string): string[] {
   let entries: Dirent[];
@@ -103,10 +95,6 @@ export function listFiles(folder: string): string[] {
   const isFile = (entry: Dirent): boolean =>
     entry.isFile() || statSync(path.join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.isFile() === true;
   return entries.filter(isFile).map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
-}
-
-export function withoutExtension(file: string): string {
-  return file.slice(0, file.length - path.extname(file).length);
 }
 
 function checkCaptions(pictures: readonly FolderPicture[], folder: string): void {

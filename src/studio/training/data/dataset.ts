@@ -11,8 +11,9 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '#core/errors';
 import type { PictureSize } from '#training/buckets';
-import { extensionOf, isPicture, listFiles, shown, withoutExtension } from '../picture-folder.ts';
+import { listFiles, shown } from '../picture-folder.ts';
 import { decodeText } from './decode-text.ts';
+import { extensionOf, isPicture, withoutExtension } from './picture-names.ts';
 
 export interface DatasetItem {
   /** Relative to the folder. */

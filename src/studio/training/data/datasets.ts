@@ -5,9 +5,9 @@ import path from 'node:path';
 import { UserError } from '#core/errors';
 import { diskError, isMissing } from '../../files/disk-error.ts';
 import { isSafeName, realPathInside } from '../../files/safe-path.ts';
-import { isPicture, withoutExtension } from '../picture-folder.ts';
 import { writeWhole } from '../write-whole.ts';
 import { decodeText } from './decode-text.ts';
+import { isPicture, withoutExtension } from './picture-names.ts';
 import { nearDuplicates, type ScannedPicture } from './scan.ts';
 
 export interface DatasetPicture {

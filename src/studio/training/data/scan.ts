@@ -3,8 +3,6 @@
  * Pictures come from anywhere: run it in a reader's process (`reader/tasks.ts`).
  */
 
-import sharp from 'sharp';
-
 export interface ScannedPicture {
   readonly width: number;
   readonly height: number;
@@ -14,6 +12,8 @@ export interface ScannedPicture {
 
 /** @throws what libvips throws for a file that is no picture, or a damaged one */
 export async function scanPicture(file: string): Promise<ScannedPicture> {
+  // Loaded when there is a picture: the studio starts without the codec.
+  const { default: sharp } = await import('sharp');
   const { width, height, autoOrient } = await sharp(file).metadata();
   const size = autoOrient ?? { width: width, height: height };
   const cells = await sharp(file, { failOn: 'error' })
