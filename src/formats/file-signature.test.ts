@@ -8,7 +8,7 @@ describe('tensorContainer', () => {
     const pickle = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20];
     expect(tensorContainer(Uint8Array.from(header))).toBe('safetensors');
     expect(tensorContainer(Uint8Array.from(pickle))).toBe('torch');
-    expect(tensorContainer(Uint8Array.from([0x47, 0x47, 0x55, 0x46]))).toBeUndefined();
+    expect(tensorContainer(Uint8Array.from([0x47, 0x47, 0x55, 0x46]))).toBe('gguf');
     expect(tensorContainer(new Uint8Array())).toBeUndefined();
   });
 });

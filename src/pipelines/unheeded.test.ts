@@ -20,6 +20,7 @@ function jobOf(
   const sampler = findSampler(request.sampler);
   return {
     request,
+    asked: request,
     plan: { sampler, scheduler: sampler.grid ? undefined : findScheduler('Karras') },
     size: { width: 64, height: 64 },
     seeds: [1],

@@ -91,7 +91,12 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await page.reload();
     await page.getByRole('button', { name: 'Interrupt' }).waitFor();
     const second = await openBeside(page, `${new URL(served.url).origin}/queue`);
-    await second.getByRole('region', { name: 'Running' }).getByRole('progressbar').waitFor();
+    await second
+      .getByRole('region', { name: 'Running' })
+      .getByRole('listitem')
+      .filter({ hasText: 'a castle' })
+      .getByRole('progressbar')
+      .waitFor();
     await page.getByRole('button', { name: 'Interrupt' }).click();
     await page.getByRole('progressbar').waitFor({ state: 'detached' });
     await second.getByText('Nothing runs and nothing waits.').waitFor();

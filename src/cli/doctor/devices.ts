@@ -79,7 +79,7 @@ const loaders = [
 
 /** What is missing for a graphics card. */
 export function webgpuRemedy(reason: string, platform = process.platform, exists = existsSync): string {
-  if (/npm webgpu/.test(reason)) return 'Run npm ci with optional packages: npm webgpu holds the compiler of shaders.';
+  if (/npm webgpu/.test(reason)) return 'Run npm install webgpu@0.6.2: it holds the compiler of shaders.';
   if (platform === 'linux' && !loaders.some((file) => exists(file))) {
     return 'Install the Vulkan loader (Debian and Ubuntu: apt install libvulkan1) and the driver of your card.';
   }

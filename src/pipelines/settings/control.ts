@@ -9,7 +9,7 @@ const indices = Array.from({ length: maxControls }, (_, i) => i);
 
 const unitsFace: InfotextFace = {
   keys: ['ControlNet', ...indices.map((i) => `ControlNet ${i}`)],
-  write: (value) => (value as readonly ToldUnit[]).map((unit, i) => [`ControlNet ${i}`, unitText(unit)]),
+  write: (value = []) => (value as readonly ToldUnit[]).map((unit, i) => [`ControlNet ${i}`, unitText(unit)]),
   read(parsed) {
     const texts = [parsed['ControlNet'], ...indices.map((i) => parsed[`ControlNet ${i}`])];
     const units = texts.flatMap((text) => (text === undefined ? [] : (unitOfText(String(text)) ?? [])));

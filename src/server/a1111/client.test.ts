@@ -98,7 +98,7 @@ it('is told by 501 which part is not there', async () => {
 });
 
 it('asks for units of control, and is told of a network that is not there', async () => {
-  expect(await client.ControlNet.getModels()).toEqual([]);
+  expect(await client.ControlNet.getModels()).toEqual(['None']);
   const unit = { toJson: () => ({ model: 'canny', module: 'none' }) } as unknown as ControlNetUnit;
   await expect(client.txt2img({ prompt: 'x', controlnet_units: [unit] })).rejects.toMatchObject({
     response: { data: { detail: expect.stringMatching(/canny/) } },

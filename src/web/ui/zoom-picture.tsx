@@ -19,8 +19,8 @@ export function ZoomPicture(props: ZoomPictureProps) {
   let window!: HTMLElement;
   const [size, setSize] = createSignal({ width: 0, height: 0 });
   const [moved, setMoved] = createSignal<Viewport>();
-  const fit = () => fitted(props, size());
-  const view = () => moved() ?? fit();
+  const whole = () => fitted(props, size());
+  const view = () => moved() ?? whole();
   createEffect(
     on(
       () => props.src,
@@ -47,7 +47,7 @@ export function ZoomPicture(props: ZoomPictureProps) {
       onDblClick={(event) => {
         const box = window.getBoundingClientRect();
         if (moved()) setMoved(undefined);
-        else zoom(1 / fit().scale, event.clientX - box.left, event.clientY - box.top);
+        else zoom(1 / whole().scale, event.clientX - box.left, event.clientY - box.top);
       }}
     >
       <img
