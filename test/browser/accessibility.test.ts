@@ -39,6 +39,7 @@ describe.skipIf(chromiumPath === undefined)('accessibility', { timeout: patience
       '/models',
       '/models?get=1',
       '/queue',
+      '/train',
       '/settings',
     ]) {
       await page.goto(origin + view);

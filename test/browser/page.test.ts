@@ -248,6 +248,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
       '/models',
       '/models?get=1',
       '/queue',
+      '/train',
       '/settings',
     ]) {
       await page.goto(origin + view);

@@ -21,7 +21,17 @@ export const pagePolicy =
   "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /** Addresses of the page's views; a link to any of them opens the page. */
-const pageViews = ['/', '/gallery', '/gallery/:id', '/models', '/queue', '/settings'];
+const pageViews = [
+  '/',
+  '/gallery',
+  '/gallery/:id',
+  '/models',
+  '/models/:id',
+  '/queue',
+  '/train',
+  '/train/:id',
+  '/settings',
+];
 
 /** The page is what a visitor signs in with: its views are open to all. */
 export function isPageView(path: string): boolean {

@@ -46,7 +46,7 @@ export function Panel(props: PanelProps) {
     >
       <div class="p-3 md:p-4 flex flex-col gap-4">
         <Prompts />
-        <Group class="row" label={words().nav.settings}>
+        <Group class="row flex-wrap" label={words().nav.settings}>
           <button type="button" class="chip" aria-pressed={!full()} onClick={() => level(false)}>
             {words().create.simple}
           </button>
