@@ -14,21 +14,10 @@ import type { Backend, WeightSource } from '#engine/backend';
 import { input } from '#graph/build';
 import { closeGraph, type Graph } from '#graph/value';
 import { Scope } from '#models/nn/scope';
-import type { UNetConfig } from '#models/unet/config';
+import { sd1UNet } from '#models/unet/config';
 import { unet } from '#models/unet/network';
 
-const config: UNetConfig = {
-  inChannels: 4,
-  outChannels: 4,
-  blockChannels: [320, 640, 1280, 1280],
-  layersPerBlock: 2,
-  transformerDepth: [1, 1, 1, 0],
-  midTransformerDepth: 1,
-  heads: [8, 8, 8, 8],
-  contextWidth: 768,
-  linearProjection: false,
-  normGroups: 32,
-};
+const config = sd1UNet;
 
 function stepGraph(side: number): Graph {
   const cells = side / 8;

@@ -8,6 +8,7 @@
 
 import type { PixelImage } from '#core/image';
 import { cover, luminance } from './picture.ts';
+import { mirrored } from './planes.ts';
 import { type PlaneSize, resizePlanes } from './resample.ts';
 
 export interface InpaintMask {
@@ -112,13 +113,6 @@ export function blurAxis(data: ArrayLike<number>, length: number, stride: number
     out[i] = sum;
   }
   return out;
-}
-
-function mirrored(index: number, length: number): number {
-  if (length === 1) return 0;
-  const period = 2 * (length - 1);
-  const i = ((index % period) + period) % period;
-  return i < length ? i : period - i;
 }
 
 /** `original` where nothing was asked to change, `painted` elsewhere, mixed along the blurred edge; both RGB. */

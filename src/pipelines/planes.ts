@@ -47,3 +47,11 @@ export function joinChannels(a: Float32Array, b: Float32Array, images: number, c
   }
   return out;
 }
+
+/** A place beyond a line's ends, mirrored back into it without repeating the cell at the edge. */
+export function mirrored(index: number, length: number): number {
+  if (length === 1) return 0;
+  const period = 2 * (length - 1);
+  const i = ((index % period) + period) % period;
+  return i < length ? i : period - i;
+}

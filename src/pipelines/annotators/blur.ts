@@ -1,6 +1,7 @@
 /** Gaussian blur as OpenCV's `GaussianBlur` with a kernel length of its own choice; edges mirror without repeating. */
 
 import { byteKernel } from '../mask.ts';
+import { mirrored } from '../planes.ts';
 
 /** [height, width, channels] in; `bytes`: kernels and result in OpenCV's fixed point for 8 bits, else in floats. */
 export function gaussianBlur(
@@ -57,11 +58,4 @@ function blurLines(data: ArrayLike<number>, shape: Lines, kernel: Float64Array):
     }
   }
   return out;
-}
-
-function mirrored(index: number, length: number): number {
-  if (length === 1) return 0;
-  const period = 2 * (length - 1);
-  const i = ((index % period) + period) % period;
-  return i < length ? i : period - i;
 }

@@ -5,6 +5,7 @@ import { createSignal, For, lazy, Match, Show, Suspense, Switch } from 'solid-js
 import type { WireImage, WireJob } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
 import { galleryPicture } from '../canvas/pictures.ts';
+import { CancelButtons } from '../queue/job.tsx';
 import { usePictureJobs, useQueue } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
@@ -172,31 +173,6 @@ function AtWork(props: { readonly job: WireJob; readonly behind: number }) {
   );
 }
 
-/** First after the step; a step may be long, so then at once. */
-export function CancelButtons(props: { readonly job: WireJob }) {
-  const studio = useStudio();
-  const [busy, setBusy] = createSignal(false);
-  const cancel = async (hard: boolean) => {
-    setBusy(true);
-    await studio.attempt(() => studio.api.cancelJob({ id: props.job.id, hard }));
-    setBusy(false);
-  };
-  return (
-    <Show
-      when={!props.job.cancelRequested}
-      fallback={
-        <button type="button" class="btn-danger" disabled={busy()} onClick={() => void cancel(true)}>
-          <Icon name="stop" /> {words().create.stopNow}
-        </button>
-      }
-    >
-      <button type="button" class="btn" disabled={busy()} onClick={() => void cancel(false)}>
-        <Icon name="stop" /> {props.job.state === 'running' ? words().create.interrupt : words().common.cancel}
-      </button>
-    </Show>
-  );
-}
-
 function Latest(props: { readonly image: WireImage }) {
   const studio = useStudio();
   const navigate = useNavigate();
@@ -237,40 +213,5 @@ function Latest(props: { readonly image: WireImage }) {
       </div>
       <Warnings job={props.image.job} />
     </>
-  );
-}
-
-/** What a job is about, whatever its kind. */
-export function jobTitle({ label, kind, request }: WireJob): string {
-  const said = [label, request.prompt, request.source, request.name, request.output];
-  const title = said.find((text) => typeof text === 'string' && text !== '');
-  return String(title ?? (kind === 'picture' ? words().stage.withoutPrompt : words().queue.kinds[kind]));
-}
-
-/** Jobs that failed lately, with what to do. */
-export function FailedJobs(props: { readonly jobs: readonly WireJob[] }) {
-  const studio = useStudio();
-  return (
-    <ul class="stack">
-      <For each={props.jobs}>
-        {(job) => (
-          <li class="card p-3 flex flex-wrap items-center gap-3">
-            <Icon name="warning" class="size-5 text-problem" />
-            <div class="flex-1 min-w-40">
-              <p class="truncate-2">{jobTitle(job)}</p>
-              <p class="problem-text">{job.error?.message}</p>
-              <p class="hint">{words().errors[job.error?.code ?? '']}</p>
-            </div>
-            <button
-              type="button"
-              class="btn"
-              onClick={() => void studio.attempt(() => studio.api.retryJob({ id: job.id }))}
-            >
-              <Icon name="reuse" /> {words().common.retry}
-            </button>
-          </li>
-        )}
-      </For>
-    </ul>
   );
 }

@@ -4,15 +4,14 @@ import { useInfiniteQuery } from '@tanstack/solid-query';
 import { For, Show } from 'solid-js';
 import { endStates, jobKinds } from '#api/records/job';
 import type { WireJob, WireJobPage } from '#server/native/wire';
-import { CancelButtons, FailedJobs, jobTitle } from '../create/stage.tsx';
 import { keys } from '../state/keys.ts';
 import { useOpenJobs, useQueue } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
-import { remaining, stageLine } from '../words/figures.ts';
 import { words } from '../words/index.ts';
+import { CancelButtons, FailedJobs, JobProgress, jobTitle } from './job.tsx';
 
 export default function Queue() {
   const studio = useStudio();
@@ -125,7 +124,6 @@ const dragged = 'application/x-darkroom-job';
 
 function JobRow(props: JobRowProps) {
   const studio = useStudio();
-  const progress = () => studio.progress[props.job.id];
   const isOpen = () => props.job.finishedAt === undefined;
   const movable = () => props.before !== undefined || props.after !== undefined;
   /** What is let go over the upper half goes before this one. */
@@ -162,17 +160,7 @@ function JobRow(props: JobRowProps) {
             .filter(Boolean)
             .join(' · ')}
         </p>
-        <Show when={props.job.state === 'running'}>
-          <progress
-            max="1"
-            value={progress()?.fraction ?? 0}
-            class="w-full h-2 accent-accent"
-            aria-label={words().stage.progress}
-          />
-          <p class="hint tabular-nums">
-            {stageLine(props.job, progress(), words())} {remaining(progress(), words())}
-          </p>
-        </Show>
+        <JobProgress job={props.job} />
       </div>
       <Show when={isOpen()}>
         <Order {...props} />

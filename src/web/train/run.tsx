@@ -3,14 +3,14 @@
 import { A, useParams } from '@solidjs/router';
 import { useQuery } from '@tanstack/solid-query';
 import { createEffect, createMemo, For, Show } from 'solid-js';
+import type { WireJob } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
-import { CancelButtons, jobTitle } from '../create/stage.tsx';
+import { CancelButtons, JobProgress, jobTitle } from '../queue/job.tsx';
 import { keys } from '../state/keys.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
-import { remaining } from '../words/figures.ts';
 import { words } from '../words/index.ts';
 import { Curves } from './curves.tsx';
 
@@ -48,18 +48,7 @@ export default function TrainingRun() {
               <PageHead title={jobTitle(job())} note={words().queue.states[job().state]}>
                 <Controls job={job()} />
               </PageHead>
-              <Show when={job().state === 'running'}>
-                <progress
-                  max="1"
-                  value={progress()?.fraction ?? 0}
-                  class="w-full h-2 accent-accent"
-                  aria-label={words().stage.progress}
-                />
-                <p class="hint tabular-nums">
-                  {progress() && words().progress.step(progress()!.step, progress()!.steps)}{' '}
-                  {remaining(progress(), words())}
-                </p>
-              </Show>
+              <JobProgress job={job()} />
               <Show when={job().error}>
                 <p class="problem-text row">
                   <Icon name="warning" /> {job().error!.message}
@@ -101,7 +90,7 @@ export default function TrainingRun() {
   );
 }
 
-function Controls(props: { readonly job: Parameters<typeof CancelButtons>[0]['job'] }) {
+function Controls(props: { readonly job: WireJob }) {
   const studio = useStudio();
   const { api } = studio;
   const mayMake = useMayMake();

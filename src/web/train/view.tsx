@@ -5,7 +5,7 @@ import { useQuery } from '@tanstack/solid-query';
 import { createMemo, createSignal, For, Show } from 'solid-js';
 import type { WireJob } from '#server/native/wire';
 import { ApiError } from '../api.ts';
-import { jobTitle } from '../create/stage.tsx';
+import { JobProgress, jobTitle } from '../queue/job.tsx';
 import { fieldsOf, type SettingField } from '../state/fields.ts';
 import { keys } from '../state/keys.ts';
 import { useModels } from '../state/queries.ts';
@@ -48,8 +48,6 @@ function Trainings() {
 }
 
 function TrainingRow(props: { readonly job: WireJob }) {
-  const studio = useStudio();
-  const progress = () => studio.progress[props.job.id];
   return (
     <li class="card p-3 flex flex-wrap items-center gap-3">
       <A href={`/train/${props.job.id}`} class="font-medium flex-1 min-w-40">
@@ -58,14 +56,7 @@ function TrainingRow(props: { readonly job: WireJob }) {
       <span class="hint tabular-nums">
         {words().queue.states[props.job.state]} · {new Date(props.job.createdAt).toLocaleString()}
       </span>
-      <Show when={props.job.state === 'running'}>
-        <progress
-          max="1"
-          value={progress()?.fraction ?? 0}
-          class="w-full h-2 accent-accent"
-          aria-label={words().stage.progress}
-        />
-      </Show>
+      <JobProgress job={props.job} />
     </li>
   );
 }

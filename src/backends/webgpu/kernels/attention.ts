@@ -111,8 +111,9 @@ const four = (text: (i: number) => string): string[] => [0, 1, 2, 3].map(text);
 /** Arrays in workgroup memory: tiles of queries and keys, the scores [key, query] that become weights, values. */
 type Memory = Readonly<Record<'queries' | 'keys' | 'weights' | 'halves' | 'shrinks' | 'values', string>>;
 
-function onePassText(p: Planner, v: Value<'attention'>, sizes: Sizes, stored: Stored): KernelText {
-  const { n, heads, t, s, d, dv } = sizes;
+/** A shader that can read the operands, score a pair and store a result. */
+function attentionShader(p: Planner, v: Value<'attention'>, sizes: Sizes, stored: Stored) {
+  const { t, s, d, dv } = sizes;
   const [query, key, value] = v.inputs as [Value, Value, Value];
   const shader = new Shader(p.traits);
   const e = p.emitter(shader);
@@ -121,6 +122,12 @@ function onePassText(p: Planner, v: Value<'attention'>, sizes: Sizes, stored: St
   declareOperand(e, 'valueAt', value, sizes, s, dv);
   declareScore(e, v, sizes);
   declareFinish(e, v, sizes, stored);
+  return { shader, e };
+}
+
+function onePassText(p: Planner, v: Value<'attention'>, sizes: Sizes, stored: Stored): KernelText {
+  const { n, heads, t, s, d, dv } = sizes;
+  const { shader, e } = attentionShader(p, v, sizes, stored);
   const parts = Math.ceil(dv / WIDEST);
   /** Vectors of four columns of a part, and how many of them each invocation has. */
   const vectors = Math.ceil(Math.ceil(dv / parts) / 4);
@@ -252,14 +259,7 @@ function writeResults(e: Emitter, own: number, vectors: number, { weights, halve
 /** One invocation a result, which goes over the keys twice: slow, and nothing can go wrong. */
 function plainText(p: Planner, v: Value<'attention'>, sizes: Sizes, stored: Stored): KernelText {
   const { n, heads, t, s, d, dv } = sizes;
-  const [query, key, value] = v.inputs as [Value, Value, Value];
-  const shader = new Shader(p.traits);
-  const e = p.emitter(shader);
-  declareOperand(e, 'queryAt', query, sizes, t, d);
-  declareOperand(e, 'keyAt', key, sizes, s, d);
-  declareOperand(e, 'valueAt', value, sizes, s, dv);
-  declareScore(e, v, sizes);
-  declareFinish(e, v, sizes, stored);
+  const { shader, e } = attentionShader(p, v, sizes, stored);
   shader.declare(`fn dotOf(head: u32, query: u32, key: u32) -> f32 {
   var dot = 0.0;
   for (var k = 0u; k < ${d}u; k++) { dot += queryAt(head, query, k) * keyAt(head, key, k); }

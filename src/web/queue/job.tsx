@@ -1,0 +1,87 @@
+/** What every view shows of a job, whatever its kind: what it is about, how far it is, the ways to end it, why it failed. */
+
+import { createSignal, For, Show } from 'solid-js';
+import type { WireJob } from '#server/native/wire';
+import { useStudio } from '../state/studio.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { remaining, stageLine } from '../words/figures.ts';
+import { words } from '../words/index.ts';
+
+/** Of a running job. */
+export function JobProgress(props: { readonly job: WireJob }) {
+  const studio = useStudio();
+  const progress = () => studio.progress[props.job.id];
+  return (
+    <Show when={props.job.state === 'running'}>
+      <progress
+        max="1"
+        value={progress()?.fraction ?? 0}
+        class="w-full h-2 accent-accent"
+        aria-label={words().stage.progress}
+      />
+      <p class="hint tabular-nums">
+        {stageLine(props.job, progress(), words())} {remaining(progress(), words())}
+      </p>
+    </Show>
+  );
+}
+
+/** First after the step; a step may be long, so then at once. */
+export function CancelButtons(props: { readonly job: WireJob }) {
+  const studio = useStudio();
+  const [busy, setBusy] = createSignal(false);
+  const cancel = async (hard: boolean) => {
+    setBusy(true);
+    await studio.attempt(() => studio.api.cancelJob({ id: props.job.id, hard }));
+    setBusy(false);
+  };
+  return (
+    <Show
+      when={!props.job.cancelRequested}
+      fallback={
+        <button type="button" class="btn-danger" disabled={busy()} onClick={() => void cancel(true)}>
+          <Icon name="stop" /> {words().create.stopNow}
+        </button>
+      }
+    >
+      <button type="button" class="btn" disabled={busy()} onClick={() => void cancel(false)}>
+        <Icon name="stop" /> {props.job.state === 'running' ? words().create.interrupt : words().common.cancel}
+      </button>
+    </Show>
+  );
+}
+
+/** What a job is about, whatever its kind. */
+export function jobTitle({ label, kind, request }: WireJob): string {
+  const said = [label, request.prompt, request.source, request.name, request.output];
+  const title = said.find((text) => typeof text === 'string' && text !== '');
+  return String(title ?? (kind === 'picture' ? words().stage.withoutPrompt : words().queue.kinds[kind]));
+}
+
+/** Jobs that failed lately, with what to do. */
+export function FailedJobs(props: { readonly jobs: readonly WireJob[] }) {
+  const studio = useStudio();
+  return (
+    <ul class="stack">
+      <For each={props.jobs}>
+        {(job) => (
+          <li class="card p-3 flex flex-wrap items-center gap-3">
+            <Icon name="warning" class="size-5 text-problem" />
+            <div class="flex-1 min-w-40">
+              <p class="truncate-2">{jobTitle(job)}</p>
+              <p class="problem-text">{job.error?.message}</p>
+              <p class="hint">{words().errors[job.error?.code ?? '']}</p>
+            </div>
+            <button
+              type="button"
+              class="btn"
+              onClick={() => void studio.attempt(() => studio.api.retryJob({ id: job.id }))}
+            >
+              <Icon name="reuse" /> {words().common.retry}
+            </button>
+          </li>
+        )}
+      </For>
+    </ul>
+  );
+}
