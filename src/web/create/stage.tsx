@@ -1,7 +1,7 @@
 /** The picture at work, as large as fits: the running job with its preview, else the latest picture, else how to begin. */
 
 import { A, useNavigate, useSearchParams } from '@solidjs/router';
-import { createSignal, For, lazy, Match, Show, Suspense, Switch } from 'solid-js';
+import { For, lazy, Match, Show, Suspense, Switch } from 'solid-js';
 import type { WireImage, WireJob } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
 import { galleryPicture } from '../canvas/pictures.ts';
