@@ -153,23 +153,29 @@ async function actOnce(on: Studio, dice: Random): Promise<void> {
   }
 }
 
-/** Makes a board or takes it away, and puts pictures on it. */
+/** Makes a board or takes it away with all that is on it, and puts pictures on it. */
 async function keepBoard(on: Studio, dice: Random): Promise<void> {
   const name = `board ${dice.between(0, 5)}`;
   const known = on.boards.list('local').find((board) => board.name === name);
   const { images } = on.gallery.search({ limit: 3 });
-  if (known && images.length > 0 && dice.next() < 0.7) {
+  if (known && images.length > 0 && dice.next() < 0.85) {
     const { id } = dice.pick(images);
     say({ keeps: `${name} has ${id}`, there: true });
     on.boards.add(known.id, [id]);
     say({ kept: `${name} has ${id}`, there: true });
     return;
   }
-  if (known && on.boards.get(known.id).images > 0) return;
-  say({ keeps: `board ${name}`, there: !known });
+  const changed = [`board ${name}`, ...(known ? onBoard(on, known.id).map((id) => `${name} has ${id}`) : [])];
+  for (const keeps of changed) say({ keeps, there: !known });
   if (known) on.boards.remove(known.id);
   else on.boards.create('local', name);
-  say({ kept: `board ${name}`, there: !known });
+  for (const kept of changed) say({ kept, there: !known });
+}
+
+/** All its pictures: a board counts only those that are shown, and goes with those in the trash and those away too. */
+function onBoard(on: Studio, board: string): string[] {
+  const places = [{}, { trashed: true }, { away: true }, { trashed: true, away: true }];
+  return places.flatMap((place) => on.gallery.search({ board, limit: 500, ...place }).images.map(({ id }) => id));
 }
 
 /** Makes an account, or takes it away. */
