@@ -287,6 +287,11 @@ export function gatherElements(data: Value, indices: Value, axis: number): Value
   return make('gatherElements', [data, indices], { axis: axisOf('gatherElements', axis, data.shape.length) });
 }
 
+/** `x`, which nobody gets before `earlier` has been computed. */
+export function after(x: Value, earlier: Value): Value {
+  return make('after', [x, earlier], {});
+}
+
 // Reductions (all axes by default)
 
 const reduction =

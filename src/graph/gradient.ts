@@ -17,6 +17,7 @@ import { normalisationGradients } from './gradients/normalisation.ts';
 import { reductionGradients } from './gradients/reductions.ts';
 import { type GradientRule, type GradientRules, noGradient, sumTo } from './gradients/rule.ts';
 import { spatialGradients } from './gradients/spatial.ts';
+import { blocksOf, isLeaf, recomputed } from './recompute.ts';
 import { GraphError } from './shapes.ts';
 import { topological, type Value } from './value.ts';
 
@@ -35,6 +36,8 @@ export const gradientRules: GradientRules = {
 export interface GradOptions {
   /** Scalar that stands for d loss / d loss, for instance a loss scale. Default 1. */
   readonly seed?: Value;
+  /** Keep little of the forward pass and compute the rest again, block by block (recompute.ts). Default false. */
+  readonly recompute?: boolean;
 }
 
 /** Gradients of a scalar `loss` with respect to each of `wrt`; zeros where the loss does not depend on one. */
@@ -42,14 +45,14 @@ export function grad(loss: Value, wrt: readonly Value[], options: GradOptions = 
   if (loss.shape.length > 0) {
     throw new GraphError('gradient', `the loss has shape ${formatShape(loss.shape)}, expected a scalar; reduce it`);
   }
-  return vjp(loss, options.seed ?? full(1, loss.dtype), wrt);
+  return vjp(loss, options.seed ?? full(1, loss.dtype), wrt, options.recompute);
 }
 
 /**
  * Vector-Jacobian products: gradients of sum(output * upstream) with respect to each of `wrt`.
  * `upstream` has the output's shape and dtype; results have the shapes and dtypes of `wrt`.
  */
-export function vjp(output: Value, upstream: Value, wrt: readonly Value[]): Value[] {
+export function vjp(output: Value, upstream: Value, wrt: readonly Value[], recompute = false): Value[] {
   if (upstream.dtype !== output.dtype || !sameShape(upstream.shape, output.shape)) {
     throw new GraphError(
       'gradient',
@@ -64,9 +67,10 @@ export function vjp(output: Value, upstream: Value, wrt: readonly Value[]): Valu
   const needed = dependents(order, new Set(wrt.map(identity)), identity);
   const gradients = new Map<Value, Value>();
   if (needed.has(identity(output))) gradients.set(identity(output), upstream);
+  const again = recompute ? new Recomputation(order, gradients) : undefined;
   for (const v of order.reverse()) {
     const g = gradients.get(identity(v));
-    if (g) propagate(v, g, gradients, needed, identity);
+    if (g) propagate(v, again?.of(v) ?? v, g, gradients, needed, identity);
   }
   return wrt.map((w) => gradients.get(identity(w)) ?? filled(0, w.dtype, w.shape));
 }
@@ -96,8 +100,46 @@ function dependents(order: readonly Value[], roots: ReadonlySet<Value>, identity
   return needed;
 }
 
+/** Values of the forward pass as the backward pass finds them: the last block as it is, the others made again. */
+class Recomputation {
+  readonly #blocks: ReadonlyMap<Value, number>;
+  readonly #members = new Map<number, Value[]>();
+  readonly #gradients: ReadonlyMap<Value, Value>;
+  /** Gradients of leaves when the block at hand was begun. */
+  #before = new Map<Value, Value>();
+  #block: number;
+  #again: ReadonlyMap<Value, Value> = new Map();
+
+  constructor(order: readonly Value[], gradients: ReadonlyMap<Value, Value>) {
+    this.#gradients = gradients;
+    this.#blocks = blocksOf(order);
+    this.#block = Math.max(0, ...this.#blocks.values());
+    for (const [v, block] of this.#blocks) this.#members.set(block, [...(this.#members.get(block) ?? []), v]);
+  }
+
+  /** Asked for in the reverse of the forward pass's order. */
+  of(v: Value): Value {
+    const block = this.#blocks.get(v);
+    if (block !== undefined && block !== this.#block) this.#enter(block);
+    return this.#again.get(v) ?? v;
+  }
+
+  /** Holds the block back until what it gets its gradients from is done, that of the weights there included. */
+  #enter(block: number): void {
+    const values = this.#members.get(block)!;
+    const ofLeaves = new Map([...this.#gradients].filter(([v]) => isLeaf(v)));
+    const settled = [...ofLeaves].filter(([v, g]) => this.#before.get(v) !== g).map(([, g]) => g);
+    const arriving = values.flatMap((v) => this.#gradients.get(v) ?? []);
+    this.#before = ofLeaves;
+    this.#block = block;
+    this.#again = recomputed(values, [...arriving, ...settled]);
+  }
+}
+
+/** `v` stands in the graph that is walked, `found` for the same value as the backward pass finds it. */
 function propagate(
   v: Value,
+  found: Value,
   g: Value,
   gradients: Map<Value, Value>,
   needed: ReadonlySet<Value>,
@@ -105,7 +147,7 @@ function propagate(
 ): void {
   if (!v.inputs.some((x) => needed.has(identity(x)))) return;
   const rule = gradientRules[v.op] as GradientRule<typeof v.op>;
-  const parts = (rule as (v: Value, g: Value) => ReturnType<typeof rule>)(v, g);
+  const parts = (rule as (v: Value, g: Value) => ReturnType<typeof rule>)(found, g);
   v.inputs.forEach((x, i) => {
     const part = parts[i];
     const key = identity(x);

@@ -146,6 +146,8 @@ interface Movement {
   gatherElements: { readonly axis: number };
   /** (indices, updates) -> gradient of gatherElements with respect to data of `shape` */
   gatherElementsGrad: { readonly axis: number; readonly shape: readonly Dim[] };
+  /** (x, earlier) -> x, made when `earlier` has been: what a graph holds work back with */
+  after: None;
 }
 
 interface Reductions {

@@ -338,6 +338,7 @@ export const shapeRules: { readonly [O in Op]: ShapeRule<O> } = {
   }),
   gatherElements: ([data, indices]) => ({ dtype: data!.dtype, shape: indices!.shape }),
   gatherElementsGrad: ([, updates], { shape }) => ({ dtype: updates!.dtype, shape }),
+  after: same,
 
   sum: reduce('sum'),
   mean: reduce('mean'),

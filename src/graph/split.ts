@@ -5,8 +5,8 @@
  */
 
 import { input } from './build.ts';
-import { evaluateDim, symbolsOf } from './dim.ts';
 import { withInputs } from './map-graph.ts';
+import { elementsAsOne } from './recompute.ts';
 import { closeGraph, type Graph, topological, type Value } from './value.ts';
 
 /** How far from its share of the weights a cut may be moved to where less crosses it. */
@@ -45,21 +45,14 @@ function orderOf(graph: Graph): Order {
   return { values, isFed: (v) => fed.has(v), lastUse };
 }
 
-const sizeOfShape = (v: Value): number => v.shape.reduce<number>((n, d) => n * sizeAsOne(d), 1);
-
-/** Of a dimension whose symbols are 1. */
-function sizeAsOne(d: Value['shape'][number]): number {
-  return typeof d === 'number' ? d : evaluateDim(d, Object.fromEntries(symbolsOf(d).map((name) => [name, 1])));
-}
-
 /** Places after which to cut: near equal shares of the weights, where the least crosses. */
 function placesOf({ values, isFed, lastUse }: Order, count: number): number[] {
   let sum = 0;
-  const before = values.map((v) => (sum += v.op === 'parameter' ? sizeOfShape(v) : 0));
+  const before = values.map((v) => (sum += v.op === 'parameter' ? elementsAsOne(v) : 0));
   const crossing = (place: number): number =>
     values
       .slice(0, place + 1)
-      .reduce((n, v) => n + (v.op !== 'input' && isFed(v) && (lastUse.get(v) ?? 0) > place ? sizeOfShape(v) : 0), 0);
+      .reduce((n, v) => n + (v.op !== 'input' && isFed(v) && (lastUse.get(v) ?? 0) > place ? elementsAsOne(v) : 0), 0);
   const places: number[] = [];
   for (let k = 1; k < count; k++) {
     const isNear = (weights: number): boolean => Math.abs(weights / sum - k / count) <= slack / count;

@@ -34,6 +34,8 @@ export const commonSchema = z.object({
   steps: z.int().positive(),
   batchSize: z.int().positive(),
   accumulate: z.int().positive().default(1),
+  /** Compute the inside of blocks again in the backward pass: less memory, more time. */
+  recompute: z.boolean().default(false),
   learningRate: z.number().positive(),
   schedule: scheduleSchema.prefault({}),
   /** Name and options of an optimiser, see `optimizers/registry.ts`. */

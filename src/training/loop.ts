@@ -82,6 +82,8 @@ export type Weights = ReadonlyMap<string, HostTensor>;
 export interface LoopOptions {
   readonly steps: number;
   readonly accumulate?: number;
+  /** Compute the inside of blocks again in the backward pass. Default false. */
+  readonly recompute?: boolean;
   readonly optimizer: Optimizer;
   readonly learningRate: number;
   readonly schedule: LearningRateOptions;
@@ -210,6 +212,7 @@ async function start(task: TrainingTask, options: LoopOptions, host: LoopHost): 
     ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
     ema: options.ema !== undefined,
     accumulate: options.accumulate ?? 1,
+    recompute: options.recompute,
     ...(task.trains ? { trains: task.trains } : {}),
     ...(options.decays ? { decays: options.decays } : {}),
     groupOf: options.rates?.groupOf,

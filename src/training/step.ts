@@ -35,6 +35,8 @@ export interface StepOptions {
   readonly decays?: DecayRule;
   /** Group of a parameter, whose scalars are its own; one for all when left out. */
   readonly groupOf?: ((name: string) => string) | undefined;
+  /** Keep little of the forward pass and compute the rest again, block by block. Default false. */
+  readonly recompute?: boolean;
   /** `apply` returns gradients and their clip factor instead of new state, for `fusedUpdate`. Default false. */
   readonly updatesApart?: boolean;
 }
@@ -76,7 +78,7 @@ export const slotName = (slot: string, name = 'parameter'): string => (slot === 
 export function buildTrainingStep(name: string, objective: Objective, options: StepOptions): TrainingStep {
   const all = closeGraph(name, { loss: objective.loss }).parameters;
   const trained = all.filter((p) => options.trains?.(p.attrs.name) ?? true);
-  const gradients = grad(objective.loss, trained);
+  const gradients = grad(objective.loss, trained, { recompute: options.recompute });
   const averaged = options.accumulate > 1 ? gradients.map((g, i) => addPart(g, trained[i]!, options)) : gradients;
   const metrics = prefixed('metric:', { loss: objective.loss, ...objective.metrics });
   const sums = Object.fromEntries(trained.map((p, i) => [gradientSum(p.attrs.name), averaged[i]!]));

@@ -102,7 +102,8 @@ async function trained(row: MethodCase, fixture: MethodFixture): Promise<Trained
   const clipNorm = row.params.clip_grad_norm as number | undefined;
   const step = buildTrainingStep(row.name, objective, { optimizer, clipNorm, ema: false, accumulate: 1, trains });
   const learnt = closeGraph('loss', { loss: objective.loss }).parameters.filter((p) => trains(p.attrs.name));
-  const gradients = grad(objective.loss, learnt);
+  // The gradients come from the graph that recomputes, the steps from the one that does not.
+  const gradients = grad(objective.loss, learnt, { recompute: true });
   const first = closeGraph('gradients', Object.fromEntries(gradients.map((g, i) => [learnt[i]!.attrs.name, g])));
   const weights = { get: (name: string) => (trains(name) ? undefined : model.weights.get(name)) };
   const sessions = [await backend.compile(first, { weights }), await backend.compile(step.apply, { weights })] as const;

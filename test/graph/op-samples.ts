@@ -338,6 +338,7 @@ export const opSamples: { readonly [O in Op]: OpSample } = {
       [0, 1, 2].filter(() => s.coin()),
     ),
   concat,
+  after: (s) => b.after(s.x(s.sizes(3)), s.x(s.sizes(2))),
   pad,
   gather,
   gatherGrad: (s) => {

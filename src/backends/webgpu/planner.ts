@@ -223,9 +223,9 @@ export class Planner implements Placement {
     else this.#weights.set(v, this.#weightOf(v));
   }
 
-  /** A reshape of what is in memory is the same memory. */
+  /** A reshape of what is in memory is the same memory. Work is in the graph's order, so nothing need wait. */
   #alias(v: Value): boolean {
-    if (v.op !== 'reshape' && v.op !== 'stopGradient') return false;
+    if (v.op !== 'reshape' && v.op !== 'stopGradient' && v.op !== 'after') return false;
     const place = this.placeOf(v.inputs[0]!);
     if (!place || place.transposed) return false;
     this.#places.set(v, place);

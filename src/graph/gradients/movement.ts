@@ -19,6 +19,7 @@ type MovementOp = Extract<
   | 'gatherGrad'
   | 'gatherElements'
   | 'gatherElementsGrad'
+  | 'after'
 >;
 
 /** Undoes a slice of one axis: entries go back to start, start + step, ...; the rest is zero. */
@@ -90,4 +91,5 @@ export const movementGradients: GradientRules<MovementOp> = {
     return [() => make('gatherElementsGrad', [indices, g], { axis: v.attrs.axis, shape: data.shape })];
   },
   gatherElementsGrad: (v, g) => [undefined, () => b.gatherElements(g, v.inputs[0]!, v.attrs.axis)],
+  after: (_, g) => [() => g],
 };

@@ -18,6 +18,7 @@ type MovementOp = Extract<
   | 'gatherGrad'
   | 'gatherElements'
   | 'gatherElementsGrad'
+  | 'after'
 >;
 
 /** Source entry of position `i` of a padded axis; -1 stands for the constant. */
@@ -161,6 +162,7 @@ export const movementRules: InterpretRules<MovementOp> = {
     });
     return out;
   },
+  after: (_, [x]) => x!.data,
   gatherElementsGrad: (v, inputs, { shape }) => {
     const [indices, updates] = inputs as [Dense, Dense];
     const out = new Float64Array(sizeOf(shape));

@@ -4,6 +4,7 @@ import { type Dim, productOf } from '#graph/dim';
 import type { ReduceAttrs } from '#graph/ops';
 import type { Value } from '#graph/value';
 import type { ModelBuilder } from '../builder.ts';
+import { onnxDataType } from '../data-type.ts';
 import type { LoweringRule, LoweringTable } from '../rule.ts';
 
 export type MovementOp =
@@ -18,6 +19,7 @@ export type MovementOp =
   | 'gatherGrad'
   | 'gatherElements'
   | 'gatherElementsGrad'
+  | 'after'
   | ReduceOp
   | 'argMax';
 
@@ -99,12 +101,25 @@ export const movementRules: LoweringTable<MovementOp> = {
       axis: attrs.axis,
       reduction: 'add',
     }),
+  after: lowerAfter,
   sum: reductionInParts('ReduceSum'),
   mean: reductionInParts('ReduceMean'),
   max: reduction('ReduceMax'),
   min: reduction('ReduceMin'),
   argMax: (b, { attrs }, [x]) => b.node('ArgMax', [x!], { axis: attrs.axis, keepdims: attrs.keepDims ? 1 : 0 }),
 };
+
+/**
+ * The runtime knows no order but that of data: none of what came earlier is put behind a copy. Accelerators have no use
+ * for tensors without elements, and there the order is the runtime's.
+ */
+function lowerAfter(b: ModelBuilder, v: Value<'after'>, [x, earlier]: readonly string[]): string {
+  if (b.target !== 'cpu') return x!;
+  const flat = b.node('Reshape', [earlier!, b.ints([-1])]);
+  const nothing = b.node('Slice', [flat, b.ints([0]), b.ints([0]), b.ints([0])]);
+  const typed = v.inputs[1]!.dtype === v.dtype ? nothing : b.node('Cast', [nothing], { to: onnxDataType(v.dtype) });
+  return b.reshape(b.node('Concat', [b.node('Reshape', [x!, b.ints([-1])]), typed], { axis: 0 }), v.shape);
+}
 
 /** Only the axes that are cut are named: the runtime's slice kernel is slower the more axes it walks. */
 function lowerSlice(b: ModelBuilder, v: Value<'slice'>, [x]: readonly string[]): string {

@@ -141,6 +141,7 @@ function loopOptions(config: RunCommons): LoopOptions {
   return {
     steps: config.steps,
     accumulate: config.accumulate,
+    recompute: config.recompute,
     optimizer,
     rates: config.rates,
     validateEvery: config.validateEvery,

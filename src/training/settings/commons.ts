@@ -15,6 +15,7 @@ export function commonsOf(settings: MethodSettings, run: string): CommonConfig {
     steps: settings.max_train_steps,
     batchSize: settings.train_batch_size,
     accumulate: settings.gradient_accumulation_steps,
+    recompute: settings.gradient_checkpointing,
     learningRate: settings.learning_rate,
     schedule: scheduleOf(settings),
     optimizer: { name: settings.optimizer_type, ...optionsOf(settings.optimizer_args) },

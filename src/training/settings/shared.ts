@@ -113,6 +113,10 @@ const length = grouped('length', {
     .max(1024)
     .default(1)
     .describe('Batches whose gradients make one step.'),
+  gradient_checkpointing: z
+    .boolean()
+    .default(false)
+    .describe('Compute the inside of blocks again on the way back: far less memory, about a third more time.'),
   seed: z.int().min(0).default(1).describe('Of everything that is drawn.'),
   save_every_n_steps: z.int().positive().default(200).describe('Steps between two saved states.'),
 });

@@ -21,6 +21,7 @@ export type MovementOp = Extract<
   | 'gatherGrad'
   | 'gatherElements'
   | 'gatherElementsGrad'
+  | 'after'
 >;
 
 /** Sizes of the axes before, at and after `axis`. */
@@ -105,6 +106,7 @@ export const movementRules: RuleTable<MovementOp> = {
     },
   },
   gatherElementsGrad: { kind: 'sweep', write: gatherElementsGrad },
+  after: { kind: 'view', write: (e, v, index) => e.at(v.inputs[0]!, index) },
 };
 
 function zeroOf(v: Value): string {
