@@ -63,7 +63,15 @@ async function chooseWebGpu(warn?: (message: string) => void): Promise<Backend> 
     await own.dispose();
     return createOrtNodeBackend({ device: 'webgpu' });
   }
-  return await fasterOf(own, createOrtNodeBackend({ device: 'webgpu' }), () => performance.now());
+  return await fasterOf(own, createOrtNodeBackend({ device: 'webgpu' }), {
+    now: () => performance.now(),
+    failed(backend, cause) {
+      const whose = backend === own ? 'Darkroom’s own shaders' : 'ONNX Runtime’s shaders';
+      warn?.(
+        `${whose} failed their trial on this adapter (${cause instanceof Error ? cause.message : String(cause)}).`,
+      );
+    },
+  });
 }
 
 /** A backend that is made when it is first needed. */

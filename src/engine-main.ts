@@ -27,8 +27,10 @@ export function createEngine({ device, modelRoots: roots, options }: EngineSetti
   const threads = typeof options.threads === 'number' ? options.threads : undefined;
   // 0 unless asked for: at SD 1.5's size 1 GiB gains 8% of a step and costs 7 s of loading (bench/README.md).
   const memoryBudget = typeof options.memoryBudget === 'number' ? options.memoryBudget : 0;
+  const warnings: string[] = [];
   return createPictureEngine({
-    backend: createBackend(known, { threads }),
+    backend: createBackend(known, { threads, warn: (message) => void warnings.push(message) }),
+    takeWarnings: () => warnings.splice(0),
     openModel: modelOpener(modelRoots(roots)),
     openUpscaler: upscalerOpener(modelRoots(roots)),
     findAnnotator: annotatorFinder(modelRoots(roots)),

@@ -3,4 +3,4 @@
 import { serveTrainer } from '#studio/training/process/child';
 import { createBackend, knownDevice } from './backend-main.ts';
 
-serveTrainer(({ device, threads }) => createBackend(knownDevice(device), { threads }));
+serveTrainer(({ device, threads }, warn) => createBackend(knownDevice(device), { threads, warn }));

@@ -15,7 +15,8 @@ export async function planTraining<Config extends { readonly run: string }>(
 ): Promise<void> {
   const { steps, backend: device, threads } = kind.commons(config);
   const folder = await mkdtemp(path.join(tmpdir(), 'darkroom-plan-'));
-  const backend = createBackend(device, { threads });
+  const warn = (message: string): void => output.note(message);
+  const backend = createBackend(device, { threads, warn });
   const stop = new AbortController();
   const ends: number[] = [];
   try {
@@ -23,7 +24,7 @@ export async function planTraining<Config extends { readonly run: string }>(
       backend,
       root: process.cwd(),
       log: (message) => output.note(message),
-      warn: (message) => output.note(message),
+      warn,
       signal: stop.signal,
       report({ step }) {
         if (step > 0) ends.push(performance.now());

@@ -44,7 +44,8 @@ export async function trainModel<Config>(
   const { output } = context;
   const { runTraining } = await import('#studio/training/runner');
   const commons = kind.commons(config);
-  const backend = createBackend(commons.backend, { threads: commons.threads });
+  const warn = (message: string): void => output.note(message);
+  const backend = createBackend(commons.backend, { threads: commons.threads, warn });
   const interrupt = watchInterrupt(() => output.note('Stopping after this step; the state is saved.'));
   const lines = new ProgressLines(output, commons.steps, Math.max(Number(every) || 20, 1));
   try {
@@ -52,7 +53,7 @@ export async function trainModel<Config>(
       backend,
       root: process.cwd(),
       log: (message) => output.note(message),
-      warn: (message) => output.note(message),
+      warn,
       signal: interrupt.signal,
       report(report) {
         if (json) output.result(JSON.stringify(report));

@@ -17,12 +17,23 @@ function trialGraph(): Graph {
   return closeGraph('trial', { y: linear(mixed, parameter('linear', [4 * channels, channels])) });
 }
 
+export interface FasterOptions {
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** Told of a backend that fails the trial. */
+  readonly failed: (backend: Backend, cause: unknown) => void;
+}
+
 /** The better backend; the other one is disposed. A backend that fails the trial loses it. */
-export async function fasterOf(first: Backend, second: Backend, now: () => number): Promise<Backend> {
+export async function fasterOf(first: Backend, second: Backend, { now, failed }: FasterOptions): Promise<Backend> {
   const graph = trialGraph();
   const times: number[] = [];
   for (const backend of [first, second]) {
-    times.push(await timeOf(backend, graph, now).catch(() => Number.POSITIVE_INFINITY));
+    const time = await timeOf(backend, graph, now).catch((cause: unknown) => {
+      failed(backend, cause);
+      return Number.POSITIVE_INFINITY;
+    });
+    times.push(time);
   }
   const [better, worse] = times[1]! < times[0]! ? [second, first] : [first, second];
   await worse.dispose();

@@ -21,6 +21,7 @@ import { OpenModels } from './open-models.ts';
 import type { GenerateEvent, GenerateOptions, GenerateRequest, MemoryEvent, PictureEngine } from './request.ts';
 import { type RunContext, runJob } from './run.ts';
 import type { LoadingEvent } from './sessions.ts';
+import { toldBetween } from './told-between.ts';
 import { runUpscale, type UpscaleRequest } from './upscale/request.ts';
 import { type OpenUpscaler, Upscalers } from './upscale/upscalers.ts';
 
@@ -43,6 +44,8 @@ export interface PictureEngineOptions {
   readonly memoryBudget?: number;
   /** Jobs are fitted into it where it is given. */
   readonly memory?: HostMemory | undefined;
+  /** What the backend has warned of since it was last asked; the job that runs then tells it. */
+  readonly takeWarnings?: () => readonly string[];
 }
 
 /** Disposing the engine disposes the backend. */
@@ -54,15 +57,25 @@ class LocalPictureEngine implements PictureEngine {
   readonly #options: PictureEngineOptions;
   readonly #models: OpenModels;
   readonly #upscalers: Upscalers;
+  readonly #takeWarnings: () => readonly string[];
   #busy = false;
 
   constructor(options: PictureEngineOptions) {
     this.#options = options;
+    this.#takeWarnings = options.takeWarnings ?? (() => []);
     this.#models = new OpenModels(options.backend, options.openModel, options.memoryBudget);
     this.#upscalers = new Upscalers(options.backend, options.openUpscaler ?? noUpscaler);
   }
 
-  async *generate(request: GenerateRequest, options: GenerateOptions = {}): AsyncGenerator<GenerateEvent> {
+  generate(request: GenerateRequest, options: GenerateOptions = {}): AsyncGenerator<GenerateEvent> {
+    return toldBetween(this.#generate(request, options), this.#takeWarnings);
+  }
+
+  upscale(request: UpscaleRequest, options: GenerateOptions = {}): AsyncGenerator<GenerateEvent> {
+    return toldBetween(this.#upscale(request, options), this.#takeWarnings);
+  }
+
+  async *#generate(request: GenerateRequest, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
     if (this.#busy) throw new InternalError('an engine was given a second request before the first had ended');
     this.#busy = true;
     const drawn = new Set<number>();
@@ -123,7 +136,7 @@ class LocalPictureEngine implements PictureEngine {
     for (const message of planned.warnings) yield { type: 'warning', message };
   }
 
-  async *upscale(request: UpscaleRequest, options: GenerateOptions = {}): AsyncGenerator<GenerateEvent> {
+  async *#upscale(request: UpscaleRequest, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
     if (this.#busy) throw new InternalError('an engine was given a second request before the first had ended');
     this.#busy = true;
     const { defaultUpscaler = () => 'Lanczos' } = this.#options;

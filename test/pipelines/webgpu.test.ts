@@ -3,7 +3,8 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
-import { createWebGpuBackend } from '#backends/webgpu/backend';
+import { createWebGpuBackend, type WebGpuOptions } from '#backends/webgpu/backend';
+import type { OpenDevice } from '#backends/webgpu/device';
 import { openNodeDevice, readFileRange } from '#backends/webgpu-node/device';
 import type { PixelImage } from '#core/image';
 import type { Backend } from '#engine/backend';
@@ -24,10 +25,21 @@ if (missing !== undefined) console.log(`WebGPU pipelines skipped, no adapter: ${
 
 const tiny = fileURLToPath(new URL('../goldens/data/models/tiny-sd1', import.meta.url));
 const cpu = (): Backend => createOrtNodeBackend({ device: 'cpu', threads: 1 });
-const own = (open = openNodeDevice): Backend => createWebGpuBackend({ open: () => open(), readRange: readFileRange });
+const own = (options: Partial<WebGpuOptions> = {}): Backend =>
+  createWebGpuBackend({ open: () => openNodeDevice(), readRange: readFileRange, ...options });
 
-async function eventsOf(backend: Backend): Promise<GenerateEvent[]> {
-  const engine = createPictureEngine({ backend, openModel: modelOpener([]) });
+/** A driver that does not compile one of the shaders. */
+async function openFaulty(): Promise<OpenDevice> {
+  const opened = await openNodeDevice();
+  const compile = opened.device.createComputePipelineAsync.bind(opened.device);
+  opened.device.createComputePipelineAsync = (d: GPUComputePipelineDescriptor) =>
+    d.label === 'attention' ? Promise.reject(new Error('the compiler has a fault')) : compile(d);
+  return opened;
+}
+
+async function eventsOf(backend: Backend, warnings: string[] = []): Promise<GenerateEvent[]> {
+  const takeWarnings = (): string[] => warnings.splice(0);
+  const engine = createPictureEngine({ backend, openModel: modelOpener([]), takeWarnings });
   const request = {
     ...generateSchema.parse({ model: tiny, prompt: 'a cat', steps: 2, seed: 5 }),
     width: 16,
@@ -51,9 +63,10 @@ function largestDifference(a: PixelImage, b: PixelImage): number {
 }
 
 describe.skipIf(missing !== undefined)('on WebGPU', () => {
-  it('a picture is the CPU’s, also where the device goes away while it is drawn', async () => {
+  it('a picture is the CPU’s, also where a shader does not compile and the device goes away meanwhile', async () => {
     const right = pictureOf(await eventsOf(cpu()));
-    const backend = own();
+    const told: string[] = [];
+    const backend = own({ open: openFaulty, warn: (message) => told.push(message) });
     let runs = 0;
     const lossy: Backend = {
       ...backend,
@@ -67,10 +80,12 @@ describe.skipIf(missing !== undefined)('on WebGPU', () => {
         return { ...session, graph, run, dispose: () => session.dispose() };
       },
     };
-    const events = await eventsOf(lossy);
+    const events = await eventsOf(lossy, told);
     expect(largestDifference(pictureOf(events), right)).toBeLessThanOrEqual(1);
     const warnings = events.flatMap((e) => (e.type === 'warning' ? [e.message] : []));
     expect(warnings).toContainEqual(expect.stringContaining('was lost (a test); everything is loaded again'));
+    const plain = warnings.filter((message) => message.includes('does not compile the shader for attention'));
+    expect(plain).toHaveLength(1);
   }, 300_000);
 
   it('a U-Net learns with the CPU’s losses, its state on the device', async () => {

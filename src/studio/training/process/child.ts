@@ -11,7 +11,7 @@ import { configuredTraining } from '../prepare.ts';
 import { runTraining } from '../runner.ts';
 import type { FromTrainer, ToTrainer, TrainerDevice, TrainingOrder } from './protocol.ts';
 
-export type MakeBackend = (device: TrainerDevice) => Backend | Promise<Backend>;
+export type MakeBackend = (device: TrainerDevice, warn: (text: string) => void) => Backend | Promise<Backend>;
 
 /** Longer than any step: the trainer of a studio that died is gone after the one it was at. */
 const patienceMs = 120_000;
@@ -33,8 +33,9 @@ async function carryOut(
   makeBackend: MakeBackend,
   signal: AbortSignal,
 ): Promise<void> {
+  const warn = (text: string): void => void send({ type: 'warning', text });
   try {
-    const backend = await makeBackend(device);
+    const backend = await makeBackend(device, warn);
     const steps = await runTraining(config, configuredTraining, {
       backend,
       root: process.cwd(),
@@ -42,7 +43,7 @@ async function carryOut(
       patienceMs,
       signal,
       log: () => {},
-      warn: (text) => void send({ type: 'warning', text }),
+      warn,
       report: (report) => void send({ type: 'step', report }),
       saved: (step) => void send({ type: 'saved', step }),
       sampled: (image) => void encodeJpeg(image).then(async (jpeg) => await send({ type: 'sample', jpeg })),
