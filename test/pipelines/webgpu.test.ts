@@ -13,10 +13,10 @@ import { createPictureEngine } from '#pipelines/engine';
 import { type GenerateEvent, generateSchema } from '#pipelines/request';
 import { modelOpener } from '#studio/library/open-model';
 import { type StepReport, train } from '#training/loop';
+import { MemoryRunFiles } from '#training/memory-run-files';
 import { TrainingRandom } from '#training/random';
 import { readLatestCheckpoint } from '#training/run-directory';
 import { textToImageTask } from '#training/tasks/text-to-image';
-import { MemoryRunFiles } from '../fixtures/memory-run-files.ts';
 import { missingAdapter } from '../fixtures/software-gpu.ts';
 import { tinyTextToImage, toyOptions } from '../fixtures/training-tasks.ts';
 

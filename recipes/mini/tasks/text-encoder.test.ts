@@ -2,9 +2,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { textEncoderScope } from '#models/clip/network';
 import { type StepReport, type TrainingTask, train, type Weights } from '#training/loop';
+import { MemoryRunFiles } from '#training/memory-run-files';
 import { TrainingRandom } from '#training/random';
 import { textToImageTask } from '#training/tasks/text-to-image';
-import { MemoryRunFiles } from '../../../test/fixtures/memory-run-files.ts';
 import { emptyId, tinyTextToImage, toyOptions, vocabulary } from '../../../test/fixtures/training-tasks.ts';
 import { type TextEncoderOptions, textEncoderTask } from './text-encoder.ts';
 

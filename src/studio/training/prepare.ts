@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { UserError } from '#core/errors';
 import type { FineTuningConfig, TextToImageConfig, TrainingConfig } from '#training/config';
+import type { RunCommons } from '#training/configured';
 import type { TrainingTask } from '#training/loop';
 import { commonsOf, ratesOf } from '#training/settings/commons';
 import { findModelFile } from '../library/open-model.ts';
@@ -12,7 +13,7 @@ import { prepareAutoencoder } from './autoencoder-run.ts';
 import { prepareMethod } from './methods/prepare.ts';
 import { pictureFolder } from './picture-folder.ts';
 import type { RunContext } from './run-context.ts';
-import type { RunCommons, TrainingKind } from './runner.ts';
+import type { TrainingKind } from './runner.ts';
 import { prepareTextToImage } from './text-to-image-run.ts';
 import { isModelFile, readTrainedModel } from './trained-model.ts';
 

@@ -9,9 +9,8 @@ import { z } from 'zod';
 import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { eventFileStart, scalarEvent } from '#formats/tensorboard';
-import type { CommonConfig } from '#training/config';
-import { configuredDecay, configuredOptimizer } from '#training/configured';
-import { type LoopHost, type LoopOptions, type StepReport, type TrainingTask, train } from '#training/loop';
+import { loopOptions, type RunCommons } from '#training/configured';
+import { type LoopHost, type StepReport, type TrainingTask, train } from '#training/loop';
 import { TrainingRandom } from '#training/random';
 import { diskError } from '../files/disk-error.ts';
 import { modelRoots } from '../library/roots.ts';
@@ -27,9 +26,6 @@ export interface TrainingHost
   /** How long to wait for a run's folder that another process has; its trainer may be at its last step. Default 0. */
   readonly patienceMs?: number;
 }
-
-/** Settings of the loop that every training has. */
-export type RunCommons = CommonConfig & Pick<LoopOptions, 'rates' | 'validateEvery'>;
 
 /** A kind of configuration, and how a task is made of one. */
 export interface TrainingKind<Config> {
@@ -130,30 +126,6 @@ async function lockRun(folder: string, patienceMs: number): Promise<Lock> {
       await delay(lookMs);
     }
   }
-}
-
-function loopOptions(config: RunCommons): LoopOptions {
-  const optimizer = configuredOptimizer(config);
-  if (config.rates && Object.keys(optimizer.shared).length > 0) {
-    const message = `${optimizer.name} finds one rate for all weights; leave out unet_lr and text_encoder_lr`;
-    throw new UserError('training.rates', message);
-  }
-  return {
-    steps: config.steps,
-    accumulate: config.accumulate,
-    recompute: config.recompute,
-    optimizer,
-    rates: config.rates,
-    validateEvery: config.validateEvery,
-    decays: configuredDecay(config),
-    learningRate: config.learningRate,
-    schedule: { ...config.schedule, totalSteps: config.steps },
-    clipNorm: config.clipNorm,
-    ema: config.ema,
-    checkpointEvery: config.checkpointEvery,
-    sampleEvery: config.sampleEvery,
-    threads: config.threads,
-  };
 }
 
 async function encodePng({ data, width, height, channels }: PixelImage): Promise<Uint8Array> {

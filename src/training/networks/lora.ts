@@ -6,10 +6,12 @@
  */
 
 import { UserError } from '#core/errors';
+import { f32, type HostTensor } from '#core/tensor';
 import { type AdaptedModule, filePathOf, hasSeveralEncoders, modulesOf, trainedName } from '#models/adapters/modules';
 import type { ModelParts } from '#models/family';
 import {
   adapted,
+  alphaOf,
   type DropoutFeeds,
   type FormName,
   type FormOptions,
@@ -101,6 +103,18 @@ function sizeOf({ name, weight: { shape } }: AdaptedModule, sizes: LoraSizes): S
   if (transformer.test(name)) return isWide ? undefined : { rank: sizes.rank, alpha: sizes.alpha };
   if (convRank === 0 || !convolutional.test(name)) return undefined;
   return isWide ? { rank: convRank, alpha: convAlpha } : { rank: sizes.rank, alpha: sizes.alpha };
+}
+
+/** Trained tensors of a LoRA with the numerators of their scales. */
+export function loraTensors(
+  weights: ReadonlyMap<string, HostTensor>,
+  targets: readonly LoraTarget[],
+): Map<string, HostTensor> {
+  const alphas = targets.map((target) => {
+    const [name, alpha] = alphaOf(target);
+    return [name, f32([], [alpha])] as const;
+  });
+  return new Map([...weights, ...alphas]);
 }
 
 export interface LoraNetworks extends TrainedNetworks {

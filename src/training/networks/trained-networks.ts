@@ -17,6 +17,11 @@ export interface TrainedModel {
 /** Reads a parameter of the model by its canonical name, as float32. */
 export type ReadParameter = (name: string) => Promise<Float32Array>;
 
+/** One whose parameters can be read as they were before the training. */
+export interface ReadableModel extends TrainedModel {
+  readonly read: ReadParameter;
+}
+
 /** A parameter that learns. */
 export interface TrainedParameter {
   readonly name: string;

@@ -1,8 +1,8 @@
 import { afterAll, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
-import { MemoryRunFiles } from '../../../test/fixtures/memory-run-files.ts';
 import { tinyAutoencoder, toyOptions } from '../../../test/fixtures/training-tasks.ts';
 import { train, type Weights } from '../loop.ts';
+import { MemoryRunFiles } from '../memory-run-files.ts';
 import { TrainingRandom } from '../random.ts';
 import { type AutoencoderOptions, autoencoderTask, isEncoderWeight } from './autoencoder.ts';
 

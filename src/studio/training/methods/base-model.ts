@@ -4,15 +4,14 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { readWeight } from '#models/adapters/read-weight';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
-import type { ReadParameter } from '#training/networks/trained-networks';
+import type { ReadableModel } from '#training/networks/trained-networks';
 import { nodeModelFiles } from '../../files/model-files.ts';
 import { findModelFile } from '../../library/open-model.ts';
 import type { RunContext } from '../run-context.ts';
 
-export interface BaseModel extends LoadedCheckpoint {
+export interface BaseModel extends LoadedCheckpoint, ReadableModel {
   /** File or folder. */
   readonly path: string;
-  readonly read: ReadParameter;
 }
 
 /** @throws UserError `model.*`, ModelFileError */

@@ -10,10 +10,10 @@ import type { PixelImage } from '#core/image';
 import { toF32 } from '#core/tensor';
 import type { SamplePrompt } from '#training/captions';
 import type { Weights } from '#training/loop';
+import type { MethodNetworks } from '#training/networks/of-method';
 import type { RunFiles } from '#training/run-directory';
 import type { MethodSettings } from '#training/settings/methods';
 import { type DrawingOptions, draw, sheet } from './drawing.ts';
-import type { MethodNetworks } from './networks.ts';
 import { withResult } from './result-prompt.ts';
 
 export interface EffectOptions {

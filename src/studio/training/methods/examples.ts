@@ -5,9 +5,9 @@ import { type CaptionRules, drawCaption, plainCaption } from '#training/captions
 import { EpochOrder } from '#training/epochs';
 import { type RandomSource, TrainingRandom } from '#training/random';
 import type { Examples, LatentSize } from '#training/tasks/denoising';
+import type { Said, TextInputs } from '#training/tasks/text-inputs';
 import type { DatasetItem } from '../data/dataset.ts';
 import { type Encoded, type Latents, latentOf, type View } from './latents.ts';
-import type { Said, TextInputs } from './text-inputs.ts';
 
 export interface ExamplesOptions {
   readonly items: readonly DatasetItem[];

@@ -3,10 +3,11 @@
 import path from 'node:path';
 import type { ModelKind } from '#api/records/model';
 import type { Weights } from '#training/loop';
+import { loraTensors } from '#training/networks/lora';
+import type { MethodNetworks } from '#training/networks/of-method';
 import type { MethodName } from '#training/settings/methods';
 import { writeHypernetwork } from './hypernetwork-file.ts';
-import type { MethodNetworks } from './networks.ts';
-import { loraTensors, metadataOf, type ResultFacts, writeTensors } from './trained-result.ts';
+import { metadataOf, type ResultFacts, writeTensors } from './trained-result.ts';
 import { writeModel } from './whole-model.ts';
 
 interface ResultForm {

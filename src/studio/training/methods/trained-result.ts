@@ -6,11 +6,8 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { f32ToF16Array } from '#core/half';
-import { f32, type HostTensor, toF32 } from '#core/tensor';
+import { type HostTensor, toF32 } from '#core/tensor';
 import { planSafetensors, type TensorSpec } from '#formats/safetensors-writer';
-import type { Weights } from '#training/loop';
-import { alphaOf } from '#training/networks/adapter-forms';
-import type { LoraTarget } from '#training/networks/lora';
 import type { MethodSettings } from '#training/settings/methods';
 import { version } from '../../version.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -56,15 +53,6 @@ function hashesOf(header: Uint8Array, data: readonly Uint8Array[]): Record<strin
   const file = Buffer.concat([header, ...data]);
   const legacy = createHash('sha256').update(file.subarray(0x100000, 0x110000)).digest('hex').slice(0, 8);
   return { sshs_model_hash: whole.digest('hex'), sshs_legacy_hash: legacy };
-}
-
-/** Trained tensors of a LoRA with the numerators of their scales. */
-export function loraTensors(weights: Weights, targets: readonly LoraTarget[]): Map<string, HostTensor> {
-  const alphas = targets.map((target) => {
-    const [name, alpha] = alphaOf(target);
-    return [name, f32([], [alpha])] as const;
-  });
-  return new Map([...weights, ...alphas]);
 }
 
 const architectures: Readonly<Record<string, string>> = {

@@ -4,12 +4,11 @@
  */
 
 import { f32, type HostTensor, i64 } from '#core/tensor';
-import type { Backend, Feeds, Session } from '#engine/backend';
+import type { Backend, Feeds, Session, WeightSource } from '#engine/backend';
 import type { TextEncoderPart } from '#models/family';
-import type { PictureSize } from '#training/buckets';
-import type { TrainedNetworks } from '#training/networks/trained-networks';
-import { idsInput, restOf, windowInput } from '#training/tasks/denoising';
-import type { BaseModel } from './base-model.ts';
+import type { PictureSize } from '../buckets.ts';
+import type { TrainedModel, TrainedNetworks } from '../networks/trained-networks.ts';
+import { idsInput, restOf, windowInput } from './denoising.ts';
 
 /** A caption with the size of its picture. */
 export interface Said {
@@ -19,7 +18,7 @@ export interface Said {
 
 export interface TextInputsOptions {
   readonly backend: Backend;
-  readonly model: BaseModel;
+  readonly model: TrainedModel & { readonly weights: WeightSource };
   readonly networks: TrainedNetworks;
   /** Whether texts go through the networks in each step. */
   readonly isInside: boolean;

@@ -1,14 +1,13 @@
 /** The networks of a method's settings on a model. */
 
 import { UserError } from '#core/errors';
-import type { DropoutFeeds } from '#training/networks/adapter-forms';
-import { contextWidths, hypernetworks } from '#training/networks/hypernetwork';
-import { type LoraTarget, loraNetworks, loraTargets } from '#training/networks/lora';
-import { embeddingNames, invertedNetworks } from '#training/networks/textual-inversion';
-import type { TrainedNetworks } from '#training/networks/trained-networks';
-import { wholeNetworks } from '#training/networks/whole';
-import type { MethodSettings } from '#training/settings/methods';
-import type { BaseModel } from './base-model.ts';
+import type { MethodSettings } from '../settings/methods.ts';
+import type { DropoutFeeds } from './adapter-forms.ts';
+import { contextWidths, hypernetworks } from './hypernetwork.ts';
+import { type LoraTarget, loraNetworks, loraTargets } from './lora.ts';
+import { embeddingNames, invertedNetworks } from './textual-inversion.ts';
+import type { ReadableModel, TrainedNetworks } from './trained-networks.ts';
+import { wholeNetworks } from './whole.ts';
 
 export interface MethodNetworks extends TrainedNetworks {
   readonly drops?: DropoutFeeds;
@@ -16,7 +15,7 @@ export interface MethodNetworks extends TrainedNetworks {
   readonly targets?: readonly LoraTarget[];
 }
 
-export async function networksOf(settings: MethodSettings, model: BaseModel): Promise<MethodNetworks> {
+export async function networksOf(settings: MethodSettings, model: ReadableModel): Promise<MethodNetworks> {
   switch (settings.task) {
     case 'lora':
       return await adapterNetworks(settings, model);
@@ -32,7 +31,7 @@ export async function networksOf(settings: MethodSettings, model: BaseModel): Pr
   }
 }
 
-async function adapterNetworks(settings: MethodSettings<'lora'>, model: BaseModel): Promise<MethodNetworks> {
+async function adapterNetworks(settings: MethodSettings<'lora'>, model: ReadableModel): Promise<MethodNetworks> {
   const trainsDenoiser = !settings.network_train_text_encoder_only;
   const trainsText = !settings.network_train_unet_only;
   if (!trainsDenoiser && !trainsText) {
@@ -71,7 +70,7 @@ async function adapterNetworks(settings: MethodSettings<'lora'>, model: BaseMode
 }
 
 /** Vectors of the words that it starts from, over and over where there are fewer than asked for. */
-async function firstVectors(settings: MethodSettings<'ti'>, model: BaseModel): Promise<Float32Array[]> {
+async function firstVectors(settings: MethodSettings<'ti'>, model: ReadableModel): Promise<Float32Array[]> {
   const { init_word: words, num_vectors_per_token: vectors } = settings;
   const names = embeddingNames(model);
   const starts: Float32Array[] = [];
@@ -89,7 +88,7 @@ async function firstVectors(settings: MethodSettings<'ti'>, model: BaseModel): P
   return starts;
 }
 
-function hypernetworkOf(settings: MethodSettings<'hypernet'>, model: BaseModel): MethodNetworks {
+function hypernetworkOf(settings: MethodSettings<'hypernet'>, model: ReadableModel): MethodNetworks {
   const known = [...contextWidths(model.parts.denoiser.graph())].sort((a, b) => a - b);
   const wanted = settings.enable_sizes ?? known;
   const unknown = wanted.filter((width) => !known.includes(width));
