@@ -84,14 +84,40 @@ export function tagOf({ kind, args }: ExtraNetwork): string {
 }
 
 async function openLora(network: ExtraNetwork, model: PipelineModel, opened: Opened): Promise<void> {
-  const { positional, named } = network;
-  const [name = ''] = positional;
-  const found = await model.openLora?.(name);
-  if (!found) throw new UserError('adapter.not-found', `there is no LoRA ${JSON.stringify(name)}.`);
-  const { adapter, hash } = found;
-  opened.adapters.push({ adapter, strength: strengthsOf(network), rank: rankOf(named.dyn ?? positional[3]) });
+  const { name, applied, hash } = await findLora(network, model);
+  const { adapter } = applied;
+  opened.adapters.push(applied);
   opened.hash('Lora hashes', name, hash);
   opened.warnings.push(...adapter.warnings.map((each) => `${name}: ${each}`), ...ignoredOf(network));
+}
+
+/** A LoRA as a prompt's tag says how it acts. @throws UserError for one that is not there or does not fit */
+async function findLora(
+  network: ExtraNetwork,
+  { openLora: open }: Pick<PipelineModel, 'openLora'>,
+): Promise<{ name: string; applied: AppliedAdapter; hash: string | undefined }> {
+  const { positional, named } = network;
+  const [name = ''] = positional;
+  const found = await open?.(name);
+  if (!found) throw new UserError('adapter.not-found', `there is no LoRA ${JSON.stringify(name)}.`);
+  const { adapter, hash } = found;
+  const applied = { adapter, strength: strengthsOf(network), rank: rankOf(named.dyn ?? positional[3]) };
+  return { name, applied, hash };
+}
+
+/** LoRAs as they stand in `<lora:...>`, for those who put them into a model for good. @throws UserError */
+export async function appliedLoras(
+  texts: readonly string[],
+  model: Pick<PipelineModel, 'openLora'>,
+): Promise<AppliedAdapter[]> {
+  const applied: AppliedAdapter[] = [];
+  for (const text of texts) {
+    const [network] = extractExtraNetworks(`<lora:${text}>`).networks;
+    if (!network)
+      throw new UserError('adapter.text', `${JSON.stringify(text)} names no LoRA; expected NAME or NAME:0.8.`);
+    applied.push((await findLora(network, model)).applied);
+  }
+  return applied;
 }
 
 async function openHypernetwork(

@@ -6,7 +6,8 @@
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { controlRoles, endStates, type Job } from '#api/records/job';
+import { controlRoles, endStates, type Job, type JobRequests } from '#api/records/job';
+import type { ModelWorkKind } from '#api/records/model-work';
 import type { SettingsValues } from '#api/records/settings';
 import { DarkroomError, UserError } from '#core/errors';
 import { checkControls, findModule } from '#pipelines/control/units';
@@ -20,6 +21,7 @@ import { localUser } from './gallery/picture-path.ts';
 import { adoptPictures, mendTrash } from './gallery/rebuild.ts';
 import { OutputsWatch } from './gallery/watch-outputs.ts';
 import { annotatorFinder, listAnnotators } from './library/controls.ts';
+import { checkModelWork } from './model-work/check.ts';
 import { preparePrompts } from './prompts/prepare.ts';
 import { type JobControl, type PullEvents, Pulls } from './pull/pulls.ts';
 import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
@@ -303,6 +305,23 @@ export class Studio extends StudioFolder {
     const inputs = await this.inputs.write(id, { init: picture });
     const [job] = await this.queue.add([
       { id, kind: 'upscale', user, priority, label, request: { ...request, ...names, infotext }, inputs, total: 1 },
+    ]);
+    return job!;
+  }
+
+  /** Queues the making of a model file of others. @throws UserError `model.unknown`, `queue.full`, `*.exists` */
+  async submitModelWork<K extends ModelWorkKind>(
+    kind: K,
+    request: JobRequests[K],
+    { user = localUser, priority = 0, label }: Pick<SubmitInput, 'user' | 'priority' | 'label'> = {},
+  ): Promise<Job> {
+    this.#lookForTrouble();
+    if (this.#trouble) throw new DarkroomError('studio.not-ready', this.#trouble);
+    this.#checkRoom([{ user }]);
+    await this.#listed;
+    const checked = await checkModelWork(kind, request, this.library);
+    const [job] = await this.queue.add([
+      { kind, user, priority, label: label ?? checked.name, request: checked, total: 1 } as NewJob,
     ]);
     return job!;
   }

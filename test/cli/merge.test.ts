@@ -55,7 +55,7 @@ it('sums by weight, adds differences and weighs blocks, each as the formula has 
 it.each([
   [[fixture('upscalers/srvgg_x4.safetensors')], 'no weights of the same name'],
   [[tinyModel, '--block-weights', '1,2,3'], '26 numbers'],
-  [[tinyModel, '--multiplier', 'half'], '--multiplier takes numbers'],
+  [[tinyModel, '--multiplier', 'half'], '--multiplier must be a number'],
 ])('says what is wrong with %j and leaves nothing', async (args, words) => {
   const to = join(folder, 'none.safetensors');
   const { code, stderr } = await cli('merge', tinyModel, ...args, '--to', to);

@@ -2,7 +2,7 @@
 
 import { control } from './control.ts';
 import { jobs, queue } from './jobs.ts';
-import { models, pulls } from './models.ts';
+import { models, modelWork, pulls } from './models.ts';
 import { boards, pictures } from './pictures.ts';
 import { styles } from './styles.ts';
 import { choices, events, settings, studio } from './system.ts';
@@ -16,6 +16,7 @@ export const operations = {
   ...pictures,
   ...boards,
   ...models,
+  ...modelWork,
   ...pulls,
   ...trainings,
   ...datasets,

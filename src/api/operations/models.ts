@@ -3,8 +3,11 @@
 import { z } from 'zod';
 import { operation } from '../operation.ts';
 import { idOf } from '../records/id.ts';
+import { jobSchema } from '../records/job.ts';
 import { limitsSchema, modelCardSchema, modelKinds, modelSchema, trashedModelSchema } from '../records/model.ts';
+import { modelWorkRequests } from '../records/model-work.ts';
 import { pullSchema, starterSchema } from '../records/pull.ts';
+import { jobInputSchema } from './jobs.ts';
 
 const tag = 'Models';
 const id = idOf('model');
@@ -138,6 +141,40 @@ export const models = {
       creates: true,
       examples: ['library describe my-lora --trigger-words "gold, shiny"'],
     },
+  }),
+};
+
+/** What every piece of work on model files takes beside its own fields. */
+const work = {
+  priority: jobInputSchema.shape.priority,
+  label: jobInputSchema.shape.label,
+  wait: z.boolean().default(false).describe('Answer when the job has ended.').meta({ in: 'query' }),
+};
+const workRow = { method: 'post', tag: 'Model files', changes: ['models'], runs: true, status: 201 } as const;
+const workOutput = z.object({ job: jobSchema });
+
+/** Each is a kind of work; the result lies where such models go, and the library shows it. */
+export const modelWork = {
+  mergeModels: operation({
+    ...workRow,
+    path: '/merges',
+    summary: 'Queue the making of a checkpoint of two or three, of one with a VAE, or with LoRAs baked in.',
+    input: z.strictObject({ ...modelWorkRequests.merge.shape, ...work }),
+    output: workOutput,
+  }),
+  convertModel: operation({
+    ...workRow,
+    path: '/conversions',
+    summary: 'Queue the writing of a model in another layout or type, or as ONNX.',
+    input: z.strictObject({ ...modelWorkRequests.convert.shape, ...work }),
+    output: workOutput,
+  }),
+  extractLora: operation({
+    ...workRow,
+    path: '/extractions',
+    summary: 'Queue the making of a LoRA from the difference of two checkpoints.',
+    input: z.strictObject({ ...modelWorkRequests.extract.shape, ...work }),
+    output: workOutput,
   }),
 };
 

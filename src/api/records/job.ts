@@ -7,6 +7,7 @@ import { upscaleSchema } from '#pipelines/upscale/request';
 import { trainingRequestSchema } from '#training/config';
 import { jobErrorSchema } from './error.ts';
 import { milliseconds } from './id.ts';
+import { modelWorkKinds, modelWorkRequests } from './model-work.ts';
 import { pullRequestSchema } from './pull.ts';
 
 export type { JobError } from './error.ts';
@@ -18,12 +19,20 @@ export const jobRequests = {
   upscale: upscaleSchema.extend({ infotext: z.string().optional().describe('What is known of the picture.') }),
   hash: z.object({ model: z.string().describe('Id of the model.') }),
   training: trainingRequestSchema,
+  ...modelWorkRequests,
 } as const;
 
 export type JobKind = keyof typeof jobRequests;
 export type JobRequests = { [K in JobKind]: z.output<(typeof jobRequests)[K]> };
 
-export const jobKinds = ['picture', 'upscale', 'pull', 'hash', 'training'] as const satisfies readonly JobKind[];
+export const jobKinds = [
+  'picture',
+  'upscale',
+  'pull',
+  'hash',
+  'training',
+  ...modelWorkKinds,
+] as const satisfies readonly JobKind[];
 
 export const jobStates = ['queued', 'running', 'paused', 'done', 'failed', 'cancelled'] as const;
 export type JobState = (typeof jobStates)[number];
@@ -83,7 +92,7 @@ export const progressSchema = z.object({
   id: z.string(),
   user: z.string(),
   kind: z.enum(jobKinds),
-  phase: z.enum(['starting', 'loading', 'sampling', 'upscaling', 'fetching', 'hashing', 'training']),
+  phase: z.enum(['starting', 'loading', 'sampling', 'upscaling', 'fetching', 'hashing', 'training', 'writing']),
   fraction: z.number().describe('0 to 1 over all batches.'),
   batch: z.int(),
   batches: z.int(),

@@ -63,6 +63,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Make a checkpoint of two or three.',
     load: () => import('./merge.ts'),
   },
+  {
+    name: 'extract',
+    group: models,
+    summary: 'Make a LoRA of the difference of two checkpoints.',
+    load: () => import('./extract.ts'),
+  },
   noun('library', models, 'Models with hashes and cards; the gallery’s index anew.'),
   {
     name: 'inspect',

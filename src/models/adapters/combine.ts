@@ -39,15 +39,17 @@ interface Step {
 
 export const noAdapters: CombinedAdapters = combineAdapters([]);
 
+/** `merges`: nothing is left to side branches. */
 export function combineAdapters(
   applied: readonly AppliedAdapter[],
   hypernetworks: readonly AppliedHypernetwork[] = [],
+  { merges = false }: { readonly merges?: boolean } = {},
 ): CombinedAdapters {
   const branches = new Map<string, LowRank>();
   const merged = new Map<string, (current: Matrix) => Matrix>();
   const keys = new Map<string, Set<string>>();
   for (const [module, steps] of stepsByModule(applied)) {
-    if (steps.every(({ change }) => change.lowRank)) {
+    if (!merges && steps.every(({ change }) => change.lowRank)) {
       branches.set(module.name, joined(steps));
       continue;
     }

@@ -14,8 +14,12 @@ import { ModelFileError } from '../model-error.ts';
 import type { ModelSource } from '../model-source.ts';
 import { folderTensors, type SourceTensor, singleFileTensors, storedTensors } from './tensors.ts';
 
-export const targetLayouts = ['safetensors', 'gguf', 'diffusers'] as const;
+const targetLayouts = ['safetensors', 'gguf', 'diffusers'] as const;
 export type TargetLayout = (typeof targetLayouts)[number];
+
+/** Layouts of models, and ONNX, which is planned apart. */
+export const conversionLayouts = [...targetLayouts, 'onnx'] as const;
+export type ConversionLayout = (typeof conversionLayouts)[number];
 
 /** How weights are stored: all as one type, or what gains from fewer bits in those and the rest as halves. */
 export const storageForms = ['f32', 'f16', 'bf16', 'fp8', 'q8_0'] as const;

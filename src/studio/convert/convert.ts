@@ -1,25 +1,22 @@
 /** Converting a model of the disk: opened by its header, planned, written. */
 
-import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '#core/errors';
 import {
+  type ConversionLayout,
   type ConversionTarget,
   planConversion,
   type StorageForm,
   storageForms,
-  targetLayouts,
 } from '#models/convert/plan';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { ModelFileError } from '#models/model-error';
 import { openModelSource } from '#models/model-source';
 import { nodeModelFiles } from '../files/model-files.ts';
+import { copyYaml } from './copy-yaml.ts';
 import { exportOnnx, type OnnxForm } from './onnx-export.ts';
 import { tokenizerFiles } from './tokenizer-files.ts';
 import { type WriteOptions, type WriteResult, writeConversion } from './write.ts';
-
-export const conversionLayouts = [...targetLayouts, 'onnx'] as const;
-export type ConversionLayout = (typeof conversionLayouts)[number];
 
 export interface ConvertRequest {
   /** File or folder. */
@@ -63,7 +60,7 @@ export async function convertModel(
     const texts = layout === 'diffusers' ? { ...plan.texts, ...tokenizerFiles(plan.texts) } : plan.texts;
     const result = await writeConversion(to, { ...plan, notes, texts }, options);
     if (!result) return undefined;
-    const copied = source.yaml && layout !== 'diffusers' ? await copyYaml(from, to) : [];
+    const copied = layout === 'diffusers' ? [] : await copyYaml(from, to);
     return { ...result, notes: [...notes, ...copied, ...overflowNotes(result, form)] };
   }
   if (form !== 'f32' && form !== 'f16' && form !== 'bf16') {
@@ -72,14 +69,6 @@ export async function convertModel(
   }
   const result = await exportOnnx(to, loaded as LoadedCheckpoint, form satisfies OnnxForm, options);
   return result && { ...result, notes: [] };
-}
-
-/** What the file beside a single file says is not in its tensors. */
-async function copyYaml(from: string, to: string): Promise<string[]> {
-  const [own, copy] = [from, to].map((file) => `${file.slice(0, file.length - path.extname(file).length)}.yaml`);
-  if (own === copy) return [];
-  await copyFile(own!, copy!);
-  return [`${path.basename(own!)} beside the model was copied to ${path.basename(copy!)}.`];
 }
 
 function overflowNotes({ overflowed }: WriteResult, form: StorageForm): string[] {

@@ -3,7 +3,7 @@
 import type { Handlers } from './context.ts';
 import { controlHandlers } from './control.ts';
 import { jobHandlers, queueHandlers } from './jobs.ts';
-import { modelHandlers, pullHandlers } from './models.ts';
+import { modelHandlers, modelWorkHandlers, pullHandlers } from './models.ts';
 import { boardHandlers, pictureHandlers } from './pictures.ts';
 import { styleHandlers } from './styles.ts';
 import { choiceHandlers, settingsHandlers, studioHandlers } from './system.ts';
@@ -17,6 +17,7 @@ export const handlers: Handlers = {
   ...pictureHandlers,
   ...boardHandlers,
   ...modelHandlers,
+  ...modelWorkHandlers,
   ...pullHandlers,
   ...trainingHandlers,
   ...datasetHandlers,

@@ -1,11 +1,14 @@
 /** Handlers of the model library and of downloads. */
 
-import type { models, pulls } from '#api/operations/models';
+import type { models, modelWork, pulls } from '#api/operations/models';
+import type { JobRequests } from '#api/records/job';
+import type { ModelWorkKind } from '#api/records/model-work';
+import { requireEffect } from '#api/rights';
 import { UserError } from '#core/errors';
 import { sniffImage } from '../images/codec.ts';
 import { starters } from '../pull/starters.ts';
-import type { HandlersOf } from './context.ts';
-import { toldModel, toldPull } from './told.ts';
+import type { Context, HandlersOf } from './context.ts';
+import { toldJob, toldModel, toldPull } from './told.ts';
 
 export const modelHandlers = {
   listModels({ hash, ...query }, { studio: { library }, caller }) {
@@ -40,6 +43,25 @@ export const modelHandlers = {
   },
   setModelCard: ({ id, ...card }, { studio, caller }) => toldModel(studio.library.setCard(id, card), caller),
 } satisfies HandlersOf<typeof models>;
+
+export const modelWorkHandlers = {
+  mergeModels: async (input, context) => await queued('merge', input, context),
+  convertModel: async (input, context) => await queued('convert', input, context),
+  extractLora: async (input, context) => await queued('extract', input, context),
+} satisfies HandlersOf<typeof modelWork>;
+
+type Order<K extends ModelWorkKind> = JobRequests[K] & { priority: number; label?: string | undefined; wait: boolean };
+
+async function queued<K extends ModelWorkKind>(
+  kind: K,
+  { priority, label, wait, ...request }: Order<K>,
+  { studio, caller, signal }: Context<true>,
+) {
+  if (priority > 0) requireEffect(caller, 'queue');
+  const options = { user: caller.name, priority, label };
+  const job = await studio.submitModelWork(kind, request as unknown as JobRequests[K], options);
+  return { job: toldJob(wait ? await studio.wait(job.id, signal) : job, caller) };
+}
 
 export const pullHandlers = {
   listStarters: () => ({ starters: [...starters] }),

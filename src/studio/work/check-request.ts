@@ -1,7 +1,7 @@
 /** A request as callers write it, made into one that can be stored and run again with the same result. */
 
 import { randomInt } from 'node:crypto';
-import type { ModelKind } from '#api/records/model';
+import { type ModelKind, modelKinds } from '#api/records/model';
 import { UserError } from '#core/errors';
 import { controlKinds } from '#models/control/open';
 import type { ControlUnit } from '#pipelines/control/unit';
@@ -61,6 +61,8 @@ export const kindsOfChoices: Readonly<Record<string, readonly ModelKind[]>> = {
   checkpoints: checkpointKinds,
   vaes: vaeKinds,
   upscalers: ['upscaler'],
+  loras: ['lora'],
+  models: modelKinds,
 };
 
 /** Other settings than the model and its VAE that name files, by the library's name for them; ways that are no files stay. */

@@ -375,6 +375,7 @@ export const de = {
       upscale: 'Vergrößern',
       merge: 'Mischen',
       convert: 'Umwandeln',
+      extract: 'LoRA herauslösen',
     },
     states: {
       queued: 'wartet',

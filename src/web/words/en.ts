@@ -373,6 +373,7 @@ export const en = {
       upscale: 'Upscale',
       merge: 'Merge',
       convert: 'Convert',
+      extract: 'Extract a LoRA',
     } as Readonly<Record<string, string>>,
     states: {
       queued: 'waits',

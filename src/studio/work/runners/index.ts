@@ -3,11 +3,12 @@
 import type { EngineHost } from '../../engine-host/host.ts';
 import type { Runner } from '../runner.ts';
 import { HashRunner } from './hash.ts';
+import { type ModelWorkParts, modelWorkRunners } from './model-work.ts';
 import { type PictureParts, PictureRunner } from './picture.ts';
 import { type PullParts, PullRunner } from './pull.ts';
 import { UpscaleRunner } from './upscale.ts';
 
-export interface RunnerParts extends Omit<PictureParts, 'host'>, PullParts {
+export interface RunnerParts extends Omit<PictureParts, 'host'>, PullParts, ModelWorkParts {
   readonly hosts: readonly EngineHost[];
 }
 
@@ -18,5 +19,6 @@ export function runnersOf(parts: RunnerParts): Runner[] {
     ...parts.hosts.flatMap((host) => [new PictureRunner({ ...parts, host }), new UpscaleRunner({ ...parts, host })]),
     ...Array.from({ length: pullsAtOnce }, () => new PullRunner(parts)),
     new HashRunner(parts.library),
+    ...modelWorkRunners(parts),
   ] as Runner[];
 }
