@@ -1,21 +1,15 @@
 /**
- * Writes the sources as JavaScript to `lib/`, file by file and with the same folders, for the published package: it runs
- * there without TypeScript and without a loader. `npm pack` calls this; a checkout runs its sources.
+ * Writes the sources as JavaScript to `lib/` for the published package: it runs there without TypeScript and without a
+ * loader. `npm pack` calls this; a checkout runs its sources.
  */
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { buildSources } from './build-sources.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const source = join(root, 'src');
 const output = join(root, 'lib');
-
-/** The page is built by vite, tests and declarations are not shipped. */
-const entryPoints = readdirSync(source, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile() && /\.ts$/.test(entry.name) && !/\.(test|d)\.ts$/.test(entry.name))
-  .map((entry) => join(entry.parentPath, entry.name))
-  .filter((file) => !file.startsWith(join(source, 'web') + sep));
 
 /**
  * The runtime is carried along: as a dependency it would run an installer that fetches CUDA libraries from outside npm,
@@ -24,36 +18,13 @@ const entryPoints = readdirSync(source, { recursive: true, withFileTypes: true }
 const carried = 'onnxruntime-node';
 const carriedFolder = join(output, 'vendor', carried);
 
-/** `#room/file` and `./file.ts` as the built file beside, so that the package needs no map of imports. */
-const asBuiltFiles = {
-  name: 'as-built-files',
-  setup({ onResolve }) {
-    onResolve({ filter: /.*/ }, ({ path, importer, kind }) => {
-      if (kind === 'entry-point') return undefined;
-      if (path.startsWith('#')) {
-        const beside = relative(dirname(importer), join(source, `${path.slice(1)}.js`)).replaceAll(sep, '/');
-        return { path: beside.startsWith('.') ? beside : `./${beside}`, external: true };
-      }
-      if (path === carried) {
-        const target = join(source, 'vendor', carried, 'dist', 'index.js');
-        return { path: relative(dirname(importer), target).replaceAll(sep, '/'), external: true };
-      }
-      return { path: path.replace(/^(\..*)\.ts$/, '$1.js'), external: true };
-    });
-  },
-};
-
 rmSync(output, { recursive: true, force: true });
-await build({
-  entryPoints,
-  outdir: output,
-  outbase: source,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20.19',
-  plugins: [asBuiltFiles],
-  logLevel: 'warning',
+await buildSources({
+  root,
+  base: source,
+  folders: ['.'],
+  output,
+  placeOf: (name) => (name === carried ? join(source, 'vendor', carried, 'dist', 'index.js') : undefined),
 });
 
 const installed = join(root, 'node_modules', carried);

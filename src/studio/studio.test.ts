@@ -11,9 +11,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeOptions, picture } from '../../test/fixtures/fake-engine.ts';
+import { ownModule } from './files/own-module.ts';
 import { systemCalls } from './files/whole-file.ts';
 import { decodeImage, encodeImage } from './images/codec.ts';
 import type { PictureJob } from './queue/job.ts';
@@ -21,7 +21,7 @@ import { SqliteJobQueue } from './queue/sqlite-queue.ts';
 import { openDatabase } from './store/database.ts';
 import { createStudio, type Studio, type StudioEvent, type StudioOptions } from './studio.ts';
 
-const engineModule = fileURLToPath(new URL('../../test/fixtures/fake-engine.ts', import.meta.url));
+const engineModule = ownModule(import.meta.url, '../../test/fixtures/fake-engine');
 
 let root: string;
 const open: Studio[] = [];

@@ -3,8 +3,8 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ownModule } from '#studio/files/own-module';
 import type { GalleryImage } from '#studio/gallery/image';
 import { createStudio } from '#studio/studio';
 import { cli } from './run-cli.ts';
@@ -19,7 +19,7 @@ beforeAll(async () => {
   const studio = await createStudio({
     dataDir: join(outputs, '.darkroom'),
     outputsDir: outputs,
-    engineModule: fileURLToPath(new URL('../fixtures/fake-engine.ts', import.meta.url)),
+    engineModule: ownModule(import.meta.url, '../fixtures/fake-engine'),
     modelRoots: [],
   });
   const requests = [

@@ -3,8 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ownModule } from '#studio/files/own-module';
 import type { PictureJob } from '#studio/queue/job';
 import { createStudio, type Studio } from '#studio/studio';
 import { cli } from './run-cli.ts';
@@ -20,7 +20,7 @@ beforeEach(async () => {
   studio = await createStudio({
     dataDir: join(outputs, '.darkroom'),
     outputsDir: outputs,
-    engineModule: fileURLToPath(new URL('../fixtures/fake-engine.ts', import.meta.url)),
+    engineModule: ownModule(import.meta.url, '../fixtures/fake-engine'),
     modelRoots: [],
   });
   await studio.queue.pause();

@@ -2,6 +2,7 @@
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { childExecArgv, ownModule } from '#studio/files/own-module';
 import { runCommandLine } from '../../src/cli/program.ts';
 
 export interface CliResult {
@@ -27,9 +28,11 @@ export async function cli(...argv: readonly string[]): Promise<CliResult> {
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Starts `darkroom` as a user would, in `cwd`. */
+const main = ownModule(import.meta.url, '../../src/cli/main');
+
+/** Starts the command line as a process of its own, in `cwd`. */
 export function startCli(cwd: string, ...argv: readonly string[]): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, [`${repository}bin/darkroom.mjs`, ...argv], { cwd });
+  return spawn(process.execPath, [...childExecArgv(), main, ...argv], { cwd });
 }
 
 export async function finished(child: ChildProcessWithoutNullStreams): Promise<CliResult> {

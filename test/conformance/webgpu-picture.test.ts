@@ -2,19 +2,19 @@
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { childExecArgv, ownModule } from '#studio/files/own-module';
 import type { PictureReport } from './webgpu-picture-process.ts';
 
 /** SwiftShader, the software Vulkan driver that Debian's chromium package brings. */
 const softwareDriver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
 it('draws the picture that the CPU draws', { timeout: 600_000 }, async ({ skip }) => {
-  const script = fileURLToPath(new URL('webgpu-picture-process.ts', import.meta.url));
+  const script = ownModule(import.meta.url, './webgpu-picture-process');
   const driver =
     !process.env.VK_ICD_FILENAMES && existsSync(softwareDriver) ? { VK_ICD_FILENAMES: softwareDriver } : {};
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script], {
+  const { stdout } = await promisify(execFile)(process.execPath, [...childExecArgv(), script], {
     env: { ...process.env, ...driver },
   });
   const report = JSON.parse(stdout.split('\n').find((line) => line.startsWith('{'))!) as PictureReport;

@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ownModule } from '#studio/files/own-module';
 import { createStudio, type Studio } from '#studio/studio';
 
-const engineModule = fileURLToPath(new URL('../fixtures/fake-engine.ts', import.meta.url));
+const engineModule = ownModule(import.meta.url, '../fixtures/fake-engine');
 const disk = mkdtempSync(join(tmpdir(), 'darkroom-full-'));
 // Mounting is for root, and not in every container.
 const canMount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]).status === 0;

@@ -5,13 +5,12 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { writeSafetensors } from '#formats/safetensors-writer';
+import { childExecArgv, ownModule } from '#studio/files/own-module';
 import { openDatabase } from '#studio/store/database';
 import { TestHub } from '../fixtures/test-hub.ts';
 import { png } from './hostile/bytes.ts';
@@ -31,8 +30,7 @@ export interface KillReport {
   readonly problems: readonly string[];
 }
 
-const main = fileURLToPath(new URL('./studio-process.ts', import.meta.url));
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const main = ownModule(import.meta.url, './studio-process');
 
 /** @param tell called with a line now and then @param seconds after which no further life begins */
 export async function killRun(
@@ -158,7 +156,7 @@ class KillRun {
       sayTo: this.#sayTo,
       ...orders,
     });
-    return spawn(process.execPath, ['--import', loader, main, argument], { stdio: ['ignore', 'ignore', 'inherit'] });
+    return spawn(process.execPath, [...childExecArgv(), main, argument], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
   #said(): Said[] {

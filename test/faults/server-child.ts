@@ -1,18 +1,17 @@
 /** A server in a child process (see server-process.ts), from the side of those who load it. */
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { childExecArgv, ownModule } from '#studio/files/own-module';
 import type { FromServer, ServerFigures, ServerOrders, ToServer } from './server-process.ts';
 
-const main = fileURLToPath(new URL('./server-process.ts', import.meta.url));
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const main = ownModule(import.meta.url, './server-process');
 
 /** The token that opens the server as its admin. */
 export const adminToken = 'token-of-the-admin';
 
-export const fakeEngine = fileURLToPath(new URL('../fixtures/fake-engine.ts', import.meta.url));
-export const realEngine = fileURLToPath(new URL('../../src/engine-main.ts', import.meta.url));
+export const fakeEngine = ownModule(import.meta.url, '../fixtures/fake-engine');
+export const realEngine = ownModule(import.meta.url, '../../src/engine-main');
 /** Where the tiny model of the goldens lies, called `tiny-sd1`. */
 export const tinyModels = fileURLToPath(new URL('../goldens/data/models', import.meta.url));
 
@@ -35,7 +34,7 @@ export async function startServer(
 ): Promise<ServerChild> {
   const whole: ServerOrders = { engineModule: fakeEngine, engineOptions: {}, modelRoots: [], users: [], ...orders };
   const child = fork(main, [JSON.stringify(whole)], {
-    execArgv: ['--expose-gc', '--import', loader],
+    execArgv: ['--expose-gc', ...childExecArgv()],
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });

@@ -5,7 +5,7 @@
 
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ownModule } from '#studio/files/own-module';
 import { createStudio, type Studio } from '#studio/studio';
 import { TrainingRuns } from '#studio/training/runs';
 import { TrainingRunner } from '#studio/work/runners/training';
@@ -57,11 +57,11 @@ function say(said: Said): void {
   appendFileSync(orders.sayTo, `${JSON.stringify(said)}\n`);
 }
 
-const trainerMain = fileURLToPath(new URL('../../src/training-main.ts', import.meta.url));
+const trainerMain = ownModule(import.meta.url, '../../src/training-main');
 const studio = await createStudio({
   dataDir: orders.dataDir,
   outputsDir: orders.outputsDir,
-  engineModule: fileURLToPath(new URL('../fixtures/fake-engine.ts', import.meta.url)),
+  engineModule: ownModule(import.meta.url, '../fixtures/fake-engine'),
   modelRoots: [orders.modelsDir],
   hashInBackground: false,
   pulls: {

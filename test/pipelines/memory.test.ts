@@ -1,14 +1,14 @@
 /** What the memory plan tells before a job, against what a process of its own then takes. */
 
 import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
 import process from 'node:process';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { createPictureEngine } from '#pipelines/engine';
 import { type GenerateEvent, generateSchema } from '#pipelines/request';
+import { childExecArgv, ownModule } from '#studio/files/own-module';
 import { modelOpener } from '#studio/library/open-model';
 import { createEngine } from '../../src/engine-main.ts';
 
@@ -18,9 +18,9 @@ const model = `${root}models/darkroom-mini.safetensors`;
 describe('the memory of a job', () => {
   // The highest resident set of a process is read from /proc.
   it.skipIf(process.platform !== 'linux')('is told within 15% of what it takes', async () => {
-    const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-    const given = [`${root}bench/memory/picture-process.ts`, model, '20000000000', '512', '1'];
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', loader, ...given]);
+    const script = ownModule(import.meta.url, '../../bench/memory/picture-process');
+    const given = [...childExecArgv(), script, model, '20000000000', '512', '1'];
+    const { stdout } = await promisify(execFile)(process.execPath, given);
     const { told, peak } = JSON.parse(stdout) as { told: { peak: number }; peak: number };
     expect(peak / told.peak).toBeGreaterThan(0.85);
     expect(peak / told.peak).toBeLessThan(1.15);

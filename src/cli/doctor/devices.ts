@@ -4,8 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import process from 'node:process';
 import type { DeviceReport } from '#backends/webgpu/backend';
-import { childExecArgv } from '#studio/engine-host/process-info';
-import { ownModule } from '#studio/files/own-module';
+import { childExecArgv, ownModule } from '#studio/files/own-module';
 import { type Finding, note, ok, problem } from './finding.ts';
 
 const probe = ownModule(import.meta.url, './device-probe');

@@ -1,13 +1,13 @@
 import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type GenerateEvent, type GenerateRequest, generateSchema } from '#pipelines/request';
 import { type FakeOptions, picture } from '../../../test/fixtures/fake-engine.ts';
+import { ownModule } from '../files/own-module.ts';
 import { EngineHost, type EngineHostOptions } from './host.ts';
 
-const module = fileURLToPath(new URL('../../../test/fixtures/fake-engine.ts', import.meta.url));
+const module = ownModule(import.meta.url, '../../../test/fixtures/fake-engine');
 
 const hosts: EngineHost[] = [];
 afterEach(async () => {

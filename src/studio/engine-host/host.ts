@@ -18,8 +18,9 @@ import {
 } from '#pipelines/request';
 import type { UpscaleRequest } from '#pipelines/upscale/request';
 import { EventStream } from '../events/event-stream.ts';
+import { childExecArgv } from '../files/own-module.ts';
 import type { InputPaths } from '../work/inputs.ts';
-import { childEnvironment, childExecArgv, childMain, crashError, residentMemory } from './process-info.ts';
+import { childEnvironment, childMain, crashError, residentMemory } from './process-info.ts';
 import { type EngineSettings, type EngineWork, type FromEngine, fromWireError, type ToEngine } from './protocol.ts';
 
 export interface EngineHostOptions {

@@ -1,29 +1,16 @@
-/** Facts about an engine process: how to start one from source, how much memory it holds, why it ended. */
+/** Facts about an engine process: what it runs, how much memory it holds, why it ended. */
 
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { totalmem } from 'node:os';
-import { pathToFileURL } from 'node:url';
 import { DarkroomError } from '#core/errors';
 import { ownModule } from '../files/own-module.ts';
 
 export const childMain = ownModule(import.meta.url, './child');
 
-/** Node flags for a process that runs our files: TypeScript needs tsx's loader. */
-export function childExecArgv(): string[] {
-  if (!fromSource()) return [];
-  const loader = createRequire(import.meta.url).resolve('tsx');
-  return ['--import', pathToFileURL(loader).href];
-}
-
 /** The environment without what only the studio needs to know. */
 export function childEnvironment(): NodeJS.ProcessEnv {
   const isSecret = /token|secret|password|api_?key/i;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSecret.test(name)));
-}
-
-function fromSource(): boolean {
-  return import.meta.url.endsWith('.ts');
 }
 
 /** Bytes that the machine has, or the container that this runs in. */

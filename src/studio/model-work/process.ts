@@ -3,9 +3,9 @@
 import { fork } from 'node:child_process';
 import type { ModelWorkKind } from '#api/records/model-work';
 import { DarkroomError } from '#core/errors';
-import { childEnvironment, childExecArgv } from '../engine-host/process-info.ts';
+import { childEnvironment } from '../engine-host/process-info.ts';
 import { fromWireError, type WireError } from '../engine-host/protocol.ts';
-import { ownModule } from '../files/own-module.ts';
+import { childExecArgv, ownModule } from '../files/own-module.ts';
 import type { Made, MakeRequest } from './make.ts';
 
 export interface MakeOrder {

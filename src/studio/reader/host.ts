@@ -5,9 +5,9 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { DarkroomError } from '#core/errors';
-import { childEnvironment, childExecArgv } from '../engine-host/process-info.ts';
+import { childEnvironment } from '../engine-host/process-info.ts';
 import { fromWireError } from '../engine-host/protocol.ts';
-import { ownModule } from '../files/own-module.ts';
+import { childExecArgv, ownModule } from '../files/own-module.ts';
 import type { FromReader, ToReader } from './protocol.ts';
 import type { TaskInput, TaskName, TaskResult } from './tasks.ts';
 

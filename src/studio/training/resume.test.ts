@@ -5,10 +5,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
+import { childExecArgv, ownModule } from '../files/own-module.ts';
 
-const child = fileURLToPath(new URL('../../../test/fixtures/training-child.ts', import.meta.url));
+const child = ownModule(import.meta.url, '../../../test/fixtures/training-child');
 const root = mkdtempSync(join(tmpdir(), 'darkroom-resume-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -20,7 +20,7 @@ interface Ended {
 
 /** Trains in a child process, which is killed once it has reported `killAfter` steps. */
 async function trainChild(folder: string, killAfter = Number.POSITIVE_INFINITY): Promise<Ended> {
-  const training = spawn(process.execPath, ['--import', 'tsx', child, folder], {
+  const training = spawn(process.execPath, [...childExecArgv(), child, folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise<NodeJS.Signals | number | null>((resolve) => {

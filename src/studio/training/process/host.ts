@@ -7,8 +7,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { DarkroomError } from '#core/errors';
-import { childEnvironment, childExecArgv } from '../../engine-host/process-info.ts';
+import { childEnvironment } from '../../engine-host/process-info.ts';
 import { EventStream } from '../../events/event-stream.ts';
+import { childExecArgv } from '../../files/own-module.ts';
 import type { FromTrainer, ToTrainer, TrainingOrder } from './protocol.ts';
 
 export class TrainerProcess {

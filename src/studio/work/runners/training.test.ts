@@ -3,16 +3,16 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Answered, startTestServer, type TestServer } from '../../../../test/fixtures/test-server.ts';
+import { ownModule } from '../../files/own-module.ts';
 import type { StudioEvent } from '../../studio.ts';
 import { TrainingRuns } from '../../training/runs.ts';
 import { TrainingRunner } from './training.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'darkroom-training-jobs-'));
-const main = fileURLToPath(new URL('../../../training-main.ts', import.meta.url));
+const main = ownModule(import.meta.url, '../../../training-main');
 const data = join(root, 'pictures');
 let server: TestServer;
 
