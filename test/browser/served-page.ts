@@ -1,12 +1,13 @@
 /** A real server with the embedded model and the system's Chromium, for tests of the page. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { childExecArgv, ownModule } from '#studio/files/own-module';
 
 export const chromiumPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
   existsSync,
@@ -17,6 +18,8 @@ export const repository = fileURLToPath(new URL('../..', import.meta.url));
 /** Generous: nothing here measures time, and machines of tests are busy. */
 export const patience = 240_000;
 
+const main = ownModule(import.meta.url, '../../src/cli/main');
+
 export interface Served {
   readonly url: string;
   readonly child: ChildProcess;
@@ -24,8 +27,9 @@ export interface Served {
 
 export async function serve(folder: string, ...flags: string[]): Promise<Served> {
   const port = flags.includes('--port') ? [] : ['--port', '0'];
-  const args = ['bin/darkroom.mjs', 'serve', ...port, '--outputs', folder, '--data', join(folder, '.data')];
-  const child = spawn(process.execPath, [...args, ...flags], { cwd: repository, stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = ['serve', ...port, '--outputs', folder, '--data', join(folder, '.data'), ...flags];
+  const stdio = ['ignore', 'pipe', 'inherit'] as const;
+  const child = spawn(process.execPath, [...childExecArgv(), main, ...args], { cwd: repository, stdio: [...stdio] });
   const url = await new Promise<string>((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (bytes: Buffer) => {
@@ -60,14 +64,23 @@ export interface Bench {
   openBeside(page: Page, url: string): Promise<Page>;
 }
 
-/** Builds the page and starts Chromium once for a file of tests. */
+/** Where a source is newer than the page; `npm ci` has built it where nothing was changed since. */
+function buildPage(): void {
+  const page = join(repository, 'dist/web/index.html');
+  const sources = readdirSync(join(repository, 'src'), { recursive: true, withFileTypes: true });
+  const written = existsSync(page) ? statSync(page).mtimeMs : 0;
+  if (!sources.some(({ parentPath, name }) => statSync(join(parentPath, name)).mtimeMs > written)) return;
+  const built = spawnSync(process.execPath, ['tools/build-page.mjs'], { cwd: repository, encoding: 'utf8' });
+  expect(built.status, built.stderr).toBe(0);
+}
+
+/** Starts Chromium once for a file of tests, with the page built. */
 export function useBrowser(): Bench {
   let browser: Browser;
   const folders: string[] = [];
   const faults: string[] = [];
   beforeAll(async () => {
-    const built = spawnSync(process.execPath, ['tools/build-page.mjs'], { cwd: repository, encoding: 'utf8' });
-    expect(built.status, built.stderr).toBe(0);
+    buildPage();
     const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
     browser = await chromium.launch({ executablePath: chromiumPath!, args, timeout: patience });
   }, patience);

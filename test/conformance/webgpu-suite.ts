@@ -6,7 +6,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { beforeAll, expect, it } from 'vitest';
-import { conformanceCases } from './backend-suite.ts';
+import { childExecArgv, ownModule } from '#studio/files/own-module';
+import { type ConformanceCase, conformanceCases } from './backend-suite.ts';
 import type { Report, WebGpuEngine } from './webgpu-process.ts';
 
 /** SwiftShader, the software Vulkan driver that Debian's chromium package brings. */
@@ -14,14 +15,13 @@ const softwareDriver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
 const seeds = [1];
 const tolerance = 2e-4;
-const cases = conformanceCases(seeds);
 
 /** Reports by case from one process, which may end early. */
-async function reportsFrom(engine: WebGpuEngine, first: number): Promise<Report[]> {
-  const script = new URL('webgpu-process.ts', import.meta.url).pathname;
+async function reportsFrom(engine: WebGpuEngine, cases: readonly ConformanceCase[], first: number): Promise<Report[]> {
+  const script = ownModule(import.meta.url, './webgpu-process');
   const driver =
     !process.env.VK_ICD_FILENAMES && existsSync(softwareDriver) ? { VK_ICD_FILENAMES: softwareDriver } : {};
-  const child = spawn(process.execPath, ['--import', 'tsx', script, engine, String(first), ...seeds.map(String)], {
+  const child = spawn(process.execPath, [...childExecArgv(), script, engine, String(first), ...seeds.map(String)], {
     env: { ...process.env, ...driver },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -48,13 +48,14 @@ async function reportsFrom(engine: WebGpuEngine, first: number): Promise<Report[
 
 /** `skipped`: cases that the engine cannot compute, and why. */
 export function describeWebGpu(engine: WebGpuEngine, skipped: Readonly<Record<string, string>>): void {
+  const cases = conformanceCases(seeds, { goldens: engine === 'own' });
   const byName = new Map<string, Report>();
   let unavailable: string | undefined;
 
   beforeAll(async () => {
     // A crash costs its own case only: the next process goes on behind it.
     for (let first = 0; first < cases.length && unavailable === undefined; ) {
-      for (const r of await reportsFrom(engine, first)) {
+      for (const r of await reportsFrom(engine, cases, first)) {
         if ('unavailable' in r) unavailable = r.unavailable;
         else if ('name' in r) byName.set(r.name, r);
       }
