@@ -113,6 +113,51 @@ describe('describeFile', () => {
     }
   });
 
+  const sdxlWith = (...names: string[]) => ({
+    ...keys('sdxl-base.single'),
+    ...Object.fromEntries(names.map((name) => [name, [1]])),
+  });
+
+  it.each<[string, Record<string, readonly number[]>]>([
+    ['a Playground 2.5 model', sdxlWith('edm_mean', 'edm_std')],
+    ['a CosXL model', sdxlWith('edm_vpred.sigma_max', 'edm_vpred.sigma_min')],
+    ['a Kolors model', sdxlWith('model.diffusion_model.encoder_hid_proj.weight')],
+    ['a Zero123 model', { ...keys('sd15.single'), 'cc_projection.weight': [768, 772] }],
+    ['an MVDream model', { ...keys('sd21-v.single'), 'model.diffusion_model.camera_embed.0.weight': [1280, 16] }],
+    [
+      'a Stable Video Diffusion model',
+      { ...keys('sd21-v.single'), 'model.diffusion_model.input_blocks.1.0.time_stack.in_layers.0.bias': [320] },
+    ],
+    ['a FLUX.1 model', { 'model.diffusion_model.double_blocks.0.img_attn.qkv.weight': [9216, 3072] }],
+    ['a FLUX.2 model', { 'double_blocks.0.img_attn.qkv.weight': [1], 'single_stream_modulation.lin.weight': [1] }],
+    ['a Chroma model', { 'double_blocks.0.img_attn.qkv.weight': [1], 'distilled_guidance_layer.in_proj.weight': [1] }],
+    ['a Stable Diffusion 3 model', { 'model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight': [1] }],
+    ['an AuraFlow model', { 'model.double_layers.0.attn.w1q.weight': [1] }],
+    ['a Stable Cascade model', { 'clip_txt_mapper.weight': [1], 'down_blocks.0.0.depthwise.weight': [1] }],
+    ['a PixArt model', { 't_block.1.weight': [6912, 1152] }],
+    ['a Z-Image or Lumina 2 model', { 'cap_embedder.1.weight': [3840, 2560] }],
+    ['an AnimateDiff motion module', { 'down_blocks.0.motion_modules.0.temporal_transformer.norm.weight': [320] }],
+  ])('knows %s, and that it cannot be used', (title, shapes) => {
+    expect(describeFile(table(shapes))).toMatchObject({
+      title,
+      family: undefined,
+      problem: expect.stringMatching(/^it needs .+, which Darkroom does not have$/),
+    });
+  });
+
+  it('says of what no family runs which models are drawn with', () => {
+    const wider = { 'model.diffusion_model.input_blocks.0.0.weight': [320, 8, 3, 3] };
+    const { title, problem } = describeFile(table({ ...keys('sdxl-base.single'), ...wider }));
+    expect(title).toBe('an SDXL instruct-pix2pix checkpoint');
+    expect(problem).toMatch(/^Darkroom draws with Stable Diffusion 1 \(also inpaint, instruct-pix2pix\), .*SDXL/);
+    expect(describeFile(table(keys('sdxl-base.single'))).problem).toBeUndefined();
+  });
+
+  it('goes by the pipeline that a diffusers folder names', () => {
+    expect(describeFile(table({}), { pipeline: 'FluxPipeline' }).title).toBe('a FLUX.1 model');
+    expect(describeFile(table(keys('sd15.single')), { pipeline: 'StableDiffusionPipeline' }).problem).toBeUndefined();
+  });
+
   it('counts the tensors and parameters of each part', () => {
     const { parts } = describeFile(table(keys('sd15.single')));
     expect(parts.find((p) => p.name === 'model.diffusion_model')).toEqual({

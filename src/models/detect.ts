@@ -10,7 +10,8 @@
 import { sizeOf } from '#core/tensor';
 import { clipPrefix } from './clip/infer.ts';
 import { families } from './families.ts';
-import type { FamilyIdentity } from './family.ts';
+import type { FamilyIdentity, ModelFamily } from './family.ts';
+import { otherArchitecture } from './other-architectures.ts';
 import { below, type TensorTable } from './tensor-table.ts';
 import { findModel, findVae, variantOf } from './traits.ts';
 import { isUpscaler } from './upscalers/index.ts';
@@ -47,6 +48,8 @@ export interface FileDescription {
   readonly variant: string | undefined;
   /** For sentences: `an SDXL checkpoint`, `a LoRA for Stable Diffusion 1`. */
   readonly title: string;
+  /** Why a whole model or a U-Net cannot be used. */
+  readonly problem?: string;
   readonly parts: readonly FilePart[];
 }
 
@@ -145,26 +148,47 @@ export interface DescribeOptions {
   /** The family that the file's metadata states, which then counts. */
   readonly told?: string | undefined;
   /** In the order in which they are asked. */
-  readonly known?: readonly FamilyIdentity[];
+  readonly known?: readonly (FamilyIdentity & Pick<ModelFamily, 'variants'>)[];
+  /** Class of the pipeline that a diffusers folder names. */
+  readonly pipeline?: string | undefined;
 }
 
 /** Says what a file is. Names are those in the file; in a folder, each behind its component's name and a dot. */
-export function describeFile(tensors: TensorTable, { told, known = families }: DescribeOptions = {}): FileDescription {
+export function describeFile(
+  tensors: TensorTable,
+  { told, known = families, pipeline }: DescribeOptions = {},
+): FileDescription {
   const names = [...tensors.keys()];
   const parts = partsOf(tensors);
   const piece = kindOfPiece(tensors);
   if (piece) return entitled(piece, adaptedFamily(piece, tensors, known), undefined, parts);
   const found = findModel(tensors, told);
+  const whole = findVae(tensors) !== undefined || some(names, /^(cond_stage_model|conditioner|text_encoder)/);
+  const other = otherArchitecture(tensors, pipeline);
+  if (other) {
+    const { title, lacks = 'its network' } = other;
+    const kind = found.unet && !whole ? 'unet' : 'checkpoint';
+    const problem = `it needs ${lacks}, which Darkroom does not have`;
+    return { kind, family: undefined, variant: undefined, title, problem, parts };
+  }
   const family = known.find((each) => each.matches(found));
   if (found.unet || family) {
-    const alone =
-      found.unet && findVae(tensors) === undefined && !some(names, /^(cond_stage_model|conditioner|text_encoder)/);
     const variant = (found.unet && variantOf(found.unet)) ?? family?.variantOf?.(found);
-    return entitled(alone ? 'unet' : 'checkpoint', family, variant, parts);
+    const described = entitled(found.unet && !whole ? 'unet' : 'checkpoint', family, variant, parts);
+    const runs = family?.variants.includes(variant);
+    return runs ? described : { ...described, problem: `Darkroom draws with ${titlesOf(known)}` };
   }
   if (findVae(tensors) !== undefined) return entitled('vae', undefined, undefined, parts);
   if (hasTextEncoder(tensors)) return entitled('text-encoder', undefined, undefined, parts);
   return entitled('unknown', undefined, undefined, parts);
+}
+
+/** What each family runs, for sentences. */
+function titlesOf(known: NonNullable<DescribeOptions['known']>): string {
+  return known
+    .map(({ title, variants }) => [title, variants.filter((v) => v !== undefined)] as const)
+    .map(([title, further]) => (further.length === 0 ? title : `${title} (also ${further.join(', ')})`))
+    .join(', ');
 }
 
 function entitled(

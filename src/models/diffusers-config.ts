@@ -85,6 +85,8 @@ function evenLayers(fields: Fields, levels: number): number {
 export function vaeFromDiffusers(fields: Fields): VaeConfig {
   fields.require('act_fn', ['silu', 'swish']);
   fields.require('shift_factor', [0]);
+  fields.require('latents_mean', []);
+  fields.require('latents_std', []);
   const imageChannels = fields.count('in_channels', 3);
   fields.require('out_channels', [imageChannels]);
   return {
@@ -144,6 +146,9 @@ export function trainingFromScheduler(fields: Fields): {
   const names = ['epsilon', 'v_prediction', 'sample'] as const;
   const tables = ['scaled_linear', 'linear', 'squaredcos_cap_v2'] as const;
   fields.require('trained_betas', []);
+  // Schedulers of other noise levels, under which a model was trained: those of EDM, and flow matching.
+  const name = fields.string('_class_name', '');
+  if (/^(EDM|FlowMatch)/.test(name)) throw fields.wrong('_class_name', 'a scheduler of discrete noise levels', name);
   return {
     prediction: predictions[fields.oneOf('prediction_type', names, 'epsilon')],
     schedule: {

@@ -214,6 +214,16 @@ describe('loadCheckpoint on a single file', () => {
     ['a LoRA', { 'lora_unet_mid.lora_down.weight': [4, 8], 'lora_unet_mid.lora_up.weight': [8, 4] }, 'this is a LoRA;'],
     ['a VAE', keys('vae.single'), 'this is a VAE;'],
     ['something else', { 'fc.weight': [2, 2], 'conv1.bias': [6] }, 'Its 2 tensors are in fc.weight, conv1.bias.'],
+    [
+      'a relative',
+      { ...single, 'cc_projection.weight': [1] },
+      'this is a Zero123 model, which cannot be used: it needs',
+    ],
+    [
+      'a model of other latents',
+      { ...single, 'model.diffusion_model.out.2.weight': [16, 320, 3, 3], 'model.diffusion_model.out.2.bias': [16] },
+      'its latents have 16 channels, not 4, and how they are scaled is not known',
+    ],
   ])('says that %s is not what it needs', async (_, shapes, message) => {
     expect((await failure(loadCheckpoint(modelOf(shapes), 'm/sd.safetensors'))).message).toContain(message);
   });

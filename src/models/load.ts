@@ -59,16 +59,9 @@ export async function loadCheckpoint(
   { vae, textEncoders = [], partial = false, families: known = families }: LoadOptions = {},
 ): Promise<LoadedCheckpoint> {
   const source = await openModelSource(files, path);
-  const embedded = embeddedOf(source);
-  const description = describeFile(source.tensors, {
-    told: embedded?.string('family'),
-    known,
-  });
-  const family = chooseFamily(known, description, source);
-  const components = findComponents(family.components, source.tensors);
-  await addEncoders(files, textEncoders, family, components);
-  const values = await valuesOf(files, family, source);
-  let config = named(path, () => configOf(family, source, components, { embedded, values }));
+  const identified = await identifyCheckpoint(files, source, { textEncoders, families: known });
+  const { description, family, components } = identified;
+  let { config } = identified;
   const own = family.parts(config).autoencoder.component;
   const replaced = components.get(own)?.prefix;
   if (vae !== undefined) {
@@ -97,8 +90,36 @@ export async function loadCheckpoint(
   };
 }
 
+export interface IdentifiedCheckpoint {
+  readonly description: FileDescription;
+  readonly family: ModelFamily;
+  readonly components: Map<string, OpenComponent>;
+  readonly config: unknown;
+}
+
+/** Which family a model is of and how large it is. @throws ModelFileError, where it cannot be run whatever its weights */
+export async function identifyCheckpoint(
+  files: ModelFiles,
+  source: ModelSource,
+  { textEncoders = [], families: known = families }: Pick<LoadOptions, 'textEncoders' | 'families'> = {},
+): Promise<IdentifiedCheckpoint> {
+  const embedded = embeddedOf(source);
+  const { tensors, pipeline } = source;
+  const description = describeFile(tensors, { told: embedded?.string('family'), known, pipeline });
+  const family = chooseFamily(known, description, source);
+  const components = findComponents(family.components, tensors);
+  await addEncoders(files, textEncoders, family, components);
+  const values = await valuesOf(files, family, source);
+  const config = named(source.path, () => configOf(family, source, components, { embedded, values }));
+  return { description, family, components, config };
+}
+
 function chooseFamily(known: readonly ModelFamily[], description: FileDescription, source: ModelSource): ModelFamily {
-  const family = known.find(({ id, variants }) => id === description.family && variants.includes(description.variant));
+  if (description.problem !== undefined) {
+    const { title, problem } = description;
+    throw new ModelFileError('unsupported', `this is ${title}, which cannot be used: ${problem}`, source.path);
+  }
+  const family = known.find(({ id }) => id === description.family);
   if (family) return family;
   const groups = [...new Set([...source.tensors.keys()].map((n) => n.split('.').slice(0, 2).join('.')))];
   const found =

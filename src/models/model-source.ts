@@ -16,6 +16,8 @@ export interface ModelSource extends TensorFile {
   readonly configs: ReadonlyMap<string, Fields>;
   /** The .yaml of the same name beside a single file. */
   readonly yaml: Fields | undefined;
+  /** Class of the pipeline that a folder's model_index.json names. */
+  readonly pipeline?: string | undefined;
 }
 
 const folderComponents = ['unet', 'vae', 'text_encoder', 'text_encoder_2'] as const;
@@ -48,7 +50,8 @@ async function openFolder(files: ModelFiles, path: string): Promise<ModelSource>
   }
   const scheduler = await readConfig(files, `${path}/scheduler/scheduler_config.json`);
   if (scheduler) configs.set('scheduler', scheduler);
-  return { path, layout: 'folder', tensors, metadata: {}, configs, yaml: undefined };
+  const pipeline = (await readConfig(files, `${path}/model_index.json`))?.string('_class_name', '');
+  return { path, layout: 'folder', tensors, metadata: {}, configs, yaml: undefined, pipeline };
 }
 
 /** The tensors of one component's folder, from one file or from the shards that its index lists. */

@@ -70,7 +70,10 @@ async function firstBytes(file: string): Promise<string | undefined> {
 
 async function modelReport(file: string, values: boolean): Promise<Report> {
   const source = await openModelSource(nodeModelFiles, file);
-  const description = describeFile(source.tensors, { told: toldFamily(source.metadata) });
+  const description = describeFile(source.tensors, {
+    told: toldFamily(source.metadata),
+    pipeline: source.pipeline,
+  });
   const { model, problems } = await tryLoad(source, description);
   const nonFinite = values && model ? await nonFiniteOf(model) : undefined;
   return {

@@ -3,12 +3,14 @@
 import { clipKeys } from '../clip/keys.ts';
 import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
 import { vaeFromDiffusers } from '../diffusers-config.ts';
-import type { ComponentLayout, SingleFilePart } from '../family.ts';
+import type { ComponentLayout, SingleFileHints, SingleFilePart } from '../family.ts';
 import type { Fields } from '../fields.ts';
 import { type KeyMap, sameName } from '../keys.ts';
+import { ModelFileError } from '../model-error.ts';
 import type { DeclaredParameter, Scope } from '../nn/scope.ts';
 import type { TensorTable } from '../tensor-table.ts';
 import { unetPrefixes, vaePrefixes } from '../traits.ts';
+import type { UNetConfig } from '../unet/config.ts';
 import { isDiffusersUNet, isLdmUNet } from '../unet/infer.ts';
 import { ldmUNetKeys } from '../unet/keys.ts';
 import { unetGraph, unetScope } from '../unet/network.ts';
@@ -49,6 +51,16 @@ export function ldmSingleFile({ unet, vae }: LdmConfig, encoders: readonly Singl
   ];
 }
 
+/** Latents of this many channels are scaled as they have been published. */
+const publishedChannels = 4;
+
+/** A single file says nothing about the scale of its latents; of others than the published ones nobody knows it. */
+export function checkLatents({ outChannels }: UNetConfig, { yaml }: SingleFileHints): void {
+  if (outChannels === publishedChannels || yaml) return;
+  const message = `its latents have ${outChannels} channels, not ${publishedChannels}, and how they are scaled is not known`;
+  throw new ModelFileError('latents', `${message}; a .yaml beside the file, or a diffusers folder, says it`);
+}
+
 /** Declares the parameters of U-Net and VAE. */
 export function declareLdm(config: LdmConfig, scope: Scope): readonly DeclaredParameter[] {
   unetGraph(config.unet, { scope: scope.child(unetScope) });
@@ -68,7 +80,7 @@ export function ldmMarks({ prediction, schedule }: LdmConfig): readonly string[]
 /** Known and not needed, by full name. */
 export const ldmIgnored: readonly RegExp[] = [
   /^(betas|alphas_cumprod(_prev)?|(sqrt_|log_)\w*alphas_cumprod|sqrt_recipm1_alphas_cumprod|posterior_\w+|logvar)$/,
-  /^(denoiser\.sigmas|edm_(mean|std)\.?\w*)$/,
+  /^denoiser\.sigmas$/,
   /^model_ema\./,
   /(^|\.)logit_scale$/,
   /(^|\.)position_ids$/,

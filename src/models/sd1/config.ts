@@ -14,7 +14,7 @@ import {
 } from '../diffusers-config.ts';
 import type { FolderConfigs, SingleFileHints } from '../family.ts';
 import type { Fields } from '../fields.ts';
-import { velocityKey, zeroTerminalKey } from '../ldm/family.ts';
+import { checkLatents, velocityKey, zeroTerminalKey } from '../ldm/family.ts';
 import type { LdmConfig } from '../ldm/parts.ts';
 import type { TensorTable } from '../tensor-table.ts';
 import { stableDiffusionSchedule } from '../training-noise.ts';
@@ -57,10 +57,8 @@ export function sd1FromFolder(configs: FolderConfigs): Sd1Config {
 }
 
 /** From the tensors of a single file; what shapes do not tell comes from the hints, else is SD 1's. */
-export function sd1FromTensors(
-  components: ReadonlyMap<string, TensorTable>,
-  { tensors, yaml, embedded }: SingleFileHints,
-): Sd1Config {
+export function sd1FromTensors(components: ReadonlyMap<string, TensorTable>, hints: SingleFileHints): Sd1Config {
+  const { tensors, yaml, embedded } = hints;
   if (embedded) return readEmbedded(embedded);
   const params = yaml?.child('model')?.child('params');
   const unet = components.get('unet');
@@ -68,8 +66,10 @@ export function sd1FromTensors(
   const text = components.get('text_encoder');
   const unetParams = params?.child('unet_config')?.child('params');
   const textParams = params?.child('cond_stage_config')?.child('params')?.child('text_config');
+  const network = unet ? inferUNet(unet, headRule(unetParams)) : sd1UNet;
+  checkLatents(network, hints);
   return {
-    unet: unet ? inferUNet(unet, headRule(unetParams)) : sd1UNet,
+    unet: network,
     vae: vae ? inferVae(vae, params?.number('scale_factor', klF8.scalingFactor) ?? klF8.scalingFactor) : klF8,
     textEncoder: text
       ? inferClip(text, {

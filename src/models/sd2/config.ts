@@ -14,7 +14,7 @@ import {
   vaeFromDiffusers,
 } from '../diffusers-config.ts';
 import type { FolderConfigs, SingleFileHints } from '../family.ts';
-import { velocityKey, zeroTerminalKey } from '../ldm/family.ts';
+import { checkLatents, velocityKey, zeroTerminalKey } from '../ldm/family.ts';
 import type { LdmConfig } from '../ldm/parts.ts';
 import type { TensorTable } from '../tensor-table.ts';
 import { stableDiffusionSchedule } from '../training-noise.ts';
@@ -69,8 +69,12 @@ export function sd2FromTensors(components: ReadonlyMap<string, TensorTable>, hin
   const velocity = tensors.has(velocityKey) || deviation(values.get(tellingBias)) > widestNoiseBias;
   const prediction =
     params?.oneOf('parameterization', ['eps', 'v'], velocity ? 'v' : 'eps') ?? (velocity ? 'v' : 'eps');
+  const unet = inferUNet(components.get('unet')!, {
+    headWidth: unetParams?.count('num_head_channels', headWidth) ?? headWidth,
+  });
+  checkLatents(unet, hints);
   return {
-    unet: inferUNet(components.get('unet')!, { headWidth: unetParams?.count('num_head_channels') ?? headWidth }),
+    unet,
     vae: vae ? inferVae(vae, params?.number('scale_factor', klF8.scalingFactor) ?? klF8.scalingFactor) : klF8,
     textEncoder: whole ? { ...whole, layers: whole.layers - 1 } : openClipH,
     prediction,

@@ -14,7 +14,7 @@ import {
 } from '../diffusers-config.ts';
 import type { FolderConfigs, SingleFileHints } from '../family.ts';
 import { Fields } from '../fields.ts';
-import { velocityKey, zeroTerminalKey } from '../ldm/family.ts';
+import { checkLatents, velocityKey, zeroTerminalKey } from '../ldm/family.ts';
 import type { LdmConfig } from '../ldm/parts.ts';
 import type { TensorTable } from '../tensor-table.ts';
 import { stableDiffusionSchedule } from '../training-noise.ts';
@@ -75,6 +75,7 @@ export function sdxlFromTensors(components: ReadonlyMap<string, TensorTable>, hi
   const unet = inferUNet(components.get('unet')!, {
     headWidth: network?.count('num_head_channels', headWidth) ?? headWidth,
   });
+  checkLatents(unet, hints);
   const secondConfig = second ? secondSizes(second, texts) : openClipBigG;
   const hasFirst = first !== undefined || unet.contextWidth > secondConfig.width;
   const velocity = tensors.has(velocityKey) || scalingOf(params).includes('VScaling');

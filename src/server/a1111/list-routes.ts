@@ -54,6 +54,8 @@ function modelLists({ studio, options }: A1111Parts): Route[] {
         sha256: model.sha256 ?? null,
         filename: path(model, caller),
         config: null,
+        // Not upstream's: why it cannot be used.
+        problem: model.description.problem,
       })),
     ),
     get('/sd-vae', 'VAEs.', list, (caller) =>

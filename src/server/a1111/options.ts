@@ -144,7 +144,7 @@ export class OptionStore {
   /** The checkpoint that a name, title or hash stands for; the embedded or first one for an empty name. */
   checkpoint(name: string): LibraryModel | undefined {
     const { library } = this.#studio;
-    if (name === '') return library.list({ kind: 'checkpoint' })[0];
+    if (name === '') return library.list({ kind: 'checkpoint' }).find(({ description }) => !description.problem);
     try {
       return library.find(name, ['checkpoint', 'unet']);
     } catch (error) {

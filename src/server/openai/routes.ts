@@ -116,12 +116,12 @@ function modelRoutes({ library }: Studio): Route[] {
       operation: 'openaiListModels',
       tag,
       role: 'viewer',
-      summary: 'Checkpoints, for selectors.',
+      summary: 'Checkpoints that can be used, for selectors.',
       answer: {
         description: 'All of them.',
         schema: z.object({ object: z.literal('list'), data: z.array(modelSchema) }),
       },
-      handle: () => ({ object: 'list', data: library.list({ kind: 'checkpoint' }).map(modelOut) }),
+      handle: () => ({ object: 'list', data: library.list({ kind: 'checkpoint' }).filter(isUsable).map(modelOut) }),
     }),
     route({
       method: 'get',
@@ -135,6 +135,11 @@ function modelRoutes({ library }: Studio): Route[] {
       handle: ({ params }) => modelOut(library.find(params.id, ['checkpoint'])),
     }),
   ];
+}
+
+/** There is no field that could say why one is not. */
+function isUsable({ description }: LibraryModel): boolean {
+  return description.problem === undefined;
 }
 
 function modelOut({ name, modifiedAt }: LibraryModel): z.input<typeof modelSchema> {

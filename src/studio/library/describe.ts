@@ -1,9 +1,11 @@
 /** What a model's header says, reduced to what the library keeps. Runs in the reader's process. */
 
 import type { ModelKind } from '#api/records/model';
+import { UserError } from '#core/errors';
 import { describeFile, type FilePart } from '#models/detect';
 import { soleTable } from '#models/embeddings/read';
-import { openModelSource } from '#models/model-source';
+import { identifyCheckpoint } from '#models/load';
+import { type ModelSource, openModelSource } from '#models/model-source';
 import type { TensorTable } from '#models/tensor-table';
 import { upscalerScale } from '#models/upscalers/index';
 import { nodeModelFiles } from '../files/model-files.ts';
@@ -45,12 +47,14 @@ export async function describeModel(path: string): Promise<ModelDescription> {
   try {
     if (isPictureFile(path)) return await describePicture(path);
     const source = await openModelSource(nodeModelFiles, path);
-    const { kind, family, variant, title, parts } = describeFile(source.tensors, { told: toldFamily(source.metadata) });
+    const told = { told: toldFamily(source.metadata), pipeline: source.pipeline };
+    const { kind, family, variant, title, parts } = describeFile(source.tensors, told);
     return {
       kind,
       family,
       variant,
       title,
+      problem: kind === 'checkpoint' || kind === 'unet' ? await problemOf(source) : undefined,
       parts,
       parameters: parts.reduce((sum, part) => sum + part.parameters, 0),
       metadata: shortValues(source.metadata),
@@ -72,6 +76,17 @@ export async function describeModel(path: string): Promise<ModelDescription> {
       hasThumbnail: false,
       problem,
     };
+  }
+}
+
+/** Why a model cannot be run, whatever its weights. */
+async function problemOf(source: ModelSource): Promise<string | undefined> {
+  try {
+    await identifyCheckpoint(nodeModelFiles, source);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return error.message.replace(`${source.path}: `, '');
   }
 }
 

@@ -10,6 +10,7 @@ import { type GenerateSettings, generateSchema } from '#pipelines/request';
 import { settingRows } from '#pipelines/settings/index';
 import { isResampler } from '#pipelines/upscale/upscalers';
 import type { Library } from '../library/library.ts';
+import type { LibraryModel } from '../library/model.ts';
 import { realEsrganFiles } from '../library/real-esrgan-names.ts';
 import type { StoredRequest } from '../queue/job.ts';
 
@@ -92,7 +93,14 @@ function controlOf(unit: ControlUnit, library: Library): ControlUnit {
 }
 
 function nameOf(library: Library, model: string): string | undefined {
-  return model === '' ? undefined : library.find(model, checkpointKinds).name;
+  return model === '' ? undefined : usable(library.find(model, checkpointKinds)).name;
+}
+
+/** @throws UserError `model.unusable`, before a job waits for what cannot be drawn */
+function usable(model: LibraryModel): LibraryModel {
+  const { kind, title, problem } = model.description;
+  if (problem === undefined || (kind !== 'checkpoint' && kind !== 'unet')) return model;
+  throw new UserError('model.unusable', `${model.name} cannot be used (it is ${title}): ${problem}`);
 }
 
 /** A default whose file has gone must not keep every request from being made: the embedded model stands in. */
