@@ -46,6 +46,14 @@ export interface Operation<
   /** True: a studio must run for it. False: its folder is enough, also beside a running one. */
   readonly runs: R;
   readonly command?: CommandFacts;
+  /** Offered as a form of its own, which the page makes of `input`. */
+  readonly tool?: ToolFacts;
+}
+
+export interface ToolFacts {
+  readonly title: string;
+  /** What it works on: the heading under which it is offered. */
+  readonly on: 'pictures' | 'models' | 'experiments';
 }
 
 /** How it is called on the command line. */

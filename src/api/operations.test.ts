@@ -69,3 +69,15 @@ it('derives roles from effects', () => {
   expect([viewer!, user!, admin!].map((caller) => mayChange(caller, 'own work'))).toEqual([false, true, true]);
   expect(() => requireEffect(user!, 'settings')).toThrow('This needs the role admin; user is user.');
 });
+
+it('has tools that can be offered as forms: each answers with its job, and says of each field what it is', () => {
+  const tools = rows.filter(([, { tool }]) => tool);
+  expect(tools.map(([name]) => name)).toContain('upscale');
+  for (const [name, { input, output }] of tools) {
+    expect(Object.keys((output as z.ZodObject).shape), name).toContain('job');
+    const { properties = {} } = z.toJSONSchema(input, { io: 'input' });
+    for (const [field, said] of Object.entries(properties)) {
+      expect(said, `${name}.${field}`).toMatchObject({ description: expect.any(String) as string });
+    }
+  }
+});

@@ -110,16 +110,19 @@ export const jobs = {
     runs: true,
     form: true,
     summary: 'Queue the enlarging of a picture. As multipart, the picture is the file init.',
+    tool: { title: 'Upscale', on: 'pictures' },
     input: z.strictObject({
+      init: pictureText
+        .describe('The picture to enlarge.')
+        .meta({ label: 'Picture', level: 'simple', control: 'image' }),
       ...upscaleSchema.shape,
-      init: pictureText.describe('The picture to enlarge.').meta({ label: 'Picture' }),
       priority: jobInputSchema.shape.priority,
       label: jobInputSchema.shape.label,
       wait: z
         .boolean()
         .default(false)
         .describe('Answer when the job has ended, with its picture.')
-        .meta({ in: 'query' }),
+        .meta({ in: 'query', control: 'none' }),
     }),
     output: z.object({ job: jobSchema, images: z.array(pictureSchema).optional() }),
     status: 201,

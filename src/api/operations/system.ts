@@ -33,7 +33,21 @@ export const controlsSchema = z.object({
   maxSide: z.int(),
   samplers: z.array(samplerSchema),
   schedulers: z.array(schedulerSchema),
+  upscalers: z
+    .array(z.object({ name: z.string(), latent: z.boolean().describe('For hires fix alone.') }))
+    .describe('Ways of enlarging that are no files; those are among the models.'),
+  kinds: z
+    .record(z.string(), z.array(z.string()))
+    .describe('What a field whose `choices` is one of these names offers: models of these kinds.'),
   request: z.looseObject({}).describe('JSON Schema of a request.'),
+});
+
+const toolSchema = z.object({
+  name: z.string().describe('Of the operation that does it.'),
+  title: z.string(),
+  on: z.enum(['pictures', 'models', 'experiments']),
+  about: z.string(),
+  schema: z.looseObject({}).describe('JSON Schema of what it is given.'),
 });
 
 export const events = {
@@ -66,6 +80,13 @@ export const choices = {
     tag: 'Choices',
     summary: 'Model families that can be run, and the controls of a request: fields, bounds, defaults, choices.',
     output: controlsSchema,
+  }),
+  listTools: operation({
+    method: 'get',
+    path: '/tools',
+    tag: 'Choices',
+    summary: 'What can be asked for besides pictures and trainings, each with the form of what it is given.',
+    output: z.object({ tools: z.array(toolSchema) }),
   }),
   listSamplers: operation({
     method: 'get',

@@ -78,7 +78,7 @@ export const hiresSettings = {
   hiresUpscaler: setting({
     type: z.string().max(500).default('Latent'),
     help: 'Hires fix: how to enlarge; a mode for latents (Latent, Latent (bicubic) …), Lanczos, or an upscaler by name.',
-    form: { ...form, label: 'Upscaler', level: 'simple', control: 'choice', choices: 'upscalers' },
+    form: { ...form, label: 'Upscaler', level: 'simple', control: 'choice', choices: 'hiresUpscalers' },
     infotext: textEntry('Hires upscaler'),
     a1111: { field: 'hr_upscaler', only: 'txt2img' },
   }),

@@ -38,7 +38,7 @@ export interface SettingForm {
   /** Range of a slider, where the bounds are for mistakes rather than wishes. */
   readonly usual?: readonly [low: number, high: number];
   /** Choices that are data of the server. */
-  readonly choices?: 'samplers' | 'schedulers' | 'checkpoints' | 'vaes' | 'upscalers' | 'styles';
+  readonly choices?: 'samplers' | 'schedulers' | 'checkpoints' | 'vaes' | 'upscalers' | 'hiresUpscalers' | 'styles';
   /** A field that must be given for this one to matter; one of several. */
   readonly when?: string | readonly string[];
 }

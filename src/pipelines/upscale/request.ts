@@ -19,31 +19,63 @@ import {
 const side = z.int().min(1).max(longestUpscaledSide);
 
 export const upscaleSchema = z.object({
-  by: z.number().gt(0).max(16).default(4).describe('Enlarge by this factor, unless a width or height is given.'),
-  width: side.optional().describe('Enlarge to this width; by the height’s factor when left out.').meta({ flag: false }),
-  height: side.optional().describe('Enlarge to this height.').meta({ flag: false }),
-  crop: z.boolean().default(true).describe('To a size of another shape: cover it and cut the rest off.'),
+  by: z
+    .number()
+    .gt(0)
+    .max(16)
+    .default(4)
+    .describe('Enlarge by this factor, unless a width or height is given.')
+    .meta({ label: 'Factor', level: 'simple' }),
+  width: side
+    .optional()
+    .describe('Enlarge to this width; by the height’s factor when left out.')
+    .meta({ flag: false, label: 'Width' }),
+  height: side.optional().describe('Enlarge to this height.').meta({ flag: false, label: 'Height' }),
+  crop: z
+    .boolean()
+    .default(true)
+    .describe('To a size of another shape: cover it and cut the rest off.')
+    .meta({ label: 'Crop' }),
   upscaler: z
     .string()
     .max(500)
     .optional()
-    .describe('Upscaler by name, Lanczos or Nearest; the one that comes with Darkroom when left out.'),
-  upscaler2: z.string().max(500).optional().describe('A second one, mixed over the first.'),
-  visibility: z.number().min(0).max(1).default(0.5).describe('How much of the second one shows, 0 to 1.'),
+    .describe('Upscaler by name, Lanczos or Nearest; the one that comes with Darkroom when left out.')
+    .meta({ label: 'Upscaler', level: 'simple', control: 'choice', choices: 'upscalers' }),
+  upscaler2: z
+    .string()
+    .max(500)
+    .optional()
+    .describe('A second one, mixed over the first.')
+    .meta({ label: 'Second upscaler', control: 'choice', choices: 'upscalers' }),
+  visibility: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('How much of the second one shows, 0 to 1.')
+    .meta({ label: 'Visibility of the second', when: 'upscaler2' }),
   tile: z
     .int()
     .min(32)
     .max(maxSide)
     .default(defaultTile)
-    .describe('Side of the squares that are enlarged at a time, pixels: smaller takes less memory.'),
-  overlap: z.int().min(0).max(256).default(defaultOverlap).describe('Pixels that neighbouring squares share.'),
+    .describe('Side of the squares that are enlarged at a time, pixels: smaller takes less memory.')
+    .meta({ label: 'Tile' }),
+  overlap: z
+    .int()
+    .min(0)
+    .max(256)
+    .default(defaultOverlap)
+    .describe('Pixels that neighbouring squares share.')
+    .meta({ label: 'Overlap' }),
   multiple: z
     .int()
     .min(1)
     .max(64)
     .default(1)
     .describe('Sides of the result are multiples of this.')
-    .meta({ flag: false }),
+    .meta({ flag: false, control: 'none' }),
 });
 
 export type UpscaleSettings = z.output<typeof upscaleSchema>;

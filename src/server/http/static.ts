@@ -3,6 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { compress } from 'hono/compress';
+import { pageViews } from '#api/page-views';
 import type { ServerApp } from './mount.ts';
 
 const mediaTypes: Readonly<Record<string, string>> = {
@@ -19,19 +20,6 @@ const mediaTypes: Readonly<Record<string, string>> = {
 /** Nothing from elsewhere, no inline script: what a prompt or a file name holds is never run. */
 export const pagePolicy =
   "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
-
-/** Addresses of the page's views; a link to any of them opens the page. */
-const pageViews = [
-  '/',
-  '/gallery',
-  '/gallery/:id',
-  '/models',
-  '/models/:id',
-  '/queue',
-  '/train',
-  '/train/:id',
-  '/settings',
-];
 
 /** The page is what a visitor signs in with: its views are open to all. */
 export function isPageView(path: string): boolean {

@@ -1,12 +1,14 @@
 /** Handlers of the studio itself: status, what can be chosen, settings, engines. */
 
 import { z } from 'zod';
+import type { Operation } from '#api/operation';
+import { operations } from '#api/operations/index';
 import { jobInputSchema } from '#api/operations/jobs';
 import type { choices, settings, studio as studioRows } from '#api/operations/system';
 import { settingsSchema } from '#api/records/settings';
 import { maySee } from '#api/rights';
 import { maxSide } from '#pipelines/request';
-import { checkpointKinds } from '../work/check-request.ts';
+import { checkpointKinds, kindsOfChoices } from '../work/check-request.ts';
 import type { HandlersOf } from './context.ts';
 
 export const choiceHandlers = {
@@ -17,9 +19,16 @@ export const choiceHandlers = {
       maxSide,
       samplers: await samplerChoices(),
       schedulers: await schedulerChoices(),
+      upscalers: await upscalerChoices(),
+      kinds: Object.fromEntries(Object.entries(kindsOfChoices).map(([name, kinds]) => [name, [...kinds]])),
       request: z.toJSONSchema(jobInputSchema, { io: 'input' }),
     };
   },
+  listTools: () => ({
+    tools: Object.entries<Operation>(operations).flatMap(([name, { tool, summary, input }]) =>
+      tool ? [{ name, ...tool, about: summary, schema: z.toJSONSchema(input, { io: 'input' }) }] : [],
+    ),
+  }),
   listSamplers: async () => ({ samplers: await samplerChoices() }),
   listSchedulers: async () => ({ schedulers: await schedulerChoices() }),
 } satisfies HandlersOf<typeof choices>;
@@ -54,4 +63,13 @@ async function samplerChoices() {
 async function schedulerChoices() {
   const { schedulers } = await import('#diffusion/schedules');
   return schedulers.map(({ name, aliases = [] }) => ({ name, aliases: [...aliases] }));
+}
+
+async function upscalerChoices() {
+  const [{ latentModes }, { resamplerNames }] = await Promise.all([
+    import('#pipelines/hires'),
+    import('#pipelines/upscale/upscalers'),
+  ]);
+  const latent = Object.keys(latentModes).map((name) => ({ name, latent: true }));
+  return [...latent, ...resamplerNames.map((name) => ({ name, latent: false }))];
 }

@@ -64,6 +64,7 @@ export const kindsOfChoices: Readonly<Record<string, readonly ModelKind[]>> = {
   upscalers: ['upscaler'],
   loras: ['lora'],
   models: modelKinds,
+  hiresUpscalers: ['upscaler'],
 };
 
 /** Other settings than the model and its VAE that name files, by the library's name for them; ways that are no files stay. */

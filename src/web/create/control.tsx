@@ -1,6 +1,7 @@
 /** The control of one setting, by what its row says of it. */
 
 import { For, Match, Show, Switch } from 'solid-js';
+import { useChoices } from '../state/choices.ts';
 import { isChanged, randomSeed, settingValue } from '../state/draft.ts';
 import { fitting, type SettingField } from '../state/fields.ts';
 import { useControls } from '../state/queries.ts';
@@ -10,7 +11,6 @@ import { Icon } from '../ui/icon.tsx';
 import { NumberInput } from '../ui/number-input.tsx';
 import { type Choice, Select } from '../ui/select.tsx';
 import { words } from '../words/index.ts';
-import { useChoices } from './choices.ts';
 
 interface ControlProps {
   readonly field: SettingField;

@@ -1,22 +1,12 @@
 /** What of a request was not acted on, beside the picture that came of it. */
 
-import { useQuery } from '@tanstack/solid-query';
 import { For, Show } from 'solid-js';
-import { keys } from '../state/keys.ts';
-import { useStudio } from '../state/studio.tsx';
+import { useJob } from '../state/queries.ts';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
 
 export function Warnings(props: { readonly job: string | undefined }) {
-  const { api } = useStudio();
-  const job = useQuery(() => ({
-    queryKey: keys.job(props.job ?? ''),
-    queryFn: async () => (await api.getJob({ id: props.job! })).job,
-    enabled: props.job !== undefined,
-    retry: false,
-    // A job that was cleared is no fault.
-    throwOnError: false,
-  }));
+  const job = useJob(() => props.job);
   return (
     <Show when={(job.isSuccess ? job.data.warnings : []).length > 0}>
       <section class="card w-full max-w-180 p-3 flex gap-3" aria-label={words().stage.warnings}>

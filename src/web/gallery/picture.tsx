@@ -1,12 +1,13 @@
 /** One picture with its parameters, at an address of its own; arrows walk through the gallery, Escape goes back. */
 
-import { useNavigate, useParams, useSearchParams } from '@solidjs/router';
+import { A, useNavigate, useParams, useSearchParams } from '@solidjs/router';
 import { useQuery } from '@tanstack/solid-query';
 import { createMemo, For, onCleanup, onMount, Show } from 'solid-js';
 import type { WireImage } from '#server/native/wire';
 import { galleryPicture } from '../canvas/pictures.ts';
 import { usePictures } from '../create/latest.ts';
 import { Warnings } from '../create/warnings.tsx';
+import { takesPicture, useTools } from '../lab/tools.ts';
 import { recall } from '../state/draft.ts';
 import { keys } from '../state/keys.ts';
 import { picturesOf } from '../state/lists.ts';
@@ -169,6 +170,7 @@ function Actions(props: { readonly image: WireImage; readonly onRemove: () => vo
   const studio = useStudio();
   const mayMake = useMayMake();
   const navigate = useNavigate();
+  const { tools } = useTools();
   const reuse = () => {
     const record = props.image as unknown as Readonly<Record<string, unknown>>;
     studio.draft.replace(recall(record, studio.draft.fields()));
@@ -196,6 +198,13 @@ function Actions(props: { readonly image: WireImage; readonly onRemove: () => vo
         <button type="button" class="btn" onClick={asStart}>
           <Icon name="image" /> {words().picture.asStart}
         </button>
+        <For each={tools().filter(takesPicture)}>
+          {({ name, title }) => (
+            <A class="btn" href={`/lab/${name}?picture=${props.image.id}`}>
+              <Icon name="lab" /> {title}
+            </A>
+          )}
+        </For>
       </Show>
       <a class="btn" href={`${props.image.url}?download=true`} download="">
         <Icon name="download" /> {words().common.download}

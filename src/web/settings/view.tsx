@@ -2,9 +2,9 @@
 
 import { useQuery } from '@tanstack/solid-query';
 import { createSignal, For, Show } from 'solid-js';
-import { useChoices } from '../create/choices.ts';
 import { notifies, setNotifies } from '../shell/notify.ts';
 import { applyTheme, storedTheme, type Theme, themes } from '../shell/theme.ts';
+import { useChoices } from '../state/choices.ts';
 import { fieldsOf, type SettingField } from '../state/fields.ts';
 import { useSettings, useStatus } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';

@@ -2,7 +2,8 @@
 
 import { Route, Router, type RouteSectionProps } from '@solidjs/router';
 import { QueryClientProvider } from '@tanstack/solid-query';
-import { lazy, Match, Show, Suspense, Switch } from 'solid-js';
+import { type Component, For, lazy, Match, Show, Suspense, Switch } from 'solid-js';
+import { type PageView, pageViews } from '#api/page-views';
 import { type Studio, StudioProvider, useStudio } from '../state/studio.tsx';
 import { words } from '../words/index.ts';
 import { Header } from './header.tsx';
@@ -11,31 +12,29 @@ import { Rail } from './rail.tsx';
 import { SignIn } from './sign-in.tsx';
 import { Spoken } from './spoken.tsx';
 
-const Create = lazy(async () => await import('../create/view.tsx'));
-const Gallery = lazy(async () => await import('../gallery/view.tsx'));
-const Picture = lazy(async () => await import('../gallery/picture.tsx'));
-const Models = lazy(async () => await import('../models/view.tsx'));
-const ModelDetail = lazy(async () => await import('../models/detail.tsx'));
-const Queue = lazy(async () => await import('../queue/view.tsx'));
-const Train = lazy(async () => await import('../train/view.tsx'));
-const TrainingRun = lazy(async () => await import('../train/run.tsx'));
-const Settings = lazy(async () => await import('../settings/view.tsx'));
+/** The view of each address; each comes when it is first looked at. */
+const views: Readonly<Record<PageView, Component>> = {
+  '/': lazy(async () => await import('../create/view.tsx')),
+  '/gallery': lazy(async () => await import('../gallery/view.tsx')),
+  '/gallery/:id': lazy(async () => await import('../gallery/picture.tsx')),
+  '/models': lazy(async () => await import('../models/view.tsx')),
+  '/models/:id': lazy(async () => await import('../models/detail.tsx')),
+  '/queue': lazy(async () => await import('../queue/view.tsx')),
+  '/train': lazy(async () => await import('../train/view.tsx')),
+  '/train/:id': lazy(async () => await import('../train/run.tsx')),
+  '/datasets/:name': lazy(async () => await import('../train/dataset.tsx')),
+  '/lab': lazy(async () => await import('../lab/view.tsx')),
+  '/lab/:name': lazy(async () => await import('../lab/tool.tsx')),
+  '/settings': lazy(async () => await import('../settings/view.tsx')),
+};
 
 export function App(props: { readonly studio: Studio }) {
   return (
     <QueryClientProvider client={props.studio.client}>
       <StudioProvider studio={props.studio}>
         <Router root={Frame}>
-          <Route path="/" component={Create} />
-          <Route path="/gallery" component={Gallery} />
-          <Route path="/gallery/:id" component={Picture} />
-          <Route path="/models" component={Models} />
-          <Route path="/models/:id" component={ModelDetail} />
-          <Route path="/queue" component={Queue} />
-          <Route path="/train" component={Train} />
-          <Route path="/train/:id" component={TrainingRun} />
-          <Route path="/settings" component={Settings} />
-          <Route path="*" component={Create} />
+          <For each={pageViews}>{(path) => <Route path={path} component={views[path]} />}</For>
+          <Route path="*" component={views['/']} />
         </Router>
       </StudioProvider>
     </QueryClientProvider>

@@ -14,6 +14,7 @@ const views: readonly { readonly path: string; readonly icon: IconName; readonly
   { path: '/models', icon: 'models', name: 'models' },
   { path: '/queue', icon: 'queue', name: 'queue' },
   { path: '/train', icon: 'train', name: 'train' },
+  { path: '/lab', icon: 'lab', name: 'lab' },
   { path: '/settings', icon: 'settings', name: 'settings' },
 ];
 

@@ -48,6 +48,18 @@ export function usePictureJobs(): () => WireJob[] {
   return () => (jobs.data ?? []).filter(({ kind }) => kind === 'picture');
 }
 
+/** Any job, of whatever age; one that was cleared is no fault. */
+export function useJob(id: () => string | undefined) {
+  const { api } = useStudio();
+  return useQuery(() => ({
+    queryKey: keys.job(id() ?? ''),
+    queryFn: async () => (await api.getJob({ id: id()! })).job,
+    enabled: id() !== undefined,
+    retry: false,
+    throwOnError: false,
+  }));
+}
+
 export function useBoards() {
   const { api } = useStudio();
   return useQuery(() => ({ queryKey: keys.boards, queryFn: async () => (await api.listBoards()).boards }));

@@ -1,9 +1,10 @@
 /** One field of any schema, by its type, over a value that somebody else keeps. */
 
-import { Show } from 'solid-js';
+import { For, Match, Show, Switch } from 'solid-js';
 import { fitting, type SettingField } from '../state/fields.ts';
 import { Field, type FieldIds } from './field.tsx';
 import { NumberInput } from './number-input.tsx';
+import { PictureField } from './picture-field.tsx';
 import { type Choice, Select } from './select.tsx';
 
 interface FieldControlProps {
@@ -20,7 +21,16 @@ export function FieldControl(props: FieldControlProps) {
   return (
     <Show when={props.field.control !== 'switch'} fallback={<SwitchField {...props} />}>
       <Field label={props.field.label} hint={props.field.help} error={props.error} beside={isNumber}>
-        {(ids) => (isNumber ? <NumberField {...props} ids={ids} /> : <TextOrChoice {...props} ids={ids} />)}
+        {(ids) => (
+          <Switch fallback={<TextOrChoice {...props} ids={ids} />}>
+            <Match when={isNumber}>
+              <NumberField {...props} ids={ids} />
+            </Match>
+            <Match when={props.field.control === 'image'}>
+              <PictureField ids={ids} value={props.value as string | undefined} onChange={props.onChange} />
+            </Match>
+          </Switch>
+        )}
       </Field>
     </Show>
   );
@@ -90,12 +100,20 @@ function TextOrChoice(props: InnerProps) {
         <Show
           when={props.field.control === 'many'}
           fallback={
-            <input
-              {...props.ids}
-              class="field-box"
-              value={String(value() ?? '')}
-              onChange={(event) => props.onChange(event.currentTarget.value || undefined)}
-            />
+            <>
+              <input
+                {...props.ids}
+                class="field-box"
+                list={choices().length > 0 ? `${props.ids.id}-list` : undefined}
+                value={String(value() ?? '')}
+                onChange={(event) => props.onChange(event.currentTarget.value || undefined)}
+              />
+              <Show when={choices().length > 0}>
+                <datalist id={`${props.ids.id}-list`}>
+                  <For each={choices()}>{(choice) => <option value={choice.value} />}</For>
+                </datalist>
+              </Show>
+            </>
           }
         >
           <textarea
@@ -108,7 +126,12 @@ function TextOrChoice(props: InnerProps) {
         </Show>
       }
     >
-      <Select ids={props.ids} choices={choices()} value={String(value() ?? '')} onChange={props.onChange} />
+      <Select
+        ids={props.ids}
+        choices={choices()}
+        value={String(value() ?? '')}
+        onChange={(chosen) => props.onChange(chosen === '' ? undefined : chosen)}
+      />
     </Show>
   );
 }

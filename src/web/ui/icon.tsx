@@ -6,6 +6,7 @@ const names = {
   models: 'i-lucide-box',
   queue: 'i-lucide-list-ordered',
   train: 'i-lucide-graduation-cap',
+  lab: 'i-lucide-flask-conical',
   settings: 'i-lucide-settings',
   spark: 'i-lucide-sparkles',
   dice: 'i-lucide-dices',

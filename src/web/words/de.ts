@@ -10,6 +10,7 @@ export const de = {
     models: 'Modelle',
     queue: 'Aufträge',
     train: 'Training',
+    lab: 'Labor',
     settings: 'Einstellungen',
     skip: 'Zum Inhalt',
     signOut: 'Abmelden',
@@ -384,6 +385,18 @@ export const de = {
       done: 'fertig',
       failed: 'fehlgeschlagen',
       cancelled: 'abgebrochen',
+    },
+  },
+  lab: {
+    title: 'Labor',
+    on: { pictures: 'Mit Bildern', models: 'Mit Modellen', experiments: 'Versuche' },
+    start: 'Beginnen',
+    back: 'Alle Werkzeuge',
+    begun: 'Hier begonnen',
+    gone: 'Dieses Werkzeug gibt es nicht.',
+    groups: {},
+    names: {
+      upscale: { title: 'Vergrößern', about: 'Ein Bild größer rechnen, durch ein Modell oder durch Lanczos.' },
     },
   },
   train: {

@@ -8,6 +8,7 @@ export const en = {
     models: 'Models',
     queue: 'Queue',
     train: 'Train',
+    lab: 'Lab',
     settings: 'Settings',
     skip: 'Skip to the content',
     signOut: 'Sign out',
@@ -383,6 +384,18 @@ export const en = {
       failed: 'failed',
       cancelled: 'cancelled',
     } as Readonly<Record<string, string>>,
+  },
+  lab: {
+    title: 'Lab',
+    on: { pictures: 'With pictures', models: 'With models', experiments: 'Experiments' } as Readonly<
+      Record<string, string>
+    >,
+    start: 'Start',
+    back: 'All tools',
+    begun: 'Begun here',
+    gone: 'There is no such tool.',
+    groups: {} as Readonly<Record<string, string>>,
+    names: {} as Readonly<Record<string, { readonly title: string; readonly about: string }>>,
   },
   train: {
     title: 'Train',

@@ -1,0 +1,24 @@
+/** The tools that the server offers, in the page's language. */
+
+import { useQuery } from '@tanstack/solid-query';
+import { fieldsOf } from '../state/fields.ts';
+import { keys } from '../state/keys.ts';
+import { useStudio } from '../state/studio.tsx';
+import { words } from '../words/index.ts';
+
+export function useTools() {
+  const { api } = useStudio();
+  const asked = useQuery(() => ({ queryKey: keys.tools, queryFn: async () => (await api.listTools()).tools }));
+  return {
+    asked,
+    /** The server's own words where the page's language has none. */
+    tools: () => (asked.data ?? []).map((tool) => ({ ...tool, ...words().lab.names[tool.name] })),
+  };
+}
+
+/** Whether a picture of the gallery can be sent there. */
+export function takesPicture(tool: Tool): boolean {
+  return fieldsOf(tool.schema).some(({ control }) => control === 'image');
+}
+
+export type Tool = ReturnType<ReturnType<typeof useTools>['tools']>[number];
