@@ -52,6 +52,8 @@ export interface Operation<
 
 export interface ToolFacts {
   readonly title: string;
+  /** What it is for, to who has never used it. */
+  readonly about: string;
   /** What it works on: the heading under which it is offered. */
   readonly on: 'pictures' | 'models' | 'experiments';
 }

@@ -110,7 +110,7 @@ export const jobs = {
     runs: true,
     form: true,
     summary: 'Queue the enlarging of a picture. As multipart, the picture is the file init.',
-    tool: { title: 'Upscale', on: 'pictures' },
+    tool: { title: 'Upscale', on: 'pictures', about: 'Make a picture larger, by a model for it or by Lanczos.' },
     input: z.strictObject({
       init: pictureText
         .describe('The picture to enlarge.')

@@ -148,7 +148,7 @@ export const models = {
 const work = {
   priority: jobInputSchema.shape.priority,
   label: jobInputSchema.shape.label,
-  wait: z.boolean().default(false).describe('Answer when the job has ended.').meta({ in: 'query' }),
+  wait: z.boolean().default(false).describe('Answer when the job has ended.').meta({ in: 'query', control: 'none' }),
 };
 const workRow = { method: 'post', tag: 'Model files', changes: ['models'], runs: true, status: 201 } as const;
 const workOutput = z.object({ job: jobSchema });
@@ -158,6 +158,11 @@ export const modelWork = {
   mergeModels: operation({
     ...workRow,
     path: '/merges',
+    tool: {
+      title: 'Merge',
+      on: 'models',
+      about: 'One checkpoint of two or three, with another VAE, or with LoRAs in it.',
+    },
     summary: 'Queue the making of a checkpoint of two or three, of one with a VAE, or with LoRAs baked in.',
     input: z.strictObject({ ...modelWorkRequests.merge.shape, ...work }),
     output: workOutput,
@@ -165,6 +170,7 @@ export const modelWork = {
   convertModel: operation({
     ...workRow,
     path: '/conversions',
+    tool: { title: 'Convert', on: 'models', about: 'Write a model in another layout or precision, or as ONNX.' },
     summary: 'Queue the writing of a model in another layout or type, or as ONNX.',
     input: z.strictObject({ ...modelWorkRequests.convert.shape, ...work }),
     output: workOutput,
@@ -172,6 +178,7 @@ export const modelWork = {
   extractLora: operation({
     ...workRow,
     path: '/extractions',
+    tool: { title: 'Extract a LoRA', on: 'models', about: 'A LoRA of the difference of two checkpoints.' },
     summary: 'Queue the making of a LoRA from the difference of two checkpoints.',
     input: z.strictObject({ ...modelWorkRequests.extract.shape, ...work }),
     output: workOutput,

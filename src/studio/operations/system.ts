@@ -25,8 +25,8 @@ export const choiceHandlers = {
     };
   },
   listTools: () => ({
-    tools: Object.entries<Operation>(operations).flatMap(([name, { tool, summary, input }]) =>
-      tool ? [{ name, ...tool, about: summary, schema: z.toJSONSchema(input, { io: 'input' }) }] : [],
+    tools: Object.entries<Operation>(operations).flatMap(([name, { tool, input }]) =>
+      tool ? [{ name, ...tool, schema: z.toJSONSchema(input, { io: 'input' }) }] : [],
     ),
   }),
   listSamplers: async () => ({ samplers: await samplerChoices() }),

@@ -47,6 +47,14 @@ interface Property {
   readonly [key: string]: unknown;
 }
 
+/** Fields that offer what the studio has. */
+const lists: Readonly<Record<string, { readonly choices: string; readonly control?: string; readonly label: string }>> =
+  {
+    pretrained_model_name_or_path: { choices: 'checkpoints', control: 'choice', label: 'Model' },
+    // Open: a folder's path fits as well.
+    train_data_dir: { choices: 'datasets', label: 'Pictures' },
+  };
+
 /** JSON schema of a method's request, its properties with what a form needs. */
 export function methodForm(method: MethodName): Record<string, unknown> {
   const schema = z.toJSONSchema(methodSchemas[method], { io: 'input' }) as { properties: Record<string, Property> };
@@ -58,6 +66,7 @@ export function methodForm(method: MethodName): Record<string, unknown> {
       help: property.description,
       level: simple.has(name) ? 'simple' : 'full',
       control: name === 'task' ? 'none' : controlOf(name, property),
+      ...lists[name],
     },
   ]);
   return { ...schema, properties: Object.fromEntries(properties) as Record<string, unknown> };

@@ -25,6 +25,8 @@ export interface SettingField {
   readonly group: string;
   /** Shown in the simple form too. */
   readonly simple: boolean;
+  /** Nothing stands in for it where it is left out. */
+  readonly required: boolean;
   readonly control: ControlKind;
   readonly fallback: unknown;
   readonly min: number;
@@ -62,11 +64,14 @@ interface SchemaProperty {
 }
 
 export function fieldsOf(schema: unknown): SettingField[] {
-  const { properties = {} } = schema as { properties?: Record<string, SchemaProperty> };
-  return Object.entries(properties).map(([name, property]) => fieldOf(name, property));
+  const { properties = {}, required = [] } = (schema ?? {}) as {
+    properties?: Record<string, SchemaProperty>;
+    required?: readonly string[];
+  };
+  return Object.entries(properties).map(([name, property]) => fieldOf(name, property, required.includes(name)));
 }
 
-function fieldOf(name: string, property: SchemaProperty): SettingField {
+function fieldOf(name: string, property: SchemaProperty, required: boolean): SettingField {
   const whole = property.type === 'integer';
   const min = property.minimum ?? Number.MIN_SAFE_INTEGER;
   const max = property.maximum ?? Number.MAX_SAFE_INTEGER;
@@ -77,7 +82,8 @@ function fieldOf(name: string, property: SchemaProperty): SettingField {
     label: property.label ?? wordsOf(name),
     help: property.description ?? '',
     group: property.group ?? 'advanced',
-    simple: property.level === 'simple',
+    simple: required || property.level === 'simple',
+    required,
     control: controlOf(property),
     fallback,
     min,

@@ -1,10 +1,11 @@
 /** Train: choose what is trained, on what and how; below it the trainings there are. */
 
-import { A, useNavigate } from '@solidjs/router';
+import { A, useNavigate, useSearchParams } from '@solidjs/router';
 import { useQuery } from '@tanstack/solid-query';
 import { createSignal, For, Show } from 'solid-js';
 import type { WireJob } from '#server/native/wire';
 import { JobProgress, jobTitle } from '../queue/job.tsx';
+import { fieldsOf } from '../state/fields.ts';
 import { keys } from '../state/keys.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
@@ -12,6 +13,7 @@ import { Group } from '../ui/group.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { SchemaForm, type Values } from '../ui/schema-form.tsx';
 import { words } from '../words/index.ts';
+import { Datasets } from './datasets.tsx';
 
 export default function Train() {
   const mayMake = useMayMake();
@@ -19,6 +21,7 @@ export default function Train() {
     <div class="flex-1 flex flex-col gap-6 px-3 md:px-6 pb-8 w-full max-w-300">
       <PageHead title={words().train.title} />
       <Trainings />
+      <Datasets />
       <Show when={mayMake()}>
         <NewTraining />
       </Show>
@@ -61,12 +64,18 @@ function TrainingRow(props: { readonly job: WireJob }) {
 function NewTraining() {
   const studio = useStudio();
   const navigate = useNavigate();
+  const [params] = useSearchParams<{ data: string }>();
   const methods = useQuery(() => ({
     queryKey: keys.trainingMethods,
     queryFn: async () => (await studio.api.listTrainingMethods()).methods,
   }));
   const [name, setName] = createSignal<string>();
   const method = () => methods.data?.find((each) => each.name === name()) ?? methods.data?.[0];
+  /** The set that the address names, in the field that takes one. */
+  const initial = (): Values => {
+    const field = fieldsOf(method()?.schema).find(({ choices }) => choices === 'datasets');
+    return field && params.data ? { [field.name]: params.data } : {};
+  };
   const begin = async (values: Values) => {
     const job = await studio.api.submitTraining({ training: { ...values, task: method()!.name } as never });
     navigate(`/train/${job.id}`);
@@ -77,6 +86,7 @@ function NewTraining() {
         <SchemaForm
           title={words().train.begin}
           schema={chosen().schema}
+          initial={initial()}
           groups={words().train.groups}
           action={words().train.start}
           onSubmit={begin}

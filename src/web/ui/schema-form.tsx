@@ -36,7 +36,9 @@ export function SchemaForm(props: SchemaFormProps) {
   const [busy, setBusy] = createSignal(false);
   const fields = createMemo(() => fieldsOf(props.schema).filter(({ control }) => control !== 'none'));
   const mattering = () => fields().filter((field) => matters(field, values()));
-  const shown = () => mattering().filter((field) => full() || field.simple || values()[field.name] !== undefined);
+  const levels = () => fields().some(({ simple, required }) => simple && !required);
+  const all = () => full() || !levels();
+  const shown = () => mattering().filter((field) => all() || field.simple || values()[field.name] !== undefined);
   const groups = () => [...new Set(shown().map(({ group }) => group))];
   const given = async () => await givenOf(mattering(), values());
   const send = async () => {
@@ -94,7 +96,7 @@ export function SchemaForm(props: SchemaFormProps) {
           {props.action}
         </button>
         {props.beside?.(given)}
-        <Show when={fields().some(({ simple }) => !simple)}>
+        <Show when={levels()}>
           <button type="button" class="chip" aria-pressed={full()} onClick={() => setFull((now) => !now)}>
             {words().create.full}
           </button>
@@ -126,7 +128,9 @@ function FormField(props: FormFieldProps) {
   const choices = () => {
     const { choices: which, fallback, control } = props.field;
     if (which === undefined) return undefined;
-    return control === 'choice' && fallback === undefined ? [{ value: '', label: words().create.automatic('') }, ...listed()] : listed();
+    if (control !== 'choice' || fallback !== undefined) return listed();
+    const left = props.field.required ? words().common.choose : words().common.notSet;
+    return [{ value: '', label: left }, ...listed()];
   };
   return <FieldControl {...props} choices={choices()} />;
 }

@@ -1,0 +1,68 @@
+/** browser: the Lab's tools, and a training from its pictures to the proof of its effect. */
+
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumPath, patience, repository, type Served, serve, stop, useBrowser } from './served-page.ts';
+
+const examples = join(repository, 'src/web/public/examples');
+
+describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: patience }, () => {
+  const { newFolder, faults, open } = useBrowser();
+  let served: Served;
+  beforeAll(async () => void (served = await serve(newFolder())), patience);
+  afterAll(async () => await stop(served), patience);
+  const address = (path: string) => new URL(path, served.url).href;
+
+  it('enlarges a picture by a tool of the Lab, which says what is missing', async () => {
+    const page = await open(address('/lab'));
+    await page.getByRole('link', { name: /^Upscale/ }).click();
+    const form = page.getByRole('form', { name: 'Upscale' });
+    await form.getByRole('button', { name: 'Start' }).click();
+    await form.getByRole('alert').waitFor();
+    await form.getByLabel('Picture').setInputFiles(join(examples, 'fox.webp'));
+    await form.getByRole('textbox', { name: 'Factor' }).fill('2');
+    await form.getByRole('combobox', { name: 'Upscaler', exact: true }).selectOption('Lanczos');
+    await form.getByRole('button', { name: 'Start' }).click();
+    const made = page.getByRole('list', { name: 'Begun here' }).getByRole('img');
+    await expect.poll(() => made.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(384);
+    await made.click();
+    await page.getByRole('link', { name: 'Upscale' }).click();
+    await page.getByRole('form', { name: 'Upscale' }).getByRole('button', { name: 'Remove' }).waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it('collects pictures, trains a LoRA on them, and shows that it works', async () => {
+    const page = await open(address('/train'));
+    await page.getByRole('textbox', { name: 'Name of a new set' }).fill('night animals');
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByRole('heading', { name: 'night animals' }).waitFor();
+    const caption = { name: 'fox.txt', mimeType: 'text/plain', buffer: Buffer.from('a fox at night') };
+    const files = ['fox', 'owl'].map((name) => join(examples, `${name}.webp`));
+    // Playwright takes paths or contents, not both.
+    await page.locator('input[type=file]').setInputFiles(files);
+    await page.getByText('2 pictures').waitFor();
+    await page.getByText('Without a caption: 2').waitFor();
+    for (const [box, text] of ['a fox at night', 'an owl at night'].entries()) {
+      const field = page.getByRole('textbox', { name: /^Caption of/ }).nth(box);
+      await field.fill(text);
+      await field.blur();
+      await page.getByRole('img', { name: text }).waitFor();
+    }
+    await expect.poll(() => page.getByText(/^Without a caption/).count()).toBe(0);
+    expect(caption.name).toBe('fox.txt');
+    await page.getByRole('link', { name: 'Train on it' }).click();
+    const form = page.getByRole('form', { name: 'New training' });
+    expect(await form.getByLabel('Pictures', { exact: true }).inputValue()).toBe('dataset:night animals');
+    await form.getByLabel('Output name').fill('night-animals');
+    await form.getByLabel('Max train steps').fill('4');
+    await form.getByLabel('Learning rate', { exact: true }).fill('0.02');
+    await form.getByRole('button', { name: 'Start training' }).click();
+    await page.getByRole('link', { name: /^Proof of effect/ }).waitFor({ timeout: 120_000 });
+    const proof = await page.getByRole('link', { name: /^Proof of effect/ }).getAttribute('href');
+    const report = await page.request.get(address(proof!));
+    expect(report.status()).toBe(200);
+    await page.goto(address('/models'));
+    await page.getByRole('link', { name: /night-animals/ }).first().waitFor();
+    expect(faults).toEqual([]);
+  });
+});
