@@ -44,10 +44,12 @@ describe.skipIf(chromiumPath === undefined)('accessibility', { timeout: patience
       '/models?get=1',
       '/queue',
       '/train',
+      '/lab',
+      '/lab/upscale',
       '/settings',
     ]) {
       await page.goto(origin + view);
-      await page.getByRole('main').getByRole('button').first().waitFor();
+      await page.getByRole('main').locator('a, button').first().waitFor();
       // Not as a script element: the page's policy forbids those.
       await page.evaluate(axe);
       const found = await page.evaluate<AxeResult>(`axe.run({ runOnly: ${rules} })`);

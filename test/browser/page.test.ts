@@ -252,10 +252,12 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
       '/models?get=1',
       '/queue',
       '/train',
+      '/lab',
+      '/lab/upscale',
       '/settings',
     ]) {
       await page.goto(origin + view);
-      await page.getByRole('main').getByRole('button').first().waitFor();
+      await page.getByRole('main').locator('a, button').first().waitFor();
       for (const width of widths) {
         await page.setViewportSize({ width, height: 760 });
         const beyond = await page.evaluate(
