@@ -24,7 +24,9 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
     await form.getByRole('combobox', { name: 'Upscaler', exact: true }).selectOption('Lanczos');
     await form.getByRole('button', { name: 'Start' }).click();
     const made = page.getByRole('list', { name: 'Begun here' }).getByRole('img');
-    await expect.poll(() => made.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(256);
+    await expect
+      .poll(() => made.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth))
+      .toBe(256);
     await made.click();
     await page.getByRole('link', { name: 'Upscale' }).click();
     await page.getByRole('form', { name: 'Upscale' }).getByRole('button', { name: 'Remove' }).waitFor();
@@ -59,7 +61,10 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
     const report = await page.request.get(address(proof!));
     expect(report.status()).toBe(200);
     await page.goto(address('/models'));
-    await page.getByRole('link', { name: /night-animals/ }).first().waitFor();
+    await page
+      .getByRole('link', { name: /night-animals/ })
+      .first()
+      .waitFor();
     expect(faults).toEqual([]);
   });
 });
