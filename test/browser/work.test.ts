@@ -9,7 +9,9 @@ const examples = join(repository, 'src/web/public/examples');
 describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: patience }, () => {
   const { newFolder, faults, open } = useBrowser();
   let served: Served;
-  beforeAll(async () => void (served = await serve(newFolder())), patience);
+  beforeAll(async () => {
+    served = await serve(newFolder());
+  }, patience);
   afterAll(async () => await stop(served), patience);
   const address = (path: string) => new URL(path, served.url).href;
 
