@@ -78,7 +78,9 @@ it.each([
   ['a list in place of an object', `[${'1,'.repeat(1e6)}1]`, {}, 400],
 ])('takes no job from %s', async (_, body, headers, status) => {
   const type = body.startsWith('prompt') ? 'application/x-www-form-urlencoded' : 'application/json';
-  const response = await fetch(`${listener.url}/api/v1/jobs`, {
+  // One whose patience no large body on a busy machine is too slow for.
+  const patient = await listen(server.app, { port: 0 });
+  const response = await fetch(`${patient.url}/api/v1/jobs`, {
     method: 'POST',
     body,
     headers: { 'content-type': type, ...headers },
@@ -86,6 +88,12 @@ it.each([
   expect(response.status).toBe(status);
   expect(await queued()).toBe(0);
   expect(({} as { steps?: number }).steps).toBeUndefined();
+  await patient.close();
+});
+
+it('keeps a connection for longer than those do who mean to use it again', async () => {
+  const { headers } = await fetch(`${listener.url}/healthz`);
+  expect(Number(/timeout=(\d+)/.exec(headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(60);
 });
 
 it('gives an address no more than its share of connections', async () => {

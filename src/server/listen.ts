@@ -28,7 +28,9 @@ const limits = {
   headersTimeout: 15_000,
   /** For a whole request with its body; answers may take longer. */
   requestTimeout: 300_000,
-  keepAliveTimeout: 5000,
+  // Longer than proxies and clients keep a connection that they mean to use again (60 s mostly): whoever closes second
+  // never closes under a request that is on its way.
+  keepAliveTimeout: 65_000,
   maxHeaderSize: 16_384,
 } satisfies ServerOptions;
 const maxConnections = 4096;

@@ -3,6 +3,7 @@
  * (see server-child.ts), it says its figures after a garbage collection, so that they are about what is kept.
  */
 
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { pino } from 'pino';
@@ -38,6 +39,8 @@ export interface ServerFigures {
   /** The longest that it was held by the server itself, other processes' turns taken off. */
   readonly held: number;
   readonly eventClients: number;
+  /** Open files and sockets; 0 where the system does not tell. */
+  readonly descriptors: number;
 }
 
 export type FromServer =
@@ -98,7 +101,23 @@ function figures(): ServerFigures {
   globalThis.gc?.();
   loop.reset();
   const { rss, heapUsed, external } = process.memoryUsage();
-  return { rss, heap: heapUsed, external, loop: delays, held, eventClients: studio.events.listenerCount };
+  return {
+    rss,
+    heap: heapUsed,
+    external,
+    loop: delays,
+    held,
+    eventClients: studio.events.listenerCount,
+    descriptors: openDescriptors(),
+  };
+}
+
+function openDescriptors(): number {
+  try {
+    return readdirSync('/proc/self/fd').length;
+  } catch {
+    return 0;
+  }
 }
 
 function say(message: FromServer): void {

@@ -34,6 +34,7 @@ interface JobRow {
   total: number;
   delivered: number;
   request: string;
+  error_message: string | null;
 }
 
 interface ImageRow {
@@ -191,7 +192,8 @@ function checkRows(
     if (count > job.total) problems.push(`job ${job.id} has ${count} of ${job.total} pictures`);
     if (job.state === 'done' && count !== job.total)
       problems.push(`job ${job.id} is done with ${count} of ${job.total}`);
-    if (finished && !['done', 'cancelled'].includes(job.state)) problems.push(`job ${job.id} ended as ${job.state}`);
+    if (finished && !['done', 'cancelled'].includes(job.state))
+      problems.push(`job ${job.id} ended as ${job.state}: ${job.error_message}`);
     if (finished && job.delivered !== count)
       problems.push(`job ${job.id} says ${job.delivered}, has ${count} pictures`);
   }

@@ -33,7 +33,7 @@ export interface EngineHostOptions {
   readonly memoryLimit?: number;
   /** After a cancel, how long the running step may take before the process is killed; default 60 s. */
   readonly cancelGraceMs?: number;
-  /** How long the start may take; default 60 s. */
+  /** How long the start may take; default three minutes: a busy machine takes its time. */
   readonly startTimeoutMs?: number;
   readonly onStatus?: (status: EngineStatus) => void;
   /** What the process writes to its standard output and error. */
@@ -279,7 +279,7 @@ export class EngineHost implements PictureEngine {
       const timeout = setTimeout(() => {
         child.kill('SIGKILL');
         settle(() => reject(startFailure('it did not answer in time')));
-      }, this.#options.startTimeoutMs ?? 60_000);
+      }, this.#options.startTimeoutMs ?? 180_000);
       const onMessage = (message: FromEngine) => {
         if (message.type === 'ready') settle(resolve);
         if (message.type === 'start-failed') settle(() => reject(startFailure(message.error.message)));
