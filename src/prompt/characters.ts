@@ -31,3 +31,16 @@ export function trimSpaceEnd(text: string): string {
 export function standaloneWord(word: string): string {
   return `(?<![${WORD}])${word}(?![${WORD}])`;
 }
+
+/** Marks that follow each other; Unicode's own bound for streams is 30 (UAX 15, D3). */
+const LONG_RUN = /\p{M}{500}/u;
+const WITH_MARKS = /\P{M}*\p{M}{0,500}/gu;
+
+/**
+ * NFC. Marks are put in order by insertion, in time that grows with the square of how many follow one letter; so many
+ * that no writing has them are put in order 500 at a time.
+ */
+export function composed(text: string): string {
+  if (!LONG_RUN.test(text)) return text.normalize('NFC');
+  return text.replace(WITH_MARKS, (piece) => piece.normalize('NFC'));
+}

@@ -9,6 +9,7 @@
  * entities beyond HTML 4.
  */
 
+import { composed } from './characters.ts';
 import { HTML_ENTITIES } from './html-entities.ts';
 import { repairMojibake } from './mojibake.ts';
 
@@ -36,7 +37,7 @@ function cleanLine(line: string, unescapes: boolean): string {
     text = repairMojibake(text);
     text = plainLetters(text);
     text = text.replace(LINE_BREAK, '\n').replace(LONE_SURROGATE, '\ufffd');
-    text = text.replace(TERMINAL_ESCAPE, '').replace(CONTROL, '').normalize('NFC');
+    text = composed(text.replace(TERMINAL_ESCAPE, '').replace(CONTROL, ''));
     if (text === before) break;
   }
   return text;

@@ -16,6 +16,12 @@ describe('networks that an infotext names with hashes', () => {
     expect(networkHashes('a\nSteps: 2, Sampler: Euler, Seed: 1, Hashes: {"lora')).toEqual([]);
   });
 
+  it('are the last two parts of each entry, in linear time', () => {
+    const named = (list: string) => networkHashes(`a\nSteps: 2, Sampler: Euler, Seed: 1, Lora hashes: "${list}"`);
+    expect(named('a:b: 0123456789, :0123456789, c:, 0123456789')).toMatchObject([{ name: 'b', hash: '0123456789' }]);
+    expect(named('a'.repeat(1_000_000))).toEqual([]);
+  });
+
   it('are renamed where prompts name them, and nowhere else', () => {
     const lora = { kind: 'lora', name: 'fox.v1+' } as const;
     const prompt = 'fox.v1+ <lora:fox.v1+:0.5:1> <lyco:fox.v1+> <lora:fox.v1+2:1> <hypernet:fox.v1+:1>';

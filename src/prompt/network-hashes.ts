@@ -36,7 +36,7 @@ const tagKinds: Readonly<Record<NetworkKind, readonly string[]>> = {
   hypernetwork: ['hypernet'],
 };
 
-const HASHED = new RegExp(`([^:,][^:,]*):[${SPACE}]*([0-9a-fA-F]{6,64})(?=[${SPACE}]*(?:,|$))`, 'gu');
+const HASH = new RegExp(`^[${SPACE}]*([0-9a-fA-F]{6,64})[${SPACE}]*$`, 'u');
 
 /** JSON has commas, at which other values of an infotext end. */
 const CIVITAI = /(?:^|, )Hashes: (\{[^{}]*\})/mu;
@@ -44,9 +44,19 @@ const CIVITAI = /(?:^|, )Hashes: (\{[^{}]*\})/mu;
 export function networkHashes(infotext: string): NamedHash[] {
   const parsed = parseInfotext(infotext);
   const listed = Object.entries(listKeys).flatMap(([key, kind]) =>
-    [...String(parsed[key] ?? '').matchAll(HASHED)].map(([, name, hash]) => named(kind, name!, hash!)),
+    String(parsed[key] ?? '')
+      .split(',')
+      .flatMap((entry) => listedHash(kind, entry)),
   );
   return [...listed, ...civitaiHashes(CIVITAI.exec(infotext)?.[1] ?? '')];
+}
+
+/** Of `name: hash`, a part between commas: one pattern for all of them would search from each letter to the end. */
+function listedHash(kind: NetworkKind, entry: string): NamedHash[] {
+  const colon = entry.lastIndexOf(':');
+  const name = entry.slice(entry.lastIndexOf(':', colon - 1) + 1, Math.max(0, colon));
+  const hash = HASH.exec(entry.slice(colon + 1))?.[1];
+  return name.trim() === '' || hash === undefined ? [] : [named(kind, name, hash)];
 }
 
 function named(kind: NetworkKind, name: string, hash: string): NamedHash {

@@ -33,13 +33,17 @@ export interface StylesFound {
   readonly negativePrompt: string;
 }
 
+/** Nobody wraps a prompt into so many; each is looked for among all that are known. */
+const MOST_FOUND = 50;
+
 /** The styles that two prompts show, taken off from the outside in; an empty style is none. */
 export function findStyles(prompt: string, negativePrompt: string, known: readonly PromptStyle[]): StylesFound {
   const left = known.filter((style) => style.prompt !== '' || style.negativePrompt !== '');
   const styles: string[] = [];
   let rest = { prompt, negativePrompt };
   for (;;) {
-    const at = left.findIndex((style) => without(rest, style) !== undefined);
+    const isOver = styles.length === MOST_FOUND;
+    const at = isOver ? -1 : left.findIndex((style) => without(rest, style) !== undefined);
     const [style] = at < 0 ? [] : left.splice(at, 1);
     if (style === undefined) return { styles, ...rest };
     rest = without(rest, style)!;

@@ -8,6 +8,7 @@
  */
 
 import { mergeWord } from './byte-pairs.ts';
+import { composed } from './characters.ts';
 import { cleanText } from './clean-text.ts';
 import {
   CLIP_END_ID,
@@ -103,5 +104,5 @@ export function padWindow(
 }
 
 function normalise(text: string): string {
-  return text.normalize('NFC').replace(WHITE_SPACE_RUN, ' ').replaceAll('Σ', 'σ').toLowerCase();
+  return composed(text).replace(WHITE_SPACE_RUN, ' ').replaceAll('Σ', 'σ').toLowerCase();
 }

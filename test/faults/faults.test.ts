@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { eventsRun } from './events-run.ts';
 import { fuzzRun } from './fuzz-run.ts';
+import { growthRun } from './growth-run.ts';
 import { killRun } from './kill-run.ts';
 import { loadRun } from './load-run.ts';
 import { mutations, shortCount } from './mutations.ts';
@@ -41,6 +42,13 @@ it('works through a mixed day', async () => {
   expect(report.problems).toEqual([]);
   expect(report.pictures).toBeGreaterThan(0);
 }, 180_000);
+
+it('reads text and bytes in work that grows no faster than they do', async () => {
+  const report = await growthRun({ once: true });
+  expect(report.problems).toEqual([]);
+  expect(report.readers).toBeGreaterThan(20);
+  expect(report.shapes).toBeGreaterThan(500);
+}, 300_000);
 
 it('notices the sources being broken', () => {
   const report = mutationsRun(() => {}, mutations.slice(0, shortCount));

@@ -37,6 +37,8 @@ const runs: Readonly<Record<string, (flags: Flags) => Promise<Report>>> = {
     return (await import('./mutations-run.ts')).mutationsRun(tell, mutations.slice(0, count));
   },
   hostile: async ({ only, tell }) => await (await import('./hostile-run.ts')).hostileRun({ only, tell }),
+  growth: async ({ count, only, tell }) =>
+    await (await import('./growth-run.ts')).growthRun({ size: count, only, tell }),
   soak: async ({ seconds = 600, seed, tell }) => await (await import('./soak-run.ts')).soakRun({ seconds, seed, tell }),
 };
 

@@ -69,13 +69,20 @@ function isLink(value: unknown): value is Link {
   return Array.isArray(value) && value.length === 2 && typeof value[1] === 'number';
 }
 
-/** So many nodes are looked at, and so many letters taken; ways that double at every node lead to any number of both. */
+/**
+ * So many nodes and inputs are looked at, and so many letters taken; ways that double at every node lead to any number
+ * of all.
+ */
 const maxVisits = 5000;
+const maxInputs = 500_000;
 const maxLetters = 2 ** 20;
 
 class Graph {
   readonly #nodes: Json;
+  /** Of each node that was visited. */
+  readonly #sizes = new Map<string, number>();
   #visits = 0;
+  #inputsSeen = 0;
   #letters = 0;
 
   constructor(nodes: Json) {
@@ -169,7 +176,13 @@ class Graph {
   }
 
   #visit([id]: Link): Json | undefined {
-    return ++this.#visits > maxVisits ? undefined : this.#inputs(id);
+    if (++this.#visits > maxVisits) return undefined;
+    const inputs = this.#inputs(id);
+    if (!inputs) return undefined;
+    const size = this.#sizes.get(id) ?? Object.keys(inputs).length;
+    this.#sizes.set(id, size);
+    this.#inputsSeen += size;
+    return this.#inputsSeen > maxInputs ? undefined : inputs;
   }
 
   #inputs(id: string): Json | undefined {

@@ -15,11 +15,14 @@ export type LocalFiles = Pick<Library, 'list' | 'byHash'>;
 
 const promptKeys = ['Prompt', 'Negative prompt', 'Hires prompt', 'Hires negative prompt'] as const;
 
+/** No picture is drawn with so many; each is looked for in all files and all prompts. */
+const mostNetworks = 64;
+
 /** What it says, with the names of files that are here. */
 export function readWithLocalNames(infotext: string, files: LocalFiles): ParsedInfotext {
   const parsed = parseInfotext(infotext);
   const prompts: Record<string, unknown> = {};
-  for (const { kind, name, hash } of networkHashes(infotext)) {
+  for (const { kind, name, hash } of networkHashes(infotext).slice(0, mostNetworks)) {
     const own = files.list({ kind });
     if (own.some((model) => modelStem(model.path) === name || model.name === name)) continue;
     const found = ofHash(files, hash, [kind]);
