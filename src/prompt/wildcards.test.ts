@@ -94,6 +94,20 @@ describe('choices', () => {
     expect(draw('{x {a|b} y}', 0.9)).toBe('{x b y}');
   });
 
+  it('looks at no more letters and options than are stated', () => {
+    const limits = { expansions: 10, letters: 60 };
+    const source = { list: () => ['a'.repeat(20)], random: () => 0 };
+    expect(expandWildcards('__a__ __a__', source, limits)).toBe(`${'a'.repeat(20)} ${'a'.repeat(20)}`);
+    const refused = (template: string) => () => expandWildcards(template, source, limits);
+    expect(refused('__a__ __a__ __a__')).toThrow(/more than 60 characters/);
+    expect(refused('{a|b}'.repeat(10))).not.toThrow();
+    expect(refused('__e__'.repeat(11))).toThrow(UserError);
+    const options = (count: number) => `{2$$${'a|'.repeat(count - 1)}a}`;
+    expect(draw(options(1000), 0, 0)).toBe('a, a');
+    expect(() => draw(options(1001))).toThrow(/1001 options; at most 1000/);
+    expect(draw(`{${'a|'.repeat(20_000)}a}`, 0.5)).toBe('a');
+  });
+
   it('takes many open braces in linear time', () => {
     expect(draw('{'.repeat(100_000))).toBe('{'.repeat(100_000));
     expect(draw('{|'.repeat(50_000))).toBe('{|'.repeat(50_000));

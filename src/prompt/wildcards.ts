@@ -20,8 +20,20 @@ export interface WildcardSource {
   readonly random: () => number;
 }
 
+/** Bounds on the work of one template. */
+export interface WildcardLimits {
+  /** Choices and word lists that are drawn from. */
+  readonly expansions: number;
+  /** Characters that are looked at: of the template, of each line and option that is drawn, and of those within them. */
+  readonly letters: number;
+}
+
+/** Generous for prompts of people, and soon over for those of word lists that grow without end. */
+export const WILDCARD_LIMITS: WildcardLimits = { expansions: 10_000, letters: 2 ** 20 };
+
 const DEEPEST = 64;
-const MOST_EXPANSIONS = 10_000;
+/** Of a choice that several are drawn from; each draw looks at all that are left. */
+const MOST_OPTIONS = 1000;
 
 const NAME = '[\\p{L}\\p{N}](?:[\\p{L}\\p{N}\\-./ ]|_(?!_))*';
 const SYMBOL = new RegExp(`\\\\[^]|__(${NAME})__|[{}|]`, 'gu');
@@ -29,9 +41,12 @@ const WEIGHT = new RegExp(`^[${SPACE}]*(\\d+(?:\\.\\d+)?)::`, 'u');
 const COUNT = new RegExp(`^[${SPACE}]*(\\d+)(?:-(\\d+))?[${SPACE}]*\\$\\$(?:([^$]*)\\$\\$)?`, 'u');
 const DEFAULT_JOINER = ', ';
 
-/** Draws for what is shown only, from left to right, so equal random numbers give equal prompts. */
-export function expandWildcards(template: string, source: WildcardSource): string {
-  return new Expander(source).expand(template, 0);
+/**
+ * Draws for what is shown only, from left to right, so equal random numbers give equal prompts.
+ * @throws UserError `prompt.wildcard-loop`, `prompt.wildcard-length`, `prompt.wildcard-options` beyond the bounds
+ */
+export function expandWildcards(template: string, source: WildcardSource, limits = WILDCARD_LIMITS): string {
+  return new Expander(source, limits).expand(template, 0);
 }
 
 /** Lines of a word list file; empty lines and those that start with `#` are left out. */
@@ -44,13 +59,17 @@ export function parseWordList(text: string): string[] {
 
 class Expander {
   private readonly source: WildcardSource;
+  private readonly limits: WildcardLimits;
   private expansions = 0;
+  private letters = 0;
 
-  constructor(source: WildcardSource) {
+  constructor(source: WildcardSource, limits: WildcardLimits) {
     this.source = source;
+    this.limits = limits;
   }
 
   expand(text: string, depth: number): string {
+    this.countLetters(text.length);
     const choices = findChoices(text);
     const parts: string[] = [];
     let read = 0;
@@ -75,6 +94,7 @@ class Expander {
   private drawOptions(text: string, choice: Choice, depth: number): string {
     const { options, least, most, joiner } = readOptions(text, choice);
     const wanted = least + this.drawIndex(most - least + 1, most > least);
+    if (wanted > 1 && options.length > MOST_OPTIONS) throw tooManyOptions(options.length);
     const left = [...options];
     const drawn: string[] = [];
     while (drawn.length < wanted && left.length > 0) {
@@ -103,13 +123,30 @@ class Expander {
 
   private countExpansion(depth: number, symbol: string): void {
     this.expansions += 1;
-    if (depth < DEEPEST && this.expansions <= MOST_EXPANSIONS) return;
+    const most = this.limits.expansions;
+    if (depth < DEEPEST && this.expansions <= most) return;
     const place = symbol === '{' ? 'a choice in braces' : symbol;
     throw new UserError(
       'prompt.wildcard-loop',
-      `Wildcards never end at ${place}: at most ${DEEPEST} may be inside each other and ${MOST_EXPANSIONS} in one prompt. Check that no word list names itself.`,
+      `Wildcards never end at ${place}: at most ${DEEPEST} may be inside each other and ${most} in one prompt. Check that no word list names itself.`,
     );
   }
+
+  private countLetters(count: number): void {
+    this.letters += count;
+    if (this.letters <= this.limits.letters) return;
+    throw new UserError(
+      'prompt.wildcard-length',
+      `What wildcards draw has more than ${this.limits.letters} characters; shorten the lines of the word lists, or name fewer.`,
+    );
+  }
+}
+
+function tooManyOptions(count: number): UserError {
+  return new UserError(
+    'prompt.wildcard-options',
+    `A choice of several has ${count} options; at most ${MOST_OPTIONS} are taken. Put them into a word list.`,
+  );
 }
 
 /** Positions in a text of `{`, its `}` and the `|` between. */

@@ -19,6 +19,7 @@ import type { PictureTexts } from './images/picture-texts.ts';
 import { Library } from './library/library.ts';
 import type { LibraryEvents } from './library/model.ts';
 import { ModelTrash } from './library/trash.ts';
+import { type Measured, measuredPrompt } from './prompts/measure.ts';
 import { PromptFiles } from './prompts/prompt-files.ts';
 import type { JobFilter, QueueEvents } from './queue/job.ts';
 import { SqliteJobQueue } from './queue/sqlite-queue.ts';
@@ -61,6 +62,9 @@ export interface Line {
   readonly more: boolean;
 }
 
+/** In characters. A longer one may change with each step, and is then tokenised many times. */
+const shortPrompt = 1000;
+
 /** Most jobs that one call of the queue returns. */
 const pageSize = 1000;
 
@@ -94,11 +98,17 @@ export class StudioFolder {
     this.users = new Users(db);
     this.library = new Library({ db, emit, roots: modelRoots, embeddedModels, onLooked });
     this.modelTrash = new ModelTrash(this.library);
-    this.promptFiles = new PromptFiles(dataDir, modelRoots);
+    this.promptFiles = new PromptFiles({ own: dataDir, modelRoots });
     this.keptSteps = new KeptSteps(join(dataDir, 'steps'));
     this.trainings = new TrainingRuns(trainingsFolder(dataDir));
     this.datasets = new Datasets(join(dataDir, 'datasets'));
     this.inputs = new InputFiles(join(dataDir, 'inputs'));
+  }
+
+  /** How long a prompt is. What takes no time is counted here. @throws UserError `prompt.left-alone` */
+  async measurePrompt(text: string, signal?: AbortSignal): Promise<Measured> {
+    if (text.length <= shortPrompt) return measuredPrompt(text);
+    return await this.inputs.uploads.run('measurePrompt', { text }, signal, 'prompt');
   }
 
   /** Ends a job. A running one is stopped by the studio that runs it. @throws UserError `job.unknown` */

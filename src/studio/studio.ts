@@ -271,7 +271,11 @@ export class Studio extends StudioFolder {
     const jobs: NewJob[] = [];
     for (const { input, id, request: asked, warnings } of checked) {
       const sized = await this.#sides.checked(asked, input.fitSides ?? false);
-      const { request, warnings: unfound } = await preparePrompts(sized, this.promptFiles);
+      const { request, warnings: unfound } = await preparePrompts(
+        sized,
+        this.promptFiles,
+        async (order) => await this.inputs.uploads.run('draw', order, undefined, 'prompt'),
+      );
       jobs.push({
         id,
         kind: 'picture',

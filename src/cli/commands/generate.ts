@@ -136,7 +136,7 @@ async function preparedPrompts(
   progress: Progress,
 ): Promise<GenerateRequest> {
   const seed = request.seed < 0 ? randomInt(2 ** 32) : request.seed;
-  const files = new PromptFiles(process.cwd(), modelRoots(modelsDir));
+  const files = new PromptFiles({ own: process.cwd(), modelRoots: modelRoots(modelsDir) });
   const prepared = await preparePrompts({ ...request, seed }, files);
   for (const message of prepared.warnings) progress.tell(warning(message));
   return prepared.request;

@@ -9,11 +9,11 @@ function promptText(key: 'Prompt' | 'Negative prompt'): InfotextFace {
 }
 
 /** Hundreds of chunks, and a job's row and answer stay small; whoever needs more splits the prompt over jobs. */
-const maxPromptLength = 100_000;
+export const longestPrompt = 100_000;
 
 const promptType = z
   .string()
-  .max(maxPromptLength, `at most ${maxPromptLength} characters are taken; shorten it`)
+  .max(longestPrompt, `at most ${longestPrompt} characters are taken; shorten it`)
   .default('');
 
 export const promptSettings = {

@@ -1,7 +1,6 @@
 /** Handlers of styles and word lists. */
 
 import type { styles } from '#api/operations/styles';
-import { measuredPrompt } from '../prompts/measure.ts';
 import type { HandlersOf } from './context.ts';
 
 export const styleHandlers = {
@@ -9,7 +8,7 @@ export const styleHandlers = {
   saveStyle: async (style, { studio }) => await studio.promptFiles.saveStyle(style),
   removeStyle: async ({ name }, { studio }) => await studio.promptFiles.removeStyle(name),
   importStyles: async ({ sheet }, { studio }) => ({ styles: await studio.promptFiles.importStyles(sheet) }),
-  measurePrompt: ({ text }) => measuredPrompt(text),
+  measurePrompt: async ({ text }, { studio, signal }) => await studio.measurePrompt(text, signal),
   listWildcards: async (_input, { studio }) => ({
     wildcards: [...(await studio.promptFiles.wordLists()).keys()].sort(),
   }),

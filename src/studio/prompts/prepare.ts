@@ -3,10 +3,11 @@
  * the same request gives the same prompts; all pictures of a request share them.
  */
 
-import { createHash } from 'node:crypto';
+import { UserError } from '#core/errors';
+import { longestPrompt } from '#pipelines/settings/prompts';
 import { applyStyles } from '#prompt/styles';
-import { expandWildcards } from '#prompt/wildcards';
-import { type PromptFiles, readWordList } from './prompt-files.ts';
+import { type Drawn, type DrawOrder, drawPrompts, fewLists, TooMuchHere } from './draw.ts';
+import type { PromptFiles } from './prompt-files.ts';
 
 interface Prompts {
   readonly prompt: string;
@@ -15,16 +16,34 @@ interface Prompts {
   readonly seed: number;
 }
 
-/** The request with its final prompts, no styles left, and what was not found, one sentence each. */
+/**
+ * The request with its final prompts, no styles left, and what was not found, one sentence each.
+ *
+ * @param elsewhere draws what is long work in another process, as a server must; without it all is drawn here
+ * @throws UserError `prompt.too-long`, `prompt.wildcard-*`
+ */
 export async function preparePrompts<R extends Prompts>(
   request: R,
-  files: Pick<PromptFiles, 'styles' | 'wordLists'>,
+  files: Pick<PromptFiles, 'styles' | 'wordLists' | 'places'>,
+  elsewhere?: (order: DrawOrder) => Promise<Drawn>,
 ): Promise<{ request: R; warnings: string[] }> {
   const warnings: string[] = [];
   const styled = await applyNamed(request, files, warnings);
-  const draw = await drawer(styled, files, warnings);
-  const { prompt, negativePrompt } = styled;
-  return { request: { ...styled, prompt: draw(prompt), negativePrompt: draw(negativePrompt) }, warnings };
+  const { prompt, negativePrompt, seed } = styled;
+  const order = { ...files.places, prompt, negativePrompt, seed };
+  const drawn = elsewhere ? await drawNear(order, elsewhere) : await drawPrompts(order);
+  const texts = { prompt: drawn.prompt, negativePrompt: drawn.negativePrompt };
+  return { request: { ...styled, ...texts }, warnings: [...warnings, ...drawn.warnings] };
+}
+
+/** Here where that is soon done. The draw follows from the seed: the other process draws the same. */
+async function drawNear(order: DrawOrder, elsewhere: (order: DrawOrder) => Promise<Drawn>): Promise<Drawn> {
+  try {
+    return await drawPrompts(order, fewLists);
+  } catch (error) {
+    if (error instanceof TooMuchHere) return await elsewhere(order);
+    throw error;
+  }
 }
 
 async function applyNamed<R extends Prompts>(
@@ -38,40 +57,17 @@ async function applyNamed<R extends Prompts>(
   const known = new Map((await files.styles()).map((style) => [style.name, style]));
   const found = wanted.flatMap((name) => known.get(name) ?? []);
   for (const name of wanted) if (!known.has(name)) warnings.push(`There is no style ${name}; it was left out.`);
-  const prompt = applyStyles(
-    request.prompt,
-    found.map((style) => style.prompt),
-  );
-  const negativePrompt = applyStyles(
-    request.negativePrompt,
-    found.map((style) => style.negativePrompt),
-  );
+  let { prompt, negativePrompt } = request;
+  for (const style of found) {
+    prompt = checkedLength(applyStyles(prompt, [style.prompt]), style.name);
+    negativePrompt = checkedLength(applyStyles(negativePrompt, [style.negativePrompt]), style.name);
+  }
   return { ...request, prompt, negativePrompt, styles: [] };
 }
 
-const listName = /__([^_].*?)__/g;
-
-async function drawer(
-  { prompt, negativePrompt, seed }: Prompts,
-  files: Pick<PromptFiles, 'wordLists'>,
-  warnings: string[],
-): Promise<(template: string) => string> {
-  const both = `${prompt}\n${negativePrompt}`;
-  if (!both.includes('__') && !both.includes('{')) return (template) => template;
-  const lists = both.includes('__') ? await files.wordLists() : new Map<string, string>();
-  for (const [, name] of both.matchAll(listName)) {
-    if (!lists.has(name!)) warnings.push(`There is no word list ${name}; __${name}__ was left as it is.`);
-  }
-  const random = randomOf(seed);
-  const list = (name: string) => {
-    const file = lists.get(name);
-    return file === undefined ? undefined : readWordList(file);
-  };
-  return (template) => expandWildcards(template, { list, random });
-}
-
-/** Uniform in [0, 1), the same for the same seed. */
-function randomOf(seed: number): () => number {
-  let draws = 0;
-  return () => createHash('sha256').update(`${seed}:${draws++}`).digest().readUInt32BE(0) / 2 ** 32;
+/** A style may hold the prompt several times, and the next one all of that: a few of them are longer than any memory. */
+function checkedLength(prompt: string, style: string): string {
+  if (prompt.length <= longestPrompt) return prompt;
+  const what = `With the style ${style} a prompt has ${prompt.length} characters`;
+  throw new UserError('prompt.too-long', `${what}; at most ${longestPrompt} are taken. Leave styles out.`);
 }

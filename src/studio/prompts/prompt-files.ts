@@ -17,12 +17,20 @@ const stylesName = 'styles.csv';
 const largestFile = 4 * 2 ** 20;
 const mostLists = 20_000;
 
+/** Where styles and word lists are looked for. */
+export interface PromptPlaces {
+  /** The data folder. */
+  readonly own: string;
+  readonly modelRoots: readonly string[];
+}
+
 export class PromptFiles {
+  readonly places: PromptPlaces;
   readonly #own: string;
   readonly #folders: readonly string[];
 
-  /** @param own the data folder */
-  constructor(own: string, modelRoots: readonly string[]) {
+  constructor({ own, modelRoots }: PromptPlaces) {
+    this.places = { own, modelRoots };
     this.#own = own;
     const around = modelRoots.flatMap((root) =>
       basename(root).toLowerCase() === 'models' ? [root, dirname(root)] : [root],

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type DrawOrder, drawPrompts } from './draw.ts';
 import { measuredPrompt } from './measure.ts';
 import { preparePrompts } from './prepare.ts';
 import { PromptFiles } from './prompt-files.ts';
@@ -12,7 +13,7 @@ let files: PromptFiles;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'darkroom-prompts-'));
-  files = new PromptFiles(join(root, 'data'), [join(root, 'webui', 'models')]);
+  files = new PromptFiles({ own: join(root, 'data'), modelRoots: [join(root, 'webui', 'models')] });
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
@@ -90,6 +91,40 @@ describe('wildcards', () => {
     const { request, warnings } = await preparePrompts(ask('a __gone__ fox'), files);
     expect(request.prompt).toBe('a __gone__ fox');
     expect(warnings).toEqual(['There is no word list gone; __gone__ was left as it is.']);
+  });
+
+  it('that are not there are told once, and no more than some', async () => {
+    const names = Array.from({ length: 30 }, (_, i) => `__w${i}__ __w${i}__`).join(' ');
+    const { warnings } = await preparePrompts(ask(names), files);
+    expect(warnings).toHaveLength(21);
+    expect(warnings.at(-1)).toBe('Nor are there 10 others that the prompts name.');
+  });
+
+  it('that are long work are drawn elsewhere, the same', async () => {
+    write('data/wildcards/long.txt', 'fox\n'.repeat(50_000));
+    write('data/wildcards/short.txt', 'red\nblue\n');
+    const asked: DrawOrder[] = [];
+    const elsewhere = async (order: DrawOrder) => {
+      asked.push(order);
+      return await drawPrompts(order);
+    };
+    const draw = async (prompt: string) => (await preparePrompts(ask(prompt), files, elsewhere)).request.prompt;
+    expect(await draw('__short__')).toBe((await preparePrompts(ask('__short__'), files)).request.prompt);
+    expect(asked).toEqual([]);
+    expect(await draw('a __long__')).toBe('a fox');
+    expect(await draw(`__short__ ${'{a|b}'.repeat(7000)}`)).toMatch(/^(red|blue) [ab]{7000}$/);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('and styles that make a prompt too long are refused', async () => {
+    write('data/wildcards/line.txt', 'a'.repeat(60_000));
+    await expect(preparePrompts(ask('__line__ __line__'), files)).rejects.toMatchObject({ code: 'prompt.too-long' });
+    write(
+      'data/styles.csv',
+      `name,prompt\n${Array.from({ length: 40 }, (_, i) => `s${i},{prompt} {prompt}`).join('\n')}`,
+    );
+    const styles = Array.from({ length: 40 }, (_, i) => `s${i}`);
+    await expect(preparePrompts(ask('fox', { styles }), files)).rejects.toMatchObject({ code: 'prompt.too-long' });
   });
 
   it('leave a plain prompt alone, and braces without a choice', async () => {

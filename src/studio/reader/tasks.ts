@@ -3,6 +3,7 @@
  * (`main.ts`), so that a hostile file costs that process and nothing else.
  */
 
+import type { DrawOrder } from '../prompts/draw.ts';
 import type { HintOrder } from '../work/make-hint.ts';
 import type { InputOrder } from '../work/prepare-inputs.ts';
 import type { BodyOrder } from './read-body.ts';
@@ -35,6 +36,10 @@ export const readerTasks = {
     return await readImageHeader(await readFile(path));
   },
   body: async (order: BodyOrder) => await (await import('./read-body.ts')).readBody(order),
+  draw: async (order: DrawOrder) => await (await import('../prompts/draw.ts')).drawPrompts(order),
+  async measurePrompt({ text }: { readonly text: string }) {
+    return (await import('../prompts/measure.ts')).measuredPrompt(text);
+  },
   /** Size and look of a picture to train on. */
   scanPicture: async (path: string) => await (await import('../training/data/scan.ts')).scanPicture(path),
   inputs: async (order: InputOrder) => await (await import('../work/prepare-inputs.ts')).prepareInputs(order),

@@ -55,13 +55,19 @@ export class Uploads {
     }
   }
 
-  async run<N extends TaskName>(task: N, input: TaskInput<N>, signal?: AbortSignal): Promise<TaskResult<N>> {
+  /** @param what came with the request @throws UserError as the task does, `image.left-alone` or `prompt.left-alone` */
+  async run<N extends TaskName>(
+    task: N,
+    input: TaskInput<N>,
+    signal?: AbortSignal,
+    what: 'image' | 'prompt' = 'image',
+  ): Promise<TaskResult<N>> {
     const [host] = this.#hosts.toSorted((a, b) => a.waiting - b.waiting);
     try {
-      return await host!.read(task, input, { name: 'The picture', signal });
+      return await host!.read(task, input, { name: `The ${what === 'image' ? 'picture' : what}`, signal });
     } catch (error) {
       if (!(error instanceof DarkroomError && error.code === 'reader.left-alone')) throw error;
-      throw new UserError('image.left-alone', error.message, { cause: error });
+      throw new UserError(`${what}.left-alone`, error.message, { cause: error });
     }
   }
 
