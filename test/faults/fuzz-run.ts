@@ -80,6 +80,9 @@ export async function fuzzRun({ count, seed, role, tell = () => {} }: FuzzOption
   }
 }
 
+/** Longer than a reader or an engine may take to start on a machine that others load. */
+const patienceMs = 200_000;
+
 function accountsOf(role: FuzzRole | undefined): Partial<ServerOrders> {
   return role === undefined ? {} : { users: ['asker'], roles: { asker: role === 'nobody' ? 'viewer' : role } };
 }
@@ -162,7 +165,7 @@ class FuzzRun {
     const question = { ...plain, token, headers: { ...plain.headers, ...foreign } };
     const what = `${question.fault}: ${question.method} ${question.path.slice(0, 200)}`;
     try {
-      const timeoutMs = isStream(question.path) ? 300 : 30_000;
+      const timeoutMs = isStream(question.path) ? 300 : patienceMs;
       const answer = await ask(this.#server.url, { ...question, agent: this.#agent, timeoutMs });
       this.#count(answer.status);
       const isLetIn = foreign !== undefined && answer.status < 400 && question.method !== 'OPTIONS';

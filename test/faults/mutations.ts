@@ -39,8 +39,8 @@ export const mutations: readonly Mutation[] = [
   {
     ...body,
     breaks: 'values may nest without end',
-    find: 'if (depth === levels) return true;',
-    replacement: '',
+    find: 'if (depth === deepestJson)',
+    replacement: 'if (depth < 0)',
   },
   {
     ...trash,

@@ -24,8 +24,8 @@ function readFloat(value: unknown): unknown {
 }
 
 function readBool(value: unknown): unknown {
-  const word = String(value).toLowerCase();
   if (typeof value !== 'boolean' && typeof value !== 'number' && typeof value !== 'string') return value;
+  const word = String(value).toLowerCase();
   return on.includes(word) ? true : off.includes(word) ? false : value;
 }
 

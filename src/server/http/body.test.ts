@@ -38,6 +38,11 @@ it('takes values as deep as any client nests them, and no deeper', () => {
   expect(() => parseJson(nested(90_000))).toThrow('may nest 100 levels');
 });
 
+it.each(['toString', 'valueOf', 'toJSON'])('takes no field called %s, which no text could tell of', (name) => {
+  const body = new TextEncoder().encode(JSON.stringify({ a: [{ [name]: 1 }] }));
+  expect(() => parseJson(body)).toThrow(`No field is called ${name}.`);
+});
+
 it.each(['{', '[1,]', 'nothing'])('says what is wrong with %s', (text) => {
   expect(() => parseJson(new TextEncoder().encode(text))).toThrow(/^The body is no JSON: /);
 });

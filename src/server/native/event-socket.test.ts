@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type Listener, listen } from '#server/listen';
@@ -73,6 +74,10 @@ it('keeps pages from elsewhere and mistaken requests out, and says what else ask
   const plain = await fetch(`${listener.url}/api/v1/ws`);
   expect(plain.status).toBe(426);
   expect(await plain.json()).toMatchObject({ error: { code: 'events.upgrade' } });
+  // A header without the connection that goes with it.
+  const half = request(`${listener.url}/api/v1/ws`, { headers: { upgrade: 'websocket' } }).end();
+  expect(((await once(half, 'response')) as [IncomingMessage])[0].statusCode).toBe(426);
+  half.destroy();
 });
 
 it('asks for the token where one is needed', async () => {

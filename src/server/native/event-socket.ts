@@ -32,24 +32,32 @@ export interface EventSocketParts {
 
 /** Takes upgrades at `path`; what is no upgrade goes on to the next route there. */
 export function mountEventSocket(app: ServerApp, path: string, parts: EventSocketParts): void {
-  app.get(
-    path,
-    upgradeWebSocket((c) => {
-      const caller = (c as ServerContext).get('caller');
-      const signal = (c as ServerContext).get('signal');
-      requireRole(caller, 'viewer');
-      const query = check(eventQuerySchema, coerceFields(eventQuerySchema, Object.entries(c.req.queries())), 'query');
-      let end = () => {};
-      return {
-        onOpen: (_event, socket) => {
-          const { raw } = socket as WSContext<WebSocket>;
-          end = follow(parts, caller, query, raw!);
-          signal.addEventListener('abort', () => raw!.close(signedOut, 'signed out'));
-        },
-        onClose: () => end(),
-      };
-    }),
-  );
+  const upgrade = upgradeWebSocket((c) => {
+    const caller = (c as ServerContext).get('caller');
+    const signal = (c as ServerContext).get('signal');
+    requireRole(caller, 'viewer');
+    const query = check(eventQuerySchema, coerceFields(eventQuerySchema, Object.entries(c.req.queries())), 'query');
+    let end = () => {};
+    return {
+      onOpen: (_event, socket) => {
+        const { raw } = socket as WSContext<WebSocket>;
+        end = follow(parts, caller, query, raw!);
+        signal.addEventListener('abort', () => raw!.close(signedOut, 'signed out'));
+      },
+      onClose: () => end(),
+    };
+  });
+  app.get(path, async (c, next) => (isUpgrade(c.env as Connection | undefined) ? await upgrade(c, next) : await next()));
+}
+
+interface Connection {
+  readonly incoming?: unknown;
+  readonly outgoing?: unknown;
+}
+
+/** Node gives those no answer to write. A header alone makes none: a plain request may have it too. */
+function isUpgrade(connection: Connection = {}): boolean {
+  return connection.incoming !== undefined && connection.outgoing === undefined;
 }
 
 function follow(parts: EventSocketParts, caller: Caller, query: EventQuery, socket: WebSocket): () => void {

@@ -1,4 +1,7 @@
-/** JSON that anybody may send: bounded in values, names and depth before or while anything is made of it. */
+/**
+ * JSON that anybody may send: bounded in values, names and depth before or while anything is made of it. What is made
+ * can be told as text by whoever refuses it.
+ */
 
 import { randomInt } from 'node:crypto';
 import { UserError } from '#core/errors';
@@ -10,7 +13,7 @@ const mostValues = 100_000;
 /** Different names of fields: each one that is new costs many times one that is known. */
 const mostNames = 2000;
 
-/** The value, or undefined for an empty body. @throws UserError `body.json`, `body.too-deep`, `body.too-many` */
+/** The value, or undefined for an empty body. @throws UserError `body.json`, `body.names`, `body.too-deep`, `body.too-many` */
 export function parseJson(bytes: Uint8Array): unknown {
   const steps = parsing(bytes);
   for (;;) {
@@ -45,8 +48,7 @@ function* parsing(bytes: Uint8Array): Generator<void, unknown> {
   yield;
   const value = parsed(bytes);
   yield;
-  if (isDeeperThan(deepestJson, value))
-    throw new UserError('body.too-deep', `The body may nest ${deepestJson} levels of arrays and objects.`);
+  checkContainers(value);
   yield;
   return value;
 }
@@ -102,13 +104,18 @@ function parsed(bytes: Uint8Array): unknown {
   }
 }
 
-function isDeeperThan(levels: number, value: unknown): boolean {
+/** An object with one of these of its own cannot be turned into a text: the attempt throws, wherever it is made. */
+const waysToText = ['toString', 'valueOf', 'toJSON'] as const;
+
+function checkContainers(value: unknown): void {
   let level = [value].filter(isContainer);
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth === levels) return true;
+    if (depth === deepestJson)
+      throw new UserError('body.too-deep', `The body may nest ${deepestJson} levels of arrays and objects.`);
+    const name = waysToText.find((each) => level.some((container) => Object.hasOwn(container, each)));
+    if (name !== undefined) throw new UserError('body.names', `No field is called ${name}.`);
     level = level.flatMap((container) => Object.values(container).filter(isContainer));
   }
-  return false;
 }
 
 const isContainer = (value: unknown): value is object => typeof value === 'object' && value !== null;
