@@ -47,7 +47,9 @@ export function mountEventSocket(app: ServerApp, path: string, parts: EventSocke
       onClose: () => end(),
     };
   });
-  app.get(path, async (c, next) => (isUpgrade(c.env as Connection | undefined) ? await upgrade(c, next) : await next()));
+  app.get(path, async (c, next) =>
+    isUpgrade(c.env as Connection | undefined) ? await upgrade(c, next) : await next(),
+  );
 }
 
 interface Connection {
