@@ -13,6 +13,7 @@ import type { Weights } from '#training/loop';
 import type { MethodNetworks } from '#training/networks/of-method';
 import type { RunFiles } from '#training/run-directory';
 import type { MethodSettings } from '#training/settings/methods';
+import { escaped, reportPage } from '../report-page.ts';
 import { type DrawingOptions, draw, sheet } from './drawing.ts';
 import { withResult } from './result-prompt.ts';
 
@@ -175,11 +176,7 @@ function page(report: EffectReport): string {
       `<tr><td>${escaped(block)}</td><td>${change.toPrecision(4)}</td><td>${start.toPrecision(4)}</td></tr>`,
   );
   const { heldOut: held, drift } = report;
-  return `<!doctype html>
-<meta charset="utf-8"><title>${escaped(report.name)}</title>
-<style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}td,th{padding:.2rem .8rem;text-align:right}td:first-child{text-align:left}img{max-width:100%;image-rendering:pixelated}</style>
-<h1>${escaped(report.name)}: ${report.method}, ${report.steps} steps</h1>
-<p>A row a prompt, the same seed; strengths ${report.strengths.join(', ')} from left to right.</p>
+  const body = `<p>A row a prompt, the same seed; strengths ${report.strengths.join(', ')} from left to right.</p>
 <p><img src="pictures.png" alt="Pictures without the result and with it"></p>
 <h2>Difference from the picture without it (0 to 255)</h2>
 <table><tr><th>prompt</th>${report.strengths.map((s) => `<th>${s}</th>`).join('')}</tr>${rows.join('')}</table>
@@ -188,8 +185,5 @@ ${held ? `<h2>Loss of what was held out</h2><p>${held.before.toPrecision(5)} bef
 <h2>How far weights have gone</h2>
 <table><tr><th>block</th><th>change</th><th>start</th></tr>${blocks.join('')}</table>
 `;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+  return reportPage(`${report.name}: ${report.method}, ${report.steps} steps`, body);
 }
