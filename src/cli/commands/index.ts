@@ -94,6 +94,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Train a model on a folder of pictures.',
     load: () => import('./train.ts'),
   },
+  {
+    name: 'lab',
+    group: models,
+    summary: 'Experiments: LeNet-5 reads digits, GAN against diffusion.',
+    load: () => import('./lab.ts'),
+  },
   noun('dataset', models, 'Keep folders of pictures to train on.'),
   { name: 'serve', group: studio, summary: 'Serve the page and the APIs.', load: () => import('./serve.ts') },
   noun('queue', studio, 'Show and order the jobs of the studio.'),
