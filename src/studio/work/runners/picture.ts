@@ -29,7 +29,9 @@ export interface PictureParts {
 }
 
 /** Upscalers are found by name: many are no files. */
-const { upscalers: _upscalers, ...filesByChoice } = kindsOfChoices;
+const filesByChoice = Object.fromEntries(
+  Object.entries(kindsOfChoices).filter(([, kinds]) => !kinds.includes('upscaler')),
+);
 
 /** Ends of the engine process that another try may get past. */
 const crashes: readonly string[] = ['engine.crashed', 'engine.out-of-memory'];
