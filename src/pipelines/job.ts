@@ -138,7 +138,7 @@ function planPasses(request: GenerateRequest, opened: OpenedModels): SamplingPas
   const refines = (pass: string) => !hires || request.hiresRefiner === pass || request.hiresRefiner === 'both passes';
   const size = pictureSize(request, opened.model.parts);
   const strength = request.init && request.denoisingStrength;
-  const entry = strength === undefined ? undefined : { strength };
+  const entry = strength === undefined ? undefined : { strength, exactSteps: request.exactSteps };
   const first = planPass(request, { ...opened, size, entry, refiner: refines('first pass') ? refiner : undefined });
   if (!hires) return [first];
   const { factor } = hires.model.parts.latent;

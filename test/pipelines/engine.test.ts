@@ -339,11 +339,16 @@ describe('picture to picture', () => {
     expect((await picture({ init, denoisingStrength: 0 })).data).toEqual(init.data);
   });
 
-  it.each([0.05, 0.2, 0.75, 1])('at strength %d takes as many steps as the web UI', async (denoisingStrength) => {
-    const events = await eventsOf({ init, denoisingStrength, steps: 10, sampler: 'Euler' });
-    expect(only(events, 'step').length).toBe(Math.trunc(Math.min(denoisingStrength, 0.999) * 10) + 1);
-    expect(largestDifference(only(events, 'image')[0]!.image, init)).toBeGreaterThan(0);
-  });
+  it.each([0.05, 0.2, 0.75, 1])(
+    'at strength %d takes as many steps as the web UI, or exactly those asked for',
+    async (denoisingStrength) => {
+      const events = await eventsOf({ init, denoisingStrength, steps: 10, sampler: 'Euler' });
+      expect(only(events, 'step').length).toBe(Math.trunc(Math.min(denoisingStrength, 0.999) * 10) + 1);
+      const exact = await eventsOf({ init, denoisingStrength, steps: 4, sampler: 'Euler', exactSteps: true });
+      expect(only(exact, 'step').length).toBe(4);
+      expect(largestDifference(only(events, 'image')[0]!.image, init)).toBeGreaterThan(0);
+    },
+  );
 
   it('takes the shape of the picture where no size is given', async () => {
     const wide: PixelImage = { width: 24, height: 12, channels: 3, data: new Uint8Array(24 * 12 * 3) };

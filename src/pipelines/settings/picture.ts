@@ -77,6 +77,13 @@ export const startSettings = {
       write: (value: string) => resizeModes.findIndex((mode) => mode === value),
     },
   }),
+  exactSteps: setting({
+    type: z.boolean().default(false),
+    help: 'Picture to picture: take as many steps as asked for, whatever the strength.',
+    form: { label: 'Exact steps', group: 'start', level: 'full', control: 'switch', when: 'init' },
+    infotext: flagEntry('Exact steps'),
+    a1111: { option: 'img2img_fix_steps' },
+  }),
   colorCorrection: setting({
     type: z.boolean().default(false),
     help: 'Picture to picture: bring the colours back to those of the picture it starts from.',
