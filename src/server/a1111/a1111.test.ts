@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { setPngText } from '#formats/png-text';
 import { decodeImage, encodeImage } from '#studio/images/codec';
 import { stretch } from '#studio/images/stretch';
@@ -9,10 +9,11 @@ import { startTestServer, type TestServer } from '../../../test/fixtures/test-se
 import { missingControlNetRows, missingRows } from './missing-routes.ts';
 
 let server: TestServer;
-beforeEach(async () => {
+beforeAll(async () => {
   server = await startTestServer();
 });
-afterEach(async () => await server.dispose());
+afterEach(async () => await server.reset());
+afterAll(async () => await server.dispose());
 
 const api = '/sdapi/v1';
 const bytesOf = (b64: string) => new Uint8Array(Buffer.from(b64, 'base64'));
@@ -183,9 +184,14 @@ describe('txt2img', () => {
       'sd_model_checkpoint is no field of txt2img; it has no effect.',
       'samples is no field of txt2img; it has no effect.',
     ]);
-    expect(await warningsOf({ override_settings: { made_up: 1 } })).toEqual([
+    const kept = { made_up: 1, return_grid: true, webp_lossless: false, uni_pc_order: 2, comma_padding_backtrack: 0 };
+    expect(await warningsOf({ override_settings: kept, sampler_name: 'UniPC' })).toEqual([
       'override_settings.made_up has no effect here.',
+      'override_settings.return_grid has no effect here.',
     ]);
+    expect(await lastRequest()).toMatchObject({ unipcOrder: 2, commaPaddingBacktrack: 0 });
+    const options = await server.call('POST', `${api}/options`, { save_txt: true });
+    expect(options.headers.get('x-darkroom-warnings')).toContain('save_txt is kept, and has no effect here.');
     expect(await warningsOf({ sampler_name: 'Euler a', scheduler: 'Turbo' })).toEqual([
       'There is no noise schedule Turbo; Automatic was taken.',
     ]);
@@ -364,6 +370,7 @@ describe('img2img', () => {
     [{ resize_mode: 2 }, { resizeMode: 'Resize and fill' }],
     [{ resize_mode: 3 }, { resizeMode: 'Just resize (latent upscale)' }],
     [{ override_settings: { img2img_color_correction: true } }, { colorCorrection: true }],
+    [{ override_settings: { img2img_fix_steps: true } }, { exactSteps: true }],
     [
       { script_name: 'Outpainting mk2', script_args: ['', 64, 8, ['left', 'up'], 1.5, 0.1] },
       {
@@ -521,6 +528,35 @@ describe('lists and options', () => {
       expect(await server.json('POST', `${api}/${path}`)).toBeNull();
     }
     expect((await server.call('GET', `${api}/samplers`)).headers.get('x-process-time')).toMatch(/^\d+\.\d{4}$/);
+  });
+
+  it('finds a model of a subfolder by each name that clients know, and says which cannot be used', async () => {
+    const folder = join(server.root, 'models', 'Stable-diffusion', 'sub folder');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'tiny.safetensors'), safetensorsOf({ 'model.diffusion_model.out.2.bias': [4] }));
+    const flux = safetensorsOf({ 'double_blocks.0.img_attn.qkv.weight': [9216, 3072] });
+    writeFileSync(join(folder, 'flux.safetensors'), flux);
+    await server.json('POST', `${api}/refresh-checkpoints`);
+    const models = await server.json('GET', `${api}/sd-models`);
+    const model = models.find(({ title }: { title: string }) => title.includes('tiny'));
+    expect(model).toMatchObject({ title: 'sub folder/tiny.safetensors', model_name: 'sub folder_tiny' });
+    for (const name of [model.title, model.model_name, 'sub folder\\tiny.safetensors', 'sub folder\\tiny', 'tiny']) {
+      await server.json('POST', `${api}/options`, { sd_model_checkpoint: name });
+      expect(server.studio.settings.get().defaultModel, name).toBe('sub folder/tiny');
+    }
+    const needs = expect.stringMatching(/^this is a FLUX.1 model, which cannot be used: it needs its network/);
+    expect(models.find(({ title }: { title: string }) => title.includes('flux')).problem).toEqual(needs);
+    expect((await server.json('GET', '/api/v1/models')).models).toContainEqual(
+      expect.objectContaining({ problem: needs }),
+    );
+    const refused = await server.call('POST', `${api}/txt2img`, { override_settings: { sd_model_checkpoint: 'flux' } });
+    expect([refused.status, JSON.stringify(await refused.json())]).toEqual([
+      expect.any(Number),
+      expect.stringContaining('flux cannot be used (it is a FLUX.1 model)'),
+    ]);
+    expect((await server.studio.queue.list()).jobs).toEqual([]);
+    const { data } = await server.json('GET', '/v1/models');
+    expect(data.map(({ id }: { id: string }) => id)).not.toContain('sub folder/flux');
   });
 
   it('switches models by title and refuses those it does not have', async () => {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { ModelKind } from '#api/records/model';
 import type { SamplerRow } from '#diffusion/samplers/index';
 import { findStyles, type PromptStyle } from '#prompt/styles';
+import { flat } from '#studio/library/find';
 import type { LibraryModel } from '#studio/library/model';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Caller } from '../http/call.ts';
@@ -49,7 +50,7 @@ function modelLists({ studio, options }: A1111Parts): Route[] {
     get('/sd-models', 'Checkpoints.', list, (caller) =>
       kind('checkpoint').map((model) => ({
         title: model.title,
-        model_name: model.name.replaceAll('/', '_'),
+        model_name: flat(model.name),
         hash: model.shortHash ?? null,
         sha256: model.sha256 ?? null,
         filename: path(model, caller),

@@ -13,7 +13,6 @@ export const missingOptions: Readonly<Record<string, readonly [fallback: OptionV
   token_merging_ratio_img2img: [0, 'Token merging'],
   token_merging_ratio_hr: [0, 'Token merging'],
   face_restoration: [false, 'Face restoration'],
-  img2img_fix_steps: [false, 'Exactly as many steps as asked for in picture to picture (img2img_fix_steps)'],
   img2img_extra_noise: [0, 'Extra noise'],
   inpainting_mask_weight: [1, 'The conditional mask weight'],
   overlay_inpaint: [true, 'Inpainting without the original laid over (overlay_inpaint)'],
@@ -30,7 +29,10 @@ export const missingOptions: Readonly<Record<string, readonly [fallback: OptionV
   hypertile_enable_vae: [false, 'HyperTile'],
 };
 
-/** They change no pixel of a picture; kept and given back. */
+/** They act on the file that is sent back. */
+export const fileOptions: Readonly<Record<string, OptionValue>> = { enable_pnginfo: true };
+
+/** They change no pixel of a picture; kept and given back, and told to be without effect. */
 export const quietOptions: Readonly<Record<string, OptionValue>> = {
   upcast_attn: false,
   cross_attention_optimization: 'Automatic',
@@ -63,7 +65,6 @@ export const quietOptions: Readonly<Record<string, OptionValue>> = {
   samples_filename_pattern: '',
   export_for_4chan: false,
   webp_lossless: false,
-  enable_pnginfo: true,
   add_model_hash_to_info: true,
   add_model_name_to_info: true,
   add_vae_hash_to_info: true,

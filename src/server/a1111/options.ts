@@ -11,7 +11,7 @@ import type { LibraryModel } from '#studio/library/model';
 import type { Studio } from '#studio/studio';
 import { vaeKinds } from '#studio/work/check-request';
 import { MissingFeatureError } from '../http/errors.ts';
-import { missingOptions, quietOptions } from './option-table.ts';
+import { fileOptions, missingOptions, quietOptions } from './option-table.ts';
 import { type Kind, kinds } from './pydantic.ts';
 import { kindOf } from './schemas.ts';
 
@@ -54,6 +54,7 @@ const defaults: Options = {
   ),
   ...Object.fromEntries(Object.values(etaOptions).map(({ option, fallback }) => [option, fallback])),
   ...Object.fromEntries(Object.entries(missingOptions).map(([name, [fallback]]) => [name, fallback])),
+  ...fileOptions,
   ...quietOptions,
 };
 
@@ -68,16 +69,19 @@ export interface ReadOption {
   readonly value: unknown;
   /** The part that this value would need. */
   readonly missing?: string;
+  /** Another value than the default, which changes nothing here. */
+  readonly quiet: boolean;
 }
 
 /** An option as a request gives it. @throws FieldError for a value of another type, or that is none of its choices */
 export function readOption(name: string, given: unknown): ReadOption {
   const kind = kindOfOption(name);
-  if (kind === undefined) return { known: false, value: given };
+  if (kind === undefined) return { known: false, value: given, quiet: false };
   const result = kinds[kind].safeParse(given);
   if (!result.success) throw new FieldError(name, `${name}: ${result.error.issues[0]!.message}.`);
   const value = result.data ?? defaults[name];
-  return { known: true, value, missing: missingPart(name, value) };
+  const quiet = Object.hasOwn(quietOptions, name) && value !== quietOptions[name];
+  return { known: true, value, missing: missingPart(name, value), quiet };
 }
 
 function kindOfOption(name: string): Kind | undefined {
@@ -130,10 +134,11 @@ export class OptionStore {
       if (/^(outdir|directories|temp_dir)/.test(name)) {
         throw new FieldError(name, `${name}: where files go cannot be changed by a request.`);
       }
-      const { known, value, missing } = readOption(name, given);
+      const { known, value, missing, quiet } = readOption(name, given);
       if (missing !== undefined) throw new MissingFeatureError(missing);
       if (!known) warnings.push(`There is no option ${name} here; it was not kept.`);
       else read[name] = value;
+      if (quiet) warnings.push(`${name} is kept, and has no effect here.`);
       if (known && !Object.hasOwn(studioOptions, name)) stored[name] = this.#checked(name, value);
     }
     this.#studio.settings.update(this.#settingsOf(read));

@@ -153,8 +153,8 @@ class Translator {
       if (value === null || value === undefined) continue;
       const option = readOption(name, value);
       if (option.missing !== undefined) throw new MissingFeatureError(option.missing);
-      if (!option.known) this.#warnings.push(`override_settings.${name} has no effect here.`);
-      else read[name] = option.value;
+      if (!option.known || option.quiet) this.#warnings.push(`override_settings.${name} has no effect here.`);
+      if (option.known) read[name] = option.value;
     }
     return read;
   }
@@ -244,9 +244,6 @@ class Translator {
       this.#warnings.push(`There is no noise schedule ${wanted}; ${alone.scheduler.name} was taken.`);
       return { sampler: alone.sampler.name, scheduler: alone.scheduler.name };
     }
-    if (upstreamSamplers.some((each) => name.toLowerCase().startsWith(each))) {
-      throw new MissingFeatureError(`The sampler ${name}`);
-    }
     const first = findSampler('DPM++ 2M').name;
     this.#warnings.push(`There is no sampler ${name}; ${first} was taken, as upstream does.`);
     const scheduler = attempt(() => findSamplerAndScheduler(first, wanted))?.scheduler.name ?? 'Automatic';
@@ -261,9 +258,6 @@ class Translator {
     return this.#bounded('eta', value) as number;
   }
 }
-
-/** Upstream's samplers that are not here yet, lower case. */
-const upstreamSamplers: readonly string[] = ['ddim cfg++', 'ddim_cfgpp'];
 
 /** A model's name without folders, extension and hash. */
 function stemOf(name: string): string {

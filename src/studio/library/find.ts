@@ -45,13 +45,16 @@ function findHashed<M extends Findable>(models: readonly M[], name: string, hash
 
 function aliases(model: Findable): string[] {
   const { id, path, name, title } = model;
-  const names = [id, path, name, title, basename(path), modelStem(path), `${name}${extensionOf(path)}`];
+  const names = [id, path, name, title, basename(path), modelStem(path), `${name}${extensionOf(path)}`, flat(name)];
   return [...names.filter((alias) => alias !== undefined), ...hashes(model)];
 }
 
 function hashes({ sha256, shortHash, autoV3, legacyHash }: Findable): string[] {
   return [sha256, shortHash, autoV3, legacyHash].filter((hash) => hash !== undefined);
 }
+
+/** A1111's `model_name`. */
+export const flat = (name: string): string => name.replaceAll('/', '_');
 
 const extensionOf = (path: string): string => basename(path).slice(modelStem(path).length);
 const titleOf = ({ title, name }: Findable): string => title ?? name;
