@@ -15,6 +15,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'recipes/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: ['test/fixtures/build-folder.ts'],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     // One session of the runtime already uses every core; more than two workers only thrash.
     maxWorkers: 2,
     pool: 'forks',

@@ -17,7 +17,10 @@ export interface IconSet {
   sprite(object: number, side: number, paint?: Paint): Sprite;
 }
 
-export async function loadIcons(): Promise<IconSet> {
+/** Rasterised once in a process, by whoever comes first. */
+let rasterised: Promise<ReadonlyMap<string, Sprite>> | undefined;
+
+async function rasteriseAll(): Promise<ReadonlyMap<string, Sprite>> {
   const masters = new Map<string, Sprite>();
   for (const [object, kind] of objectKinds.entries()) {
     masters.set(`${object}`, await rasterise(iconSvg(kind.icon)));
@@ -25,6 +28,12 @@ export async function loadIcons(): Promise<IconSet> {
     for (const paint of paints)
       masters.set(`${object}${paint}`, await rasterise(painted(iconSvg(kind.icon), kind.fills, paint)));
   }
+  return masters;
+}
+
+export async function loadIcons(): Promise<IconSet> {
+  rasterised ??= rasteriseAll();
+  const masters = await rasterised;
   const shrunk = new Map<string, Sprite>();
   return {
     sprite(object, side, paint) {
