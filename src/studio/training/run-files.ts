@@ -5,8 +5,9 @@ import path from 'node:path';
 import type { HostTensor } from '#core/tensor';
 import type { RunFiles } from '#training/run-directory';
 import { diskError, isMissing } from '../files/disk-error.ts';
+import { syncFolder } from '../files/whole-file.ts';
 import { readTensorFile, writeTensorFile } from './tensor-file.ts';
-import { syncFolder, writeWhole } from './write-whole.ts';
+import { writeWhole } from './write-whole.ts';
 
 export function nodeRunFiles(root: string): RunFiles {
   const at = (relative: string): string => path.join(root, ...relative.split('/'));

@@ -3,6 +3,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { diskError } from '../files/disk-error.ts';
+import { syncFolder } from '../files/whole-file.ts';
 
 /**
  * Writes all chunks to a temporary neighbour, syncs, and renames it into place.
@@ -24,16 +25,5 @@ export async function writeWhole(file: string, chunks: Iterable<Uint8Array>): Pr
   } catch (error) {
     await rm(temporary, { force: true });
     throw diskError(error, file);
-  }
-}
-
-/** Makes a rename outlast a power cut. Windows cannot sync folders and does not need to. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -167,7 +167,8 @@ export class TextInputs {
   }
 }
 
-function joined(parts: readonly Float32Array[]): Float32Array {
+/** One behind the other. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
   const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -5,7 +5,7 @@ import { type CaptionRules, drawCaption, plainCaption } from '#training/captions
 import { EpochOrder } from '#training/epochs';
 import { type RandomSource, TrainingRandom } from '#training/random';
 import type { Examples, LatentSize } from '#training/tasks/denoising';
-import type { Said, TextInputs } from '#training/tasks/text-inputs';
+import { joined, type Said, type TextInputs } from '#training/tasks/text-inputs';
 import type { DatasetItem } from '../data/dataset.ts';
 import { type Encoded, type Latents, latentOf, type View } from './latents.ts';
 
@@ -150,16 +150,6 @@ function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (const char of text) hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193);
   return hash >>> 0;
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 /** A share of the items, chosen by the seed: what nothing is learnt from. At least one stays to learn from. */
