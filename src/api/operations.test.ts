@@ -39,6 +39,22 @@ it('tells path, query and body apart', () => {
   expect(row.kind).toBe('json');
 });
 
+it('takes a further field of a row, and nothing else, into request, check and command', () => {
+  const before = operation({
+    method: 'get',
+    path: '/things',
+    tag: 'Things',
+    summary: 'Find them.',
+    input: z.object({ text: z.string().optional() }),
+    output: z.array(z.string()),
+  });
+  const row = { ...before, input: before.input.extend({ least: z.int().default(0).describe('At least so many.') }) };
+  expect(requestOf(before, { least: 3 }).path).toBe('/things');
+  expect(requestOf(row, { least: 3 }).path).toBe('/things?least=3');
+  expect(partsOf(row).query!.parse({})).toEqual({ least: 0 });
+  expect(z.toJSONSchema(partsOf(row).query!, { io: 'input' }).properties).toHaveProperty('least.description');
+});
+
 it('knows fields by what they say inside, where they may be left out or are lists', () => {
   const id = z.string().meta({ of: 'job' });
   expect(metaOf(id.optional().describe('x'))).toMatchObject({ of: 'job' });
