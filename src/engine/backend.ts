@@ -71,6 +71,8 @@ export interface CompileOptions {
   readonly threads?: number;
   /** `half` allows a device to store weights and inner results as halves where it has them. Default `full`. */
   readonly precision?: 'full' | 'half';
+  /** Told of bytes of weights, as they are stored, that have come to the device; by backends that bring them there. */
+  readonly loaded?: (bytes: number) => void;
 }
 
 export type Feeds = Readonly<Record<string, HostTensor>>;
@@ -81,6 +83,8 @@ export interface RunOptions {
    * training step write its new state without allocating.
    */
   readonly into?: Readonly<Record<string, HostTensor>>;
+  /** Feeds whose elements do not change for as long as the tensor is the same object: a device may keep its copy. */
+  readonly unchanged?: ReadonlySet<string>;
 }
 
 /** A tensor in the memory of a device. Its elements never change; `dispose` gives the memory back. */

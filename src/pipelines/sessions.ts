@@ -26,6 +26,7 @@ import type { Adjustment } from './adjustments.ts';
 import { type MemoryPlan, piecesOf } from './memory/plan.ts';
 import { inRows } from './memory/rows.ts';
 import { tiledSession, tileOf } from './memory/tiles.ts';
+import { tellingBytes } from './loading.ts';
 import type { PipelineModel } from './model.ts';
 import type { GenerateEvent } from './request.ts';
 
@@ -174,21 +175,19 @@ export class ModelSessions {
     this.#beside.delete(name);
     await slot?.session.dispose();
     const graph = graphOf();
-    const totalBytes = weightBytes(graph, weights);
-    yield { type: 'loading', part: name, bytes: 0, totalBytes };
-    const session = await this.#backend.compile(graph, { ...options, weights });
+    const session = yield* tellingBytes(name, weightBytes(graph, weights), (loaded) =>
+      this.#backend.compile(graph, { ...options, weights, loaded }),
+    );
     this.#beside.set(name, { key, session, branches: new Set() });
-    yield { type: 'loading', part: name, bytes: totalBytes, totalBytes };
     return asPlanned(session);
   }
 
   /** What such a network answers once; it is given back at once. */
   async *once(name: string, { graph: graphOf, weights }: NetworkBeside, feeds: Feeds): LoadingAnswers {
     const graph = graphOf();
-    const totalBytes = weightBytes(graph, weights);
-    yield { type: 'loading', part: name, bytes: 0, totalBytes };
-    const session = await this.#backend.compile(graph, { weights, optimize: 'load' });
-    yield { type: 'loading', part: name, bytes: totalBytes, totalBytes };
+    const session = yield* tellingBytes(name, weightBytes(graph, weights), (loaded) =>
+      this.#backend.compile(graph, { weights, optimize: 'load', loaded }),
+    );
     try {
       return await session.run(feeds);
     } finally {
@@ -228,21 +227,20 @@ export class ModelSessions {
     const branches = new Set([...(slot?.branches ?? []), ...wanted]);
     await this.#release(part);
     const graph = withSideBranches(graphOf(), branches);
-    const totalBytes = weightBytes(graph, this.model.weights);
     const elements = graph.parameters.reduce((n, { shape }) => n + sizeOf(fixedShape(shape, 'a parameter')), 0);
-    yield { type: 'loading', part, bytes: 0, totalBytes };
-    const merged = (await this.model.mergedWeights?.(component, adapters)) ?? this.model.weights;
-    const weights = withHypernetworkWeights(merged, adapters.hypernetworks);
     const pieces = component === this.model.parts.denoiser.component ? (this.#plan?.pieces ?? 1) : 1;
-    const session = await compileInPieces(
-      this.#backend,
-      graph,
-      { ...options, weights },
-      piecesOf(4 * elements, pieces),
-    );
+    const session = yield* tellingBytes(part, weightBytes(graph, this.model.weights), async (loaded) => {
+      const merged = (await this.model.mergedWeights?.(component, adapters)) ?? this.model.weights;
+      const weights = withHypernetworkWeights(merged, adapters.hypernetworks);
+      return await compileInPieces(
+        this.#backend,
+        graph,
+        { ...options, weights, loaded },
+        piecesOf(4 * elements, pieces),
+      );
+    });
     const opened = { key, session, branches };
     this.#slots.set(part, opened);
-    yield { type: 'loading', part, bytes: totalBytes, totalBytes };
     return adapted(opened, adapters);
   }
 }
@@ -253,9 +251,10 @@ function adapted({ session, branches }: Slot, { branches: products, hypernetwork
   const strengths = strengthFeeds(graph, hypernetworks);
   if (branches.size === 0 && Object.keys(strengths).length === 0) return session;
   const feeds = { ...branchFeeds(graph, products), ...strengths };
+  const unchanged = new Set(Object.keys(feeds));
   return {
     graph,
-    run: (own, options) => session.run({ ...own, ...feeds }, options),
+    run: (own, options) => session.run({ ...own, ...feeds }, { ...options, unchanged }),
     dispose: () => session.dispose(),
   };
 }

@@ -10,7 +10,7 @@ import { createSession } from '#backends/webgpu/session';
 import type { DType } from '#core/dtype';
 import { f32ToBf16Array, f32ToF16Array } from '#core/half';
 import { f32, type HostTensor, sizeOf } from '#core/tensor';
-import type { WeightRef } from '#engine/backend';
+import type { Feeds, WeightRef } from '#engine/backend';
 import { EngineError } from '#engine/errors';
 import { add, attention, conv2d, groupNorm, input, linear, mul, parameter, silu, sum } from '#graph/build';
 import { interpret } from '#graph/interpret';
@@ -104,6 +104,31 @@ describe.skipIf(missing !== undefined)('a device', () => {
     const session = await backend.compile(graph, { precision: 'half' });
     for (let i = 0; i < 2; i++) expect(worstError(graph, feeds, await session.run(feeds))).toBeLessThan(1e-5);
     expect(warnings).toEqual([expect.stringContaining('full precision')]);
+  });
+
+  it('brings a feed that does not change once, and again where another takes its place', async () => {
+    let written = 0;
+    const open = async (): Promise<OpenDevice> => {
+      const own = await openNodeDevice();
+      const { queue } = own.device;
+      const write = queue.writeBuffer.bind(queue);
+      queue.writeBuffer = (...given: Parameters<typeof write>) => {
+        written += 1;
+        write(...given);
+      };
+      return own;
+    };
+    const { backend } = backendOf({ open });
+    const graph = closeGraph('sum', { y: add(input('x', 'f32', [3]), input('lora', 'f32', [3])) });
+    const session = await backend.compile(graph);
+    const [x, lora, other] = [f32([3], [1, 2, 3]), f32([3], [10, 20, 30]), f32([3], [5, 5, 5])];
+    const run = async (feeds: Feeds) => Array.from((await session.run(feeds, { unchanged })).y!.data as Float32Array);
+    const unchanged = new Set(['lora']);
+    written = 0;
+    for (let i = 0; i < 3; i++) expect(await run({ x, lora })).toEqual([11, 22, 33]);
+    expect(written).toBe(4);
+    expect(await run({ x, lora: other })).toEqual([6, 7, 8]);
+    expect(written).toBe(6);
   });
 
   it('keeps tensors on the device between runs', async () => {
@@ -241,7 +266,9 @@ describe.skipIf(missing !== undefined)('weights in a file', () => {
     const weights = {
       get: (name: string): WeightRef => (name === 'w' ? file : ({ ...file, transpose: true } as WeightRef)),
     };
-    const session = await backend.compile(graph, { weights });
+    let bytes = 0;
+    const session = await backend.compile(graph, { weights, loaded: (more) => void (bytes += more) });
+    expect(bytes).toBe(2 * (file.kind === 'file' ? file.byteLength : 0));
     const feeds = { x: waves([3, 5]), x2: waves([3, 6]) };
     const turned = f32(
       [5, 6],

@@ -40,6 +40,8 @@ export interface Program {
   readonly plan: Plan;
   /** Places of inputs and of parameters without weights, by leaf name. */
   readonly inputs: ReadonlyMap<string, Place>;
+  /** What places of inputs hold from earlier runs, of tensors that do not change. */
+  readonly held: Map<Place, HostTensor>;
   /** Whether a kernel of the plan writes this place (as opposed to leaves). */
   writes(place: Place): boolean;
   memoryOf(place: Place): DeviceMemory;
@@ -92,6 +94,7 @@ export async function createProgram(options: ProgramOptions): Promise<Program> {
   return {
     plan,
     inputs,
+    held: new Map(),
     writes: (place) => written.has(place),
     memoryOf: (place) => memory.get(place)!,
     encode: (encoder, brought, times) => encode(gpu, compiled, memory, encoder, brought, times),

@@ -43,8 +43,8 @@ function weightsFor(
   { gpu, graph, readRange, options }: SessionOptions,
   precision: Precision,
 ): Promise<ResidentWeights> {
-  const { weights: source, bindings = {} } = options;
-  return loadWeights({ gpu, graph, source, bindings, precision, readRange });
+  const { weights: source, bindings = {}, loaded } = options;
+  return loadWeights({ gpu, graph, source, bindings, precision, readRange, loaded });
 }
 
 type Sizes = Readonly<Record<string, number>>;
@@ -73,12 +73,12 @@ class GpuSession implements Session {
     if (!open) await this.#program(bindings);
   }
 
-  async run(feeds: Feeds, { into = {} }: RunOptions = {}): Promise<Record<string, HostTensor>> {
-    return (await this.#run(feeds, new Set(), into)).host;
+  async run(feeds: Feeds, { into = {}, unchanged = nothing }: RunOptions = {}): Promise<Record<string, HostTensor>> {
+    return (await this.#run({ feeds, unchanged, keep: nothing, into })).host;
   }
 
   async runResident(feeds: ResidentFeeds, keep: readonly string[]): Promise<ResidentResults> {
-    return await this.#run(feeds, new Set(keep), {});
+    return await this.#run({ feeds, unchanged: nothing, keep: new Set(keep), into: {} });
   }
 
   async dispose(): Promise<void> {
@@ -105,7 +105,8 @@ class GpuSession implements Session {
     this.#weights = await weightsFor(this.#options, 'full');
   }
 
-  async #run(feeds: ResidentFeeds, keep: ReadonlySet<string>, into: Feeds): Promise<ResidentResults> {
+  async #run(given: GivenRun): Promise<ResidentResults> {
+    const { feeds, into } = given;
     const { gpu, graph } = this.#options;
     if (this.#disposed) throw new EngineError('disposed', 'webgpu', `the session of ${graph.name} is disposed`);
     const sizes = checkFeeds('webgpu', this.#leaves, feeds, this.#options.options.bindings);
@@ -113,7 +114,7 @@ class GpuSession implements Session {
       if (into[name]) checkOutput('webgpu', name, v, into[name], sizes);
     const once = async (): Promise<ResidentResults> => {
       const program = await this.#program(sizes);
-      return await gpu.watch('run', `running ${graph.name}`, () => runOnce(gpu, program, feeds, keep, into));
+      return await gpu.watch('run', `running ${graph.name}`, () => runOnce(gpu, program, given));
     };
     const results = await once();
     if (this.#precision === 'full' || Object.values(results.host).every(isFinite32)) return results;
@@ -149,18 +150,23 @@ function isFinite32({ data }: HostTensor): boolean {
   return Number.isFinite(sum);
 }
 
+interface GivenRun {
+  readonly feeds: ResidentFeeds;
+  /** See `RunOptions`. */
+  readonly unchanged: ReadonlySet<string>;
+  /** Outputs that stay on the device. */
+  readonly keep: ReadonlySet<string>;
+  readonly into: Feeds;
+}
+
+const nothing: ReadonlySet<string> = new Set();
+
 /** Uploads, computes and copies out in one submission; everything is given to the device before the first wait. */
-function runOnce(
-  gpu: Gpu,
-  program: Program,
-  feeds: ResidentFeeds,
-  keep: ReadonlySet<string>,
-  into: Feeds,
-): Promise<ResidentResults> {
+function runOnce(gpu: Gpu, program: Program, { feeds, unchanged, keep, into }: GivenRun): Promise<ResidentResults> {
   const brought = new Map<Place, DeviceMemory>();
   for (const [name, place] of program.inputs) {
     const t = feeds[name]!;
-    if ('data' in t) writeWords(gpu, program.memoryOf(place), t);
+    if ('data' in t) bring(gpu, program, place, t, unchanged.has(name));
     else brought.set(place, memoryOn(gpu, t));
   }
   const outputs = Object.entries(program.plan.outputs);
@@ -186,6 +192,14 @@ function runOnce(
   for (const [i, [, o]] of wanted.entries()) reading.copy(encoder, i, memoryOf(o.place));
   gpu.device.queue.submit([encoder.finish()]);
   return finishRun(reading, wanted, device, into);
+}
+
+/** Uploads a feed, unless it is there from an earlier run. */
+function bring(gpu: Gpu, program: Program, place: Place, tensor: HostTensor, unchanged: boolean): void {
+  if (unchanged && program.held.get(place) === tensor) return;
+  writeWords(gpu, program.memoryOf(place), tensor);
+  if (unchanged) program.held.set(place, tensor);
+  else program.held.delete(place);
 }
 
 async function finishRun(

@@ -46,6 +46,7 @@ export interface LoadOptions {
   readonly bindings: Readonly<Record<string, number>>;
   readonly precision: Precision;
   readonly readRange: ReadRange | undefined;
+  readonly loaded?: ((bytes: number) => void) | undefined;
 }
 
 export async function loadWeights(options: LoadOptions): Promise<ResidentWeights> {
@@ -81,12 +82,13 @@ async function loadOne(options: LoadOptions, parameter: Value<'parameter'>, give
   if (ref.kind === 'memory') {
     const { data } = ref.tensor;
     send(new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength), 0);
+    options.loaded?.(given.kind === 'packed' ? given.byteLength : data.byteLength);
   } else await sendFile(options, ref, send);
   return { place, memory };
 }
 
 async function sendFile(
-  { readRange }: LoadOptions,
+  { readRange, loaded }: LoadOptions,
   ref: WeightRange,
   send: (bytes: Uint8Array, first: number) => void,
 ) {
@@ -103,6 +105,7 @@ async function sendFile(
       );
     }
     send(bytes, at / size);
+    loaded?.(length);
   }
 }
 
