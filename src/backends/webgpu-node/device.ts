@@ -2,7 +2,7 @@
 
 import { open } from 'node:fs/promises';
 import type { OpenDevice } from '#backends/webgpu/device';
-import type { MatrixShape } from '#backends/webgpu/shader';
+import { openAdapter } from '#backends/webgpu/open-adapter';
 import { EngineError, toEngineError } from '#engine/errors';
 
 /**
@@ -16,15 +16,6 @@ const features = [
   'vulkan_enable_f16_on_nvidia',
   'disable_workgroup_init',
 ];
-const wantedFeatures = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix', 'timestamp-query'];
-const wantedLimits = [
-  'maxComputeWorkgroupStorageSize',
-  'maxStorageBufferBindingSize',
-  'maxBufferSize',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupSizeX',
-  'maxStorageBuffersPerShaderStage',
-] as const;
 
 export interface NodeDeviceOptions {
   /** Part of an adapter's name, where there is more than one (Dawn's own switch). */
@@ -53,49 +44,7 @@ export async function openNodeDevice({ adapter: name, api, limits }: NodeDeviceO
     const what = name === undefined ? 'no WebGPU adapter' : `no WebGPU adapter whose name has ${name} in it`;
     throw new EngineError('unavailable', 'webgpu', `${what} on this machine`);
   }
-  const device = await adapter.requestDevice({
-    requiredFeatures: wantedFeatures.filter((f) => adapter.features.has(f)) as GPUFeatureName[],
-    requiredLimits: Object.fromEntries(wantedLimits.map((l) => [l, adapter.limits[l]])),
-  });
-  const { vendor, architecture, description } = adapter.info;
-  const text = [vendor, architecture, description].filter(Boolean).join(' ');
-  return {
-    device,
-    description: text,
-    software: isSoftware(adapter.info),
-    matrix: matrixShape(adapter),
-    limits,
-    owner: gpu,
-  };
-}
-
-function isSoftware({ isFallbackAdapter, architecture, description }: GPUAdapterInfo): boolean {
-  return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${architecture} ${description}`);
-}
-
-/** Not yet in the types: the shapes of subgroup matrices that an adapter has. */
-interface MatrixInfo {
-  readonly subgroupMinSize: number;
-  readonly subgroupMaxSize: number;
-  readonly subgroupMatrixConfigs?: ArrayLike<{
-    readonly M: number;
-    readonly N: number;
-    readonly K: number;
-    readonly componentType: string;
-    readonly resultComponentType: string;
-  }>;
-}
-
-/** The largest shape with halves in and f32 out. */
-function matrixShape(adapter: GPUAdapter): MatrixShape | undefined {
-  const info = adapter.info as unknown as MatrixInfo;
-  if (!adapter.features.has('chromium-experimental-subgroup-matrix')) return undefined;
-  if (info.subgroupMinSize !== info.subgroupMaxSize) return undefined;
-  const shapes = Array.from(info.subgroupMatrixConfigs ?? [])
-    .filter((c) => c.componentType === 'f16' && c.resultComponentType === 'f32')
-    .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
-  const [best] = shapes;
-  return best && { m: best.M, n: best.N, k: best.K, subgroup: info.subgroupMaxSize };
+  return await openAdapter(adapter, { limits, owner: gpu });
 }
 
 /** Reads part of a file. */
