@@ -1,6 +1,8 @@
 /** A method's settings as those that every training has, and as the parts that the step is made of. */
 
 import { UserError } from '#core/errors';
+import type { ModelLimits } from '#models/family';
+import type { PictureSize } from '../buckets.ts';
 import type { CommonConfig } from '../config.ts';
 import type { LossWeighting } from '../diffusion-objective.ts';
 import type { RateGroups } from '../loop.ts';
@@ -93,6 +95,17 @@ function optionValue(text: string): unknown {
     .map((part) => Number(part.trim()));
   if (numbers.some(Number.isNaN)) return text;
   return numbers.length === 1 ? numbers[0] : numbers;
+}
+
+/** Of the pictures that are trained on. @throws UserError `training.size` */
+export function pictureSizeOf(
+  { resolution }: Pick<SharedSettings, 'resolution'>,
+  { defaultSize, gridMultiple }: Pick<ModelLimits, 'defaultSize' | 'gridMultiple'>,
+): PictureSize {
+  const [width = 0, height = width] =
+    resolution === undefined ? [defaultSize.width, defaultSize.height] : resolution.split(/[,x]/).map(Number);
+  if (width % gridMultiple === 0 && height % gridMultiple === 0 && width > 0 && height > 0) return { width, height };
+  throw new UserError('training.size', `resolution is ${resolution}; this model takes multiples of ${gridMultiple}`);
 }
 
 export function lossOf(settings: SharedSettings): LossOptions {

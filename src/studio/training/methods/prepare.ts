@@ -10,7 +10,7 @@ import { type CaptionRules, parseSamplePrompt, plainCaption, type SamplePrompt }
 import { alphaBarsOf, type Prediction } from '#training/diffusion-objective';
 import type { TrainingTask, Weights } from '#training/loop';
 import { networksOf } from '#training/networks/of-method';
-import { lossOf, noiseOf } from '#training/settings/commons';
+import { lossOf, noiseOf, pictureSizeOf } from '#training/settings/commons';
 import type { MethodSettings } from '#training/settings/methods';
 import { denoisingTask, readsText } from '#training/tasks/denoising';
 import { TextInputs } from '#training/tasks/text-inputs';
@@ -41,7 +41,7 @@ export async function prepareMethod(settings: MethodConfig, context: RunContext)
   });
   for (const warning of dataset.warnings) warn(warning);
   log(`${dataset.items.length} pictures in ${settings.train_data_dir}`);
-  const size = sizeOf(settings, model);
+  const size = pictureSizeOf(settings, model.parts.limits);
   const run = path.resolve(root, settings.run);
   const classItems = await classPictures(settings, { ...context, model, size, run });
   const networks = await networksOf(settings, model);
@@ -161,14 +161,6 @@ async function install(
   const target = path.join(folder, name + extension);
   await copyFile(file, target);
   return target;
-}
-
-function sizeOf({ resolution }: MethodConfig, { parts }: BaseModel): PictureSize {
-  const { defaultSize, gridMultiple } = parts.limits;
-  const [width = 0, height = width] =
-    resolution === undefined ? [defaultSize.width, defaultSize.height] : resolution.split(/[,x]/).map(Number);
-  if (width % gridMultiple === 0 && height % gridMultiple === 0 && width > 0 && height > 0) return { width, height };
-  throw new UserError('training.size', `resolution is ${resolution}; this model takes multiples of ${gridMultiple}`);
 }
 
 function bucketOptions(settings: MethodConfig, size: PictureSize, { parts }: BaseModel) {
