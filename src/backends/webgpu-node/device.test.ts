@@ -131,6 +131,20 @@ describe.skipIf(missing !== undefined)('a device', () => {
     expect(written).toBe(6);
   });
 
+  it('tells how long its kernels take', async ({ skip }) => {
+    const { backend } = backendOf();
+    const graph = piece(4, 4);
+    const session = await backend.compile(graph);
+    const times = await session.profile(feedsOf(graph)).catch((e: unknown) => {
+      if (e instanceof EngineError && e.failure === 'unavailable') return undefined;
+      throw e;
+    });
+    if (!times) return skip('the device has no timestamps');
+    expect(times.map(({ label }) => label)).toEqual(expect.arrayContaining(['attention', 'conv2d', 'linear']));
+    for (const { seconds } of times) expect(seconds).toBeGreaterThanOrEqual(0);
+    expect(times.reduce((sum, { seconds }) => sum + seconds, 0)).toBeGreaterThan(0);
+  });
+
   it('keeps tensors on the device between runs', async () => {
     const { backend } = backendOf();
     const graph = closeGraph('count', {

@@ -31,7 +31,8 @@ export async function openNodeDevice({ adapter: name, api, limits }: NodeDeviceO
     throw toEngineError('unavailable', 'webgpu', 'loading npm webgpu', cause);
   });
   Object.assign(globalThis, globals);
-  const switches = [`enable-dawn-features=${features.join(',')}`];
+  // Times of kernels are for benchmarks; nothing here has to be kept from telling them.
+  const switches = [`enable-dawn-features=${features.join(',')}`, 'disable-dawn-features=timestamp_quantization'];
   if (name !== undefined) switches.push(`adapter=${name}`);
   if (api !== undefined) switches.push(`backend=${api}`);
   const gpu = create(switches);

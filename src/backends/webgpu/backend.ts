@@ -14,7 +14,7 @@ import { Gpu, type OpenDevice } from './device.ts';
 import { bytesOf } from './place.ts';
 import { writeWords } from './program.ts';
 import { distrustedForms } from './self-test.ts';
-import { createSession } from './session.ts';
+import { createSession, type GpuSession } from './session.ts';
 import type { Form } from './shader.ts';
 import { GpuTensor } from './tensor.ts';
 import type { ReadRange } from './weights.ts';
@@ -44,6 +44,7 @@ export interface DeviceReport {
 }
 
 export interface WebGpuBackend extends Backend {
+  compile(graph: Graph, options?: CompileOptions): Promise<GpuSession>;
   /** Opens the device where that has not happened. Rejects with an EngineError. */
   report(): Promise<DeviceReport>;
 }
@@ -99,7 +100,12 @@ export function createWebGpuBackend(options: WebGpuOptions): WebGpuBackend {
     return halves === 'native' && gpu.traits.f16 && (trial || !gpu.traits.distrusted.has('halves'));
   }
 
-  async function compileOn(gpu: Gpu, graph: Graph, compileOptions: CompileOptions, trial: boolean): Promise<Session> {
+  async function compileOn(
+    gpu: Gpu,
+    graph: Graph,
+    compileOptions: CompileOptions,
+    trial: boolean,
+  ): Promise<GpuSession> {
     const half = compileOptions.precision === 'half' && allowsHalf(gpu, trial);
     const session = await createSession({
       gpu,

@@ -3,7 +3,7 @@
 import type { Binding } from './shader.ts';
 
 /** WebGPU's flags by value: the names are globals of browsers. */
-export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, storage: 128 } as const;
+export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, storage: 128, queryResolve: 512 } as const;
 
 export interface MemoryPart {
   readonly buffer: GPUBuffer;

@@ -34,7 +34,10 @@ export async function openAdapter(
 }
 
 function isSoftware({ isFallbackAdapter, architecture, description }: AdapterInfo): boolean {
-  return isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${architecture} ${description}`);
+  return (
+    isFallbackAdapter === true ||
+    /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${architecture} ${description}`)
+  );
 }
 
 /** Not all of it is in the types yet: the shapes of subgroup matrices are experimental. */

@@ -45,14 +45,17 @@ export interface Program {
   /** Whether a kernel of the plan writes this place (as opposed to leaves). */
   writes(place: Place): boolean;
   memoryOf(place: Place): DeviceMemory;
-  /** Encodes all kernels; `brought` replaces the memory of places. */
-  encode(
-    encoder: GPUCommandEncoder,
-    brought: ReadonlyMap<Place, DeviceMemory>,
-    times?: GPUComputePassTimestampWrites,
-  ): void;
+  /** Encodes all kernels; `brought` replaces the memory of places, `times` gives each kernel a pass that is timed. */
+  encode(encoder: GPUCommandEncoder, brought: ReadonlyMap<Place, DeviceMemory>, times?: TimesOfKernel): void;
   dispose(): void;
 }
+
+/** Where the times of the kernel of this index go. */
+export type TimesOfKernel = (kernel: number) => {
+  readonly querySet: GPUQuerySet;
+  readonly beginningOfPassWriteIndex: number;
+  readonly endOfPassWriteIndex: number;
+};
 
 let nextPlace = 0;
 
@@ -191,14 +194,24 @@ function encode(
   memory: ReadonlyMap<Place, DeviceMemory>,
   encoder: GPUCommandEncoder,
   brought: ReadonlyMap<Place, DeviceMemory>,
-  timestampWrites?: GPUComputePassTimestampWrites,
+  times?: TimesOfKernel,
 ): void {
-  const pass = encoder.beginComputePass({ timestampWrites });
-  for (const c of compiled) {
+  const dispatch = (pass: GPUComputePassEncoder, c: Compiled): void => {
     pass.setPipeline(c.pipeline);
     pass.setBindGroup(0, bindGroup(gpu, c, memory, brought));
     pass.dispatchWorkgroups(...c.text.workgroups);
+  };
+  if (times) {
+    for (const [i, c] of compiled.entries()) {
+      // The types are of an earlier form of timestamps.
+      const pass = encoder.beginComputePass({ timestampWrites: times(i) as unknown as GPUComputePassTimestampWrites });
+      dispatch(pass, c);
+      pass.end();
+    }
+    return;
   }
+  const pass = encoder.beginComputePass();
+  for (const c of compiled) dispatch(pass, c);
   pass.end();
 }
 

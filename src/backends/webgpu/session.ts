@@ -10,6 +10,7 @@ import type { Gpu } from './device.ts';
 import type { DeviceMemory } from './memory.ts';
 import { bytesOf, type Place } from './place.ts';
 import type { PlannedOutput, Precision } from './planner.ts';
+import { type KernelTime, profileProgram } from './profile.ts';
 import { createProgram, type Program, type ResidentWeights, writeWords } from './program.ts';
 import { GpuTensor, Readback } from './tensor.ts';
 import { fromWords } from './transfer.ts';
@@ -28,8 +29,14 @@ export interface SessionOptions {
 /** Programs of other sizes that are kept: batches with and without guidance, previews. */
 const PROGRAMS_KEPT = 4;
 
-export async function createSession(options: SessionOptions): Promise<Session> {
-  const session = new GpuSession(options, await weightsFor(options, options.precision));
+/** A session that tells how long its kernels take. */
+export interface GpuSession extends Session {
+  /** Slowest first, of one run. Rejects with an EngineError `unavailable` where the device tells no times. */
+  profile(feeds: ResidentFeeds): Promise<KernelTime[]>;
+}
+
+export async function createSession(options: SessionOptions): Promise<GpuSession> {
+  const session = new ProgramSession(options, await weightsFor(options, options.precision));
   try {
     await session.prepare();
   } catch (e) {
@@ -49,7 +56,7 @@ function weightsFor(
 
 type Sizes = Readonly<Record<string, number>>;
 
-class GpuSession implements Session {
+class ProgramSession implements GpuSession {
   readonly graph: Graph;
   readonly #options: SessionOptions;
   #weights: ResidentWeights;
@@ -79,6 +86,18 @@ class GpuSession implements Session {
 
   async runResident(feeds: ResidentFeeds, keep: readonly string[]): Promise<ResidentResults> {
     return await this.#run({ feeds, unchanged: nothing, keep: new Set(keep), into: {} });
+  }
+
+  async profile(feeds: ResidentFeeds): Promise<KernelTime[]> {
+    await this.#run({ feeds, unchanged: nothing, keep: nothing, into: {} });
+    const { gpu, options } = this.#options;
+    const program = await this.#program(checkFeeds('webgpu', this.#leaves, feeds, options.bindings));
+    const brought = new Map<Place, DeviceMemory>();
+    for (const [name, place] of program.inputs) {
+      const t = feeds[name]!;
+      if (!('data' in t)) brought.set(place, memoryOn(gpu, t));
+    }
+    return await profileProgram(gpu, program, brought);
   }
 
   async dispose(): Promise<void> {
