@@ -12,7 +12,7 @@ const folders = files.flatMap((file) => [...file.matchAll(/\//g)].map(({ index }
 const places = [...new Set([...files, ...folders])];
 
 /** Not in the tree: made when the package is built, or by those who follow an example. */
-const madeLater = /^(lib\/vendor|runs\/.+|outputs\/.*)$/;
+const madeLater = /^(lib\/vendor|dist\/.+|runs\/.+|outputs\/.*)$/;
 
 /** `a/{b,c}.ts` as both of its paths. */
 function alternatives(path: string): string[] {

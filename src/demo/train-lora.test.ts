@@ -1,0 +1,83 @@
+/** What the page without a server does in its worker, here on the CPU: a file that was chosen, a LoRA of two pictures. */
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createOrtNodeBackend } from '#backends/ort-node/cpu';
+import type { PixelImage } from '#core/image';
+import { loadCheckpoint } from '#models/load';
+import { createPictureEngine } from '#pipelines/engine';
+import { generateSchema } from '#pipelines/request';
+import { nodeModelFiles } from '#studio/files/model-files';
+import type { StepReport } from '#training/loop';
+import { PageFiles } from './page-files.ts';
+import { loraPath, openPageModel, type PageModel, pageModelOpener } from './page-model.ts';
+import { trainLora } from './train-lora.ts';
+
+const tiny = fileURLToPath(new URL('../../test/goldens/data/models/tiny-sd1/tiny-sd1', import.meta.url));
+const backend = createOrtNodeBackend({ device: 'cpu', threads: 1 });
+afterAll(() => backend.dispose());
+
+async function openTiny(): Promise<{ files: PageFiles; model: PageModel }> {
+  const files = new PageFiles();
+  for (const ending of ['safetensors', 'yaml'])
+    files.add(`tiny.${ending}`, new Blob([readFileSync(`${tiny}.${ending}`)]));
+  const model = await openPageModel(files, 'tiny.safetensors');
+  // This runtime reads weights by their paths on disk.
+  const { weights } = await loadCheckpoint(nodeModelFiles, `${tiny}.safetensors`);
+  return { files, model: { ...model, weights } };
+}
+
+const plain = (...colour: number[]): PixelImage => ({
+  width: 64,
+  height: 64,
+  channels: 3,
+  data: Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => colour[i % 3]!),
+});
+
+describe('the page without a server', () => {
+  it('trains a LoRA on pictures, and prompts use it', async () => {
+    const { files, model } = await openTiny();
+    const losses: number[] = [];
+    const chunks = await trainLora({
+      name: 'zorb',
+      pictures: [plain(200, 40, 40), plain(220, 60, 30)].map((image) => ({ image, caption: 'a zorb' })),
+      settings: { max_train_steps: 3, learning_rate: 0.05, network_dim: 2 },
+      model,
+      backend,
+      signal: new AbortController().signal,
+      report: ({ metrics }: StepReport) => void losses.push(metrics.loss!),
+    });
+    expect(losses).toHaveLength(3);
+    expect(losses.every(Number.isFinite)).toBe(true);
+    files.add(loraPath('zorb'), new Blob(chunks as Uint8Array<ArrayBuffer>[]));
+    const open = { ...backend, dispose: () => Promise.resolve() };
+    const engine = createPictureEngine({ backend: open, openModel: pageModelOpener(files, () => model) });
+    const draw = async (prompt: string): Promise<Uint8Array> => {
+      const request = { ...generateSchema.parse({ prompt, steps: 1, seed: 1 }), width: 16, height: 16 };
+      for await (const event of engine.generate(request)) if (event.type === 'image') return event.image.data;
+      throw new Error('no picture came');
+    };
+    const [without, withIt] = [await draw('a zorb'), await draw('a zorb <lora:zorb:1>')];
+    expect(Buffer.compare(without, withIt)).not.toBe(0);
+    await engine.dispose();
+  });
+
+  it('says what pictures and settings do not fit', async () => {
+    const { model } = await openTiny();
+    const asked = {
+      name: 'a',
+      pictures: [],
+      settings: {},
+      model,
+      backend,
+      signal: new AbortController().signal,
+      report: () => {},
+    };
+    await expect(trainLora(asked)).rejects.toThrow('no picture');
+    const pictures = [{ image: plain(1, 2, 3), caption: '' }];
+    await expect(trainLora({ ...asked, pictures, settings: { max_train_steps: 0 } })).rejects.toThrow(
+      'max_train_steps',
+    );
+  });
+});

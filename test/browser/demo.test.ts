@@ -1,0 +1,125 @@
+/** browser: the page without a server, from a folder of files, on WebGPU in software. */
+
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readInfotext } from '#formats/infotext-file';
+import { chromiumPath, patience, repository } from './served-page.ts';
+
+const folder = join(repository, 'dist/demo');
+const tiny = join(repository, 'test/goldens/data/models/tiny-sd1/tiny-sd1');
+const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+
+/** As plain as a web server can be; what was asked for is noted. */
+function serveFolder(asked: string[]): Promise<Server> {
+  const server = createServer(({ url = '/', method = '' }, answer) => {
+    asked.push(`${method} ${url}`);
+    const file = url.endsWith('/') ? `${url}index.html` : url;
+    try {
+      const bytes = readFileSync(join(folder, file.replace('/some/where', '')));
+      const type = types[extname(file)] ?? 'application/octet-stream';
+      answer.writeHead(200, { 'content-type': type, 'content-length': bytes.length }).end(bytes);
+    } catch {
+      answer.writeHead(404).end();
+    }
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+/** Shaders as they are, without what protects other pages from them, which a software driver takes long to compile. */
+const flags = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-dawn-features=allow_unsafe_apis,disable_workgroup_init,disable_robustness',
+];
+
+describe.skipIf(chromiumPath === undefined)('the page without a server', { timeout: 2 * patience }, () => {
+  const asked: string[] = [];
+  const faults: string[] = [];
+  let server: Server;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    const built = spawnSync(process.execPath, ['tools/build-demo.mjs'], { cwd: repository, encoding: 'utf8' });
+    expect(built.status, built.stderr).toBe(0);
+    server = await serveFolder(asked);
+    browser = await chromium.launch({ executablePath: chromiumPath!, args: flags, timeout: patience });
+    page = await browser.newPage();
+    page.setDefaultTimeout(patience);
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
+  }, patience);
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+  }, patience);
+
+  const fill = async (values: Readonly<Record<string, string>>): Promise<void> => {
+    for (const [name, value] of Object.entries(values)) {
+      await page.getByRole('textbox', { name, exact: true }).fill(value);
+    }
+  };
+  /** Until a result is there, or a sentence that says why it is not. */
+  const outcome = async (result: string): Promise<void> => {
+    await page
+      .getByTestId(result)
+      .or(page.getByRole('alert'))
+      .first()
+      .waitFor({ timeout: 2 * patience });
+    expect(await page.getByRole('alert').allTextContents()).toEqual([]);
+  };
+  const opened = (name: string): Promise<unknown> =>
+    page.getByTestId('model').getByText(name, { exact: true }).waitFor();
+
+  it('opens the model beside it, and others from disk', async ({ skip }) => {
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/some/where/`);
+    const adapter = await page.evaluate('navigator.gpu?.requestAdapter().then(Boolean)');
+    if (adapter !== true) return skip('this Chromium has no WebGPU');
+    await opened('darkroom-mini');
+    const chooser = page.getByLabel('Open a model from disk');
+    await chooser.setInputFiles({ name: 'bad.safetensors', mimeType: '', buffer: Buffer.from('no model') });
+    await expect.poll(() => page.getByRole('alert').textContent()).toContain('bad.safetensors');
+    await chooser.setInputFiles([`${tiny}.safetensors`, `${tiny}.yaml`]);
+    await opened('tiny-sd1');
+  });
+
+  it('draws a picture with its infotext, and trains on one, with nothing from anywhere else', async ({ skip }) => {
+    if ((await page.getByTestId('model').count()) === 0) return skip('no model is open');
+    await fill({ Prompt: 'a fox', Steps: '2', Width: '64', Height: '64', Seed: '1' });
+    await page.getByRole('button', { name: 'Generate' }).click();
+    await outcome('picture');
+    const address = await page.getByTestId('picture').getAttribute('src');
+    const bytes = await page.evaluate(
+      async (from) => [...new Uint8Array(await (await fetch(from)).arrayBuffer())],
+      address!,
+    );
+    const png = new Uint8Array(bytes);
+    expect(await readInfotext(png)).toMatch(/^a fox\nSteps: 2, .*Seed: 1, Size: 64x64/);
+    expect(await sharp(png).metadata()).toMatchObject({ width: 64, height: 64 });
+    const { channels } = await sharp(png).stats();
+    expect(Math.max(...channels.map(({ stdev }) => stdev))).toBeGreaterThan(1);
+
+    const buffer = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#c33' } })
+      .png()
+      .toBuffer();
+    await page
+      .getByLabel('Pictures', { exact: true })
+      .setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer }]);
+    await fill({ 'What they show': 'a zorb', 'Max train steps': '2', Resolution: '64' });
+    await page.getByRole('button', { name: 'Train', exact: true }).click();
+    await outcome('trained');
+    expect(await page.getByTestId('trained').textContent()).toContain('<lora:mine:1>');
+    expect(faults).toEqual([]);
+    expect(
+      asked.every((line) => /^GET \/some\/where\/(assets\/[\w-]+\.(js|css)|darkroom-mini\.safetensors)?$/.test(line)),
+    ).toBe(true);
+  });
+});
