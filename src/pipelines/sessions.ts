@@ -23,10 +23,10 @@ import {
   withHypernetworkWeights,
 } from '#models/hypernetworks/apply';
 import type { Adjustment } from './adjustments.ts';
+import { tellingBytes } from './loading.ts';
 import { type MemoryPlan, piecesOf } from './memory/plan.ts';
 import { inRows } from './memory/rows.ts';
 import { tiledSession, tileOf } from './memory/tiles.ts';
-import { tellingBytes } from './loading.ts';
 import type { PipelineModel } from './model.ts';
 import type { GenerateEvent } from './request.ts';
 

@@ -96,12 +96,9 @@ describe.skipIf(chromiumPath === undefined)('the page without a server', { timeo
     await fill({ Prompt: 'a fox', Steps: '2', Width: '64', Height: '64', Seed: '1' });
     await page.getByRole('button', { name: 'Generate' }).click();
     await outcome('picture');
-    const address = await page.getByTestId('picture').getAttribute('src');
-    const bytes = await page.evaluate(
-      async (from) => [...new Uint8Array(await (await fetch(from)).arrayBuffer())],
-      address!,
-    );
-    const png = new Uint8Array(bytes);
+    const saved = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Save the picture' }).click();
+    const png = readFileSync(await (await saved).path());
     expect(await readInfotext(png)).toMatch(/^a fox\nSteps: 2, .*Seed: 1, Size: 64x64/);
     expect(await sharp(png).metadata()).toMatchObject({ width: 64, height: 64 });
     const { channels } = await sharp(png).stats();

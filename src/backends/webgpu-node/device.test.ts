@@ -281,7 +281,10 @@ describe.skipIf(missing !== undefined)('weights in a file', () => {
       get: (name: string): WeightRef => (name === 'w' ? file : ({ ...file, transpose: true } as WeightRef)),
     };
     let bytes = 0;
-    const session = await backend.compile(graph, { weights, loaded: (more) => void (bytes += more) });
+    const loaded = (more: number): void => {
+      bytes += more;
+    };
+    const session = await backend.compile(graph, { weights, loaded });
     expect(bytes).toBe(2 * (file.kind === 'file' ? file.byteLength : 0));
     const feeds = { x: waves([3, 5]), x2: waves([3, 6]) };
     const turned = f32(
