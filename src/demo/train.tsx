@@ -63,7 +63,7 @@ export function Train(props: TrainProps) {
             {...ids}
             class="field-box"
             required
-            pattern="[A-Za-z0-9_\-]+"
+            pattern="\w+"
             value={name()}
             onInput={(event) => setName(event.currentTarget.value)}
           />

@@ -28,7 +28,7 @@ export const words = {
   caption: 'What they show',
   captionHint: 'Said of every picture, such as: a zorb',
   name: 'Name of the result',
-  nameHint: 'Letters, digits, - and _',
+  nameHint: 'Letters, digits and _',
   trainNow: 'Train',
   remove: (name: string) => `Leave out ${name}`,
   saveLora: (name: string) => `Save ${name}.safetensors`,
