@@ -12,6 +12,7 @@ import type { SettingsValues } from '#api/records/settings';
 import { DarkroomError, UserError } from '#core/errors';
 import { checkControls, findModule } from '#pipelines/control/units';
 import type { GenerateSettings } from '#pipelines/request';
+import { placesOf } from '#pipelines/series/series';
 import { type UpscaleSettings, upscaledSize } from '#pipelines/upscale/request';
 import { EngineHost, type EngineStatus } from './engine-host/host.ts';
 import { machineMemory } from './engine-host/process-info.ts';
@@ -44,7 +45,7 @@ import {
   type StudioFolderOptions,
   unknownJob,
 } from './studio-folder.ts';
-import { checkRequest, upscalerName } from './work/check-request.ts';
+import { type CheckedRequest, checkRequest, upscalerName } from './work/check-request.ts';
 import type { InputUploads } from './work/inputs.ts';
 import type { HintRequest } from './work/make-hint.ts';
 import { ModelSides } from './work/model-sides.ts';
@@ -52,6 +53,7 @@ import type { InputRules } from './work/prepare-inputs.ts';
 import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
 import type { Log, Runner } from './work/runner.ts';
 import { runnersOf } from './work/runners/index.ts';
+import { type SeriesInput, storedSeries } from './work/series.ts';
 import { fullDisk, Worker } from './work/worker.ts';
 
 export type { Log } from './work/runner.ts';
@@ -96,8 +98,15 @@ export interface SubmitInput {
   readonly label?: string;
   /** Cut sides to what the model takes rather than refuse them. */
   readonly fitSides?: boolean;
+  /** Many pictures of varied requests, of which `request` is the base. */
+  readonly series?: SeriesInput;
   /** What whoever made the request of another one could not keep of it. */
   readonly warnings?: readonly string[];
+}
+
+interface Submission extends CheckedRequest {
+  readonly input: SubmitInput;
+  readonly id: string;
 }
 
 /** A picture to enlarge, as it came. */
@@ -269,13 +278,9 @@ export class Studio extends StudioFolder {
     const checked = await this.#checkAll(list);
     for (const { input, request } of checked) await this.#checkControls(request, input.pictures ?? {});
     const jobs: NewJob[] = [];
-    for (const { input, id, request: asked, warnings } of checked) {
-      const sized = await this.#sides.checked(asked, input.fitSides ?? false);
-      const { request, warnings: unfound } = await preparePrompts(
-        sized,
-        this.promptFiles,
-        async (order) => await this.inputs.uploads.run('draw', order, undefined, 'prompt'),
-      );
+    const whole = await Promise.all(checked.map((each) => this.#whole(each)));
+    for (const [i, { input, id }] of checked.entries()) {
+      const { request, warnings } = whole[i]!;
       jobs.push({
         id,
         kind: 'picture',
@@ -285,8 +290,8 @@ export class Studio extends StudioFolder {
         batch,
         request,
         inputs: await this.inputs.write(id, input.pictures ?? {}, input.inputRules),
-        total: request.batchSize * request.batchCount,
-        warnings: [...(input.warnings ?? []), ...warnings, ...unfound],
+        total: request.series ? placesOf(request, request.series).total : request.batchSize * request.batchCount,
+        warnings: [...(input.warnings ?? []), ...warnings],
       });
     }
     return (await this.queue.add(jobs)) as readonly PictureJob[];
@@ -375,6 +380,25 @@ export class Studio extends StudioFolder {
     });
     const find = annotatorFinder(this.#options.modelRoots);
     for (const { module, weight } of controls) if (weight > 0) await findModule(module, find);
+  }
+
+  /** With sides that fit, prompts as they are drawn, and the cells of a series. @throws UserError */
+  async #whole({ input, request: asked, warnings }: Submission): Promise<CheckedRequest> {
+    const complete = async (request: StoredRequest, told: readonly string[]) => {
+      const sized = await this.#sides.checked(request, input.fitSides ?? false);
+      const { request: prepared, warnings: unfound } = await preparePrompts(
+        sized,
+        this.promptFiles,
+        async (order) => await this.inputs.uploads.run('draw', order, undefined, 'prompt'),
+      );
+      return { request: prepared, warnings: [...told, ...unfound] };
+    };
+    if (!input.series) return await complete(asked, warnings);
+    const hasInit = input.pictures?.init !== undefined;
+    return await storedSeries(input.series, input.request, hasInit, async (fields) => {
+      const cell = checkRequest(fields, this.library, this.settings.get().defaultModel);
+      return await complete(cell.request, cell.warnings);
+    });
   }
 
   /** A model that is not known yet may lie where the first look at the folders has not come to. */

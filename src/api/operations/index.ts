@@ -4,6 +4,7 @@ import { control } from './control.ts';
 import { jobs, queue } from './jobs.ts';
 import { models, modelWork, pulls } from './models.ts';
 import { boards, pictures } from './pictures.ts';
+import { series } from './series.ts';
 import { styles } from './styles.ts';
 import { choices, events, settings, studio } from './system.ts';
 import { datasets, trainings } from './trainings.ts';
@@ -11,6 +12,7 @@ import { session, tokens, users } from './users.ts';
 
 export const operations = {
   ...jobs,
+  ...series,
   ...queue,
   ...control,
   ...pictures,

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { maxControls } from '#pipelines/control/unit';
 import { generateSchema } from '#pipelines/request';
+import { seriesSchema } from '#pipelines/series/series';
 import { upscaleSchema } from '#pipelines/upscale/request';
 import { trainingRequestSchema } from '#training/config';
 import { jobErrorSchema } from './error.ts';
@@ -14,7 +15,8 @@ export type { JobError } from './error.ts';
 
 /** What there is to do, with what is asked for it: every default filled in, pictures left out. */
 export const jobRequests = {
-  picture: z.object(generateSchema.shape),
+  /** With a series it is the base of many requests. */
+  picture: z.object({ ...generateSchema.shape, series: seriesSchema.optional() }),
   pull: pullRequestSchema,
   upscale: upscaleSchema.extend({ infotext: z.string().optional().describe('What is known of the picture.') }),
   hash: z.object({ model: z.string().describe('Id of the model.') }),

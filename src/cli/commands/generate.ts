@@ -93,14 +93,23 @@ export async function generate(
   options: GenerateOptions,
   context: CommandContext,
 ): Promise<void> {
-  const { output } = context;
+  await withProgress(options, context, async (progress) => {
+    const request = await preparedPrompts(await requestOf(words, options), options, progress);
+    if (options.dryRun) await tellMemory(request, options, progress);
+    else context.exitCode = await makePictures(request, options, progress, context.output);
+  });
+}
+
+export async function withProgress(
+  options: GenerateOptions,
+  { output }: CommandContext,
+  work: (progress: Progress) => Promise<void>,
+): Promise<void> {
   // Where the picture itself goes to standard output, everything else is said beside it.
   const shown = options.out === '-' ? { ...output, result: output.note } : output;
   const progress = await createProgress(shown, { json: options.json, now, lineEvery: 5000, jsonEvery: 0 });
   try {
-    const request = await preparedPrompts(await requestOf(words, options), options, progress);
-    if (options.dryRun) await tellMemory(request, options, progress);
-    else context.exitCode = await makePictures(request, options, progress, output);
+    await work(progress);
   } catch (error) {
     progress.failed(error);
     throw error;
@@ -111,7 +120,7 @@ export async function generate(
 
 const now = (): number => performance.now();
 
-async function requestOf(words: readonly string[], options: GenerateOptions): Promise<GenerateRequest> {
+export async function requestOf(words: readonly string[], options: GenerateOptions): Promise<GenerateRequest> {
   if (words.length > 0 && options.prompt !== undefined) {
     throw new UsageError('request.prompt', 'The prompt is given twice, as an argument and as --prompt; leave one out.');
   }
@@ -130,7 +139,7 @@ async function requestOf(words: readonly string[], options: GenerateOptions): Pr
 }
 
 /** Styles applied and wildcards drawn: those of the folder one is in, and of the model folders. */
-async function preparedPrompts(
+export async function preparedPrompts(
   request: GenerateRequest,
   { modelsDir }: GenerateOptions,
   progress: Progress,
@@ -146,12 +155,12 @@ async function readPicture(flag: string, file: string): Promise<PixelImage> {
   return (await readPictureFile(file, flag)).image;
 }
 
-/** How a finished picture is kept; resolves to where it is. @throws UserError where that cannot be done */
-async function saverFor(
-  { out, format, force }: GenerateOptions,
+/** @throws UserError where nothing can be kept */
+export async function saverFor(
+  { out, format, force }: Pick<GenerateOptions, 'out' | 'format' | 'force'>,
   count: number,
   output: Output,
-): Promise<(picture: FinishedPicture) => Promise<string>> {
+): Promise<SavePicture> {
   if (out === '-') return await streamSaver(format ?? 'png', count, output);
   const target = await pictureTarget(out, format, new Date(), force);
   await checkWritable(target.folder);
@@ -197,27 +206,68 @@ async function makePictures(
   progress: Progress,
   output: Output,
 ): Promise<number> {
-  const started = now();
   const count = request.batchSize * request.batchCount;
   const save = await saverFor(options, count, output);
+  return await withDrawing(options, progress, count, async (drawing) => {
+    await drawing.draw(request, save);
+  });
+}
+
+/** How a finished picture is kept; resolves to where it is. */
+export type SavePicture = (picture: FinishedPicture) => Promise<string>;
+
+/** Draws requests one after the other, with one engine. */
+export interface Drawing {
+  /** Set once the user has asked to stop. */
+  readonly stopped: boolean;
+  /** Pictures that were made, in order; `first` is the place of the first one. Fewer where it was stopped. */
+  draw(request: GenerateRequest, save: SavePicture, first?: number, isTold?: boolean): Promise<PixelImage[]>;
+  /** Keeps a picture that was made of others. */
+  keep(picture: FinishedPicture, save: SavePicture): Promise<void>;
+}
+
+/** `total`: pictures that there are to be. Returns what the process is to exit with. */
+export async function withDrawing(
+  options: GenerateOptions,
+  progress: Progress,
+  total: number,
+  work: (drawing: Drawing) => Promise<void>,
+): Promise<number> {
+  const started = now();
   const engine = engineFor(options);
   const interrupt = watchInterrupt();
+  const speed = new Speed(now);
+  let pictures = 0;
+  const tell = (file: string, { image: { width, height }, ...rest }: FinishedPicture): void => {
+    progress.tell(saved({ file, ...rest, width, height }));
+    pictures++;
+  };
+  const drawing: Drawing = {
+    get stopped() {
+      return interrupt.signal.aborted;
+    },
+    async draw(request, save, first = 0, isTold = true) {
+      const made: PixelImage[] = [];
+      const steps: TraceEvent[] = [];
+      for await (const event of engine.generate(request, { signal: interrupt.signal })) {
+        if (event.type === 'trace') steps.push(event);
+        else if (event.type === 'image') {
+          const { image, seed, infotext } = event;
+          const picture = { image, index: first + event.index, seed, infotext, count: total };
+          const file = await save(picture);
+          if (event.index === 0 && steps.length > 0) progress.tell(await writeSteps(file, steps));
+          if (isTold) tell(file, picture);
+          made.push(image);
+        } else report(event, progress, speed);
+        await interrupt.turn();
+      }
+      return made;
+    },
+    keep: async (picture, save) => tell(await save(picture), picture),
+  };
   try {
-    let pictures = 0;
-    const steps: TraceEvent[] = [];
-    const speed = new Speed(now);
-    for await (const event of engine.generate(request, { signal: interrupt.signal })) {
-      if (event.type === 'trace') steps.push(event);
-      else if (event.type === 'image') {
-        const { image, index, seed, infotext } = event;
-        const file = await save({ image, index, seed, infotext, count });
-        if (index === 0 && steps.length > 0) progress.tell(await writeSteps(file, steps));
-        progress.tell(saved({ file, index, seed, width: image.width, height: image.height, infotext }));
-        pictures++;
-      } else report(event, progress, speed);
-      await interrupt.turn();
-    }
-    const cut = interrupt.signal.aborted && pictures < count;
+    await work(drawing);
+    const cut = interrupt.signal.aborted && pictures < total;
     progress.tell(cut ? stopped(pictures) : finished(pictures, (now() - started) / 1000));
     return cut ? interrupt.exitCode : 0;
   } finally {

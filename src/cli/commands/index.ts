@@ -28,6 +28,36 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./generate.ts'),
   },
   {
+    name: 'plot',
+    group: pictures,
+    summary: 'Make pictures over axes of settings, as a grid.',
+    load: async () => (await import('./series.ts')).plot,
+  },
+  {
+    name: 'matrix',
+    group: pictures,
+    summary: 'Make pictures with and without each part of a prompt.',
+    load: async () => (await import('./series.ts')).matrix,
+  },
+  {
+    name: 'prompts',
+    group: pictures,
+    summary: 'Make a picture for each line of a file.',
+    load: async () => (await import('./series.ts')).prompts,
+  },
+  {
+    name: 'loopback',
+    group: pictures,
+    summary: 'Draw a picture over again and again.',
+    load: async () => (await import('./series.ts')).loopback,
+  },
+  {
+    name: 'batch',
+    group: pictures,
+    summary: 'Draw over every picture of a folder.',
+    load: () => import('./batch.ts'),
+  },
+  {
     name: 'outpaint',
     group: pictures,
     summary: 'Grow a picture beyond its edges.',

@@ -279,13 +279,44 @@ describe('txt2img', () => {
     [{ restore_faces: true }, /Face restoration/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],
     [{ alwayson_scripts: { 'Soft Inpainting': { args: [{ 'Soft inpainting': true }] } } }, /Soft inpainting/],
-    [{ script_name: 'X/Y/Z plot' }, /X\/Y\/Z plot/],
+    [{ script_name: 'X/Y/Z plot', script_args: [35, 'GFPGAN', []] }, /Face restore/],
     [{ override_settings: { sd_hypernetwork: 'style' } }, /Hypernetworks/],
   ])('answers 501 that names the missing part of %j', async (fields, names) => {
     const response = await server.call('POST', `${api}/txt2img`, { steps: 1, ...fields });
     expect(response.status).toBe(501);
     expect((await response.json()) as object).toMatchObject({ detail: expect.stringMatching(names) });
     expect((await server.studio.queue.list()).jobs).toEqual([]);
+  });
+
+  it('draws plots and matrices as their scripts do, the grid first', async () => {
+    const args = [4, '1, 2', [], 'Seed', '5', '', 0, '', [], true, true, false, false, false, false, false, 0, false];
+    const plot = { prompt: 'a', steps: 3, width: 64, height: 64, script_name: 'x/y/z plot', script_args: args };
+    const answer = await server.json('POST', `${api}/txt2img`, plot);
+    expect(answer.images).toHaveLength(3);
+    const grid = await decodeImage(bytesOf(answer.images[0]));
+    expect(grid.image.width).toBeGreaterThan(128);
+    const info = JSON.parse(answer.info);
+    expect(info).toMatchObject({ index_of_first_image: 1, all_seeds: [5, 5, 5] });
+    expect(info.infotexts[0]).toMatch(/Script: X\/Y\/Z plot, X Type: Steps, X Values: "1, 2", Y Type: Seed/);
+    expect(await lastRequest()).toMatchObject({ series: { form: 'plot', cells: [{ changes: { steps: 1 } }, { changes: { steps: 2 } }] } });
+    const alone = { ...plot, script_args: args.map((value, i) => (i === 10 ? false : value)) };
+    expect((await server.json('POST', `${api}/txt2img`, alone)).images).toHaveLength(1);
+    const matrix = { prompt: 'a|b', steps: 1, script_name: 'Prompt matrix', script_args: [false, true, 'positive', 'space', 0] };
+    const made = JSON.parse((await server.json('POST', `${api}/txt2img`, matrix)).info);
+    expect(made.all_prompts.slice(1)).toEqual(['a', 'a b']);
+    const lines = { steps: 1, script_name: 'Prompts from file or textbox', script_args: [false, false, 'start', 'x\n--prompt y --seed 3'] };
+    expect(JSON.parse((await server.json('POST', `${api}/txt2img`, lines)).info).all_prompts).toEqual(['x', 'y']);
+    const refused = await server.call('POST', `${api}/txt2img`, { ...plot, script_args: [4, 'ten'] });
+    expect([refused.status, await refused.text()]).toEqual([422, expect.stringContaining('no number and no range')]);
+  });
+
+  it('lists scripts with their arguments', async () => {
+    const { txt2img, img2img } = await server.json('GET', `${api}/scripts`);
+    expect(txt2img).toEqual(expect.arrayContaining(['x/y/z plot', 'prompt matrix', 'refiner']));
+    expect([txt2img.includes('loopback'), img2img.includes('loopback')]).toEqual([false, true]);
+    const infos = await server.json('GET', `${api}/script-info`);
+    const plot = infos.find(({ name, is_img2img: of }: { name: string; is_img2img: boolean }) => name === 'x/y/z plot' && !of);
+    expect(plot.args[0]).toMatchObject({ label: 'X type', choices: expect.arrayContaining(['Steps', 'Size']) });
   });
 
   it.each([
@@ -395,6 +426,15 @@ describe('img2img', () => {
       ...fields,
     });
     expect(await lastRequest()).toMatchObject(wanted);
+  });
+
+  it('loops back, each picture from the one before', async () => {
+    const body = { steps: 1, width: 64, height: 64, denoising_strength: 0.8, init_images: [await pngOf(3)] };
+    const script = { script_name: 'Loopback', script_args: [2, 0.4, 'Lazy', 'None'] };
+    const answer = await server.json('POST', `${api}/img2img`, { ...body, ...script });
+    expect(answer.images).toHaveLength(3);
+    const cells = [{ changes: {} }, { changes: { denoisingStrength: 0.4 }, follows: true }];
+    expect(await lastRequest()).toMatchObject({ series: { form: 'loopback', cells } });
   });
 
   it.each([{ latent_mask: 'x' }])('answers 501 to %j', async (fields) => {

@@ -29,6 +29,7 @@ import {
   type Txt2imgFields,
   txt2imgSchema,
 } from './schemas.ts';
+import { type ReadScript, readSeriesScript, type Tab } from './series-scripts.ts';
 import type { Translation } from './translate.ts';
 
 const answer = {
@@ -73,7 +74,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
         translation.warnings.push(...lost);
         const pictures = await readPictures(parts, call, fields);
         const inputRules = { stretch: stretchOf(translation.input, Number(fields.resize_mode ?? 0)) };
-        return await generate(parts, call, fields, translation, echoed(fields), { pictures, inputRules });
+        return await generate(parts, call, fields, translation, echoed(fields), { pictures, inputRules }, 'img2img');
       },
     }),
   ];
@@ -144,17 +145,20 @@ async function generate(
   { input, controls, warnings }: Translation,
   parameters: object,
   given: Pick<SubmitInput, 'pictures' | 'inputRules'> = {},
+  tab: Tab = 'txt2img',
 ): Promise<z.input<typeof answer.schema>> {
   const { studio, options } = parts;
   const pictures: InputUploads = { ...given.pictures, ...(await controlPictures(parts, call, controls)) };
   const label = fields.force_task_id;
   const output = outputOf(fields, options.get());
-  const told = [...warnings, ...keepOptions(fields, call, options)];
+  const script = readSeriesScript(fields.script_name, fields.script_args ?? [], tab);
+  const told = [...warnings, ...(script?.warnings ?? []), ...keepOptions(fields, call, options)];
   const user = call.caller.name;
   const [job] = await studio.submit({
     ...given,
     pictures,
     request: input,
+    series: script,
     user,
     label: label ?? undefined,
     warnings: told,
@@ -162,7 +166,7 @@ async function generate(
   });
   const ended = await finishedJob(studio, job!.id, call.signal);
   // Interrupted: what is finished is the answer, as upstream.
-  const images = studio.gallery.ofJob(ended.id);
+  const images = inAnswer(ended, studio.gallery.ofJob(ended.id), script);
   const files = fields.send_images === false ? [] : await Promise.all(images.map((image) => output(studio, image)));
   const hints = fields.send_images === false ? [] : await hintsOf(parts, call, controls, pictures);
   const info = infoOf(ended, images, fields);
@@ -172,6 +176,14 @@ async function generate(
     info: JSON.stringify(info),
     warnings: [...ended.warnings],
   };
+}
+
+/** A grid comes before its pictures there, and for a plot alone unless they are asked for. */
+function inAnswer({ request: { series } }: PictureJob, images: readonly GalleryImage[], script: ReadScript | undefined) {
+  if (!series?.grid || !script) return images;
+  const pictures = images.slice(0, -1);
+  const grid = images.slice(-1);
+  return script.answers === 'grid' ? grid : [...grid, ...pictures];
 }
 
 /** Overrides that are to stay, kept before the picture is made so that one that is refused costs nothing. */
@@ -192,13 +204,12 @@ function infoOf(
   { styles }: CommonFields,
 ): Record<string, unknown> {
   const first = images[0];
-  const each = <T>(value: T) => images.map(() => value);
   const value = fieldValues(request);
   return {
     prompt: request.prompt,
-    all_prompts: each(request.prompt),
+    all_prompts: images.map((image) => image.prompt ?? request.prompt),
     negative_prompt: request.negativePrompt,
-    all_negative_prompts: each(request.negativePrompt),
+    all_negative_prompts: images.map((image) => image.negativePrompt ?? request.negativePrompt),
     seed: first?.seed ?? request.seed,
     all_seeds: images.map((image) => image.seed),
     subseed: request.subseed,
@@ -220,7 +231,7 @@ function infoOf(
     seed_resize_from_h: value.seed_resize_from_h,
     denoising_strength: inputs.includes('init') || request.hires ? value.denoising_strength : null,
     extra_generation_params: extraParameters(first),
-    index_of_first_image: 0,
+    index_of_first_image: request.series?.grid && images.length > 1 ? 1 : 0,
     infotexts: images.map((image) => image.infotext),
     styles: styles ?? [],
     job_timestamp: timestamp(createdAt),

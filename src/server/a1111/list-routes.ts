@@ -13,6 +13,7 @@ import { type Route, route } from '../http/route.ts';
 import { warningHeader } from '../http/warnings.ts';
 import { pictureOf } from '../pictures.ts';
 import type { A1111Parts } from './parts.ts';
+import { scriptInfos, scriptNames } from './scripts.ts';
 
 const list = { description: 'A list.', schema: z.array(z.looseObject({})) };
 const anything = { description: 'A dictionary.', schema: z.looseObject({}) };
@@ -121,9 +122,12 @@ function fixedLists(): Route[] {
       }));
     }),
     get('/face-restorers', 'Face restorers; none yet.', list, () => []),
-    get('/script-info', 'Scripts; none yet.', list, () => []),
+    get('/script-info', 'Scripts with their arguments.', list, () => scriptInfos()),
     get('/extensions', 'Extensions; none.', list, () => []),
-    get('/scripts', 'Scripts by tab; none yet.', anything, () => ({ txt2img: [], img2img: [] })),
+    get('/scripts', 'Scripts by tab.', anything, () => ({
+      txt2img: scriptNames('txt2img'),
+      img2img: scriptNames('img2img'),
+    })),
     get('/cmd-flags', 'Flags that clients look at.', anything, () => ({ api: true, nowebui: false, api_log: false })),
   ];
 }

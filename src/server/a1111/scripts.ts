@@ -1,19 +1,13 @@
-/** Scripts that requests name. None runs here yet; those that upstream always has may be sent switched off. */
+/** Scripts that requests name; those that upstream always has may be sent switched off. */
 
 import { FieldError } from '#api/check';
 import { MissingFeatureError } from '../http/errors.ts';
 import { bool } from './pydantic.ts';
 import type { CommonFields } from './schemas.ts';
+import { type ScriptArgument, seriesScripts, type Tab } from './series-scripts.ts';
 
-/** Selectable scripts that upstream ships, lower case. */
-const selectable: readonly string[] = [
-  'x/y/z plot',
-  'prompt matrix',
-  'prompts from file or textbox',
-  'loopback',
-  'sd upscale',
-  'img2img alternative test',
-];
+/** Selectable scripts that upstream ships and that are not here, lower case. */
+const selectable: readonly string[] = ['sd upscale', 'img2img alternative test'];
 
 /** A script that stands for settings of a request. */
 interface SettingScript {
@@ -68,6 +62,34 @@ function contentOf(fill: unknown): (typeof ourContents)[number] {
   return ourContents[at] ?? 'fill';
 }
 
+/** Selectable and always-on scripts, as `/scripts` lists them. */
+export function scriptNames(tab: Tab): string[] {
+  const selected = [...Object.values(settingScripts), ...seriesScripts].filter(({ tabs }) => tabs.includes(tab));
+  return [...selected.map(({ title }) => title.toLowerCase()), ...Object.keys(alwaysOn)];
+}
+
+interface ScriptInfo {
+  readonly name: string;
+  readonly is_alwayson: boolean;
+  readonly is_img2img: boolean;
+  readonly args: readonly ScriptArgument[];
+}
+
+/** As `/script-info` tells of scripts; of those whose arguments stand for settings the settings tell. */
+export function scriptInfos(): ScriptInfo[] {
+  return (['txt2img', 'img2img'] as const).flatMap((tab) => {
+    const facts = { is_img2img: tab === 'img2img' };
+    const selected = seriesScripts.filter(({ tabs }) => tabs.includes(tab));
+    return [
+      ...selected.map(({ title, args }) => ({ name: title.toLowerCase(), is_alwayson: false, ...facts, args: args(tab) })),
+      ...Object.values(settingScripts).flatMap(({ title, tabs }) =>
+        tabs.includes(tab) ? [{ name: title.toLowerCase(), is_alwayson: false, ...facts, args: [] }] : [],
+      ),
+      ...Object.keys(alwaysOn).map((name) => ({ name, is_alwayson: true, ...facts, args: [] })),
+    ];
+  });
+}
+
 interface AlwaysOn {
   readonly part: string;
   /** Whether its arguments ask for anything that is not there. */
@@ -118,6 +140,7 @@ export function checkScripts(fields: CommonFields, tab: 'txt2img' | 'img2img'): 
   const script = fields.script_name?.toLowerCase();
   if (script && script !== 'none') {
     if (settingScripts[script]?.tabs.includes(tab)) return;
+    if (seriesScripts.some(({ title, tabs }) => title.toLowerCase() === script && tabs.includes(tab))) return;
     if (selectable.includes(script)) throw new MissingFeatureError(`The script ${fields.script_name}`);
     throw new FieldError('script_name', `Script '${fields.script_name}' not found in ${tab}.`, 'script.not-found');
   }

@@ -52,7 +52,9 @@ it('change no more than they declare', async () => {
   const { images } = await client.searchImages();
   await client.upscale({ init: `image:${images[0]!.id}`, by: 2, upscaler: 'Lanczos', wait: true });
   const id = images[0]!.id;
+  await client.loopBack({ init: `image:${images[0]!.id}`, steps: 1, loops: 1, wait: true });
   await client.pauseQueue({ reason: 'test' });
+  await client.promptMatrix({ prompt: 'a|b' });
   const { jobs } = await client.submitJobs({ jobs: [{ prompt: 'b' }, { prompt: 'c' }] });
   await client.setPriority({ id: jobs[0]!.id, priority: 3 });
   await client.moveJob({ id: jobs[1]!.id, to: 'front' });

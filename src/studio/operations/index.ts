@@ -2,7 +2,7 @@
 
 import type { Handlers } from './context.ts';
 import { controlHandlers } from './control.ts';
-import { jobHandlers, queueHandlers } from './jobs.ts';
+import { jobHandlers, queueHandlers, seriesHandlers } from './jobs.ts';
 import { modelHandlers, modelWorkHandlers, pullHandlers } from './models.ts';
 import { boardHandlers, pictureHandlers } from './pictures.ts';
 import { styleHandlers } from './styles.ts';
@@ -12,6 +12,7 @@ import { sessionHandlers, tokenHandlers, userHandlers } from './users.ts';
 
 export const handlers: Handlers = {
   ...jobHandlers,
+  ...seriesHandlers,
   ...queueHandlers,
   ...controlHandlers,
   ...pictureHandlers,

@@ -3,9 +3,15 @@
 import type { z } from 'zod';
 import { FieldError } from '#api/check';
 import type { jobInputSchema, jobs, queue } from '#api/operations/jobs';
+import type { series } from '#api/operations/series';
 import { controlRoles, type InputRole, type Job, type JobKind, type JobState } from '#api/records/job';
 import { type Caller, maySee, requireEffect, scopeOf } from '#api/rights';
 import { UserError } from '#core/errors';
+import type { SeriesForm } from '#pipelines/series/form';
+import { loopback } from '#pipelines/series/loopback';
+import { matrix } from '#pipelines/series/matrix';
+import { plot } from '#pipelines/series/plot';
+import { promptList } from '#pipelines/series/prompt-list';
 import type { JobFilter, Place } from '../queue/job.ts';
 import type { Upload } from '../reader/large-bodies.ts';
 import type { SubmitInput } from '../studio.ts';
@@ -106,6 +112,29 @@ export const jobHandlers = {
     return toldJob(await studio.queue.setPriority(id, priority), caller);
   },
 } satisfies HandlersOf<typeof jobs>;
+
+export const seriesHandlers = {
+  plotPictures: async (input, context) => await queuedSeries(plot, input, context),
+  promptMatrix: async (input, context) => await queuedSeries(matrix, input, context),
+  promptLines: async (input, context) => await queuedSeries(promptList, input, context),
+  loopBack: async (input, context) => await queuedSeries(loopback, input, context),
+} satisfies HandlersOf<typeof series>;
+
+async function queuedSeries(
+  { name: form, schema }: Pick<SeriesForm, 'name' | 'schema'>,
+  { wait, ...input }: z.output<typeof jobInputSchema> & { readonly wait: boolean },
+  context: Context<true>,
+) {
+  const { studio, caller, signal } = context;
+  const isOwn = ([field]: [string, unknown]): boolean => Object.hasOwn(schema.shape, field);
+  const settings = Object.fromEntries(Object.entries(input).filter(isOwn));
+  const request = Object.fromEntries(Object.entries(input).filter((entry) => !isOwn(entry)));
+  const asked = await submission(request as z.output<typeof jobInputSchema>, context);
+  const [job] = await studio.submit({ ...asked, series: { form, settings } });
+  if (!wait) return { job: toldJob(job!, caller) };
+  const ended = await studio.wait(job!.id, signal);
+  return { job: toldJob(ended, caller), images: picturesOf(studio, ended) };
+}
 
 export const queueHandlers = {
   getQueue: async (_input, { studio }) => await studio.queue.state(),

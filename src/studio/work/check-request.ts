@@ -128,6 +128,6 @@ function checkSeeds({ seed, subseed, subseedStrength, batchSize, batchCount }: S
 }
 
 /** 32 bits, as A1111 draws. */
-function drawSeed(): number {
+export function drawSeed(): number {
   return randomInt(2 ** 32);
 }

@@ -6,16 +6,19 @@
 import type { KeptStep } from '#api/records/steps';
 import { DarkroomError } from '#core/errors';
 import { type GenerateEvent, type GenerateRequest, generateSchema, keepPartial } from '#pipelines/request';
+import { gridText } from '#pipelines/series/grid-text';
+import { cellRequest, placesOf, type Series, type SeriesGrid } from '#pipelines/series/series';
 import { settingRows } from '#pipelines/settings/index';
 import type { EngineHost } from '../../engine-host/host.ts';
 import type { Gallery } from '../../gallery/gallery.ts';
 import { type KeptSteps, keptStep } from '../../gallery/kept-steps.ts';
-import { encodePreview } from '../../images/codec.ts';
+import { decodePixels, encodePreview } from '../../images/codec.ts';
+import { drawGrid } from '../../images/grid.ts';
 import type { Library } from '../../library/library.ts';
-import type { PictureJob } from '../../queue/job.ts';
+import type { PictureJob, StoredRequest } from '../../queue/job.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { kindsOfChoices } from '../check-request.ts';
-import type { InputFiles } from '../inputs.ts';
+import type { InputFiles, InputPaths } from '../inputs.ts';
 import { type Remainder, remainderOf } from '../resume.ts';
 import { type Runner, Stopped, type WorkCall, type WorkResult } from '../runner.ts';
 
@@ -45,7 +48,7 @@ export class PictureRunner implements Runner<'picture'> {
   }
 
   begin({ request }: PictureJob) {
-    return { batches: request.batchCount, steps: request.steps };
+    return { batches: batchesOf(request), steps: request.steps };
   }
 
   async run(job: PictureJob, call: WorkCall): Promise<WorkResult | undefined> {
@@ -74,27 +77,100 @@ export class PictureRunner implements Runner<'picture'> {
   }
 
   async #generate(job: PictureJob, call: WorkCall): Promise<void> {
-    const { gallery, host, inputs, settings, keptSteps } = this.#parts;
+    const { series, ...request } = job.request;
+    const files = await this.#parts.inputs.paths(job.id, job.inputs);
+    if (series) await this.#drawSeries({ job, call, files, request }, series);
+    else await this.#draw({ job, call, files, request, first: 0, batchesBefore: 0, batches: request.batchCount });
+  }
+
+  /** Cell after cell, then the grid. */
+  async #drawSeries({ job, call, files, request }: Omit<Piece, keyof PiecePlace>, series: Series): Promise<void> {
+    const { gallery } = this.#parts;
+    const { first, pictures } = placesOf(request, series);
+    const told = new Set<string>();
+    const once = {
+      ...call,
+      warn: async (message: string) => {
+        if (!told.has(message)) await call.warn(message);
+        told.add(message);
+      },
+    };
+    let batchesBefore = 0;
+    for (const place of series.order ?? series.cells.keys()) {
+      if (call.signal.aborted) return;
+      const cell = series.cells[place]!;
+      const own = cellRequest(request, cell);
+      const before = cell.follows ? gallery.ofJob(job.id).find(({ index }) => index === first[place]! - 1) : undefined;
+      const from = before ? { ...files, init: gallery.pathOf(before) } : files;
+      const batches = batchesOf(job.request);
+      await this.#draw({ job, call: once, files: from, request: own, first: first[place]!, batchesBefore, batches });
+      batchesBefore += own.batchCount;
+    }
+    if (series.grid && !call.signal.aborted) await this.#drawGrid(job, call, series.grid, first, pictures);
+  }
+
+  /** Of what there is of the cells; of each the first picture. */
+  async #drawGrid(
+    job: PictureJob,
+    call: WorkCall,
+    grid: SeriesGrid,
+    first: readonly number[],
+    at: number,
+  ): Promise<void> {
+    const { gallery, settings } = this.#parts;
+    const made = new Map(gallery.ofJob(job.id).map((image) => [image.index, image]));
+    const [shown] = made.values();
+    if (!shown || made.has(at)) return;
+    const pictures = await Promise.all(
+      first.map(async (place) => {
+        const image = made.get(place);
+        return image && (await decodePixels(await gallery.read(image.id))).image;
+      }),
+    );
+    const { outputFormat: format, outputQuality: quality } = settings.get();
+    const { id, user, request } = job;
+    await gallery.save({
+      job: id,
+      index: at,
+      user,
+      image: await drawGrid(pictures, grid),
+      seed: shown.seed ?? request.seed,
+      infotext: gridText((made.get(0) ?? shown).infotext, request.series!),
+      model: { name: shown.model ?? '', hash: shown.modelHash, family: '' },
+      format,
+      quality,
+      request,
+    });
+    await call.report({ delivered: gallery.delivered(id).size });
+  }
+
+  /** What is missing of one request. */
+  async #draw(piece: Piece): Promise<void> {
+    const { job, call, files, request, first } = piece;
+    const { gallery, host, settings, keptSteps } = this.#parts;
+    const own = request.batchSize * request.batchCount;
+    const delivered = [...gallery.delivered(job.id)].map((place) => place - first);
+    const inside = new Set(delivered.filter((place) => place >= 0 && place < own));
+    if (job.request.series && inside.size === own) return;
     const steps: KeptStep[] = [];
-    const remainder = remainderOf(job.request, gallery.delivered(job.id));
+    const remainder = remainderOf(request, inside);
     // A job of an older version lacks the settings that have come since.
     const complete = generateSchema.parse(remainder.request);
-    const files = await inputs.paths(job.id, job.inputs);
-    const request: GenerateRequest = { ...complete, ...this.#modelFiles(job) };
+    const whole: GenerateRequest = { ...complete, ...this.#modelFiles(request) };
     const previewEvery = settings.get().previewEvery;
-    for await (const event of host.generate(request, { files, signal: engineSignal(call.signal), previewEvery })) {
+    for await (const event of host.generate(whole, { files, signal: engineSignal(call.signal), previewEvery })) {
       if (event.type === 'trace') {
         steps.push(await keptStep(event));
         continue;
       }
       // Before the picture is told of: who asks for its steps then is to find them.
       if (event.type === 'image' && steps.length > 0) await keptSteps.write(job.id, steps.splice(0));
-      await this.#onEvent(job, call, remainder, event);
+      await this.#onEvent(piece, remainder, event);
     }
   }
 
   /** The engine opens files, not names; a model that has gone meanwhile is said so here. */
-  #modelFiles({ request }: PictureJob): Partial<GenerateRequest> {
+  #modelFiles(request: StoredRequest): Partial<GenerateRequest> {
     const { library } = this.#parts;
     return Object.fromEntries(
       settingRows.flatMap(([name, { form }]) => {
@@ -105,13 +181,9 @@ export class PictureRunner implements Runner<'picture'> {
     );
   }
 
-  async #onEvent(
-    job: PictureJob,
-    call: WorkCall,
-    { offset }: Remainder,
-    event: Exclude<GenerateEvent, { type: 'trace' }>,
-  ): Promise<void> {
-    const skipped = offset / job.request.batchSize;
+  async #onEvent(piece: Piece, { offset }: Remainder, event: Exclude<GenerateEvent, { type: 'trace' }>): Promise<void> {
+    const { call, request, batchesBefore, batches } = piece;
+    const skipped = batchesBefore + offset / request.batchSize;
     switch (event.type) {
       case 'loading': {
         const { type: _type, ...loading } = event;
@@ -120,7 +192,7 @@ export class PictureRunner implements Runner<'picture'> {
       }
       case 'step': {
         const { batch, step, steps, eta } = event;
-        call.progress({ phase: 'sampling', batch: batch + skipped, step, steps, eta });
+        call.progress({ phase: 'sampling', batch: batch + skipped, batches, step, steps, eta });
         break;
       }
       case 'preview':
@@ -135,24 +207,43 @@ export class PictureRunner implements Runner<'picture'> {
         await call.warn(event.message);
         break;
       case 'image':
-        await this.#deliver(job, call, offset, event);
+        await this.#deliver(piece, offset, event);
         break;
     }
   }
 
   async #deliver(
-    { id, user, request }: PictureJob,
-    call: WorkCall,
+    { job: { id, user }, call, request, first }: Piece,
     offset: number,
     event: Extract<GenerateEvent, { type: 'image' }>,
   ): Promise<void> {
     const { gallery, settings } = this.#parts;
     const { outputFormat: format, outputQuality: quality } = settings.get();
     const { image, seed, infotext, model } = event;
-    const index = event.index + offset;
+    const index = first + event.index + offset;
     await gallery.save({ job: id, index, user, image, seed, infotext, model, format, quality, request });
     await call.report({ delivered: gallery.delivered(id).size });
   }
+}
+
+/** Where the pictures of a request stand among those of its job. */
+interface PiecePlace {
+  readonly first: number;
+  readonly batchesBefore: number;
+  readonly batches: number;
+}
+
+/** One request of a job: all of it, or a cell of its series. */
+interface Piece extends PiecePlace {
+  readonly job: PictureJob;
+  readonly call: WorkCall;
+  readonly files: InputPaths;
+  readonly request: StoredRequest;
+}
+
+function batchesOf({ series, ...request }: StoredRequest): number {
+  const cells = series?.cells.map((cell) => cellRequest(request, cell)) ?? [request];
+  return cells.reduce((sum, { batchCount }) => sum + batchCount, 0);
 }
 
 function isPartial({ reason }: AbortSignal): boolean {

@@ -1,0 +1,49 @@
+/** Many pictures of varied requests as one job: an operation for each form of series, its fields beside a request's. */
+
+import { z } from 'zod';
+import { loopback } from '#pipelines/series/loopback';
+import { matrix } from '#pipelines/series/matrix';
+import { plot } from '#pipelines/series/plot';
+import { promptList } from '#pipelines/series/prompt-list';
+import { operation } from '../operation.ts';
+import { jobSchema } from '../records/job.ts';
+import { pictureSchema } from '../records/picture.ts';
+import { jobInputSchema } from './jobs.ts';
+
+function seriesRow<S extends z.ZodRawShape>({
+  name,
+  help,
+  schema,
+}: {
+  name: string;
+  help: string;
+  schema: z.ZodObject<S>;
+}) {
+  return operation({
+    method: 'post',
+    path: `/series/${name}`,
+    tag: 'Series',
+    changes: ['own work'] as const,
+    runs: true,
+    form: true,
+    summary: `Queue one job: ${help[0]!.toLowerCase()}${help.slice(1)} Pictures come as in POST /jobs.`,
+    input: z.strictObject({
+      ...jobInputSchema.shape,
+      ...schema.shape,
+      wait: z
+        .boolean()
+        .default(false)
+        .describe('Answer when the job has ended, with its pictures.')
+        .meta({ in: 'query' }),
+    }),
+    output: z.object({ job: jobSchema, images: z.array(pictureSchema).optional().describe('The grid is the last.') }),
+    status: 201,
+  });
+}
+
+export const series = {
+  plotPictures: seriesRow(plot),
+  promptMatrix: seriesRow(matrix),
+  promptLines: seriesRow(promptList),
+  loopBack: seriesRow(loopback),
+};
