@@ -8,8 +8,9 @@ import { blendUnmasked } from './denoiser.ts';
 import type { SamplingPass } from './job.ts';
 import { decodeLatent, imageOfDecoded, previewLatent } from './latents.ts';
 import { overlayOriginal } from './mask.ts';
-import { layBack } from './only-masked.ts';
+import { layBack, spread } from './only-masked.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
+import { changedPixels, softOf } from './soft-inpainting.ts';
 import type { StartPicture } from './start.ts';
 
 type Loading<T> = AsyncGenerator<LoadingEvent, T, undefined>;
@@ -23,11 +24,13 @@ export async function* finishPicture(
   k: number,
 ): Loading<PixelImage> {
   const latent = pickLatent(latents, k, pass);
-  if (mask && kept) blendUnmasked(latent, kept, mask.latent);
+  const soft = mask && kept && softOf(pass.request);
+  if (mask && kept && !soft) blendUnmasked(latent, kept, mask.latent);
+  const changed = soft && changedPixels(latent, kept, mask.latent, pass, soft);
   const plain = yield* decode(pass, sessions, latent);
   const image = original && pass.request.colorCorrection ? correctColours(plain, original) : plain;
-  if (masked) return layBack(image, masked);
-  return original && mask ? overlayOriginal(image, original, mask) : image;
+  if (masked) return layBack(image, changed ? { ...masked, pixels: spread(changed, pass.size, masked) } : masked);
+  return original && mask ? overlayOriginal(image, original, changed ? { ...mask, pixels: changed } : mask) : image;
 }
 
 /** One latent [c, h, w]. */

@@ -22,6 +22,7 @@ import type { GenerateEvent, GenerateOptions, GenerateRequest, MemoryEvent, Pict
 import { type RunContext, runJob } from './run.ts';
 import type { LoadingEvent } from './sessions.ts';
 import { toldBetween } from './told-between.ts';
+import { drawTiled, wantsTiles } from './tiled-upscale.ts';
 import { runUpscale, type UpscaleRequest } from './upscale/request.ts';
 import { type OpenUpscaler, Upscalers } from './upscale/upscalers.ts';
 
@@ -81,7 +82,7 @@ class LocalPictureEngine implements PictureEngine {
     const drawn = new Set<number>();
     const replay = remembered(this.#options.drawSeed ?? drawSeed32);
     try {
-      for await (const event of this.#draw(request, options, replay())) {
+      for await (const event of this.#drawAny(request, options, replay())) {
         if (event.type === 'image') drawn.add(event.index);
         yield event;
       }
@@ -89,12 +90,32 @@ class LocalPictureEngine implements PictureEngine {
       if (!isLoss(error)) throw error;
       yield { type: 'warning', message: `${error.message}; everything is loaded again, and it is drawn once more.` };
       await this.#models.dispose();
-      for await (const event of this.#draw(request, options, replay())) {
+      for await (const event of this.#drawAny(request, options, replay())) {
         if (event.type !== 'image' || !drawn.has(event.index)) yield event;
       }
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** In tiles where that is asked for. */
+  async *#drawAny(
+    request: GenerateRequest,
+    options: GenerateOptions,
+    drawSeed: () => number,
+  ): AsyncGenerator<GenerateEvent> {
+    if (!wantsTiles(request)) return yield* this.#draw(request, options, drawSeed);
+    checkRequest(request);
+    const { model } = yield* this.#open({ ...request, sdUpscale: 1 });
+    const { defaultUpscaler = () => 'Lanczos' } = this.#options;
+    yield* drawTiled(request, {
+      upscalers: this.#upscalers,
+      defaultUpscaler,
+      tileSize: model.parts.limits.defaultSize,
+      signal: options.signal,
+      draw: (tile) => this.#draw(tile, options, drawSeed),
+      drawSeed,
+    });
   }
 
   async *#draw(

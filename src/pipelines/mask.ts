@@ -3,7 +3,7 @@
  * under the mask at the start. Rules of A1111 modules/processing.py (`StableDiffusionProcessingImg2Img.init`,
  * `create_binary_mask`) and modules/masking.py (`fill`).
  *
- * Left out: soft inpainting. Painting only the masked area is in only-masked.ts.
+ * Painting only the masked area is in only-masked.ts, soft inpainting in soft-inpainting.ts.
  */
 
 import type { PixelImage } from '#core/image';
@@ -65,7 +65,8 @@ export function binaryMask(mask: PixelImage): Uint8Array {
   return luminance(mask).map(threshold);
 }
 
-function blurBytes(mask: Uint8Array, { width, height }: PlaneSize, sigmaX: number, sigmaY: number): Uint8Array {
+/** [height, width] of bytes, blurred as OpenCV's Gaussian does. */
+export function blurBytes(mask: Uint8Array, { width, height }: PlaneSize, sigmaX: number, sigmaY: number): Uint8Array {
   const along = (data: ArrayLike<number>, sigma: number, length: number, stride: number): ArrayLike<number> =>
     sigma === 0 ? data : blurAxis(data, length, stride, byteKernel(gaussianKernel(sigma)));
   if (sigmaX === 0 && sigmaY === 0) return mask;

@@ -72,6 +72,16 @@ export function cutOut(image: PixelImage, area: Area, size: PlaneSize): PixelIma
   return resize(cropped(image, area), size);
 }
 
+/** A mask [height, width] of the painted area over the whole picture: nothing beyond the area. */
+export function spread(pixels: Uint8Array, size: PlaneSize, { area, whole }: MaskedArea): Uint8Array {
+  const small = resize({ ...size, channels: 1, data: pixels }, area).data;
+  const out = new Uint8Array(whole.width * whole.height);
+  for (let y = 0; y < area.height; y++) {
+    out.set(small.subarray(y * area.width, (y + 1) * area.width), (area.top + y) * whole.width + area.left);
+  }
+  return out;
+}
+
 /** The painted area in its place, mixed with the picture as it was by the mask; RGB. */
 export function layBack(painted: PixelImage, { area, whole, pixels }: MaskedArea): PixelImage {
   const small = resize(painted, area);

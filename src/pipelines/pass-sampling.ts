@@ -9,6 +9,7 @@ import type { Batch, GenerationJob, SamplingPass } from './job.ts';
 import type { BatchShape } from './predict.ts';
 import { type SamplingStage, type StageHandOver, sampleLatents } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
+import { softOf } from './soft-inpainting.ts';
 import type { StartPicture } from './start.ts';
 import { cachedSession } from './step-cache.ts';
 import { callsOf } from './words.ts';
@@ -73,7 +74,7 @@ export async function* startPass(
     plan,
     start: plan.start(original ? unit.map((v) => v * request.noiseMultiplier) : unit, original),
     noise,
-    keep: original && start.mask && { original, mask: start.mask.latent },
+    keep: original && start.mask && { original, mask: start.mask.latent, soft: softOf(request) },
     handOver,
   });
 }

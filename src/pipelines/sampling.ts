@@ -11,6 +11,7 @@ import type { SamplingPlan } from '#diffusion/sample';
 import type { SamplerStep } from '#diffusion/samplers/sampler';
 import type { ModelParts } from '#models/family';
 import { type GuidedNetworkOptions, guidedNetwork, keepUnmasked, showUnmasked } from './denoiser.ts';
+import { keepSoftly, type SoftSettings } from './soft-inpainting.ts';
 
 /** A network with all that it reads, of those through whose hands a latent goes. */
 export interface SamplingStage
@@ -25,7 +26,13 @@ export interface SamplingRun extends SamplingStage {
   readonly start: Latent;
   readonly noise: NoiseSource | StepNoise;
   /** What to keep where the mask is 0: clean latents of all images, and the mask [height * width]. */
-  readonly keep?: { readonly original: Float32Array; readonly mask: Float32Array } | undefined;
+  readonly keep?:
+    | {
+        readonly original: Float32Array;
+        readonly mask: Float32Array;
+        readonly soft?: SoftSettings | undefined;
+      }
+    | undefined;
   readonly handOver?: StageHandOver | undefined;
 }
 
@@ -58,7 +65,11 @@ export function sampleLatents(run: SamplingRun): AsyncGenerator<SamplerStep, voi
   const first = denoiserOf(run);
   const guided = handOver ? handingOver(first, run, handOver, denoiserOf) : first;
   const masked = sampler.maskBefore ? showUnmasked : keepUnmasked;
-  const denoise = keep ? masked(guided, keep.original, keep.mask) : guided;
+  const kept = (): Denoise =>
+    keep!.soft
+      ? keepSoftly(guided, keep!.original, keep!.mask, keep!.soft, run.shape[1])
+      : masked(guided, keep!.original, keep!.mask);
+  const denoise = keep ? kept() : guided;
   return plan.run({
     denoise,
     x: run.start,

@@ -93,7 +93,8 @@ function maskedArea({ request, size }: SamplingPass): MaskedArea | undefined {
 
 /** As in A1111, a blank mask makes a picture of which only the masked area is asked for a plain picture to picture. */
 function maskOf({ request, size, latentSize }: SamplingPass, masked: MaskedArea | undefined): InpaintMask | undefined {
-  const { mask, maskBlur: blur, maskBlurY: blurY, maskInvert: invert, maskRound: round } = request;
+  const { mask, maskBlur: blur, maskBlurY: blurY, maskInvert: invert } = request;
+  const round = request.maskRound && !request.softInpainting;
   if (!mask) return undefined;
   if (request.inpaintArea === 'Whole picture')
     return prepareMask(mask, { size, latentSize, blur, blurY, invert, round });

@@ -13,6 +13,8 @@ import { advancedSettings, inpaintSettings, maskSettings, pictureSettings, start
 import { modelSettings, promptSettings, textSettings } from './prompts.ts';
 import { guidanceSettings, samplingSettings, seedSettings } from './sampling.ts';
 import type { PictureFacts, SamplerOption, Setting } from './setting.ts';
+import { softInpaintingSettings } from './soft-inpainting.ts';
+import { tiledUpscaleSettings } from './tiled-upscale.ts';
 
 export { maxSide, minSide } from './picture.ts';
 
@@ -24,8 +26,10 @@ export const settings = {
   ...guidanceSettings,
   ...seedSettings,
   ...startSettings,
+  ...tiledUpscaleSettings,
   ...inpaintSettings,
   ...maskSettings,
+  ...softInpaintingSettings,
   ...outpaintSettings,
   ...controlSettings,
   ...hiresSettings,

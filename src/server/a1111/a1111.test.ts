@@ -18,6 +18,10 @@ afterAll(async () => await server.dispose());
 const api = '/sdapi/v1';
 const bytesOf = (b64: string) => new Uint8Array(Buffer.from(b64, 'base64'));
 const lastRequest = async () => (await server.studio.queue.list({ kinds: ['picture'], limit: 1 })).jobs[0]!.request;
+/** A white pixel. */
+const white =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4////fwAJ+wP9KobjigAAAABJRU5ErkJggg==';
+
 const pngOf = async (seed: number, width = 64, height = 64) =>
   Buffer.from(await encodeImage(picture({ width, height }, seed), 'png')).toString('base64');
 
@@ -278,7 +282,6 @@ describe('txt2img', () => {
   it.each([
     [{ restore_faces: true }, /Face restoration/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],
-    [{ alwayson_scripts: { 'Soft Inpainting': { args: [{ 'Soft inpainting': true }] } } }, /Soft inpainting/],
     [{ script_name: 'X/Y/Z plot', script_args: [35, 'GFPGAN', []] }, /Face restore/],
     [{ override_settings: { sd_hypernetwork: 'style' } }, /Hypernetworks/],
   ])('answers 501 that names the missing part of %j', async (fields, names) => {
@@ -416,6 +419,17 @@ describe('img2img', () => {
     [
       { script_name: "Poor man's outpainting", script_args: [32, 2, 'latent noise', ['down']] },
       { outpaintDown: 32, outpaintFill: 'masked content', maskedContent: 'noise', maskBlur: 2 },
+    ],
+    [
+      { script_name: 'SD upscale', script_args: ['', 32, 2, 2], batch_size: 3 },
+      { sdUpscale: 2, sdUpscaleOverlap: 32, sdUpscaleUpscaler: 'Nearest', batchSize: 1 },
+    ],
+    [
+      {
+        mask: white,
+        alwayson_scripts: { 'Soft Inpainting': { args: [{ 'Soft inpainting': true, 'Schedule bias': 2 }] } },
+      },
+      { softInpainting: true, maskBlendPower: 2, maskBlendScale: 0.5 },
     ],
   ])('takes %j', async (fields, wanted) => {
     await server.json('POST', `${api}/img2img`, {

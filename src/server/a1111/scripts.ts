@@ -7,17 +7,18 @@ import type { CommonFields } from './schemas.ts';
 import { type ScriptArgument, seriesScripts, type Tab } from './series-scripts.ts';
 
 /** Selectable scripts that upstream ships and that are not here, lower case. */
-const selectable: readonly string[] = ['sd upscale', 'img2img alternative test'];
+const selectable: readonly string[] = ['img2img alternative test'];
 
 /** A script that stands for settings of a request. */
 interface SettingScript {
   readonly title: string;
   readonly tabs: readonly ('txt2img' | 'img2img')[];
-  settings(args: readonly unknown[]): Readonly<Record<string, unknown>>;
+  /** `upscalers`: names as their list has them. */
+  settings(args: readonly unknown[], upscalers: readonly string[]): Readonly<Record<string, unknown>>;
 }
 
 /** Selectable scripts that run here as settings, by their titles in lower case. */
-export const settingScripts: Readonly<Record<string, SettingScript>> = {
+const settingScripts: Readonly<Record<string, SettingScript>> = {
   'outpainting mk2': {
     title: 'Outpainting mk2',
     tabs: ['img2img'],
@@ -27,6 +28,17 @@ export const settingScripts: Readonly<Record<string, SettingScript>> = {
       outpaintFalloff: falloff,
       outpaintColorVariation: variation,
       maskBlur: blur,
+    }),
+  },
+  'sd upscale': {
+    title: 'SD upscale',
+    tabs: ['img2img'],
+    settings: ([, overlap = 64, upscaler = 0, by = 2], upscalers) => ({
+      sdUpscale: by === 0 ? 1 : by,
+      sdUpscaleOverlap: overlap,
+      sdUpscaleUpscaler: typeof upscaler === 'number' ? upscalers[upscaler] : upscaler,
+      // Of its tiles there.
+      batchSize: 1,
     }),
   },
   "poor man's outpainting": {
@@ -96,6 +108,8 @@ interface AlwaysOn {
   asks(args: readonly unknown[]): boolean;
   /** Fields of the request that its arguments stand for. */
   fields?(args: readonly unknown[]): Readonly<Record<string, unknown>>;
+  /** Settings of ours that they stand for. */
+  settings?(args: readonly unknown[]): Readonly<Record<string, unknown>>;
 }
 
 /** Always-on scripts, lower case. */
@@ -110,7 +124,7 @@ const alwaysOn: Readonly<Record<string, AlwaysOn>> = {
   sampler: { part: 'Sampler options of a script', asks: () => false },
   comments: { part: 'Comments', asks: () => false },
   hypertile: { part: 'HyperTile', asks: (args) => isOn(args[0]) },
-  'soft inpainting': { part: 'Soft inpainting', asks: (args) => isOn(args[0]) || asksSoftInpainting(args[0]) },
+  'soft inpainting': { part: 'Soft inpainting', asks: () => false, settings: softInpainting },
   'extra options': { part: 'Extra options', asks: () => false },
   adetailer: { part: 'ADetailer', asks: (args) => isOn(args[0]) || args.some(isNamedDetailer) },
   'dynamic prompts v2.17.1': { part: 'Dynamic prompts', asks: (args) => isOn(args[0]) },
@@ -126,8 +140,26 @@ function isOn(value: unknown): boolean {
   return (typeof value === 'boolean' || typeof value === 'string') && bool.safeParse(value).data === true;
 }
 
-function asksSoftInpainting(args: unknown): boolean {
-  return typeof args === 'object' && args !== null && Object.values(args).some(isOn);
+/** In the order of the script's arguments, by their labels. */
+const softLabels = [
+  ['Soft inpainting', 'softInpainting'],
+  ['Schedule bias', 'maskBlendPower'],
+  ['Preservation strength', 'maskBlendScale'],
+  ['Transition contrast boost', 'inpaintDetailPreservation'],
+  ['Mask influence', 'compositeMaskInfluence'],
+  ['Difference threshold', 'compositeDifferenceThreshold'],
+  ['Difference contrast', 'compositeDifferenceContrast'],
+] as const;
+
+/** A list of values, or one map of them by their labels; nothing while it is off. */
+function softInpainting(args: readonly unknown[]): Readonly<Record<string, unknown>> {
+  const [map] = args;
+  const isMap = typeof map === 'object' && map !== null;
+  const given = softLabels.map(([label, name], i): [string, unknown] => [
+    name,
+    isMap ? (map as Readonly<Record<string, unknown>>)[label] : args[i],
+  ]);
+  return isOn(given[0]![1]) ? Object.fromEntries([...given.slice(1), ['softInpainting', true]]) : {};
 }
 
 function isNamedDetailer(args: unknown): boolean {
@@ -160,6 +192,19 @@ export function fieldsOfScripts({ alwayson_scripts: scripts }: CommonFields): Re
     return row?.fields?.(argumentsOf(script)) ?? {};
   });
   return Object.assign({}, ...given) as Record<string, unknown>;
+}
+
+/** What the selected script and always-on ones ask for in settings of ours. */
+export function settingsOfScripts(
+  { script_name: name, script_args: args, alwayson_scripts: scripts }: CommonFields,
+  upscalers: readonly string[],
+): Readonly<Record<string, unknown>> {
+  const selected = settingScripts[name?.toLowerCase() ?? '']?.settings(args ?? [], upscalers) ?? {};
+  const always = Object.entries(scripts ?? {}).map(([each, script]) => {
+    const row = Object.hasOwn(alwaysOn, each.toLowerCase()) ? alwaysOn[each.toLowerCase()] : undefined;
+    return row?.settings?.(argumentsOf(script)) ?? {};
+  });
+  return Object.assign({}, ...always, selected) as Record<string, unknown>;
 }
 
 /** Arguments of an always-on script; none where it is not named. */

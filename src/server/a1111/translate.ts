@@ -17,6 +17,7 @@ import type { GenerateSettings } from '#pipelines/request';
 import { type SettingName, settingRows, settingsOfInfotext, valueType } from '#pipelines/settings/index';
 import { reportInfotext } from '#pipelines/settings/infotext-keys';
 import type { A1111Face } from '#pipelines/settings/setting';
+import { resamplerNames } from '#pipelines/upscale/upscalers';
 import type { ParsedInfotext } from '#prompt/infotext';
 import { type LocalFiles, readWithLocalNames } from '#studio/library/local-names';
 import { MissingFeatureError } from '../http/errors.ts';
@@ -24,7 +25,7 @@ import { type TranslatedUnit, unitsOfArguments } from './control-units.ts';
 import { etaOptions, type Options, readOption } from './options.ts';
 import type { CommonFields, Img2imgFields, Txt2imgFields } from './schemas.ts';
 import { img2imgSchema, txt2imgSchema } from './schemas.ts';
-import { checkScripts, fieldsOfScripts, scriptArguments, settingScripts } from './scripts.ts';
+import { checkScripts, fieldsOfScripts, scriptArguments, settingsOfScripts } from './scripts.ts';
 
 export interface Translation {
   readonly input: GenerateSettings;
@@ -75,12 +76,14 @@ class Translator {
   readonly #overrides: Readonly<Record<string, unknown>>;
   readonly #parsed: ParsedInfotext | undefined;
   readonly #said: Partial<Record<SettingName, unknown>>;
+  readonly #files: LocalFiles;
   readonly #warnings: string[] = [];
 
   constructor(fields: CommonFields, stored: Options, tab: Tab, files: LocalFiles) {
     this.#fields = { ...fields, ...fieldsOfScripts(fields) };
     this.#stored = stored;
     this.#tab = tab;
+    this.#files = files;
     const { infotext } = fields;
     this.#parsed = infotext ? readWithLocalNames(infotext, files) : undefined;
     this.#said = this.#parsed ? settingsOfInfotext(this.#parsed) : {};
@@ -136,10 +139,9 @@ class Translator {
     return names.length === 0 || names.some((name) => given[name] ?? true);
   }
 
-  /** What the selected script stands for, held to its types. */
+  /** What scripts stand for, held to its types. */
   #ofScript(): Readonly<Record<string, unknown>> {
-    const { script_name: name, script_args: args } = this.#fields;
-    const given = settingScripts[name?.toLowerCase() ?? '']?.settings(args ?? []) ?? {};
+    const given = settingsOfScripts(this.#fields, upscalerNames(this.#files));
     const checked = Object.entries(given).map(([field, value]) => [
       field,
       value === undefined ? undefined : this.#bounded(field as SettingName, value),
@@ -257,6 +259,11 @@ class Translator {
     if (typeof value !== 'number' || value === fallback) return undefined;
     return this.#bounded('eta', value) as number;
   }
+}
+
+/** In the order of `/upscalers`. */
+function upscalerNames(files: LocalFiles): string[] {
+  return [...resamplerNames, ...files.list({ kind: 'upscaler' }).map(({ name }) => name)];
 }
 
 /** A model's name without folders, extension and hash. */
