@@ -21,8 +21,8 @@ import { OpenModels } from './open-models.ts';
 import type { GenerateEvent, GenerateOptions, GenerateRequest, MemoryEvent, PictureEngine } from './request.ts';
 import { type RunContext, runJob } from './run.ts';
 import type { LoadingEvent } from './sessions.ts';
-import { toldBetween } from './told-between.ts';
 import { drawTiled, wantsTiles } from './tiled-upscale.ts';
+import { toldBetween } from './told-between.ts';
 import { runUpscale, type UpscaleRequest } from './upscale/request.ts';
 import { type OpenUpscaler, Upscalers } from './upscale/upscalers.ts';
 

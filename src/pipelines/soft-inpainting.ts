@@ -93,7 +93,8 @@ export function changedPixels(
   const largest = rankedMeans(distances.map(Math.sqrt), latentSize, 0.9, 1);
   const smooth = rankedMeans(largest, latentSize, 0.25, 0.75);
   const shown = smooth.map((distance, i) => {
-    const scalar = 0.5 * (1 - influence) + (1 - Math.min(Math.max(mask[i]!, 0), 1) ** (soft.maskBlendScale / 2)) * influence;
+    const scalar =
+      0.5 * (1 - influence) + (1 - Math.min(Math.max(mask[i]!, 0), 1) ** (soft.maskBlendScale / 2)) * influence;
     const half = threshold * (scalar / (1.00001 - scalar));
     const kept = 1 / (1 + (distance / half) ** soft.compositeDifferenceContrast);
     // A threshold of nothing shows whatever has changed at all.

@@ -33,7 +33,12 @@ async function run(fields: object, stopAfter = Number.POSITIVE_INFINITY) {
       asked.push(tile);
       if (asked.length === stopAfter) abort.abort();
       yield { type: 'step', batch: 0, batches: 1, step: 1, steps: 1 };
-      const facts = { seed: tile.seed, subseed: 0, infotext: `a\nSteps: ${tile.seed}`, model: { name: 'm', family: 'f' } };
+      const facts = {
+        seed: tile.seed,
+        subseed: 0,
+        infotext: `a\nSteps: ${tile.seed}`,
+        model: { name: 'm', family: 'f' },
+      };
       yield { type: 'image', index: 0, image: tile.init!, ...facts };
     },
   };
@@ -52,7 +57,8 @@ it('draws over an enlarged picture in tiles that meet without seams', async () =
   expect([first!.image.width, first!.image.height, first!.seed, second!.index]).toEqual([120, 80, 7, 1]);
   expect(first!.infotext).toBe('a\nSteps: 7, SD upscale by: 2, SD upscale overlap: 16, SD upscale upscaler: Lanczos');
   // Tiles that are left as they are give the enlarged picture back.
-  const plain = (await upscalers.upscale(init, { upscaler: 'Lanczos', to: { width: 120, height: 80 } }).next()).value as PixelImage;
+  const plain = (await upscalers.upscale(init, { upscaler: 'Lanczos', to: { width: 120, height: 80 } }).next())
+    .value as PixelImage;
   const off = first!.image.data.map((v, i) => Math.abs(v - plain.data[i]!));
   expect(off.reduce((most, v) => Math.max(most, v), 0)).toBeLessThanOrEqual(1);
 });

@@ -8,9 +8,9 @@
 import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { writeInfotext } from '#prompt/infotext-writer';
+import { toRgb } from './picture.ts';
 import type { GenerateEvent, GenerateRequest } from './request.ts';
 import type { PlaneSize } from './resample.ts';
-import { toRgb } from './picture.ts';
 import { TileJoiner, tileAxis, tilePlanes, tileWeights } from './upscale/tiles.ts';
 import { checkUpscaledSize, type Upscalers } from './upscale/upscalers.ts';
 
@@ -34,7 +34,8 @@ export function wantsTiles({ init, sdUpscale }: GenerateRequest): boolean {
 
 /** Pictures and their steps, told over all tiles; ends early once the signal is set. @throws UserError */
 export async function* drawTiled(request: GenerateRequest, parts: TiledUpscale): Events {
-  if (request.mask) throw new UserError('request.tiles', 'SD upscale draws over the whole picture; leave the mask out.');
+  if (request.mask)
+    throw new UserError('request.tiles', 'SD upscale draws over the whole picture; leave the mask out.');
   const { sdUpscale: by, sdUpscaleOverlap: overlap } = request;
   const { signal } = parts;
   const { width = parts.tileSize.width, height = parts.tileSize.height } = request;
@@ -42,7 +43,10 @@ export async function* drawTiled(request: GenerateRequest, parts: TiledUpscale):
   const large = yield* enlarged(request, name, parts);
   if (!large) return;
   const shared = Math.min(overlap, Math.min(width, height) >> 1);
-  const axis = (total: number, tile: number) => ({ ...tileAxis(total, { tile, overlap: shared, multiple: tile }), total });
+  const axis = (total: number, tile: number) => ({
+    ...tileAxis(total, { tile, overlap: shared, multiple: tile }),
+    total,
+  });
   const [columns, rows] = [axis(large.width, width), axis(large.height, height)];
   const weights = [tileWeights(columns, Math.max(shared, 1)), tileWeights(rows, Math.max(shared, 1))] as const;
   const seed = request.seed < 0 ? parts.drawSeed() : request.seed;
@@ -56,7 +60,16 @@ export async function* drawTiled(request: GenerateRequest, parts: TiledUpscale):
       joiner.row(top);
       for (const [i, left] of columns.starts.entries()) {
         const init = pictureOf(tilePlanes(large, left, top, { width, height }), { width, height });
-        const own = { ...request, init, width, height, sdUpscale: 1, seed: seed + picture + tile, batchSize: 1, batchCount: 1 };
+        const own = {
+          ...request,
+          init,
+          width,
+          height,
+          sdUpscale: 1,
+          seed: seed + picture + tile,
+          batchSize: 1,
+          batchCount: 1,
+        };
         let drawn = false;
         for await (const event of parts.draw(own)) {
           if (event.type === 'image') {
@@ -69,14 +82,21 @@ export async function* drawTiled(request: GenerateRequest, parts: TiledUpscale):
         tile++;
       }
     }
-    const entries: [string, string | number][] = [['SD upscale by', by], ['SD upscale overlap', overlap], ['SD upscale upscaler', name]];
+    const entries: [string, string | number][] = [
+      ['SD upscale by', by],
+      ['SD upscale overlap', overlap],
+      ['SD upscale upscaler', name],
+    ];
     const infotext = `${first!.infotext.trimEnd()}, ${writeInfotext({ prompt: '', entries })}`;
     yield { ...first!, index: picture, image: joiner.finish(), seed: seed + picture, infotext };
   }
 }
 
 /** Of a tile: what is true of the whole. */
-function* toldOf(event: Exclude<GenerateEvent, { type: 'image' }>, place: { batch: number; batches: number }): Generator<GenerateEvent> {
+function* toldOf(
+  event: Exclude<GenerateEvent, { type: 'image' }>,
+  place: { batch: number; batches: number },
+): Generator<GenerateEvent> {
   if (event.type === 'trace') return;
   // The time that is left of a tile is not that of the picture.
   if (event.type === 'step') yield { ...event, ...place, eta: undefined };
@@ -100,7 +120,9 @@ async function* enlarged(
 /** Planes 0..1 [3, height, width] as RGB. */
 function pictureOf(planes: Float32Array, size: PlaneSize): PixelImage {
   const cells = size.width * size.height;
-  const data = Uint8Array.from({ length: 3 * cells }, (_, i) => Math.round(planes[(i % 3) * cells + Math.floor(i / 3)]! * 255));
+  const data = Uint8Array.from({ length: 3 * cells }, (_, i) =>
+    Math.round(planes[(i % 3) * cells + Math.floor(i / 3)]! * 255),
+  );
   return { ...size, channels: 3, data };
 }
 

@@ -53,7 +53,8 @@ it('draws the lines of a file, and loops', async () => {
 it('draws over every picture of a folder under its own name', async () => {
   const from = join(folder, 'photos');
   mkdirSync(from);
-  for (const name of ['b.png', 'a.jpg.png', 'notes.txt']) writeFileSync(join(from, name), name === 'notes.txt' ? 'x' : picture);
+  for (const name of ['b.png', 'a.jpg.png', 'notes.txt'])
+    writeFileSync(join(from, name), name === 'notes.txt' ? 'x' : picture);
   const args = ['--steps', '1', '--strength', '0.5', '--own-prompts', '--masks', photo];
   const { code } = await cli('batch', from, 'in snow', ...small, ...args, '--out', join(folder, 'drawn'));
   expect([code, readdirSync(join(folder, 'drawn')).toSorted()]).toEqual([0, ['a.jpg.png', 'b.png']]);

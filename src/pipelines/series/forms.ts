@@ -8,9 +8,7 @@ import { plot } from './plot.ts';
 import { promptList } from './prompt-list.ts';
 import type { PlainRequest } from './series.ts';
 
-export const seriesForms = [plot, matrix, promptList, loopback] as const;
-
-export type SeriesFormName = (typeof seriesForms)[number]['name'];
+const seriesForms = [plot, matrix, promptList, loopback] as const;
 
 /** @throws UserError for a form that is not there, and for settings that make nothing */
 export function expandSeries(

@@ -41,7 +41,9 @@ describe('a plot', () => {
     for (const name of ['steps', 'Steps', 'cfg_scale', 'CFG scale', 'sampler', 'Sampler', 'clip-skip', 'strength'])
       expect(findAxis(name).name).toBeTruthy();
     expect(findAxis('Prompt S/R').name).toBe('promptReplace');
-    expect(axes.map(({ name }) => name)).toEqual(expect.arrayContaining(['hiresUpscaler', 'sigmaMax', 'vae', 'styles']));
+    expect(axes.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['hiresUpscaler', 'sigmaMax', 'vae', 'styles']),
+    );
     expect(() => findAxis('flavour')).toThrow('There is no axis "flavour"');
   });
 
@@ -61,7 +63,13 @@ describe('a plot', () => {
   it('draws what is dear to change last, and counts seeds where it is told to', () => {
     const dear = expand('plot', { xAxis: 'model', xValues: 'a,b', yAxis: 'seed', yValues: '1-2' });
     expect(dear.order).toEqual([0, 2, 1, 3]);
-    const varied = expand('plot', { xAxis: 'steps', xValues: '1,2', yAxis: 'cfgScale', yValues: '1,2', varySeeds: ['X', 'Y'] });
+    const varied = expand('plot', {
+      xAxis: 'steps',
+      xValues: '1,2',
+      yAxis: 'cfgScale',
+      yValues: '1,2',
+      varySeeds: ['X', 'Y'],
+    });
     expect(varied.cells.map((cell) => (cellRequest(varied.base, cell) as { seed: number }).seed)).toEqual([5, 6, 7, 8]);
     const drawn = expand('plot', { xAxis: 'seed', xValues: '-1, 3' }, { seed: -1 });
     expect([drawn.base.seed, changes(drawn)]).toEqual([77, [{}, { seed: 3 }]]);
@@ -104,7 +112,10 @@ describe('other forms', () => {
     expect(made.cells).toHaveLength(8);
     expect(made.cells[0]!.changes.prompt).toBe('a fox');
     expect(made.cells[5]!.changes.prompt).toBe('a fox, in snow, drawn');
-    expect(made.grid).toMatchObject({ columns: ['–', 'in snow', 'at night', 'in snow, at night'], rows: ['–', 'drawn'] });
+    expect(made.grid).toMatchObject({
+      columns: ['–', 'in snow', 'at night', 'in snow, at night'],
+      rows: ['–', 'drawn'],
+    });
     expect(() => expand('matrix', {})).toThrow('needs 1 to 8 parts');
   });
 

@@ -208,6 +208,7 @@ export const maskSettings = {
     help: 'Inpainting: blur of the mask’s edge from top to bottom, where it differs.',
     form: { label: 'Mask blur, vertical', group: 'inpaint', level: 'full', control: 'number', step: 1, when: 'mask' },
     infotext: entry('Mask blur y'),
+    a1111: { field: 'mask_blur_y', only: 'img2img' },
   }),
   maskRound: setting({
     type: z.boolean().default(true),

@@ -21,7 +21,14 @@ export const tiledUpscaleSettings = {
   sdUpscaleUpscaler: setting({
     type: z.string().max(500).default(''),
     help: 'SD upscale: how to enlarge; the upscaler that comes with Darkroom when left out.',
-    form: { label: 'SD upscaler', group: 'start', level: 'full', control: 'choice', choices: 'upscalers', when: 'sdUpscale' },
+    form: {
+      label: 'SD upscaler',
+      group: 'start',
+      level: 'full',
+      control: 'choice',
+      choices: 'upscalers',
+      when: 'sdUpscale',
+    },
     infotext: { ...textEntry('SD upscale upscaler'), write: () => [] },
   }),
   sdUpscaleOverlap: setting({

@@ -19,8 +19,7 @@ const api = '/sdapi/v1';
 const bytesOf = (b64: string) => new Uint8Array(Buffer.from(b64, 'base64'));
 const lastRequest = async () => (await server.studio.queue.list({ kinds: ['picture'], limit: 1 })).jobs[0]!.request;
 /** A white pixel. */
-const white =
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4////fwAJ+wP9KobjigAAAABJRU5ErkJggg==';
+const white = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4////fwAJ+wP9KobjigAAAABJRU5ErkJggg==';
 
 const pngOf = async (seed: number, width = 64, height = 64) =>
   Buffer.from(await encodeImage(picture({ width, height }, seed), 'png')).toString('base64');
@@ -282,7 +281,7 @@ describe('txt2img', () => {
   it.each([
     [{ restore_faces: true }, /Face restoration/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],
-    [{ script_name: 'X/Y/Z plot', script_args: [35, 'GFPGAN', []] }, /Face restore/],
+    [{ script_name: 'X/Y/Z plot', script_args: ['Face restore', 'GFPGAN', []] }, /Face restore/],
     [{ override_settings: { sd_hypernetwork: 'style' } }, /Hypernetworks/],
   ])('answers 501 that names the missing part of %j', async (fields, names) => {
     const response = await server.call('POST', `${api}/txt2img`, { steps: 1, ...fields });
@@ -301,13 +300,24 @@ describe('txt2img', () => {
     const info = JSON.parse(answer.info);
     expect(info).toMatchObject({ index_of_first_image: 1, all_seeds: [5, 5, 5] });
     expect(info.infotexts[0]).toMatch(/Script: X\/Y\/Z plot, X Type: Steps, X Values: "1, 2", Y Type: Seed/);
-    expect(await lastRequest()).toMatchObject({ series: { form: 'plot', cells: [{ changes: { steps: 1 } }, { changes: { steps: 2 } }] } });
+    expect(await lastRequest()).toMatchObject({
+      series: { form: 'plot', cells: [{ changes: { steps: 1 } }, { changes: { steps: 2 } }] },
+    });
     const alone = { ...plot, script_args: args.map((value, i) => (i === 10 ? false : value)) };
     expect((await server.json('POST', `${api}/txt2img`, alone)).images).toHaveLength(1);
-    const matrix = { prompt: 'a|b', steps: 1, script_name: 'Prompt matrix', script_args: [false, true, 'positive', 'space', 0] };
+    const matrix = {
+      prompt: 'a|b',
+      steps: 1,
+      script_name: 'Prompt matrix',
+      script_args: [false, true, 'positive', 'space', 0],
+    };
     const made = JSON.parse((await server.json('POST', `${api}/txt2img`, matrix)).info);
     expect(made.all_prompts.slice(1)).toEqual(['a', 'a b']);
-    const lines = { steps: 1, script_name: 'Prompts from file or textbox', script_args: [false, false, 'start', 'x\n--prompt y --seed 3'] };
+    const lines = {
+      steps: 1,
+      script_name: 'Prompts from file or textbox',
+      script_args: [false, false, 'start', 'x\n--prompt y --seed 3'],
+    };
     expect(JSON.parse((await server.json('POST', `${api}/txt2img`, lines)).info).all_prompts).toEqual(['x', 'y']);
     const refused = await server.call('POST', `${api}/txt2img`, { ...plot, script_args: [4, 'ten'] });
     expect([refused.status, await refused.text()]).toEqual([422, expect.stringContaining('no number and no range')]);
@@ -318,7 +328,9 @@ describe('txt2img', () => {
     expect(txt2img).toEqual(expect.arrayContaining(['x/y/z plot', 'prompt matrix', 'refiner']));
     expect([txt2img.includes('loopback'), img2img.includes('loopback')]).toEqual([false, true]);
     const infos = await server.json('GET', `${api}/script-info`);
-    const plot = infos.find(({ name, is_img2img: of }: { name: string; is_img2img: boolean }) => name === 'x/y/z plot' && !of);
+    const plot = infos.find(
+      ({ name, is_img2img: of }: { name: string; is_img2img: boolean }) => name === 'x/y/z plot' && !of,
+    );
     expect(plot.args[0]).toMatchObject({ label: 'X type', choices: expect.arrayContaining(['Steps', 'Size']) });
   });
 
@@ -447,7 +459,7 @@ describe('img2img', () => {
     const script = { script_name: 'Loopback', script_args: [2, 0.4, 'Lazy', 'None'] };
     const answer = await server.json('POST', `${api}/img2img`, { ...body, ...script });
     expect(answer.images).toHaveLength(3);
-    const cells = [{ changes: {} }, { changes: { denoisingStrength: 0.4 }, follows: true }];
+    const cells = [{ changes: {} }, { changes: { denoisingStrength: expect.closeTo(0.4) }, follows: true }];
     expect(await lastRequest()).toMatchObject({ series: { form: 'loopback', cells } });
   });
 

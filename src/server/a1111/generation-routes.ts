@@ -179,7 +179,11 @@ async function generate(
 }
 
 /** A grid comes before its pictures there, and for a plot alone unless they are asked for. */
-function inAnswer({ request: { series } }: PictureJob, images: readonly GalleryImage[], script: ReadScript | undefined) {
+function inAnswer(
+  { request: { series } }: PictureJob,
+  images: readonly GalleryImage[],
+  script: ReadScript | undefined,
+) {
   if (!series?.grid || !script) return images;
   const pictures = images.slice(0, -1);
   const grid = images.slice(-1);

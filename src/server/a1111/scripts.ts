@@ -93,7 +93,12 @@ export function scriptInfos(): ScriptInfo[] {
     const facts = { is_img2img: tab === 'img2img' };
     const selected = seriesScripts.filter(({ tabs }) => tabs.includes(tab));
     return [
-      ...selected.map(({ title, args }) => ({ name: title.toLowerCase(), is_alwayson: false, ...facts, args: args(tab) })),
+      ...selected.map(({ title, args }) => ({
+        name: title.toLowerCase(),
+        is_alwayson: false,
+        ...facts,
+        args: args(tab),
+      })),
       ...Object.values(settingScripts).flatMap(({ title, tabs }) =>
         tabs.includes(tab) ? [{ name: title.toLowerCase(), is_alwayson: false, ...facts, args: [] }] : [],
       ),

@@ -97,7 +97,8 @@ const upstreamAxes: readonly UpstreamAxis[] = [
   ['Size', 'size'],
 ];
 
-const axesOf = (tab: Tab): readonly UpstreamAxis[] => upstreamAxes.filter(([, , only]) => only === undefined || only === tab);
+const axesOf = (tab: Tab): readonly UpstreamAxis[] =>
+  upstreamAxes.filter(([, , only]) => only === undefined || only === tab);
 
 /** The name of our axis; undefined for none. */
 function axisOf(given: unknown, tab: Tab): string | undefined {
@@ -198,7 +199,12 @@ const prompts: SeriesScript = {
     const [iterateSeed = false, sameSeed = false, ...rest] = args;
     // Before 1.8 the lines came third.
     const [position, lines] = rest.length > 1 ? rest : ['start', rest[0]];
-    const settings = { iterateSeed, sameSeed, position: position === 'end' ? 'end' : 'start', lines: String(lines ?? '') };
+    const settings = {
+      iterateSeed,
+      sameSeed,
+      position: position === 'end' ? 'end' : 'start',
+      lines: String(lines ?? ''),
+    };
     return { form: 'prompts', settings, warnings: [] };
   },
 };
@@ -223,7 +229,11 @@ const loopback: SeriesScript = {
 export const seriesScripts: readonly SeriesScript[] = [plot, matrix, prompts, loopback];
 
 /** The script of a request, read; undefined for requests without one. */
-export function readSeriesScript(name: string | null | undefined, args: readonly unknown[], tab: Tab): ReadScript | undefined {
+export function readSeriesScript(
+  name: string | null | undefined,
+  args: readonly unknown[],
+  tab: Tab,
+): ReadScript | undefined {
   const found = seriesScripts.find(({ title }) => title.toLowerCase() === name?.toLowerCase());
   return found?.tabs.includes(tab) ? found.read(args, tab) : undefined;
 }

@@ -45,7 +45,7 @@ export function txt2imgInput(fields: Txt2imgFields, stored: Options, files: Loca
 /** Everything but the pictures. @throws MissingFeatureError, FieldError */
 export function img2imgInput(fields: Img2imgFields, stored: Options, files: LocalFiles): Translation {
   refuseImg2imgParts(fields);
-  const { mask_blur_x: x, mask_blur_y: y } = fields;
+  const { mask_blur_x: x } = fields;
   return new Translator({ ...fields, mask_blur: fields.mask_blur ?? x }, stored, 'img2img', files).translate();
 }
 

@@ -55,6 +55,7 @@ it('change no more than they declare', async () => {
   await client.loopBack({ init: `image:${images[0]!.id}`, steps: 1, loops: 1, wait: true });
   await client.pauseQueue({ reason: 'test' });
   await client.promptMatrix({ prompt: 'a|b' });
+  await client.plotPictures({ prompt: 'a', xAxis: 'steps', xValues: '1,2' });
   const { jobs } = await client.submitJobs({ jobs: [{ prompt: 'b' }, { prompt: 'c' }] });
   await client.setPriority({ id: jobs[0]!.id, priority: 3 });
   await client.moveJob({ id: jobs[1]!.id, to: 'front' });

@@ -11,23 +11,37 @@ const plain = (width: number, height: number, ...colour: number[]): PixelImage =
   data: Uint8Array.from({ length: 3 * width * height }, (_, i) => colour[i % 3]!),
 });
 
-const at = ({ width, data }: PixelImage, x: number, y: number) => [...data.subarray(3 * (y * width + x), 3 * (y * width + x) + 3)];
+const at = ({ width, data }: PixelImage, x: number, y: number) => [
+  ...data.subarray(3 * (y * width + x), 3 * (y * width + x) + 3),
+];
 
 const grid = { columns: ['', ''], rows: ['', ''], pages: [''], margin: 4, labels: true };
 
 it('lays cells out row by row, with margins, and leaves what is not there empty', async () => {
-  const made = await drawGrid([plain(8, 8, 255, 0, 0), plain(8, 8, 0, 255, 0), plain(4, 4, 0, 0, 255), undefined], grid);
+  const made = await drawGrid(
+    [plain(8, 8, 255, 0, 0), plain(8, 8, 0, 255, 0), plain(4, 4, 0, 0, 255), undefined],
+    grid,
+  );
   expect([made.width, made.height]).toEqual([20, 20]);
   expect(at(made, 0, 0)).toEqual([255, 0, 0]);
   expect(at(made, 9, 3)).toEqual([255, 255, 255]);
   expect(at(made, 12, 0)).toEqual([0, 255, 0]);
   // A smaller one stands in the middle.
-  expect([at(made, 0, 12), at(made, 3, 15)]).toEqual([[255, 255, 255], [0, 0, 255]]);
+  expect([at(made, 0, 12), at(made, 3, 15)]).toEqual([
+    [255, 255, 255],
+    [0, 0, 255],
+  ]);
   expect(at(made, 15, 15)).toEqual([255, 255, 255]);
 });
 
 it('writes labels above and beside, and titles of pages', async () => {
-  const labelled = { columns: ['Steps: 10 & <more>'], rows: ['a \u0007 row'], pages: ['one', 'two'], margin: 0, labels: true };
+  const labelled = {
+    columns: ['Steps: 10 & <more>'],
+    rows: ['a \u0007 row'],
+    pages: ['one', 'two'],
+    margin: 0,
+    labels: true,
+  };
   const cells = [plain(64, 64, 9, 9, 9), plain(64, 64, 9, 9, 9)];
   const made = await drawGrid(cells, labelled);
   const bare = await drawGrid(cells, { ...labelled, labels: false });
@@ -35,7 +49,10 @@ it('writes labels above and beside, and titles of pages', async () => {
   expect(made.width).toBeGreaterThan(128 + 2 * 11);
   expect(made.height).toBeGreaterThan(64 + 2 * 11);
   const first = made.width / 2;
-  expect([at(made, first - 1, made.height - 1), at(made, 1, made.height - 1)]).toEqual([[9, 9, 9], [255, 255, 255]]);
+  expect([at(made, first - 1, made.height - 1), at(made, 1, made.height - 1)]).toEqual([
+    [9, 9, 9],
+    [255, 255, 255],
+  ]);
 });
 
 it('refuses what no file holds', async () => {
