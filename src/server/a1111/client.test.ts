@@ -2,7 +2,7 @@
 
 import sharp from 'sharp';
 import { type ControlNetUnit, StableDiffusionApi } from 'stable-diffusion-api';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type Listener, listen } from '#server/listen';
 import { decodeImage, encodeImage } from '#studio/images/codec';
 import { picture } from '../../../test/fixtures/fake-engine.ts';
@@ -12,12 +12,13 @@ let server: TestServer;
 let listener: Listener;
 let client: StableDiffusionApi;
 
-beforeEach(async () => {
+beforeAll(async () => {
   server = await startTestServer();
   listener = await listen(server.app, { port: 0 });
   client = new StableDiffusionApi({ baseUrl: listener.url, defaultStepCount: 3, defaultSampler: 'Euler a' });
 });
-afterEach(async () => {
+afterEach(async () => await server.reset());
+afterAll(async () => {
   await listener.close();
   await server.dispose();
 });

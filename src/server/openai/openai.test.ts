@@ -1,5 +1,5 @@
 import OpenAI, { APIError, AuthenticationError, BadRequestError, NotFoundError, toFile } from 'openai';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PixelImage } from '#core/image';
 import { type Listener, listen } from '#server/listen';
 import { decodeImage, encodeImage, sniffImage } from '#studio/images/codec';
@@ -9,17 +9,31 @@ import { startTestServer, type TestServer, type TestServerOptions } from '../../
 let server: TestServer;
 let listener: Listener;
 let client: OpenAI;
+/** Whether the server that is up is as most tests want it, and stays. */
+let isShared = false;
 
-async function start(options: TestServerOptions = {}, apiKey = 'unused'): Promise<void> {
+async function start(options?: TestServerOptions, apiKey = 'unused'): Promise<void> {
+  isShared = options === undefined;
   server = await startTestServer(options);
   listener = await listen(server.app, { port: 0 });
   client = new OpenAI({ apiKey, baseURL: `${listener.url}/v1` });
 }
 
-beforeEach(async () => await start());
-afterEach(async () => {
+async function stop(): Promise<void> {
+  isShared = false;
   await listener.close();
   await server.dispose();
+}
+
+beforeEach(async () => {
+  if (!isShared) await start();
+});
+afterEach(async () => {
+  if (isShared) await server.reset();
+  else await stop();
+});
+afterAll(async () => {
+  if (isShared) await stop();
 });
 
 const bytesOf = (b64: string | undefined) => new Uint8Array(Buffer.from(b64!, 'base64'));
@@ -81,8 +95,7 @@ describe('the openai client', () => {
   });
 
   it('streams partial pictures, then the final one', async () => {
-    await listener.close();
-    await server.dispose();
+    await stop();
     await start({ fake: { stepMs: 40 } });
     server.studio.settings.update({ previewEvery: 1 });
     const extras = { steps: 8, seed: 4 };
@@ -214,8 +227,7 @@ describe('its errors', () => {
   });
 
   it('ask for a key where one is needed', async () => {
-    await listener.close();
-    await server.dispose();
+    await stop();
     await start({ access: { required: true, token: 'sk-right' } }, 'sk-wrong');
     await expect(client.models.list()).rejects.toBeInstanceOf(AuthenticationError);
     await expect(client.models.list()).rejects.toMatchObject({ code: 'invalid_api_key' });
