@@ -81,7 +81,8 @@ class JobRun {
         yield { type: 'warning', message: 'Interrupted: the last pictures are as far as they had come.' };
       if (made && this.#traces(batch) && !this.#stopped) {
         const { pass, latents } = made;
-        yield* traceForward(pass, await this.#sessions(pass), latents, firstNoise(this.#job, pass, batch));
+        const noise = firstNoise(this.#job, pass, batch);
+        yield* traceForward(pass, await this.#sessions(pass), this.#userLatent(made) ?? latents, noise);
       }
       for (let k = 0; k < batch.count; k++) {
         const image = made ? yield* this.#finish(made, k) : (start.masked?.whole ?? start.original!);
@@ -183,6 +184,13 @@ class JobRun {
       }
     }
     return latents && { pass: relay.pass, start, latents };
+  }
+
+  /** Of the picture that the user gave to begin with, at the size of what was made of it. */
+  #userLatent({ start: { latent }, latents }: Made): Latent | undefined {
+    const { request, passes } = this.#job;
+    const isSame = request.init !== undefined && passes.length === 1 && latent && latents.length % latent.length === 0;
+    return isSame ? latent : undefined;
   }
 
   /** The first picture's steps are shown, if any are. */

@@ -7,7 +7,7 @@
  */
 
 import type { PixelImage } from '#core/image';
-import type { Latent } from '#diffusion/numbers';
+import { asSigma, type Latent } from '#diffusion/numbers';
 import type { SamplingPlan } from '#diffusion/sample';
 import { pickLatent, previews } from './decode.ts';
 import type { SamplingPass } from './job.ts';
@@ -21,9 +21,13 @@ export interface TraceEvent {
   /** Of its direction, from 0: before the first step there is the noise alone. */
   readonly step: number;
   readonly sigma: number;
+  /** What the network is told of the noise level; absent without noise. */
+  readonly timestep?: number | undefined;
   readonly noised: PixelImage;
   /** The clean picture that the network expects; absent where it was not asked. */
   readonly predicted?: PixelImage;
+  /** The unit noise in it, as `latent` is shown: what was added, or what is left beside the expected clean latent. */
+  readonly noise?: PixelImage | undefined;
   /** The channels of the noisy latent, side by side, each from -3 (black) to 3. */
   readonly latent: PixelImage;
 }
@@ -46,13 +50,24 @@ export async function* traceStep(
   const shown = shownLatent(pickLatent(x, 0, pass), pass.plan, sigma);
   const [noised] = yield* previews(pass, sessions, shown, 1);
   const predicted = denoised && (yield* previews(pass, sessions, denoised, 1))[0];
-  yield { type: 'trace', direction: 'reverse', step, sigma, noised: noised!, predicted, latent: channels(shown, pass) };
+  const noise = noiseIn(shown, sigma, denoised && pickLatent(denoised, 0, pass));
+  yield {
+    type: 'trace',
+    direction: 'reverse',
+    step,
+    sigma,
+    timestep: timestepAt(pass, sigma),
+    noised: noised!,
+    predicted,
+    noise: noise && channels(noise, pass),
+    latent: channels(shown, pass),
+  };
 }
 
 /** At most so many levels of the way into noise. */
 const forwardSteps = 20;
 
-/** The finished latent under the noise of each of the run's levels, weakest first. */
+/** A clean latent, the finished one or that of the user's picture, under the noise of each level, weakest first. */
 export async function* traceForward(pass: SamplingPass, sessions: ModelSessions, clean: Latent, noise: Latent): Traced {
   const latent = pickLatent(clean, 0, pass);
   const unit = pickLatent(noise, 0, pass);
@@ -60,8 +75,28 @@ export async function* traceForward(pass: SamplingPass, sessions: ModelSessions,
     const scale = 1 / Math.sqrt(1 + sigma * sigma);
     const shown = latent.map((v, i) => (v + sigma * unit[i]!) * scale);
     const [noised] = yield* previews(pass, sessions, shown, 1);
-    yield { type: 'trace', direction: 'forward', step, sigma, noised: noised!, latent: channels(shown, pass) };
+    yield {
+      type: 'trace',
+      direction: 'forward',
+      step,
+      sigma,
+      timestep: timestepAt(pass, sigma),
+      noised: noised!,
+      noise: sigma > 0 ? channels(unit, pass) : undefined,
+      latent: channels(shown, pass),
+    };
   }
+}
+
+function timestepAt({ plan }: SamplingPass, sigma: number): number | undefined {
+  return sigma > 0 ? plan.timestepOf(asSigma(sigma)) : undefined;
+}
+
+/** Of a latent as it is shown; before there is an expected clean one, all of it is noise. */
+function noiseIn(shown: Float32Array, sigma: number, clean: Float32Array | undefined): Float32Array | undefined {
+  if (sigma === 0) return undefined;
+  const scale = Math.sqrt(1 + sigma * sigma);
+  return shown.map((v, i) => (v * scale - (clean?.[i] ?? 0)) / sigma);
 }
 
 function spread(values: readonly number[], most: number): number[] {

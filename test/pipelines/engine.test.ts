@@ -176,8 +176,27 @@ describe('events', () => {
     expect(forward!.map(({ sigma }) => sigma)).toEqual(levels.toReversed());
     expect(forward![0]!.noised).toEqual(reverse!.at(-1)!.noised);
     expect(largestDifference(reverse!.at(-1)!.noised, delivered!.image)).toBe(0);
+    // The noise is there while there is any, and begins as all that there is; so does what the network is told of it.
+    expect(reverse!.map(({ noise }) => noise !== undefined)).toEqual([true, true, true, true, false]);
+    expect(largestDifference(reverse![0]!.noise!, reverse![0]!.latent)).toBeLessThanOrEqual(2);
+    expect(forward!.slice(1).every(({ noise }) => largestDifference(noise!, reverse![0]!.noise!) <= 2)).toBe(true);
+    const times = forward!.map(({ timestep }) => timestep);
+    expect(times[0]).toBeUndefined();
+    expect(times.slice(1)).toEqual(times.slice(1).toSorted((a, b) => a! - b!));
     // Four channels, two by two.
     expect(reverse![0]!.latent.width).toBe(reverse![0]!.latent.height);
+  });
+
+  it('shows how a picture of the user goes into noise', async () => {
+    const init = checkered(64);
+    const events = await eventsOf({ init, steps: 4, sampler: 'Euler', denoisingStrength: 0.75, keepSteps: true });
+    const forward = only(events, 'trace').filter(({ direction }) => direction === 'forward');
+    const unchanged = await eventsOf({ init, steps: 4, sampler: 'Euler', denoisingStrength: 0.01, keepSteps: true });
+    const [first] = only(unchanged, 'trace').filter(({ direction }) => direction === 'forward');
+    // Whatever was made of it, it is the picture itself that goes.
+    expect(forward.length).toBeGreaterThan(3);
+    expect(largestDifference(forward[0]!.noised, first!.noised)).toBe(0);
+    expect(largestDifference(forward[0]!.noised, only(events, 'image')[0]!.image)).toBeGreaterThan(0);
   });
 
   it('yields what is half done when it is interrupted rather than cancelled', async () => {

@@ -53,15 +53,17 @@ export class KeptSteps {
 }
 
 /** A step as it is kept. */
-export async function keptStep({ direction, step, sigma, ...pictures }: TraceEvent): Promise<KeptStep> {
-  const { noised, predicted, latent } = pictures;
+export async function keptStep({ direction, step, sigma, timestep, ...pictures }: TraceEvent): Promise<KeptStep> {
+  const { noised, predicted, noise, latent } = pictures;
   return {
     direction,
     step,
     sigma,
+    timestep,
     snr: sigma > 0 ? 1 / (sigma * sigma) : undefined,
     noised: await addressed(noised),
     predicted: predicted && (await addressed(predicted)),
+    noise: noise && (await addressed(noise)),
     latent: await addressed(latent),
   };
 }

@@ -123,6 +123,9 @@ function Walk(props: { readonly steps: readonly KeptStep[] }) {
               <Show when={now().predicted}>
                 {(src) => <Shown src={src()} title={words().steps.predicted} about={words().steps.predictedAbout} />}
               </Show>
+              <Show when={now().noise}>
+                {(src) => <Shown src={src()} title={words().steps.noise} about={words().steps.noiseAbout} crisp />}
+              </Show>
               <Shown src={now().latent} title={words().steps.latent} about={words().steps.latentAbout} crisp />
             </div>
             <Levels steps={walked()} at={at()} />
@@ -206,7 +209,9 @@ function Levels(props: LevelsProps) {
           vector-effect="non-scaling-stroke"
         />
       </svg>
-      <figcaption class="tabular-nums text-sm">{words().steps.level(now().sigma.toPrecision(3), snr())}</figcaption>
+      <figcaption class="tabular-nums text-sm">
+        {words().steps.level(now().sigma.toPrecision(3), snr(), now().timestep?.toFixed(0) ?? '–')}
+      </figcaption>
     </figure>
   );
 }

@@ -191,7 +191,8 @@ export const de = {
     about: {
       reverse:
         'Am Anfang ist nur Rauschen. In jedem Schritt rät das Netz das klare Bild; ein Teil des Rauschens geht in dessen Richtung weg.',
-      forward: 'So geht das Training: ein Bild unter immer mehr Rauschen. Das Netz lernt zu raten, was hinzukam.',
+      forward:
+        'So geht das Training: ein Bild (deines, wo du eins vorgabst) unter immer mehr Rauschen. Das Netz lernt zu raten, was hinzukam.',
     },
     play: 'Abspielen',
     pause: 'Anhalten',
@@ -202,7 +203,9 @@ export const de = {
     predictedAbout: 'sein Bild ohne Rauschen',
     latent: 'Das Latent',
     latentAbout: 'seine Kanäle, wie das Netz es sieht',
-    level: (sigma, snr) => `Rauschpegel σ ${sigma} · Signal zu Rauschen ${snr}`,
+    noise: 'Das Rauschen darin',
+    noiseAbout: 'was hinzukam, oder was neben der Erwartung bleibt',
+    level: (sigma, snr, timestep) => `Rauschpegel σ ${sigma} · Zeitschritt ${timestep} · Signal zu Rauschen ${snr}`,
   },
   modes: { label: 'Was die Bühne zeigt', picture: 'Bild', canvas: 'Leinwand', compare: 'Vergleich', steps: 'Schritte' },
   stage: {

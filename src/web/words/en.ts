@@ -186,7 +186,7 @@ export const en = {
       reverse:
         'It begins with noise alone. At each step the network guesses the clean picture; some of the noise is taken away in its direction.',
       forward:
-        'Training goes this way: a picture under more and more noise. The network learns to guess what was added.',
+        'Training goes this way: a picture (yours, where you began with one) under more and more noise. The network learns to guess what was added.',
     },
     play: 'Play',
     pause: 'Hold',
@@ -197,7 +197,10 @@ export const en = {
     predictedAbout: 'its guess of the clean picture',
     latent: 'The latent',
     latentAbout: 'its channels, as the network sees it',
-    level: (sigma: string, snr: string) => `Noise level σ ${sigma} · signal to noise ${snr}`,
+    noise: 'The noise in it',
+    noiseAbout: 'what was added, or what is left beside the guess',
+    level: (sigma: string, snr: string, timestep: string) =>
+      `Noise level σ ${sigma} · timestep ${timestep} · signal to noise ${snr}`,
   },
   modes: { label: 'What the stage shows', picture: 'Picture', canvas: 'Canvas', compare: 'Compare', steps: 'Steps' },
   stage: {
