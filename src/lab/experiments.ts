@@ -1,7 +1,7 @@
 /** What the lab can be asked for: experiments by name with their settings. Who runs them is the studio's (`studio/lab`). */
 
 import { z } from 'zod';
-import { compareSchema } from './compare/plan.ts';
+import { actingOptions, compareSchema, countRuns } from './compare/plan.ts';
 import { networks } from './lenet/index.ts';
 
 const data = z
@@ -59,3 +59,8 @@ export const labRequestSchema = z.discriminatedUnion('experiment', [
 ]);
 
 export type LabRequest = z.output<typeof labRequestSchema>;
+
+/** Parts that are finished one by one: networks to train, runs of a comparison. */
+export function partsOf(request: LabRequest): number {
+  return request.experiment === 'lenet' ? request.networks.length : countRuns(actingOptions(request));
+}

@@ -80,6 +80,7 @@ export class StudioFolder {
   readonly promptFiles: PromptFiles;
   readonly keptSteps: KeptSteps;
   readonly trainings: TrainingRuns;
+  readonly labRuns: TrainingRuns;
   readonly datasets: Datasets;
   protected readonly db: Database;
   protected readonly inputs: InputFiles;
@@ -101,6 +102,7 @@ export class StudioFolder {
     this.promptFiles = new PromptFiles({ own: dataDir, modelRoots });
     this.keptSteps = new KeptSteps(join(dataDir, 'steps'));
     this.trainings = new TrainingRuns(trainingsFolder(dataDir));
+    this.labRuns = new TrainingRuns(labFolder(dataDir));
     this.datasets = new Datasets(join(dataDir, 'datasets'));
     this.inputs = new InputFiles(join(dataDir, 'inputs'));
   }
@@ -213,6 +215,8 @@ export class StudioFolder {
 
 /** Where the trainings of a studio have their folders. */
 export const trainingsFolder = (dataDir: string): string => join(dataDir, 'trainings');
+/** The same of the lab's runs. */
+export const labFolder = (dataDir: string): string => join(dataDir, 'lab');
 
 export function unknownJob(id: string): UserError {
   return new UserError('job.unknown', `There is no job ${id}; darkroom queue list shows them.`);

@@ -2,6 +2,7 @@
 
 import { control } from './control.ts';
 import { jobs, queue } from './jobs.ts';
+import { lab } from './lab.ts';
 import { models, modelWork, pulls } from './models.ts';
 import { boards, pictures } from './pictures.ts';
 import { series } from './series.ts';
@@ -22,6 +23,7 @@ export const operations = {
   ...pulls,
   ...trainings,
   ...datasets,
+  ...lab,
   ...events,
   ...choices,
   ...styles,

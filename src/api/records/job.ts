@@ -1,6 +1,7 @@
 /** Jobs of every kind and the queue: as they are kept and as they are told. */
 
 import { z } from 'zod';
+import { labRequestSchema } from '#lab/experiments';
 import { maxControls } from '#pipelines/control/unit';
 import { generateSchema } from '#pipelines/request';
 import { seriesSchema } from '#pipelines/series/series';
@@ -21,6 +22,7 @@ export const jobRequests = {
   upscale: upscaleSchema.extend({ infotext: z.string().optional().describe('What is known of the picture.') }),
   hash: z.object({ model: z.string().describe('Id of the model.') }),
   training: trainingRequestSchema,
+  lab: labRequestSchema,
   ...modelWorkRequests,
 } as const;
 
@@ -33,6 +35,7 @@ export const jobKinds = [
   'pull',
   'hash',
   'training',
+  'lab',
   ...modelWorkKinds,
 ] as const satisfies readonly JobKind[];
 

@@ -11,10 +11,11 @@ import { createServer } from '#server/server';
 import { ownModule } from '#studio/files/own-module';
 import { modelRoots, ownModelFiles } from '#studio/library/roots';
 import { createStudio, type Log, type Studio } from '#studio/studio';
-import { trainingsFolder } from '#studio/studio-folder';
+import { labFolder, trainingsFolder } from '#studio/studio-folder';
 import { TrainingRuns } from '#studio/training/runs';
 import { version } from '#studio/version';
 import type { Runner } from '#studio/work/runner';
+import { LabRunner } from '#studio/work/runners/lab';
 import { TrainingRunner } from '#studio/work/runners/training';
 import { type CommandContext, gather } from '../command.ts';
 import { watchInterrupt } from '../interrupt.ts';
@@ -86,7 +87,7 @@ async function serve(options: ServeOptions, context: CommandContext): Promise<vo
     modelRoots: modelRoots(options.modelsDir),
     embeddedModels: ownModelFiles(),
     devices: devicesOf(options),
-    runners: [trainings(dataDir, options)],
+    runners: trainers(dataDir, options),
     log: tell,
   });
   try {
@@ -97,14 +98,18 @@ async function serve(options: ServeOptions, context: CommandContext): Promise<vo
   }
 }
 
-/** One training at a time: each takes every core. */
-function trainings(dataDir: string, { threads, modelsDir }: ServeOptions): Runner {
-  return new TrainingRunner({
-    main: trainerMain,
-    runs: new TrainingRuns(trainingsFolder(dataDir)),
-    modelRoots: modelRoots(modelsDir),
-    threads: threads === undefined ? undefined : wholeNumber('--threads', threads, 1, 1024),
-  });
+/** One training and one experiment at a time: each takes every core. */
+function trainers(dataDir: string, { threads: asked, modelsDir }: ServeOptions): Runner[] {
+  const threads = asked === undefined ? undefined : wholeNumber('--threads', asked, 1, 1024);
+  const parts = { main: trainerMain, threads };
+  return [
+    new TrainingRunner({
+      ...parts,
+      runs: new TrainingRuns(trainingsFolder(dataDir)),
+      modelRoots: modelRoots(modelsDir),
+    }),
+    new LabRunner({ ...parts, runs: new TrainingRuns(labFolder(dataDir)) }),
+  ];
 }
 
 async function run(

@@ -37,7 +37,12 @@ export const compareSchema = z.strictObject({
     .max(100_000)
     .default(2560)
     .describe('The same for stacked digits; 0 leaves them out.'),
-  digits: z.int().min(64).max(60_000).default(60_000).describe('Digits to train on, the first so many.'),
+  digits: z
+    .int()
+    .min(64)
+    .max(60_000)
+    .default(60_000)
+    .describe('Digits to train on, the first so many; as many are there to test with, if there are.'),
   quick: z.boolean().default(false).describe('Seconds instead of hours: shows that all works, and nothing else.'),
   scorerEpochs: z.number().positive().max(50).default(3).describe('How long the network is trained that scores.'),
 });

@@ -57,7 +57,10 @@ export async function runComparison(given: CompareOptions, host: LabHost): Promi
   }
   await holdToOptions(options, host.folder);
   const all = await readMnist(host.data);
-  const sets: DigitSets = { ...all, training: firstDigits(all.training, options.digits) };
+  const sets: DigitSets = {
+    training: firstDigits(all.training, options.digits),
+    test: firstDigits(all.test, options.digits),
+  };
   host.log(`The network that scores: ${modernLenet.title}, ${options.scorerEpochs} epochs.`);
   const trained = await trainedReader({ network: modernLenet, epochs: options.scorerEpochs, seed: 1 }, sets, host);
   if (!trained) return undefined;
@@ -74,6 +77,7 @@ export async function runComparison(given: CompareOptions, host: LabHost): Promi
       return comparison;
     };
     let comparison = await kept();
+    host.finished?.(results.length);
     for (let seed = 1; seed <= options.seeds && !host.signal?.aborted; seed++) {
       for (const spec of runsOfSeed(options, seed, results)) {
         if (host.signal?.aborted) break;
@@ -83,6 +87,7 @@ export async function runComparison(given: CompareOptions, host: LabHost): Promi
         results.push(result);
         host.log(`${results.length} of ${countRuns(options)}: ${describe(result)}`);
         comparison = await kept();
+        host.finished?.(results.length);
       }
     }
     return comparison;

@@ -34,6 +34,7 @@ const experiments: { readonly [N in ExperimentName]: Run<N> } = {
       if (!trained) return { isDone: false, lines: reports.map(accuracyLine) };
       await trained.reader.dispose();
       reports.push(trained.report);
+      host.finished?.(reports.length);
       host.log(accuracyLine(trained.report));
     }
     await writePage(host, lenetPage(reports));

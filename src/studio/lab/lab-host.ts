@@ -14,6 +14,8 @@ export interface LabHost {
   readonly signal?: AbortSignal | undefined;
   /** A line for whoever waits. */
   log(line: string): void;
+  /** Told when so many parts of the whole (see `partsOf`) are finished and kept. */
+  finished?(parts: number): void;
   /** Steps of the training that is at work. */
   report?(what: string, report: StepReport): void;
 }

@@ -1,9 +1,10 @@
 /** The page about networks that read digits. */
 
+import type { Table } from '#lab/compare/words';
 import { reportPage, reportTable } from '../training/report-page.ts';
 import type { LenetReport } from './lenet.ts';
 
-export function lenetPage(reports: readonly LenetReport[]): string {
+export function lenetTable(reports: readonly LenetReport[]): Table {
   const heading = ['network', 'right', 'wrong', 'parameters', 'steps', 'processor s', 'clock s'];
   const rows = reports.map(({ title, count, right, parameters, steps, seconds }) => [
     title,
@@ -14,6 +15,10 @@ export function lenetPage(reports: readonly LenetReport[]): string {
     seconds.processor.toFixed(0),
     seconds.clock.toFixed(0),
   ]);
+  return [heading, ...rows];
+}
+
+export function lenetPage(reports: readonly LenetReport[]): string {
   const confusions = reports.map(({ title, confusion }) => {
     const digits = confusion.map((_, digit) => String(digit));
     const table = [
@@ -22,5 +27,5 @@ export function lenetPage(reports: readonly LenetReport[]): string {
     ];
     return `<h2>${title}</h2>${reportTable(table)}`;
   });
-  return reportPage('LeNet-5 reads digits', `${reportTable([heading, ...rows])}${confusions.join('')}`);
+  return reportPage('LeNet-5 reads digits', `${reportTable(lenetTable(reports))}${confusions.join('')}`);
 }

@@ -3,6 +3,7 @@
 import type { Handlers } from './context.ts';
 import { controlHandlers } from './control.ts';
 import { jobHandlers, queueHandlers, seriesHandlers } from './jobs.ts';
+import { labHandlers } from './lab.ts';
 import { modelHandlers, modelWorkHandlers, pullHandlers } from './models.ts';
 import { boardHandlers, pictureHandlers } from './pictures.ts';
 import { styleHandlers } from './styles.ts';
@@ -22,6 +23,7 @@ export const handlers: Handlers = {
   ...pullHandlers,
   ...trainingHandlers,
   ...datasetHandlers,
+  ...labHandlers,
   ...choiceHandlers,
   ...styleHandlers,
   ...settingsHandlers,

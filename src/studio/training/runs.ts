@@ -42,7 +42,8 @@ export class TrainingRuns {
   async files(id: string): Promise<string[]> {
     const names = async (below: string): Promise<string[]> =>
       (await readdir(join(this.folderOf(id), below)).catch(emptyListWhereMissing)).map((name) => below + name);
-    const all = [...(await names('')), ...(await names('samples/')), ...(await names('report/'))];
+    const folders = ['', 'samples/', 'report/', 'curves/'];
+    const all = (await Promise.all(folders.map(names))).flat();
     return all.filter((path) => extname(path) in mediaTypes).sort();
   }
 

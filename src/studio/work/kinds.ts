@@ -19,6 +19,7 @@ export const kindRules = {
   // The reader of files is a process of its own.
   hash: { isHeld: false, maxInterruptions: Number.POSITIVE_INFINITY, isKept: false },
   training: { isHeld: true, maxInterruptions: 3, isKept: true },
+  lab: { isHeld: true, maxInterruptions: 3, isKept: true },
   merge: { isHeld: true, maxInterruptions: 3, isKept: true },
   convert: { isHeld: true, maxInterruptions: 3, isKept: true },
   extract: { isHeld: true, maxInterruptions: 3, isKept: true },

@@ -7,9 +7,10 @@ import sharp from 'sharp';
 import type { PixelImage } from '#core/image';
 import type { Backend } from '#engine/backend';
 import { toWireError } from '../../engine-host/protocol.ts';
+import { runExperiment } from '../../lab/experiments.ts';
 import { configuredTraining } from '../prepare.ts';
 import { runTraining } from '../runner.ts';
-import type { FromTrainer, ToTrainer, TrainerDevice, TrainingOrder } from './protocol.ts';
+import type { FromTrainer, LabOrder, ToTrainer, TrainerDevice, TrainingOrder } from './protocol.ts';
 
 export type MakeBackend = (device: TrainerDevice, warn: (text: string) => void) => Backend | Promise<Backend>;
 
@@ -28,32 +29,62 @@ export function serveTrainer(makeBackend: MakeBackend): void {
   process.on('SIGINT', () => {});
 }
 
-async function carryOut(
-  { config, device, modelRoots }: TrainingOrder,
-  makeBackend: MakeBackend,
-  signal: AbortSignal,
-): Promise<void> {
+async function carryOut(order: TrainingOrder | LabOrder, makeBackend: MakeBackend, signal: AbortSignal): Promise<void> {
   const warn = (text: string): void => void send({ type: 'warning', text });
   try {
-    const backend = await makeBackend(device, warn);
-    const steps = await runTraining(config, configuredTraining, {
-      backend,
-      root: process.cwd(),
-      modelRoots,
-      patienceMs,
-      signal,
-      log: () => {},
-      warn,
-      report: (report) => void send({ type: 'step', report }),
-      saved: (step) => void send({ type: 'saved', step }),
-      sampled: (image) => void encodeJpeg(image).then(async (jpeg) => await send({ type: 'sample', jpeg })),
-    });
+    const backend = await makeBackend(order.device, warn);
+    const steps = await ('lab' in order
+      ? experiment(order, backend, signal)
+      : training(order, backend, { warn, signal }));
     await backend.dispose();
     await send({ type: 'end', steps });
   } catch (error) {
     await send({ type: 'failed', error: toWireError(error) });
   }
   process.exit(0);
+}
+
+interface Watch {
+  readonly warn: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Returns the steps done. */
+async function training(
+  { config, modelRoots }: TrainingOrder,
+  backend: Backend,
+  { warn, signal }: Watch,
+): Promise<number> {
+  return await runTraining(config, configuredTraining, {
+    backend,
+    root: process.cwd(),
+    modelRoots,
+    patienceMs,
+    signal,
+    log: () => {},
+    warn,
+    report: (report) => void send({ type: 'step', report }),
+    saved: (step) => void send({ type: 'saved', step }),
+    sampled: (image) => void encodeJpeg(image).then(async (jpeg) => await send({ type: 'sample', jpeg })),
+  });
+}
+
+/** Returns the parts done. */
+async function experiment({ lab, folder, device }: LabOrder, backend: Backend, signal: AbortSignal): Promise<number> {
+  let parts = 0;
+  await runExperiment(lab, {
+    backend,
+    folder,
+    threads: device.threads,
+    signal,
+    log: () => {},
+    report: (_, report) => void send({ type: 'step', report }),
+    finished(done) {
+      parts = done;
+      void send({ type: 'part', done });
+    },
+  });
+  return parts;
 }
 
 function send(message: FromTrainer): Promise<void> {

@@ -10,7 +10,7 @@ import { DarkroomError } from '#core/errors';
 import { childEnvironment } from '../../engine-host/process-info.ts';
 import { EventStream } from '../../events/event-stream.ts';
 import { childExecArgv } from '../../files/own-module.ts';
-import type { FromTrainer, ToTrainer, TrainingOrder } from './protocol.ts';
+import type { FromTrainer, LabOrder, ToTrainer, TrainingOrder } from './protocol.ts';
 
 export class TrainerProcess {
   readonly #child: ChildProcess;
@@ -19,7 +19,7 @@ export class TrainerProcess {
   #stderr = '';
 
   /** @param main absolute path of a module that calls `serveTrainer` */
-  constructor(main: string, order: TrainingOrder) {
+  constructor(main: string, order: TrainingOrder | LabOrder) {
     const child = fork(main, [], {
       serialization: 'advanced',
       execArgv: childExecArgv(),

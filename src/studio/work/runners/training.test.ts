@@ -1,4 +1,4 @@
-/** Trainings as jobs: done, paused, killed and retried in processes of their own, with the bits of one left alone. */
+/** Trainings and experiments of the lab as jobs: done, paused, killed and retried in processes of their own, with the bits of one left alone. */
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { type Answered, startTestServer, type TestServer } from '../../../../tes
 import { ownModule } from '../../files/own-module.ts';
 import type { StudioEvent } from '../../studio.ts';
 import { TrainingRuns } from '../../training/runs.ts';
+import { LabRunner } from './lab.ts';
 import { TrainingRunner } from './training.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'darkroom-training-jobs-'));
@@ -25,6 +26,7 @@ beforeAll(async () => {
   server = await startTestServer({
     runners: (dataDir) => [
       new TrainingRunner({ main, threads: 1, modelRoots: [], runs: new TrainingRuns(join(dataDir, 'trainings')) }),
+      new LabRunner({ main, threads: 1, runs: new TrainingRuns(join(dataDir, 'lab')) }),
     ],
   });
 });
@@ -98,6 +100,29 @@ it('are done, paused, cancelled, killed and retried like every job, bit for bit'
   await server.json('POST', `/api/v1/jobs/${stopped.id}/retry`);
   await done;
   expect(stateOf(stopped.id).equals(stateOf(whole.id))).toBe(true);
+});
+
+it('are experiments of the lab too, with tables, pictures and a report', { timeout: 120_000 }, async () => {
+  const { experiments } = await server.json('GET', '/api/v1/lab/experiments');
+  expect(experiments.map(({ name }: { name: string }) => name)).toEqual(['lenet', 'compare']);
+  const run = { experiment: 'compare', quick: true, models: ['r1-gan'] };
+  const { id } = await server.json('POST', '/api/v1/lab/runs', { run });
+  await until(id, inState('done'));
+  const { job, tables, files } = await server.json('GET', `/api/v1/lab/runs/${id}`);
+  expect(job).toMatchObject({ kind: 'lab', total: 2, delivered: 1 });
+  expect(tables.map(({ title }: { title: string }) => title)).toEqual([
+    'Networks that read digits',
+    'Models',
+    'Learning rates',
+  ]);
+  expect(tables[2].rows.map(([model]: string[]) => model)).toEqual(['model', 'GAN with R1', 'real digits']);
+  expect(files).toEqual(
+    expect.arrayContaining(['comparison.json', 'report.html', 'samples/real.png', 'samples/digits-r1-gan-0.001-1.png']),
+  );
+  const report = await server.call('GET', `/api/v1/lab/runs/${id}/file?path=report.html`);
+  expect(await report.text()).toMatch(/This table holds all 2 runs.*data:image\/png;base64/s);
+  const wrong = await server.call('POST', '/api/v1/lab/runs', { run: { experiment: 'alchemy' } });
+  expect(wrong.status).toBe(400);
 });
 
 it('end with what went wrong, and refuse what is no training', { timeout: 120_000 }, async () => {

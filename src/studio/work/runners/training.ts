@@ -67,7 +67,7 @@ export class TrainingRunner implements Runner<'training'> {
 }
 
 /** The process stops as the job is to; the returned function ends that. */
-function stopWith(trainer: TrainerProcess, signal: AbortSignal): () => void {
+export function stopWith(trainer: TrainerProcess, signal: AbortSignal): () => void {
   let force: NodeJS.Timeout | undefined;
   const stop = (): void => {
     trainer.stop();
@@ -114,6 +114,9 @@ class Teller {
         break;
       case 'warning':
         await this.#call.warn(message.text);
+        break;
+      case 'part':
+        // Of experiments.
         break;
       case 'end':
       case 'failed':
