@@ -600,7 +600,7 @@ describe('lists and options', () => {
     const folder = join(server.root, 'models', 'Stable-diffusion', 'sub folder');
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'tiny.safetensors'), safetensorsOf({ 'model.diffusion_model.out.2.bias': [4] }));
-    const flux = safetensorsOf({ 'double_blocks.0.img_attn.qkv.weight': [9216, 3072] });
+    const flux = safetensorsOf({ 'double_blocks.0.img_attn.qkv.weight': [12, 4] });
     writeFileSync(join(folder, 'flux.safetensors'), flux);
     await server.json('POST', `${api}/refresh-checkpoints`);
     const models = await server.json('GET', `${api}/sd-models`);
@@ -623,6 +623,16 @@ describe('lists and options', () => {
     expect((await server.studio.queue.list()).jobs).toEqual([]);
     const { data } = await server.json('GET', '/v1/models');
     expect(data.map(({ id }: { id: string }) => id)).not.toContain('sub folder/flux');
+  });
+
+  it('tells of embeddings how many vectors they have, and which are for other models', async () => {
+    const folder = join(server.root, 'models', 'embeddings');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'toy.safetensors'), safetensorsOf({ emb_params: [3, 768] }));
+    await server.json('POST', `${api}/refresh-embeddings`);
+    const toy = { shape: 768, vectors: 3, step: null, sd_checkpoint: null, sd_checkpoint_name: null };
+    const { loaded, skipped } = await server.json('GET', `${api}/embeddings`);
+    expect({ ...loaded, ...skipped }).toEqual({ toy });
   });
 
   it('switches models by title and refuses those it does not have', async () => {
