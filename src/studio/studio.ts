@@ -10,6 +10,7 @@ import { controlRoles, endStates, type Job, type JobRequests } from '#api/record
 import type { ModelWorkKind } from '#api/records/model-work';
 import type { SettingsValues } from '#api/records/settings';
 import { DarkroomError, UserError } from '#core/errors';
+import type { Caption } from '#pipelines/annotators/captioner';
 import { checkControls, findModule } from '#pipelines/control/units';
 import type { GenerateSettings } from '#pipelines/request';
 import { placesOf } from '#pipelines/series/series';
@@ -45,6 +46,7 @@ import {
   type StudioFolderOptions,
   unknownJob,
 } from './studio-folder.ts';
+import type { CaptionRequest } from './work/caption-picture.ts';
 import { type CheckedRequest, checkRequest, upscalerName } from './work/check-request.ts';
 import type { InputUploads } from './work/inputs.ts';
 import type { HintRequest } from './work/make-hint.ts';
@@ -362,6 +364,15 @@ export class Studio extends StudioFolder {
     const { modelRoots } = this.#options;
     return await uploads.withFiles(pictures, async ({ image, mask }) => {
       return await uploads.run('hint', { ...request, image: image!, mask, modelRoots }, signal);
+    });
+  }
+
+  /** What a picture shows, by a captioner of the user's. @throws UserError `image.*`, `captioner.*` */
+  async caption(image: Upload, request: CaptionRequest, signal?: AbortSignal): Promise<Caption> {
+    const { uploads } = this.inputs;
+    const { modelRoots } = this.#options;
+    return await uploads.withFiles({ image }, async ({ image: file }) => {
+      return await uploads.run('caption', { ...request, image: file!, modelRoots }, signal);
     });
   }
 

@@ -30,6 +30,36 @@ export const control = {
     summary: 'Modules that make hints for units of control, and what they read.',
     output: z.object({ modules: z.array(controlModuleSchema) }),
   }),
+  captionPicture: operation({
+    method: 'post',
+    path: '/captions',
+    tag,
+    changes: ['own work'],
+    runs: true,
+    form: true,
+    summary: 'What a picture shows, in tags, by an ONNX tagger in models/annotators.',
+    input: z.object({
+      image: pictureText.meta({ label: 'Picture', control: 'image' }),
+      captioner: z
+        .string()
+        .max(200)
+        .optional()
+        .describe('By name; the first one when left out.')
+        .meta({ label: 'Captioner', control: 'text' }),
+      threshold: z
+        .number()
+        .min(0)
+        .max(1)
+        .optional()
+        .describe('Least probability of a tag; the captioner’s own when left out.')
+        .meta({ label: 'Threshold', control: 'slider', step: 0.05 }),
+    }),
+    output: z.object({
+      captioner: z.string(),
+      caption: z.string().describe('Tags with commas between them, the surest first.'),
+      tags: z.array(z.object({ tag: z.string(), score: z.number() })),
+    }),
+  }),
   makeHint: operation({
     method: 'post',
     path: '/control/hint',

@@ -52,6 +52,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./series.ts')).loopback,
   },
   {
+    name: 'caption',
+    group: pictures,
+    summary: 'Say what pictures show, in tags.',
+    load: () => import('./caption.ts'),
+  },
+  {
     name: 'batch',
     group: pictures,
     summary: 'Draw over every picture of a folder.',

@@ -108,6 +108,20 @@ export function extrasRoutes(parts: A1111Parts): Route[] {
         return { images, html_info: paragraphs(info) };
       },
     }),
+    route({
+      ...common,
+      path: '/interrogate',
+      operation: 'a1111Interrogate',
+      summary: 'What a picture shows, in tags; which of upstream’s models is named does not matter.',
+      body: z.looseObject({ image: picture, model: text }),
+      answer: { description: 'The caption, as it can stand in a prompt.', schema: z.object({ caption: z.string() }) },
+      async handle({ body: { image } }, call) {
+        if (!image) throw new UserError('image.missing', 'image: a picture is needed.');
+        const upload = await pictureOf(image, call.caller, parts.pictures, call.signal);
+        const { caption } = await parts.studio.caption(upload, {}, call.signal);
+        return { caption: caption.replaceAll(/[()]/g, (sign) => `\\${sign}`) };
+      },
+    }),
     ...listRoutes(parts),
   ];
 }

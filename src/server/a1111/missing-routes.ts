@@ -8,7 +8,6 @@ import { type Method, type Route, route } from '../http/route.ts';
 type Row = readonly [method: Method, path: string, what: string];
 
 export const missingRows: readonly Row[] = [
-  ['post', '/interrogate', 'Describing pictures (interrogate)'],
   ['post', '/create/embedding', 'Creating embeddings over HTTP'],
   ['post', '/create/hypernetwork', 'Creating hypernetworks over HTTP'],
   ['post', '/train/embedding', 'Training embeddings over HTTP'],

@@ -30,6 +30,10 @@ export const controlHandlers = {
     }));
     return { modules: [...ours, ...theirs] };
   },
+  async captionPicture({ image, ...request }, { studio, readPicture, signal }) {
+    const { tags, ...caption } = await studio.caption(await readPicture(image), request, signal);
+    return { ...caption, tags: [...tags] };
+  },
   async makeHint({ image, mask, ...request }, { studio, readPicture, signal }) {
     const pictures = {
       image: await readPicture(image),

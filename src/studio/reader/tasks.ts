@@ -4,6 +4,7 @@
  */
 
 import type { DrawOrder } from '../prompts/draw.ts';
+import type { CaptionOrder } from '../work/caption-picture.ts';
 import type { HintOrder } from '../work/make-hint.ts';
 import type { InputOrder } from '../work/prepare-inputs.ts';
 import type { BodyOrder } from './read-body.ts';
@@ -43,6 +44,7 @@ export const readerTasks = {
   /** Size and look of a picture to train on. */
   scanPicture: async (path: string) => await (await import('../training/data/scan.ts')).scanPicture(path),
   inputs: async (order: InputOrder) => await (await import('../work/prepare-inputs.ts')).prepareInputs(order),
+  caption: async (order: CaptionOrder) => await (await import('../work/caption-picture.ts')).captionOf(order),
   hint: async (order: HintOrder) => await (await import('../work/make-hint.ts')).hintPicture(order),
 } satisfies Record<string, Task<never>>;
 
