@@ -15,6 +15,7 @@ import { type FindAnnotator, noControls, openJobControls } from './control/units
 import { hiresRequest } from './hires.ts';
 import { checkRequest, type GenerationJob, type OpenedModels, planJob, wantsHires } from './job.ts';
 import { describePlan, type HostMemory, type JobMemory, planJobMemory } from './memory/job-memory.ts';
+import type { NeedContext } from './memory/need.ts';
 import type { ModelRequest, OpenModel, PipelineModel } from './model.ts';
 import { NonFiniteError } from './non-finite.ts';
 import { OpenModels } from './open-models.ts';
@@ -137,20 +138,24 @@ class LocalPictureEngine implements PictureEngine {
     }
   }
 
+  get #needs(): NeedContext {
+    return { backend: this.#options.backend, upscalers: this.#upscalers };
+  }
+
   async estimate(request: GenerateRequest): Promise<MemoryEvent | undefined> {
-    const { memory, backend, drawSeed = drawSeed32 } = this.#options;
+    const { memory, drawSeed = drawSeed32 } = this.#options;
     if (!memory) return undefined;
     checkRequest(request);
     const opening = this.#open(request);
     let opened = await opening.next();
     while (!opened.done) opened = await opening.next();
-    return memoryEvent(await planJobMemory(planJob(request, opened.value, drawSeed), backend, memory));
+    return memoryEvent(await planJobMemory(planJob(request, opened.value, drawSeed), this.#needs, memory));
   }
 
   /** Says what the job takes, and has the sessions keep within what there is. */
   async *#fit(job: GenerationJob): AsyncGenerator<GenerateEvent> {
-    const { memory, backend } = this.#options;
-    const planned = memory && (await planJobMemory(job, backend, memory));
+    const { memory } = this.#options;
+    const planned = memory && (await planJobMemory(job, this.#needs, memory));
     this.#models.usePlan(planned?.plan);
     if (!planned) return;
     yield memoryEvent(planned);

@@ -14,7 +14,13 @@ import { closeGraph } from '#graph/value';
 import { lowerGraph } from '#onnx/lower';
 import type { ControlUnit } from '#pipelines/control/unit';
 import { createPictureEngine } from '#pipelines/engine';
-import { type ControlPictures, type GenerateEvent, generateSchema, type PictureEngine } from '#pipelines/request';
+import {
+  type ControlPictures,
+  type GenerateEvent,
+  type GenerateRequest,
+  generateSchema,
+  type PictureEngine,
+} from '#pipelines/request';
 import { settingsOfInfotext } from '#pipelines/settings/index';
 import { parseInfotext } from '#prompt/infotext';
 import { annotatorFinder } from '#studio/library/controls';
@@ -57,6 +63,7 @@ beforeAll(() => {
     openModel: modelOpener([root]),
     findAnnotator: annotatorFinder([root]),
     drawSeed: () => 1,
+    memory: { limit: () => 1e12, total: 1e12 },
   });
 });
 afterAll(async () => {
@@ -82,7 +89,7 @@ interface Drawn {
 
 type Unit = Partial<ControlUnit> & ControlPictures;
 
-async function draw(units: readonly Unit[], fields: object = {}): Promise<Drawn> {
+function requestOf(units: readonly Unit[], fields: object): GenerateRequest {
   const controls = units.map(({ image: _image, mask: _mask, ...unit }) => unit);
   const request = generateSchema.parse({
     model: fixture('tiny-sd1'),
@@ -94,9 +101,12 @@ async function draw(units: readonly Unit[], fields: object = {}): Promise<Drawn>
     ...fields,
   });
   const controlPictures = units.map(({ image, mask }) => ({ image, mask }));
+  return { ...request, ...fields, width: 16, height: 16, controlPictures };
+}
+
+async function draw(units: readonly Unit[], fields: object = {}): Promise<Drawn> {
   const events: GenerateEvent[] = [];
-  const size = { width: 16, height: 16 };
-  for await (const event of engine.generate({ ...request, ...fields, ...size, controlPictures })) events.push(event);
+  for await (const event of engine.generate(requestOf(units, fields))) events.push(event);
   const image = events.find((event) => event.type === 'image')!;
   const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
   return { pixels: [...image.image.data], infotext: image.infotext, warnings };
@@ -304,4 +314,12 @@ describe('what cannot act is refused by name', () => {
       expect.stringMatching(/^Control unit 1: thresholdA has no effect; invert reads no such number/),
     ]);
   });
+});
+
+it('the plan of memory counts control networks', async () => {
+  const peak = async (units: readonly Unit[]): Promise<number> => (await engine.estimate!(requestOf(units, {})))!.peak;
+  const plain = await peak([]);
+  const one = await peak([canny]);
+  expect(one).toBeGreaterThan(plain);
+  expect(await peak([canny, { ...canny, model: 'canny-diffusers' }])).toBeGreaterThan(one);
 });

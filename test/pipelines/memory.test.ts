@@ -67,4 +67,18 @@ describe('the memory of a job', () => {
     });
     await engine.dispose();
   });
+
+  it('counts a step cache and an upscaler between passes', async () => {
+    const engine = createEngine({ device: 'cpu', modelRoots: [], options: { memoryLimit: 1e12 } });
+    const peak = async (asked: object): Promise<number> => {
+      const request = generateSchema.parse({ prompt: 'a fox', model, width: 256, height: 256, ...asked });
+      return (await engine.estimate!(request))!.peak;
+    };
+    const plain = await peak({});
+    expect(await peak({ stepCache: 3 })).toBeGreaterThan(plain);
+    const hires = { hires: true, hiresScale: 2 };
+    const latent = await peak({ ...hires, hiresUpscaler: 'Latent' });
+    expect(await peak({ ...hires, hiresUpscaler: 'esrgan-medium-x4' })).toBeGreaterThan(latent);
+    await engine.dispose();
+  });
 });

@@ -11,8 +11,9 @@ import { withImagePrompts } from '#models/adjust/image-prompt';
 import { withReference } from '#models/adjust/reference';
 import { featureName, featurePlaces, residualName, withFeatures, withResiduals } from '#models/adjust/residuals';
 import { controlNetGraph, hintFactor } from '#models/control/controlnet';
+import type { ControlModel } from '#models/control/open';
 import { t2iAdapterGraph } from '#models/control/t2i-adapter';
-import { type Adjustment, autoencoderAdjustment } from '../adjustments.ts';
+import type { Adjustment } from '../adjustments.ts';
 import { encoderOf } from '../autoencoding.ts';
 import type { SamplingPass } from '../job.ts';
 import { encodePlanes } from '../latents.ts';
@@ -35,7 +36,7 @@ import {
 import type { ControlledCall, StepControl } from './step-control.ts';
 import type { ControlUnit } from './unit.ts';
 import { hintFor, pictureOf, regionOf } from './unit-pictures.ts';
-import { besideName, isReference, networkAs, type OpenUnit } from './units.ts';
+import { besideName, isReference, type JobControls, networkAs, type OpenUnit } from './units.ts';
 
 type Loading<T> = AsyncGenerator<LoadingEvent, T, undefined>;
 
@@ -82,28 +83,54 @@ export async function* prepareControl(
 
 function assembled(ready: ReadyUnits, pass: SamplingPass, context: ControlContext): PreparedControl {
   const plain = pass.model.parts.denoiser.graph(pass.latentSize);
-  const residuals = ready.controlNets.length > 0 ? portsOf(withResiduals(plain), /^residual_/) : [];
-  const features = ready.adapters.length > 0 ? portsOf(withAllFeatures(plain), /^feature_/) : [];
-  const { reference, prompts } = ready;
+  const changes = changesOf(pass.controls);
+  const residuals = changes.residuals ? portsOf(withResiduals(plain), /^residual_/) : [];
+  const features = changes.features ? portsOf(withAllFeatures(plain), /^feature_/) : [];
+  const { prompts, reference } = changes;
   const key = [
-    residuals.length > 0 && 'residuals',
-    features.length > 0 && 'features',
-    prompts.length > 0 && `image prompts ${prompts.length}`,
-    reference && `reference ${reference.unit.weight}`,
+    changes.residuals && 'residuals',
+    changes.features && 'features',
+    prompts > 0 && `image prompts ${prompts}`,
+    reference !== undefined && `reference ${reference}`,
   ];
   return {
     adjustment: (own) => ({
       key: [own.key, ...key].filter(Boolean).join(', '),
-      apply(graph) {
-        const skips = residuals.length > 0 ? withResiduals(graph) : graph;
-        const levels = features.length > 0 ? withAllFeatures(skips) : skips;
-        const changed = own.apply(levels);
-        const pictured = prompts.length > 0 ? withImagePrompts(changed, prompts.length) : changed;
-        return reference ? withReference(pictured, reference.unit.weight) : pictured;
-      },
+      apply: (graph) => controlledGraph(graph, own, changes),
     }),
     control: new UnitsControl(ready, { residuals, features }, context),
   };
+}
+
+/** What units change about the denoiser's graph. */
+export interface GraphChanges {
+  readonly residuals: boolean;
+  readonly features: boolean;
+  /** How many pictures it reads as prompts. */
+  readonly prompts: number;
+  /** Weight of a picture that it looks at. */
+  readonly reference: number | undefined;
+}
+
+export function changesOf({ units }: JobControls): GraphChanges {
+  const count = (kind: ControlModel['kind']): number =>
+    units.filter((each) => !isReference(each) && each.found?.model.kind === kind).length;
+  return {
+    residuals: count('controlnet') > 0,
+    features: count('t2i-adapter') > 0,
+    prompts: count('ip-adapter'),
+    reference: units.find(isReference)?.unit.weight,
+  };
+}
+
+/** The denoiser's graph with what units change; `own`: what the request changes besides. */
+export function controlledGraph(graph: Graph, own: Adjustment, changes: GraphChanges): Graph {
+  const { prompts, reference } = changes;
+  const skips = changes.residuals ? withResiduals(graph) : graph;
+  const levels = changes.features ? withAllFeatures(skips) : skips;
+  const changed = own.apply(levels);
+  const pictured = prompts > 0 ? withImagePrompts(changed, prompts) : changed;
+  return reference === undefined ? pictured : withReference(pictured, reference);
 }
 
 function withAllFeatures(graph: Graph): Graph {

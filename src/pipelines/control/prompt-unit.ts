@@ -7,7 +7,7 @@ import type { Graph } from '#graph/value';
 import { clipDeviation, clipMean, clipVisionGraph } from '#models/clip/vision';
 import { type IpAdapterConfig, ipAdapterGraph, readsStates } from '#models/control/ip-adapter';
 import type { SamplingPass } from '../job.ts';
-import type { PipelineModel } from '../model.ts';
+import type { PipelineModel, VisionWidths } from '../model.ts';
 import { toRgb } from '../picture.ts';
 import { resizePlanes } from '../resample.ts';
 import type { LoadingEvent, ModelSessions } from '../sessions.ts';
@@ -39,6 +39,11 @@ export async function* promptOf(each: OpenUnit, pass: SamplingPass, context: Pro
   return { unit: each.unit, prompt: { positive, negative }, layers: config.layers.length };
 }
 
+/** What a vision encoder must give for it. */
+export function visionWidthsOf(config: IpAdapterConfig): VisionWidths {
+  return readsStates(config) ? { states: config.visionWidth } : { embedding: config.visionWidth };
+}
+
 /** What the vision encoder says of the picture, and of none: zeros for an embedding, a black picture's states. */
 async function* seenBy(
   each: OpenUnit,
@@ -46,7 +51,7 @@ async function* seenBy(
   { model, sessions, image }: { model: PipelineModel; sessions: ModelSessions; image: PixelImage },
 ): Loading<{ picture: HostTensor; nothing: HostTensor }> {
   const states = readsStates(config);
-  const vision = await model.openVision?.(states ? { states: config.visionWidth } : { embedding: config.visionWidth });
+  const vision = await model.openVision?.(visionWidthsOf(config));
   if (!vision) {
     const what = `a CLIP vision encoder whose ${states ? 'states are' : 'embedding is'} ${config.visionWidth} wide`;
     const message = `${unitName(each.index)}: ${each.found!.title} needs ${what}; put one into models/clip_vision.`;

@@ -1,12 +1,9 @@
 /** The memory plan of a job, and what is said about it. */
 
 import { UserError } from '#core/errors';
-import type { Backend } from '#engine/backend';
-import { blockBytes } from '#engine/memory';
-import { blockFormOf, isBlockPacking } from '#formats/packing';
-import type { GenerationJob, SamplingPass } from '../job.ts';
-import { needsEncoder } from '../start.ts';
-import { type MemoryEstimate, type MemoryNeed, type MemoryPlan, planMemory } from './plan.ts';
+import type { GenerationJob } from '../job.ts';
+import { type NeedContext, needOf } from './need.ts';
+import { type MemoryEstimate, type MemoryPlan, planMemory } from './plan.ts';
 
 /** What the host has; bytes. */
 export interface HostMemory {
@@ -28,10 +25,10 @@ export interface JobMemory {
  * Of the pass that takes most; the other passes keep to its plan.
  * @throws UserError `memory.too-large` for a job that this machine could never hold
  */
-export async function planJobMemory(job: GenerationJob, backend: Backend, host: HostMemory): Promise<JobMemory> {
+export async function planJobMemory(job: GenerationJob, context: NeedContext, host: HostMemory): Promise<JobMemory> {
   const limit = host.limit();
   const passes = job.passes.flatMap((pass) => [pass, ...(pass.handOver ? [pass.handOver.pass] : [])]);
-  const planned = await Promise.all(passes.map(async (pass) => planMemory(await needOf(job, pass, backend), limit)));
+  const planned = await Promise.all(passes.map(async (pass) => planMemory(await needOf(job, pass, context), limit)));
   const most = planned.reduce((a, b) => (b.estimate.peak > a.estimate.peak ? b : a));
   const { height, width } = passes[planned.indexOf(most)]!.size;
   if (most.estimate.peak > host.total) {
@@ -42,27 +39,6 @@ export async function planJobMemory(job: GenerationJob, backend: Backend, host: 
     );
   }
   return { ...most, limit, warnings: warningsOf(most.plan, most.estimate, limit) };
-}
-
-async function needOf({ batches }: GenerationJob, pass: SamplingPass, backend: Backend): Promise<MemoryNeed> {
-  const { request, latentSize: size } = pass;
-  const { parts, weights } = pass.model;
-  const pictures = Math.max(...batches.map(({ count }) => count));
-  const kept = new Set<string>();
-  for (const graph of [parts.denoiser.graph(size), ...parts.textEncoders.map((part) => part.graph())]) {
-    for (const name of (await backend.keptInBlocks?.(graph, weights)) ?? []) kept.add(name);
-  }
-  return {
-    parts,
-    weights,
-    size,
-    rows: pictures * (request.cfgScale === 1 ? 1 : 2) + (request.pagScale > 0 ? pictures : 0),
-    encodes: needsEncoder(pass),
-    inBlocks: (name) => {
-      const ref = kept.has(name) ? weights.get(name) : undefined;
-      return ref?.kind === 'packed' && isBlockPacking(ref.packing) ? blockBytes(blockFormOf(ref.packing)) : undefined;
-    },
-  };
 }
 
 function warningsOf({ tiling }: MemoryPlan, { peak, phase }: MemoryEstimate, limit: number): string[] {

@@ -6,11 +6,16 @@
 
 import { InternalError } from '#core/errors';
 import type { WeightSource } from '#engine/backend';
-import { activationMemory, weightMemory } from '#engine/memory';
+import { activationMemory, type WeightMemory, weightMemory } from '#engine/memory';
 import { splitGraph } from '#graph/split';
 import type { Graph } from '#graph/value';
-import type { ModelParts } from '#models/family';
 import { type Tiling, tileOf } from './tiles.ts';
+
+/** Of a latent, cells. */
+interface LatentSize {
+  readonly height: number;
+  readonly width: number;
+}
 
 export interface MemoryPlan {
   /** Pieces in which the denoiser is compiled. */
@@ -33,17 +38,36 @@ export interface MemoryEstimate {
   readonly phases: Readonly<Record<string, number>>;
 }
 
-/** What of a job its memory depends on. */
-export interface MemoryNeed {
-  readonly parts: ModelParts;
+/** A network as it is run. */
+export interface NetworkNeed {
+  readonly graph: Graph;
   readonly weights: WeightSource;
-  /** Of the largest pass, cells of the latent. */
-  readonly size: { readonly height: number; readonly width: number };
-  /** Of the largest run of the denoiser: pictures times passes of guidance. */
-  readonly rows: number;
-  readonly encodes: boolean;
   /** Bytes of an element of a weight that stays packed; undefined for one that is widened. */
   inBlocks(parameter: string): number | undefined;
+}
+
+/** What of a job its memory depends on. */
+export interface MemoryNeed {
+  /** Of the largest pass, cells of the latent. */
+  readonly size: LatentSize;
+  /** Of the largest run of the denoiser: pictures times passes of guidance. */
+  readonly rows: number;
+  readonly textEncoders: readonly NetworkNeed[];
+  readonly denoiser: NetworkNeed;
+  /** The denoiser's shallow part, where a step cache runs it by itself. */
+  readonly shallow?: NetworkNeed | undefined;
+  /** Networks that run before the denoiser at each step. */
+  readonly beside: readonly NetworkNeed[];
+  /** Networks that run once before the first step and are let go. */
+  readonly once: readonly NetworkNeed[];
+  /** Of a latent of some size. */
+  decoder(size: LatentSize): NetworkNeed;
+  /** Where pictures are encoded. */
+  readonly encoder?: ((size: LatentSize) => NetworkNeed) | undefined;
+  /** What enlarges pictures between passes, and the latent's size before it. */
+  readonly enlarging?: { readonly upscaler: NetworkNeed; readonly from: LatentSize } | undefined;
+  /** Bytes of adapters' own tensors. */
+  readonly adapterBytes: number;
 }
 
 /** Node with the runtime's library, before any model. Measured. */
@@ -99,63 +123,101 @@ interface Pieces {
 class Estimator {
   readonly #need: MemoryNeed;
   readonly #pieces = new Map<number, Pieces>();
-  readonly #denoiser: Graph;
-  readonly #encoders: readonly Graph[];
+  readonly #values = new Map<string, number>();
+  readonly #base: number;
+  readonly #encoders: number;
+  readonly #beside: { readonly resident: number; readonly peak: number };
 
   constructor(need: MemoryNeed) {
     this.#need = need;
-    this.#denoiser = need.parts.denoiser.graph(need.size);
-    this.#encoders = need.parts.textEncoders.map((part) => part.graph());
+    this.#base = PROCESS + need.adapterBytes;
+    this.#encoders = need.textEncoders.reduce((bytes, each) => bytes + memoryOf(each).resident, 0);
+    this.#beside = loadedInTurn(need.beside.map(memoryOf));
   }
 
   of(plan: MemoryPlan): MemoryEstimate {
-    const encoders = this.#encoders.reduce((bytes, graph) => bytes + this.#weights(graph).resident, 0);
-    const kept = PROCESS + (plan.releaseEncoders ? 0 : encoders);
+    const { beside, once, shallow } = this.#need;
+    const { rows } = plan;
+    const early = this.#base + this.#encoders;
+    const kept = (plan.releaseEncoders ? this.#base : early) + this.#beside.resident;
     const denoiser = this.#loading(plan.pieces);
     // Each piece has an arena of its own and keeps it.
-    const values = ARENA * denoiser.graphs.reduce((n, piece) => n + activationMemory(piece, { batch: plan.rows }), 0);
-    const underneath = plan.releaseDenoiser ? 0 : denoiser.resident + values;
-    const { autoencoder } = this.#need.parts;
+    const graphs = [...denoiser.graphs, ...beside.map(({ graph }) => graph), ...(shallow ? [shallow.graph] : [])];
+    const values = graphs.reduce((n, graph, i) => n + this.#arena(`${plan.pieces} ${i}`, graph, rows), 0);
+    const part = shallow ? memoryOf(shallow) : nothing;
+    const running = denoiser.resident + part.resident + values;
     const phases: Record<string, number> = {
-      'reading the prompt': PROCESS + encoders,
-      'loading the denoiser': kept + denoiser.peak,
-      denoising: kept + denoiser.resident + values,
-      decoding: kept + underneath + this.#autoencoder((size) => autoencoder.decoderGraph(size), plan.tiling),
+      'reading the prompt': early,
+      'loading control networks': early + this.#beside.peak,
+      'reading control pictures': early + Math.max(0, ...once.map(wholeOf)),
+      'loading the denoiser': kept + Math.max(denoiser.peak, denoiser.resident + part.resident + part.making),
+      denoising: kept + running,
+      decoding: kept + (plan.releaseDenoiser ? 0 : running) + this.#autoencoder('decoder', plan),
+      ...this.#enlarging(kept + denoiser.resident, plan),
     };
-    if (this.#need.encodes) {
-      const encoder = this.#autoencoder((size) => autoencoder.encoderGraph(size), plan.tiling);
-      phases['encoding a picture'] = PROCESS + encoders + encoder;
+    if (this.#need.encoder) {
+      const encoder = this.#autoencoder('encoder', plan);
+      phases['encoding a picture'] = early + encoder;
       for (const name of ['loading the denoiser', 'denoising', 'decoding']) phases[name]! += encoder;
     }
     const [phase, peak] = Object.entries(phases).reduce((a, b) => (b[1] > a[1] ? b : a));
     return { peak, phase, phases };
   }
 
-  #weights(graph: Graph): ReturnType<typeof weightMemory> {
-    return weightMemory(graph, this.#need.weights, (name) => this.#need.inBlocks(name));
+  /** Between two passes: the smaller picture is decoded and goes through the upscaler beside what drew it. */
+  #enlarging(underneath: number, { rows }: MemoryPlan): Record<string, number> {
+    const { enlarging, decoder, denoiser } = this.#need;
+    if (!enlarging) return {};
+    const { from, upscaler } = enlarging;
+    const share = (from.height * from.width) / (this.#need.size.height * this.#need.size.width);
+    const drawn = share * this.#arena('whole', denoiser.graph, rows);
+    return { 'enlarging a picture': underneath + drawn + wholeOf(decoder(from)) + wholeOf(upscaler) };
   }
 
   /** Of the denoiser: what it keeps, and the highest while it is loaded piece by piece. */
   #loading(count: number): Pieces {
     const known = this.#pieces.get(count);
     if (known) return known;
-    let resident = 0;
-    let peak = 0;
-    const graphs = splitGraph(this.#denoiser, piecesOf(this.#weights(this.#denoiser).resident, count));
-    for (const piece of graphs) {
-      const own = this.#weights(piece);
-      resident += own.resident;
-      peak = Math.max(peak, resident + own.making);
-    }
-    const pieces = { graphs, resident, peak };
+    const { denoiser } = this.#need;
+    const graphs = splitGraph(denoiser.graph, piecesOf(memoryOf(denoiser).resident, count));
+    const pieces = { graphs, ...loadedInTurn(graphs.map((graph) => memoryOf({ ...denoiser, graph }))) };
     this.#pieces.set(count, pieces);
     return pieces;
   }
 
-  #autoencoder(graphOf: (size: MemoryNeed['size']) => Graph, tiling: Tiling | undefined): number {
-    const graph = graphOf(tiling ? tileOf(this.#need.size, tiling) : this.#need.size);
-    return this.#weights(graph).resident + ARENA * activationMemory(graph, { batch: 1 });
+  #autoencoder(half: 'decoder' | 'encoder', { tiling }: MemoryPlan): number {
+    return wholeOf(this.#need[half]!(tiling ? tileOf(this.#need.size, tiling) : this.#need.size));
   }
+
+  /** What a run of a graph takes; `name` tells graphs apart. */
+  #arena(name: string, graph: Graph, rows: number): number {
+    const key = `${name} ${rows}`;
+    const known = this.#values.get(key) ?? ARENA * activationMemory(graph, { batch: rows });
+    this.#values.set(key, known);
+    return known;
+  }
+}
+
+const nothing: WeightMemory = { resident: 0, making: 0 };
+
+function memoryOf({ graph, weights, inBlocks }: NetworkNeed): WeightMemory {
+  return weightMemory(graph, weights, inBlocks);
+}
+
+/** Of a network that runs one row. */
+function wholeOf(network: NetworkNeed): number {
+  return memoryOf(network).resident + ARENA * activationMemory(network.graph, { batch: 1 });
+}
+
+/** Networks that are loaded one after the other and stay: what they keep, and the highest on the way. */
+function loadedInTurn(networks: readonly WeightMemory[]): { resident: number; peak: number } {
+  let resident = 0;
+  let peak = 0;
+  for (const network of networks) {
+    resident += network.resident;
+    peak = Math.max(peak, resident + network.making);
+  }
+  return { resident, peak };
 }
 
 /** Small networks are compiled in one. */

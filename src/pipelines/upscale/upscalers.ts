@@ -8,7 +8,8 @@
 import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import { f32 } from '#core/tensor';
-import type { Backend, Session } from '#engine/backend';
+import type { Backend, Session, WeightSource } from '#engine/backend';
+import type { Graph } from '#graph/value';
 import type { OpenedUpscaler } from '#models/upscalers/index';
 import { upscalerGraph } from '#models/upscalers/upscaler';
 import { checkFinite } from '../non-finite.ts';
@@ -87,6 +88,15 @@ export class Upscalers {
   /** By how much a network enlarges. */
   async *scaleOf(name: string): Enlarging<number> {
     return isResampler(name) ? 1 : (yield* this.#load(name)).opened.network.scale;
+  }
+
+  /** The network that would enlarge a picture of this size, tile by tile; undefined where none does. */
+  async networkFor(name: string, size: PlaneSize): Promise<{ graph: Graph; weights: WeightSource } | undefined> {
+    if (isResampler(name)) return undefined;
+    const { network, weights } = this.#loaded?.name === name ? this.#loaded.opened : await this.#open(name);
+    const tiling = { tile: defaultTile, overlap: defaultOverlap, multiple: network.multiple };
+    const [{ length: width }, { length: height }] = [tileAxis(size.width, tiling), tileAxis(size.height, tiling)];
+    return { graph: upscalerGraph(network, { size: { width, height } }), weights };
   }
 
   async dispose(): Promise<void> {
