@@ -165,9 +165,9 @@ class LocalPictureEngine implements PictureEngine {
   async *#upscale(request: UpscaleRequest, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
     if (this.#busy) throw new InternalError('an engine was given a second request before the first had ended');
     this.#busy = true;
-    const { defaultUpscaler = () => 'Lanczos' } = this.#options;
+    const { defaultUpscaler = () => 'Lanczos', memory } = this.#options;
     try {
-      yield* runUpscale(request, { ...options, upscalers: this.#upscalers, defaultUpscaler });
+      yield* runUpscale(request, { ...options, upscalers: this.#upscalers, defaultUpscaler, memory });
     } finally {
       this.#busy = false;
     }

@@ -63,6 +63,6 @@ export function describePlan({ plan, estimate, limit }: JobMemory): string {
   return `about ${gigabytes(estimate.peak)} of ${gigabytes(limit)}, most for ${estimate.phase}; ${rows}${how}`;
 }
 
-function gigabytes(bytes: number): string {
+export function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(bytes < 10e9 ? 1 : 0)} GB`;
 }

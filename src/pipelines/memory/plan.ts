@@ -204,6 +204,11 @@ function memoryOf({ graph, weights, inBlocks }: NetworkNeed): WeightMemory {
   return weightMemory(graph, weights, inBlocks);
 }
 
+/** Bytes of a process that holds one network alone and runs it on one row. */
+export function aloneMemory(network: NetworkNeed): number {
+  return PROCESS + wholeOf(network);
+}
+
 /** Of a network that runs one row. */
 function wholeOf(network: NetworkNeed): number {
   return memoryOf(network).resident + ARENA * activationMemory(network.graph, { batch: 1 });

@@ -3,6 +3,8 @@
 import { z } from 'zod';
 import type { PixelImage } from '#core/image';
 import { type InfotextEntry, writeInfotext } from '#prompt/infotext-writer';
+import type { HostMemory } from '../memory/job-memory.ts';
+import { fittedTile } from '../memory/upscale-memory.ts';
 import { cropCentre } from '../picture.ts';
 import type { GenerateEvent, GenerateOptions } from '../request.ts';
 import type { PlaneSize } from '../resample.ts';
@@ -100,6 +102,8 @@ export function upscaledSize(from: PlaneSize, settings: UpscaleSettings): { to: 
 
 export interface UpscaleContext extends GenerateOptions {
   readonly upscalers: Upscalers;
+  /** What there is, where it is known. */
+  readonly memory?: HostMemory | undefined;
   /** The upscaler for a factor where none is named. */
   readonly defaultUpscaler: (by: number) => string;
 }
@@ -107,14 +111,16 @@ export interface UpscaleContext extends GenerateOptions {
 /** Steps are tiles; the picture comes as an `image`. Ends early, without one, once the signal is set. */
 export async function* runUpscale(
   request: UpscaleRequest,
-  { upscalers, defaultUpscaler, signal }: UpscaleContext,
+  { upscalers, defaultUpscaler, memory, signal }: UpscaleContext,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
-  const { init, tile, overlap, visibility } = request;
+  const { init, overlap, visibility } = request;
   const { to, size } = upscaledSize(init, request);
   const name = request.upscaler ?? defaultUpscaler(Math.max(to.width / init.width, to.height / init.height));
   const names = [name, ...(request.upscaler2 === undefined || visibility === 0 ? [] : [request.upscaler2])];
   const made: PixelImage[] = [];
   for (const [batch, upscaler] of names.entries()) {
+    const { tile, warning } = await fittedTile({ upscaler, image: init, tile: request.tile }, upscalers, memory);
+    if (warning !== undefined) yield { type: 'warning', message: warning };
     const run = upscalers.upscale(init, { upscaler, to, tile, overlap: Math.min(overlap, tile >> 1), signal });
     let next = await run.next();
     for (; !next.done; next = await run.next()) {

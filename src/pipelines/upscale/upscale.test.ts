@@ -6,6 +6,7 @@ import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import type { PixelImage } from '#core/image';
 import { openUpscaler } from '#models/upscalers/index';
 import { nodeModelFiles } from '#studio/files/model-files';
+import { fittedTile } from '../memory/upscale-memory.ts';
 import { tileAxis, tileWeights } from './tiles.ts';
 import { blend, Upscalers } from './upscalers.ts';
 
@@ -100,5 +101,29 @@ describe('upscalers', () => {
   it('are mixed by how much the second one shows', () => {
     const [a, b] = [waves(4, 4), waves(4, 4)].map((image, i) => ({ ...image, data: image.data.map(() => 100 * i) }));
     expect(new Set(blend(a!, b!, 0.25).data)).toEqual(new Set([25]));
+  });
+});
+
+describe('squares that fit into memory', () => {
+  const fit = (limit: number, total = 1e12) =>
+    fittedTile({ upscaler: 'own', image: { width: 1000, height: 1000 }, tile: 512 }, upscalers, {
+      limit: () => limit,
+      total,
+    });
+
+  it('are halved until they do, with a word', async () => {
+    expect(await fit(1e12)).toEqual({ tile: 512 });
+    const { tile, warning } = await fit(4e8);
+    expect([64, 128, 256]).toContain(tile);
+    expect(warning).toBe(`To fit into memory squares of ${tile} pixels are enlarged at a time, not of 512.`);
+  });
+
+  it('are refused where the smallest could never fit', async () => {
+    await expect(fit(1e8, 1e8)).rejects.toThrow(/^own needs about .* squares of 64 pixels; this machine has 0.1 GB/);
+  });
+
+  it('are not asked about where no network runs', async () => {
+    const asked = { upscaler: 'Lanczos', image: { width: 10, height: 10 }, tile: 512 };
+    expect(await fittedTile(asked, upscalers, { limit: () => 0, total: 0 })).toEqual({ tile: 512 });
   });
 });

@@ -11,12 +11,12 @@ import { f32 } from '#core/tensor';
 import type { Backend, Session, WeightSource } from '#engine/backend';
 import type { Graph } from '#graph/value';
 import type { OpenedUpscaler } from '#models/upscalers/index';
-import { upscalerGraph } from '#models/upscalers/upscaler';
+import { type UpscalerNetwork, upscalerGraph } from '#models/upscalers/upscaler';
 import { checkFinite } from '../non-finite.ts';
 import { flatten, resize, resizeChannel, toRgb, withAlpha } from '../picture.ts';
 import type { GenerateEvent } from '../request.ts';
 import type { PlaneSize } from '../resample.ts';
-import { TileJoiner, tileAxis, tilePlanes, tileWeights } from './tiles.ts';
+import { TileJoiner, type TileOptions, tileAxis, tilePlanes, tileWeights } from './tiles.ts';
 
 /** @throws UserError for one that is not there, ModelFileError for one that cannot be used */
 export type OpenUpscaler = (name: string) => Promise<OpenedUpscaler>;
@@ -91,10 +91,14 @@ export class Upscalers {
   }
 
   /** The network that would enlarge a picture of this size, tile by tile; undefined where none does. */
-  async networkFor(name: string, size: PlaneSize): Promise<{ graph: Graph; weights: WeightSource } | undefined> {
+  async networkFor(
+    name: string,
+    size: PlaneSize,
+    tile = defaultTile,
+  ): Promise<{ graph: Graph; weights: WeightSource } | undefined> {
     if (isResampler(name)) return undefined;
     const { network, weights } = this.#loaded?.name === name ? this.#loaded.opened : await this.#open(name);
-    const tiling = { tile: defaultTile, overlap: defaultOverlap, multiple: network.multiple };
+    const tiling = tilingFor(network, tile);
     const [{ length: width }, { length: height }] = [tileAxis(size.width, tiling), tileAxis(size.height, tiling)];
     return { graph: upscalerGraph(network, { size: { width, height } }), weights };
   }
@@ -126,9 +130,9 @@ export class Upscalers {
 
   /** Once through the network. */
   async *#enlarge(image: PixelImage, loaded: Loaded, options: UpscaleOptions): Enlarging<PixelImage | undefined> {
-    const { scale, multiple } = loaded.opened.network;
+    const { scale } = loaded.opened.network;
     const { overlap = defaultOverlap, signal } = options;
-    const tiling = { tile: Math.ceil((options.tile ?? defaultTile) / multiple) * multiple, overlap, multiple };
+    const tiling = tilingFor(loaded.opened.network, options.tile, overlap);
     const [columns, rows] = [tileAxis(image.width, tiling), tileAxis(image.height, tiling)];
     const [across, down] = [enlargedWeights(columns, scale, overlap), enlargedWeights(rows, scale, overlap)];
     const size = { width: columns.length, height: rows.length };
@@ -149,6 +153,10 @@ export class Upscalers {
     }
     return joiner.finish();
   }
+}
+
+function tilingFor({ multiple }: UpscalerNetwork, tile = defaultTile, overlap = defaultOverlap): TileOptions {
+  return { tile: Math.ceil(tile / multiple) * multiple, overlap, multiple };
 }
 
 /** Weights of enlarged tiles. */
