@@ -10,7 +10,7 @@ import type { AppliedHypernetwork } from '#models/hypernetworks/apply';
 import { stripComments } from '#prompt/comments';
 import { type ExtraNetwork, extractExtraNetworks } from '#prompt/extra-networks';
 import { type JobEmbeddings, openJobEmbeddings } from './embeddings.ts';
-import type { PipelineModel } from './model.ts';
+import type { FoundAdapter, FoundEmbedding, PipelineModel } from './model.ts';
 import type { GenerateRequest } from './request.ts';
 import { textsOf } from './words.ts';
 
@@ -37,6 +37,8 @@ export interface JobAdapters {
 class Opened {
   readonly adapters: AppliedAdapter[] = [];
   readonly hypernetworks: AppliedHypernetwork[] = [];
+  /** Textual inversions that LoRAs bring along. */
+  readonly embeddings = new Map<string, FoundEmbedding['tables']>();
   readonly hashes: Record<string, [name: string, hash: string][]> = {};
   readonly warnings: string[] = [];
 
@@ -75,7 +77,7 @@ export async function openJobAdapters(request: GenerateRequest, model: PipelineM
     }
   }
   const { adapters, hypernetworks, hashes, warnings } = opened;
-  const embeddings = await openJobEmbeddings(textsOf(request), model, request.emphasis);
+  const embeddings = await openJobEmbeddings(textsOf(request), model, request.emphasis, opened.embeddings);
   return { combined: combineAdapters(adapters, hypernetworks), hashes, embeddings, leftOut, warnings };
 }
 
@@ -84,9 +86,10 @@ export function tagOf({ kind, args }: ExtraNetwork): string {
 }
 
 async function openLora(network: ExtraNetwork, model: PipelineModel, opened: Opened): Promise<void> {
-  const { name, applied, hash } = await findLora(network, model);
+  const { name, applied, embeddings = [], hash } = await findLora(network, model);
   const { adapter } = applied;
   opened.adapters.push(applied);
+  for (const [word, tables] of embeddings) opened.embeddings.set(word, tables);
   opened.hash('Lora hashes', name, hash);
   opened.warnings.push(...adapter.warnings.map((each) => `${name}: ${each}`), ...ignoredOf(network));
 }
@@ -95,14 +98,14 @@ async function openLora(network: ExtraNetwork, model: PipelineModel, opened: Ope
 async function findLora(
   network: ExtraNetwork,
   { openLora: open }: Pick<PipelineModel, 'openLora'>,
-): Promise<{ name: string; applied: AppliedAdapter; hash: string | undefined }> {
+): Promise<Pick<FoundAdapter, 'embeddings' | 'hash'> & { name: string; applied: AppliedAdapter }> {
   const { positional, named } = network;
   const [name = ''] = positional;
   const found = await open?.(name);
   if (!found) throw new UserError('adapter.not-found', `there is no LoRA ${JSON.stringify(name)}.`);
-  const { adapter, hash } = found;
+  const { adapter, embeddings, hash } = found;
   const applied = { adapter, strength: strengthsOf(network), rank: rankOf(named.dyn ?? positional[3]) };
-  return { name, applied, hash };
+  return { name, applied, embeddings, hash };
 }
 
 /** LoRAs as they stand in `<lora:...>`, for those who put them into a model for good. @throws UserError */

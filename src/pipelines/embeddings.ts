@@ -22,14 +22,18 @@ export interface JobEmbeddings {
 
 export const noEmbeddings: JobEmbeddings = { tables: new Map(), hashes: [], warnings: [] };
 
-/** Opens what `texts` name; they are whole texts as text encoders see them, without networks and prompt editing. */
+/**
+ * Opens what `texts` name; they are whole texts as text encoders see them, without networks and prompt editing.
+ * `brought`: those that other networks bring along, which come before files of the same name.
+ */
 export async function openJobEmbeddings(
   texts: readonly string[],
   model: PipelineModel,
   emphasis: EmphasisMode,
+  brought: ReadonlyMap<string, FoundEmbedding['tables']> = new Map(),
 ): Promise<JobEmbeddings> {
   const [part] = model.parts.textEncoders;
-  const names = new Set((await model.embeddingNames?.(texts)) ?? []);
+  const names = new Set([...brought.keys(), ...((await model.embeddingNames?.(texts)) ?? [])]);
   if (!part || names.size === 0) return noEmbeddings;
   const tables = new Map<string, FoundEmbedding['tables']>();
   const hashes: [string, string][] = [];
@@ -38,7 +42,8 @@ export async function openJobEmbeddings(
   for (let next = unopened(texts, part, names, tables, emphasis); next.length > 0; ) {
     for (const name of next) {
       try {
-        const found = await model.openEmbedding!(name);
+        const own = brought.get(name);
+        const found = own ? { tables: own } : await model.openEmbedding!(name);
         tables.set(name, checkedLength(found.tables));
         if (found.hash !== undefined) hashes.push([name, found.hash]);
       } catch (error) {

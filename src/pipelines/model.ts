@@ -43,6 +43,8 @@ export interface PipelineModel {
 
 export interface FoundAdapter {
   readonly adapter: ModelAdapter;
+  /** Textual inversions that it brings along, by name: [vectors, width] by the text encoder's component. */
+  readonly embeddings?: ReadonlyMap<string, FoundEmbedding['tables']> | undefined;
   /** As infotexts carry it: twelve digits. */
   readonly hash?: string | undefined;
 }

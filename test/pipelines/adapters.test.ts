@@ -16,15 +16,25 @@ const root = mkdtempSync(join(tmpdir(), 'darkroom-adapters-'));
 let compiled = 0;
 let engine: PictureEngine;
 
-/** A safetensors file of one tensor. */
-function oneTensor(name: string, shape: readonly number[], values: readonly number[], metadata = {}): Buffer {
-  const data = Buffer.from(Float32Array.from(values).buffer);
-  const entry = { dtype: 'F32', shape, data_offsets: [0, data.length] };
-  const header = Buffer.from(JSON.stringify({ __metadata__: metadata, [name]: entry }));
+type Stored = readonly [name: string, shape: readonly number[], values: readonly number[]];
+
+/** A safetensors file. */
+function tensorFile(tensors: readonly Stored[], metadata = {}): Buffer {
+  const data = Buffer.from(Float32Array.from(tensors.flatMap(([, , values]) => values)).buffer);
+  let at = 0;
+  const entries = tensors.map(([name, shape, values]) => {
+    const start = at;
+    at += 4 * values.length;
+    return [name, { dtype: 'F32', shape, data_offsets: [start, at] }];
+  });
+  const header = Buffer.from(JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) }));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   return Buffer.concat([length, header, data]);
 }
+
+const oneTensor = (name: string, shape: readonly number[], values: readonly number[], metadata = {}): Buffer =>
+  tensorFile([[name, shape, values]], metadata);
 
 beforeAll(() => {
   const folder = join(root, 'Lora');
@@ -44,6 +54,13 @@ beforeAll(() => {
   writeFileSync(join(folder, 'narrow.safetensors'), oneTensor(`${conv}.diff_b`, [5], Array(5).fill(1)));
   writeFileSync(join(folder, 'small.safetensors'), oneTensor(`${conv}.diff`, [5], Array(5).fill(1)));
   writeFileSync(join(folder, 'damaged.safetensors'), oneTensor(`${conv}.diff_b`, [32], Array(32).fill(Number.NaN)));
+  const waves = Array.from({ length: 32 }, (_, i) => 3 * Math.sin(i));
+  const bundle: Stored[] = [
+    [`${conv}.diff_b`, [32], Array(32).fill(0)],
+    ['bundle_emb.brought.string_to_param.*', [2, 16], waves],
+    ['bundle_emb.wide.string_to_param.*', [2, 5], waves.slice(0, 10)],
+  ];
+  writeFileSync(join(folder, 'bundle.safetensors'), tensorFile(bundle));
   const inner = createOrtNodeBackend({ device: 'cpu', threads: 1 });
   const backend: Backend = {
     name: inner.name,
@@ -77,6 +94,16 @@ async function draw(prompt: string): Promise<Drawn> {
   const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
   return { pixels: [...image.image.data], infotext: image.infotext, warnings, sessions: compiled - before };
 }
+
+it('brings the embeddings of its file along, and tells of one that does not fit', async () => {
+  const word = await draw('brought');
+  const { pixels, warnings } = await draw('brought <lora:bundle:1>');
+  expect(pixels).not.toEqual(word.pixels);
+  expect((await draw('fox <lora:bundle:1>')).pixels).toEqual((await draw('fox')).pixels);
+  expect(warnings).toEqual([
+    expect.stringMatching(/^bundle: its embedding wide is left out: its vectors are 5 numbers/),
+  ]);
+});
 
 describe('LoRAs in prompts', () => {
   it('change the picture, by their strength, and not at strength 0', async () => {

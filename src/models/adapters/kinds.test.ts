@@ -81,4 +81,24 @@ describe('GLoRA', () => {
       }
     }
   });
+
+  it('has a core between the factors of B where it is for a convolution', () => {
+    const kernel = matrix([8, 3, 2, 2], 0.3);
+    const [a1, a2] = [matrix([3, 2]), { shape: [2, 3], data: new Float32Array(6) }];
+    const [b1, b2, bm] = [matrix([8, 2], 0.4), matrix([2, 3], 0.9), matrix([2, 2, 2, 2], 0.2)];
+    const got = deltaOf('glora', { a1, a2, b1, b2, bm }, kernel);
+    for (let o = 0; o < 8; o++) {
+      for (let i = 0; i < 3; i++) {
+        for (let cell = 0; cell < 4; cell++) {
+          let expected = 0;
+          for (let p = 0; p < 2; p++) {
+            for (let q = 0; q < 2; q++) {
+              expected += b1.data[o * 2 + p]! * bm.data[(p * 2 + q) * 4 + cell]! * b2.data[q * 3 + i]!;
+            }
+          }
+          expect(got[(o * 3 + i) * 4 + cell]).toBeCloseTo(expected, 5);
+        }
+      }
+    }
+  });
 });

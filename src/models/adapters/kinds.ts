@@ -112,7 +112,10 @@ function lokrDelta(t: ModuleTensors): Matrix {
   return scaled(kronecker(left, right), rank === undefined ? 1 : scaleOf(t, rank));
 }
 
-/** W A + B, each a product of two; LyCORIS stores the factors in reading order, others the other way round. */
+/**
+ * W A + B, each a product of two; LyCORIS stores the factors in reading order, others the other way round. Of a
+ * convolution B may have a Tucker core `bm` between its two (lycoris/modules/glora.py).
+ */
 function gloraDelta(t: ModuleTensors, weight: Matrix): Matrix {
   const [a1, a2, b1, b2] = (['a1', 'a2', 'b1', 'b2'] as const).map((slot) => t.need(slot)) as [
     Matrix,
@@ -121,7 +124,9 @@ function gloraDelta(t: ModuleTensors, weight: Matrix): Matrix {
     Matrix,
   ];
   const inOrder = b1.shape[0] === weight.shape[0] && a1.shape[0] === weight.shape[1];
-  const [a, b] = inOrder ? [product(a1, a2), product(b1, b2)] : [product(a2, a1), product(b2, b1)];
+  const core = t.find('bm');
+  const joined = (outer: Matrix, inner: Matrix): Matrix => (core ? tucker(outer, core, inner) : product(outer, inner));
+  const [a, b] = inOrder ? [product(a1, a2), joined(b1, b2)] : [product(a2, a1), joined(b2, b1)];
   const scale = scaleOf(t, inOrder ? b2.shape[0]! : b1.shape[0]!);
   const changed = tuckerInner(weight, a);
   return { shape: weight.shape, data: changed.data.map((x, i) => (x + b.data[i]!) * scale) };

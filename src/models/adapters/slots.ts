@@ -37,6 +37,7 @@ const endings = [
   ['a2', weightOf('a2')],
   ['b1', weightOf('b1')],
   ['b2', weightOf('b2')],
+  ['bm', weightOf('bm')],
   ['oft_blocks', plain('oft_blocks')],
   ['oft_diag', plain('oft_diag')],
   ['rescale', plain('rescale')],

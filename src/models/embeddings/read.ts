@@ -3,7 +3,8 @@
  * they are shared, and which of them a model's text encoders take.
  *
  * Forms: A1111 (`string_to_param`, one entry), diffusers (one tensor under its placeholder), kohya (`emb_params`), SDXL
- * (`clip_l` and `clip_g`). Those inside pictures are in embedding-picture.ts.
+ * (`clip_l` and `clip_g`); inside a LoRA's file any of A1111's and SDXL's under `bundle_emb.NAME`. Those inside pictures
+ * are in embedding-picture.ts.
  */
 
 import { UserError } from '#core/errors';
@@ -11,6 +12,7 @@ import type { Matrix } from '../adapters/matrix.ts';
 import { readWeight } from '../adapters/read-weight.ts';
 import type { TextEncoderPart } from '../family.ts';
 import { ModelFileError } from '../model-error.ts';
+import type { StoredTensor } from '../resolve.ts';
 import type { ModelFiles, TensorFile } from '../tensor-file.ts';
 
 export interface Embedding {
@@ -25,6 +27,22 @@ export const soleTable = '';
 
 /** Names of tables that say what they are rather than what they are called by. */
 const plainNames: readonly string[] = ['emb_params', '*'];
+
+const bundled = /^bundle_emb\.([^.]+)\.(.+)$/;
+
+/** Embeddings that a LoRA's file brings along, by the name that prompts call them by (kohya's `bundle_emb`). */
+export async function readBundled(files: ModelFiles, file: TensorFile): Promise<ReadonlyMap<string, Embedding>> {
+  const byName = new Map<string, Map<string, StoredTensor>>();
+  for (const [stored, tensor] of file.tensors) {
+    const [, name, own] = bundled.exec(stored) ?? [];
+    if (name === undefined || own === undefined) continue;
+    const tensors = byName.get(name) ?? new Map<string, StoredTensor>();
+    byName.set(name, tensors.set(own, tensor));
+  }
+  const found = new Map<string, Embedding>();
+  for (const [name, tensors] of byName) found.set(name, await readEmbedding(files, { ...file, tensors }));
+  return found;
+}
 
 /** @throws ModelFileError for a file that is no embedding, or damaged */
 export async function readEmbedding(files: ModelFiles, file: TensorFile): Promise<Embedding> {

@@ -1,11 +1,13 @@
 /** LoRA files of the library, found by what prompts call them and opened for the model that is loaded. */
 
 import { stat } from 'node:fs/promises';
+import { UserError } from '#core/errors';
 import { moduleNames } from '#models/adapters/modules';
 import { openAdapter } from '#models/adapters/open';
+import { readBundled, tablesFor } from '#models/embeddings/read';
 import type { LoadedCheckpoint } from '#models/load';
-import { openTensorFile } from '#models/tensor-file';
-import type { FoundAdapter, PipelineModel } from '#pipelines/model';
+import { openTensorFile, type TensorFile } from '#models/tensor-file';
+import type { FoundAdapter, FoundEmbedding, PipelineModel } from '#pipelines/model';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { findModel } from './find.ts';
 import { hashModel } from './hash.ts';
@@ -15,7 +17,7 @@ import { type FoundModel, scanModels } from './scan.ts';
 const kept = 4;
 
 export function loraOpener(
-  { family, config }: LoadedCheckpoint,
+  { family, config, parts }: LoadedCheckpoint,
   roots: readonly string[],
 ): NonNullable<PipelineModel['openLora']> {
   const names = moduleNames(family, config);
@@ -35,8 +37,25 @@ export function loraOpener(
   async function open(id: string, path: string): Promise<FoundAdapter> {
     const file = await openTensorFile(nodeModelFiles, path);
     const adapter = await openAdapter(nodeModelFiles, file, names, { id, title: family.title });
+    const { embeddings, warnings } = await bundledOf(file);
     const { autoV3, sha256 } = await hashModel(path);
-    return { adapter, hash: (file.metadata.sshs_model_hash ?? autoV3 ?? sha256).slice(0, 12) };
+    const hash = (file.metadata.sshs_model_hash ?? autoV3 ?? sha256).slice(0, 12);
+    return { adapter: { ...adapter, warnings: [...adapter.warnings, ...warnings] }, embeddings, hash };
+  }
+
+  /** Embeddings in the file of a LoRA; one that does not fit is left out and told. */
+  async function bundledOf(file: TensorFile) {
+    const embeddings = new Map<string, FoundEmbedding['tables']>();
+    const warnings: string[] = [];
+    for (const [name, embedding] of await readBundled(nodeModelFiles, file)) {
+      try {
+        embeddings.set(name, tablesFor(embedding, parts.textEncoders, family.title));
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        warnings.push(`its embedding ${name} is left out: ${error.message}`);
+      }
+    }
+    return { embeddings, warnings };
   }
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { convertModel } from '../convert/convert.ts';
 import { modelOpener } from './open-model.ts';
 
 const models = fileURLToPath(new URL('../../../test/goldens/data/models/', import.meta.url));
@@ -66,5 +67,22 @@ describe('a U-Net by itself', () => {
         /needs a text encoder of width 16, and there is none in text_encoders\/ or clip\//,
       ) as unknown,
     });
+  });
+
+  it('takes two text encoders that were chosen, as SDXL has them', async () => {
+    const whole = path.join(models, 'tiny-sdxl/tiny-sdxl.safetensors');
+    const folder = path.join(root, '..', `${path.basename(root)}-whole`);
+    await convertModel({ from: whole, to: folder, layout: 'diffusers', form: 'f32' });
+    const take = (from: string, to: string): void => put(path.relative(models, path.join(folder, from)), to);
+    put('tiny-sdxl/tiny-sdxl.yaml', 'diffusion_models/tiny.yaml');
+    take('unet/diffusion_pytorch_model.safetensors', 'diffusion_models/tiny.safetensors');
+    take('text_encoder/model.safetensors', 'text_encoders/clip_l.safetensors');
+    take('text_encoder_2/model.safetensors', 'text_encoders/clip_g.safetensors');
+    take('vae/diffusion_pytorch_model.safetensors', 'vae/tiny-vae.safetensors');
+    rmSync(folder, { recursive: true });
+    const model = await open({ textEncoders: ['clip_l', 'clip_g'] });
+    const text = (encoder: string): string => `${encoder}.text_model.embeddings.token_embedding.weight`;
+    for (const encoder of ['text_encoder', 'text_encoder_2']) expect(model.weights.get(text(encoder))).toBeDefined();
+    expect(model.warnings).toEqual([expect.stringMatching(/tiny-vae\.safetensors is taken as a VAE/)]);
   });
 });
