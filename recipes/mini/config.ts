@@ -15,6 +15,19 @@ const evaluatorSchema = commonSchema.extend({
   autoencoder: z.string().optional(),
 });
 
+const controlSchema = commonSchema.extend({
+  task: z.literal('control'),
+  /** The model that is to be controlled. */
+  model: z.string(),
+  /** Scenes whose latents are cached. */
+  scenes: z.int().positive(),
+  /** Of the changes to the base's own layers. */
+  rank: z.int().positive(),
+  /** Channels of the hint's embedding, the finest first. */
+  hintWidths: z.array(z.int().positive()),
+  captionDropout: z.number().min(0).max(1),
+});
+
 export const recipeConfigSchema = z.discriminatedUnion('task', [
   autoencoderSchema,
   textEncoderTaskSchema,
@@ -23,8 +36,10 @@ export const recipeConfigSchema = z.discriminatedUnion('task', [
     scenes: z.int().positive(),
   }),
   evaluatorSchema,
+  controlSchema,
 ]);
 
 export type RecipeConfig = z.output<typeof recipeConfigSchema>;
 export type TextEncoderConfig = z.output<typeof textEncoderTaskSchema>;
 export type EvaluatorConfig = z.output<typeof evaluatorSchema>;
+export type ControlConfig = z.output<typeof controlSchema>;

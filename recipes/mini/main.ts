@@ -6,8 +6,10 @@ import { describeError, processOutput } from '#cli/terminal';
 import { defineTraining } from '#cli/training';
 import { type RecipeConfig, recipeConfigSchema } from './config.ts';
 import { define as defineEvaluate } from './evaluate-command.ts';
+import { exampleNames, writeExamplePictures } from './example-pictures.ts';
 import { prepareRecipe } from './prepare.ts';
 import { writeSheet } from './scenes/preview.ts';
+import { writeExampleSheet } from './sheet.ts';
 
 const context: CommandContext = { output: processOutput, commands: [], exitCode: 0 };
 const recipe = new Command('recipe').description('Makes the embedded model from rendered scenes, and judges it.');
@@ -25,6 +27,20 @@ recipe
   .action((picture: string, { count, seed }: { count: string; seed: string }) =>
     writeSheet(picture, Number(count), Number(seed)),
   );
+recipe
+  .command('pictures')
+  .description('Write the pictures that a trained example learns from.')
+  .argument('<example>', exampleNames.join(', '))
+  .argument('<folder>', 'Where to.')
+  .option('--count <n>', 'Pictures.', '240')
+  .action((name: string, folder: string, { count }: { count: string }) =>
+    writeExamplePictures(name, folder, Number(count)),
+  );
+recipe
+  .command('sheet')
+  .description('Draw what the embedded model and the trained examples beside it do, as one picture.')
+  .argument('[picture]', 'The sheet.', 'sheet.png')
+  .action((picture: string) => writeExampleSheet(picture, (message) => processOutput.note(message)));
 
 try {
   await recipe.parseAsync();

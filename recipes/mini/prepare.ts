@@ -5,6 +5,7 @@ import type { RunContext } from '#studio/training/run-context';
 import { prepareTextToImage } from '#studio/training/text-to-image-run';
 import type { TrainingTask } from '#training/loop';
 import type { RecipeConfig } from './config.ts';
+import { prepareControl } from './control-run.ts';
 import { prepareEvaluator } from './evaluator-run.ts';
 import { scenePictures } from './scene-pictures.ts';
 import { prepareTextEncoder } from './text-encoder-run.ts';
@@ -23,6 +24,8 @@ export async function prepareRecipe(config: RecipeConfig, context: RunContext): 
       const pictures = await scenePictures({ count: config.scenes, seed, size });
       return prepareTextToImage(config, pictures, 'Darkroom mini', context);
     }
+    case 'control':
+      return prepareControl(config, context);
     case 'evaluator':
       return prepareEvaluator(config, context);
   }

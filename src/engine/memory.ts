@@ -4,7 +4,7 @@
  *
  * Measured on ONNX Runtime's CPU provider (bench/README.md, "Memory"): weights are kept as float32 but for those that
  * linear layers use in blocks; while a session is made, convolutions' weights exist twice, and so do weights that were
- * unpacked before the runtime got them.
+ * unpacked before the runtime got them, twice over: as they were unpacked and as it took them in.
  */
 
 import { byteSize } from '#core/dtype';
@@ -43,7 +43,8 @@ export function weightMemory(
     const bytes = packed === undefined ? 4 * elements : packed * elements;
     resident += bytes;
     if (convolved.has(name)) making += bytes;
-    if (weights.get(name)?.kind === 'packed') making += bytes;
+    // Unpacked, and once more where the runtime takes it from memory, not from a file.
+    if (weights.get(name)?.kind === 'packed') making += 2 * bytes;
   }
   return { resident, making };
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { nounsOfOperations } from '#cli/verb';
+import { ownExamples } from '#studio/library/roots';
 import { commands } from '../../src/cli/commands/index.ts';
 import { cli, finished, repository, startCli, tinyModel } from './run-cli.ts';
 
@@ -24,6 +25,8 @@ it('keeps folders with models for every command', async () => {
   const mine = join(root, 'mine');
   mkdirSync(mine);
   expect((await cli('models', 'add', mine)).stdout).toBe(mine);
+  expect(lines((await cli('models', 'add', 'examples')).stdout)).toEqual([mine, ownExamples]);
+  await cli('models', 'forget', ownExamples);
   expect(JSON.parse(readFileSync(join(root, 'config.json'), 'utf8'))).toEqual({ 'models-dir': [mine] });
   vi.stubEnv('DARKROOM_MODELS_DIR', [join(root, 'a'), join(root, 'b')].join(delimiter));
   const folders = lines((await cli('models', 'folders', '--models-dir', join(root, 'flag'))).stdout);

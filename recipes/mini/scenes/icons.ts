@@ -7,7 +7,7 @@ import icons from '@iconify-json/fluent-emoji-flat/icons.json' with { type: 'jso
 import sharp from 'sharp';
 import { InternalError } from '#core/errors';
 import type { Sprite } from './canvas.ts';
-import { objectKinds, type Paint, type PaintableFills, paints, paintTones } from './catalog.ts';
+import { type ObjectKind, objectKinds, type Paint, type PaintableFills, paints, paintTones } from './catalog.ts';
 
 /** Side at which icons are rasterised; the largest sprites of a 128-pixel scene are a little smaller. */
 const masterSide = 192;
@@ -17,12 +17,12 @@ export interface IconSet {
   sprite(object: number, side: number, paint?: Paint): Sprite;
 }
 
-/** Rasterised once in a process, by whoever comes first. */
+/** The catalogue's own look, rasterised once in a process, by whoever comes first. */
 let rasterised: Promise<ReadonlyMap<string, Sprite>> | undefined;
 
-async function rasteriseAll(): Promise<ReadonlyMap<string, Sprite>> {
+async function rasteriseAll(kinds: readonly ObjectKind[]): Promise<ReadonlyMap<string, Sprite>> {
   const masters = new Map<string, Sprite>();
-  for (const [object, kind] of objectKinds.entries()) {
+  for (const [object, kind] of kinds.entries()) {
     masters.set(`${object}`, await rasterise(iconSvg(kind.icon)));
     if (!kind.fills) continue;
     for (const paint of paints)
@@ -31,9 +31,14 @@ async function rasteriseAll(): Promise<ReadonlyMap<string, Sprite>> {
   return masters;
 }
 
-export async function loadIcons(): Promise<IconSet> {
-  rasterised ??= rasteriseAll();
-  const masters = await rasterised;
+async function mastersOf(kinds: readonly ObjectKind[]): Promise<ReadonlyMap<string, Sprite>> {
+  if (kinds !== objectKinds) return rasteriseAll(kinds);
+  rasterised ??= rasteriseAll(objectKinds);
+  return rasterised;
+}
+
+export async function loadIcons(kinds: readonly ObjectKind[]): Promise<IconSet> {
+  const masters = await mastersOf(kinds);
   const shrunk = new Map<string, Sprite>();
   return {
     sprite(object, side, paint) {

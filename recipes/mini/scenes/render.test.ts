@@ -48,7 +48,7 @@ describe('icons', () => {
   });
 
   it('fill their square in one direction and stay premultiplied', async () => {
-    const icons = await loadIcons();
+    const icons = await loadIcons(objectKinds);
     for (let object = 0; object < objectKinds.length; object++) {
       const { data, side } = icons.sprite(object, 48);
       expect(side).toBe(48);

@@ -2,6 +2,7 @@
 
 import { lights, paintBackground } from './background.ts';
 import { Canvas } from './canvas.ts';
+import { type ObjectKind, objectKinds } from './catalog.ts';
 import { loadIcons } from './icons.ts';
 import { placementsOf } from './layout.ts';
 import type { SceneRandom } from './random.ts';
@@ -14,9 +15,15 @@ export interface SceneRenderer {
   render(scene: Scene, random: SceneRandom): Uint8Array;
 }
 
-/** Rasterises every icon and returns a renderer of square pictures, `size` pixels a side (at most 220). */
-export async function createSceneRenderer(size = 128): Promise<SceneRenderer> {
-  const icons = await loadIcons();
+/**
+ * Rasterises every icon and returns a renderer of square pictures, `size` pixels a side (at most 220). `kinds`: how the
+ * catalogue's objects look, in its order.
+ */
+export async function createSceneRenderer(
+  size = 128,
+  kinds: readonly ObjectKind[] = objectKinds,
+): Promise<SceneRenderer> {
+  const icons = await loadIcons(kinds);
   return {
     size,
     render(scene, random) {

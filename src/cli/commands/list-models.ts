@@ -1,10 +1,10 @@
 /** `darkroom models`: what is in the model folders, told from headers alone; and which folders those are. */
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '#core/errors';
-import { modelRoots } from '#studio/library/roots';
+import { modelRoots, ownExamples } from '#studio/library/roots';
 import type { CommandContext } from '../command.ts';
 import { readConfiguration, writeConfiguration } from '../configuration.ts';
 import { configurationFile } from '../configuration-file.ts';
@@ -14,11 +14,18 @@ import type { Output } from '../terminal.ts';
 
 export function define(command: Command, context: CommandContext): void {
   const { output } = context;
-  const examples = ['models', 'models fox --kind lora', 'models add ~/stable-diffusion-webui/models'];
+  const examples = [
+    'models',
+    'models fox --kind lora',
+    'models add ~/stable-diffusion-webui/models',
+    'models add examples',
+  ];
   defineOperation(command, 'listModels', { usage: 'models [text...]', bare: true, examples }, context);
   command
     .command('add <folders...>')
-    .description('Look for models in these folders as well, with every command.')
+    .description(
+      'Look for models in these folders as well, with every command; `examples`: those that come with Darkroom.',
+    )
     .action((folders: string[]) => changeFolders((known) => [...known, ...folders.map(existingFolder)], output));
   command
     .command('forget <folders...>')
@@ -42,7 +49,8 @@ function changeFolders(change: (known: readonly string[]) => readonly string[], 
 }
 
 function existingFolder(folder: string): string {
-  const full = path.resolve(folder);
+  const isOwn = folder === 'examples' && !existsSync(folder);
+  const full = isOwn ? ownExamples : path.resolve(folder);
   if (statSync(full, { throwIfNoEntry: false })?.isDirectory()) return full;
   throw new UserError('models.folder', `There is no folder ${full}.`);
 }

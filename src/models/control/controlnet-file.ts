@@ -58,7 +58,7 @@ function openWhole(file: TensorFile, own: TensorFile['tensors'], base: ControlBa
   const config: ControlNetConfig = { unet, ...hintSizes(own, isLdm) };
   const difference = differenceOf(unet, base.unet);
   if (difference) throw misfitError(file.path, 'a ControlNet', difference, base);
-  const keys = isLdm ? ldmKeys(config) : sameName;
+  const keys = isLdm ? controlNetKeys(config) : sameName;
   const weights = checkedResolution(
     file,
     resolveParameters(controlNetScope, parametersOf(config), keys, own, own.size === file.tensors.size ? '' : prefix),
@@ -95,7 +95,8 @@ function differenceOf(own: UNetConfig, base: UNetConfig): string | undefined {
   return facts(own) === facts(base) && sameContext ? undefined : unetSizes(own);
 }
 
-function ldmKeys(config: ControlNetConfig): KeyMap {
+/** LDM's names of a ControlNet's parameters, without a prefix. */
+export function controlNetKeys(config: ControlNetConfig): KeyMap {
   const unet = ldmUNetKeys(config.unet);
   const last = 2 * (2 * (config.hintWidths.length - 1) + 1);
   const rules: readonly Rewrite[] = [
@@ -115,7 +116,7 @@ async function openControlLora(files: ModelFiles, file: TensorFile, base: Contro
     const message = 'a Control-LoRA needs a base without further input channels, such as those of inpainting';
     throw new ModelFileError('control-base', message, path);
   }
-  const keys = ldmKeys(config);
+  const keys = controlNetKeys(config);
   const weights = new Map<string, WeightRef>();
   const branches = new Map<string, LowRank>();
   for (const { name, shape } of parametersOf(config)) {

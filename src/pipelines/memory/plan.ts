@@ -74,8 +74,9 @@ export interface MemoryNeed {
 const PROCESS = 180e6;
 /** The runtime's arena and its copies in blocked layout beside the values themselves. Measured. */
 const ARENA = 1.9;
-/** More pieces gain little and cost copies between them. */
+/** More pieces gain little and cost copies between them; where room is short, finer ones. */
 const PIECES = 4;
+const FINE_PIECES = 8;
 /** Below this a network's weights may well be there twice. */
 const SMALL = 256e6;
 
@@ -93,11 +94,13 @@ function* plans(need: MemoryNeed): Generator<MemoryPlan> {
   for (const tiling of fitting) {
     yield { pieces, releaseEncoders: true, tiling, rows: need.rows, releaseDenoiser: false };
   }
-  for (let rows = Math.ceil(need.rows / 2); ; rows = Math.ceil(rows / 2)) {
-    yield { pieces, releaseEncoders: true, tiling: smallest, rows, releaseDenoiser: false };
-    if (rows === 1) break;
+  for (const count of [pieces, FINE_PIECES]) {
+    for (let rows = Math.ceil(need.rows / 2); ; rows = Math.ceil(rows / 2)) {
+      yield { pieces: count, releaseEncoders: true, tiling: smallest, rows, releaseDenoiser: false };
+      if (rows === 1) break;
+    }
+    yield { pieces: count, releaseEncoders: true, tiling: smallest, rows: 1, releaseDenoiser: true };
   }
-  yield { pieces, releaseEncoders: true, tiling: smallest, rows: 1, releaseDenoiser: true };
 }
 
 /** The first plan that fits into `limit` bytes, or the one that needs least; with what it needs. */
@@ -209,9 +212,10 @@ export function aloneMemory(network: NetworkNeed): number {
   return PROCESS + wholeOf(network);
 }
 
-/** Of a network that runs one row. */
+/** Of a network that runs one row. What it took on the way to its layout stays with the process while it runs. */
 function wholeOf(network: NetworkNeed): number {
-  return memoryOf(network).resident + ARENA * activationMemory(network.graph, { batch: 1 });
+  const { resident, making } = memoryOf(network);
+  return resident + making + ARENA * activationMemory(network.graph, { batch: 1 });
 }
 
 /** Networks that are loaded one after the other and stay: what they keep, and the highest on the way. */

@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 /** The folder of the models that come with Darkroom. */
 export const ownModels = fileURLToPath(new URL('../../../models', import.meta.url));
 
+/** Small trained examples for the embedded model, which are looked for on request. */
+export const ownExamples = fileURLToPath(new URL('../../../examples', import.meta.url));
+
 export const defaultModel = 'darkroom-mini';
 
 /** The scales of the upscaler that comes with Darkroom. */
@@ -21,8 +24,13 @@ export function ownUpscalerName(scale: number): string {
   return `esrgan-medium-x${scale}`;
 }
 
-/** Those given, `models` here, and those that come with Darkroom; the first one is where new models go. */
+/**
+ * Those given, `models` here, and those that come with Darkroom; the first one is where new models go, which the examples'
+ * folder never is.
+ */
 export function modelRoots(given: readonly string[] = []): string[] {
-  const roots = [...given, path.resolve('models'), ownModels].map((folder) => path.resolve(folder));
-  return [...new Set(roots)];
+  const folders = given.map((folder) => path.resolve(folder));
+  const examples = folders.filter((folder) => folder === ownExamples);
+  const users = folders.filter((folder) => folder !== ownExamples);
+  return [...new Set([...users, path.resolve('models'), ownModels, ...examples])];
 }
