@@ -26,7 +26,7 @@ it('each changes the picture, without a warning', async () => {
   const drawn = [
     await draw('a fox <lora:mini-woodcut:1>'),
     await draw('a fox <hypernet:mini-sunset:1>'),
-    await draw('a mini-polarbear'),
+    await draw('a polarbear'),
     await draw('a fox', { controls: [{ module: 'none', model: 'mini-edges' }] }),
   ];
   for (const { pixels, warnings } of drawn) {
