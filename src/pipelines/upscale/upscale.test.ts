@@ -105,21 +105,21 @@ describe('upscalers', () => {
 });
 
 describe('squares that fit into memory', () => {
-  const fit = (limit: number, total = 1e12) =>
+  const fitted = (limit: number, total = 1e12) =>
     fittedTile({ upscaler: 'own', image: { width: 1000, height: 1000 }, tile: 512 }, upscalers, {
       limit: () => limit,
       total,
     });
 
   it('are halved until they do, with a word', async () => {
-    expect(await fit(1e12)).toEqual({ tile: 512 });
-    const { tile, warning } = await fit(4e8);
+    expect(await fitted(1e12)).toEqual({ tile: 512 });
+    const { tile, warning } = await fitted(4e8);
     expect([64, 128, 256]).toContain(tile);
     expect(warning).toBe(`To fit into memory squares of ${tile} pixels are enlarged at a time, not of 512.`);
   });
 
   it('are refused where the smallest could never fit', async () => {
-    await expect(fit(1e8, 1e8)).rejects.toThrow(/^own needs about .* squares of 64 pixels; this machine has 0.1 GB/);
+    await expect(fitted(1e8, 1e8)).rejects.toThrow(/^own needs about .* squares of 64 pixels; this machine has 0.1 GB/);
   });
 
   it('are not asked about where no network runs', async () => {
