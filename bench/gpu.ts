@@ -1,102 +1,130 @@
 /**
- * One denoising step of Stable Diffusion 1.5's size (batch 2, as guidance takes) on WebGPU: our own shaders in full and
- * in half precision, and ONNX Runtime's, in one run on the same adapter, from the same made-up weights. PyTorch is not
- * run here: `bench/peers/sd15.py` has no CUDA yet, and `npm run bench -- sd15` measures it on the CPU.
+ * What a graphics card takes for the work of Stable Diffusion: a denoising step with guidance at three sizes, the same
+ * with a LoRA, decoding, loading, a training step. Our own shaders in full and in half precision, ONNX Runtime's, and,
+ * where `DARKROOM_BENCH_PYTHON` names a python with torch and diffusers, PyTorch eager and replayed as a CUDA graph; all in
+ * one run, on one card, from made-up weights.
  *
- * Run: npm run bench -- gpu [side of the picture, default 512] [rounds, default 10]
+ * Run: npm run bench -- gpu [parts, with commas between them; default all] [rounds, default 10]
  */
 
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { createWebGpuBackend, type WebGpuBackend } from '#backends/webgpu/backend';
 import { openNodeDevice, readFileRange } from '#backends/webgpu-node/device';
-import { f32, type HostTensor, sizeOf } from '#core/tensor';
+import type { HostTensor } from '#core/tensor';
 import type { Backend, WeightSource } from '#engine/backend';
-import { input } from '#graph/build';
-import { closeGraph, type Graph } from '#graph/value';
-import { Scope } from '#models/nn/scope';
-import { sd1UNet } from '#models/unet/config';
-import { unet } from '#models/unet/network';
+import { feedsOf, type GpuCase, gpuCases, largestDifference, wavesFor } from './gpu-cases.ts';
+import { timeLoading } from './gpu-loading.ts';
+import { type PeerTimes, peerTimes } from './gpu-peer.ts';
+import { timeTrainingSteps } from './gpu-training.ts';
 
-const config = sd1UNet;
+const own = (): WebGpuBackend =>
+  createWebGpuBackend({ open: () => openNodeDevice(), readRange: readFileRange, warn: (m) => console.log(`    ${m}`) });
+const runtime = (): Backend => createOrtNodeBackend({ device: 'webgpu' });
 
-function stepGraph(side: number): Graph {
-  const cells = side / 8;
-  const prediction = unet(new Scope('unet'), config, {
-    sample: input('sample', 'f32', [2, 4, cells, cells]),
-    timestep: input('timestep', 'f32', [2]),
-    context: input('context', 'f32', [2, 77, 768]),
-  });
-  return closeGraph('unet', { prediction });
-}
-
-/** Small numbers, so that nothing overflows on its way through the network. */
-function waves(shape: readonly number[]): HostTensor {
-  const width = sizeOf(shape) / (shape[0] ?? 1);
-  const scale = shape.length === 1 ? 0.1 : 1 / Math.sqrt(width);
-  return f32(
-    shape,
-    Float32Array.from({ length: sizeOf(shape) }, (_, i) => scale * Math.sin(i * 12.9898 + 1)),
-  );
-}
-
-interface Timed {
+export interface Row {
   readonly name: string;
-  /** Seconds until the first result, and of the fastest step after it. */
-  readonly first: number;
-  readonly step: number;
-  readonly result: Float32Array;
+  /** Seconds until the first result, and of the fastest run after it. */
+  readonly first?: number;
+  readonly seconds: number;
+  readonly note?: string;
 }
 
-async function time(
-  name: string,
-  backend: Backend,
-  precision: 'full' | 'half',
-  graph: Graph,
+/** Ratios are to the first row. */
+function print(title: string, rows: readonly Row[]): void {
+  console.log(`  ${title}`);
+  for (const { name, first, seconds, note } of rows) {
+    const ratio = (seconds / rows[0]!.seconds).toFixed(2);
+    const start = first === undefined ? '' : `, first after ${first.toFixed(1)} s`;
+    console.log(`    ${(1e3 * seconds).toFixed(1)} ms, ratio ${ratio}${start}${note ? `; ${note}` : ''}; ${name}`);
+  }
+}
+
+interface Timed extends Row {
+  readonly result: HostTensor;
+}
+
+async function timeCase(
+  { graph, output, unchanged }: GpuCase,
+  { name, backend, precision }: { name: string; backend: Backend; precision: 'full' | 'half' },
   rounds: number,
 ): Promise<Timed> {
-  const shapes = new Map(graph.parameters.map((p) => [p.attrs.name, p.shape as number[]]));
-  const weights: WeightSource = { get: (n) => ({ kind: 'memory', tensor: waves(shapes.get(n)!) }) };
-  const feeds = Object.fromEntries(graph.inputs.map((v) => [v.attrs.name, waves(v.shape as number[])]));
-  const start = performance.now();
-  const session = await backend.compile(graph, { weights, precision });
-  let results = await session.run(feeds);
-  const first = performance.now() - start;
-  let step = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < rounds; i++) {
-    const from = performance.now();
-    results = await session.run(feeds);
-    step = Math.min(step, performance.now() - from);
+  const weights: WeightSource = wavesFor(graph);
+  const feeds = feedsOf(graph);
+  try {
+    const start = performance.now();
+    const session = await backend.compile(graph, { weights, precision });
+    let results = await session.run(feeds, { unchanged });
+    const first = (performance.now() - start) / 1e3;
+    let seconds = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < rounds; i++) {
+      const from = performance.now();
+      results = await session.run(feeds, { unchanged });
+      seconds = Math.min(seconds, (performance.now() - from) / 1e3);
+    }
+    await session.dispose();
+    return { name, first, seconds, result: results[output]! };
+  } finally {
+    await backend.dispose();
   }
-  await session.dispose();
-  await backend.dispose();
-  return { name, first: first / 1e3, step: step / 1e3, result: results.prediction!.data as Float32Array };
 }
 
-function largestDifference(a: Float32Array, b: Float32Array): number {
-  const scale = b.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-  return a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0) / scale;
+/** Where the time of our own goes. */
+async function printKernels({ graph }: GpuCase, precision: 'full' | 'half'): Promise<void> {
+  const backend = own();
+  try {
+    const session = await backend.compile(graph, { weights: wavesFor(graph), precision });
+    const times = await session.profile(feedsOf(graph));
+    const shown = times
+      .slice(0, 8)
+      .map(({ label, count, seconds }) => `${label} x${count} ${(1e3 * seconds).toFixed(2)}`);
+    console.log(`    kernels, ms: ${shown.join(', ')}`);
+  } catch (error) {
+    console.log(`    kernels: ${(error as Error).message}`);
+  } finally {
+    await backend.dispose();
+  }
 }
 
-const [side = 512, rounds = 10] = process.argv.slice(2).map(Number);
-const own = (): WebGpuBackend =>
-  createWebGpuBackend({ open: () => openNodeDevice(), readRange: readFileRange, warn: (m) => console.log(`  ${m}`) });
+async function runCase(each: GpuCase, hasHalves: boolean, rounds: number, peers: PeerTimes): Promise<void> {
+  const half = hasHalves && each.half;
+  const engines = [
+    { name: 'our own shaders, halves', backend: own, precision: 'half' as const },
+    { name: 'our own shaders, f32', backend: own, precision: 'full' as const },
+    { name: "ONNX Runtime's shaders, f32", backend: runtime, precision: 'full' as const },
+  ].filter(({ precision }) => half || precision === 'full');
+  const timed: Timed[] = [];
+  for (const { backend, ...engine } of engines) {
+    const row = await timeCase(each, { ...engine, backend: backend() }, rounds).catch((error: Error) => {
+      console.log(`    ${engine.name}: ${error.message}`);
+      return undefined;
+    });
+    if (row) timed.push(row);
+  }
+  const right = timed.find(({ name }) => name.startsWith('our own') && name.endsWith('f32'));
+  const rows = timed.map((row): Row => {
+    const note = right && row !== right && `difference ${largestDifference(row.result, right.result).toExponential(1)}`;
+    return { ...row, note: note || undefined };
+  });
+  print(each.title, [...rows, ...(await peers(each.name))]);
+  await printKernels(each, half ? 'half' : 'full');
+}
+
+const [parts = '', rounds = '10'] = process.argv.slice(2);
+const wanted = parts.split(',').filter(Boolean);
+const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
 const probe = own();
 const report = await probe.report();
 await probe.dispose();
-console.log(
-  `${report.description}; halves ${report.halves}, subgroup matrices ${report.matrix}; ${side}x${side}, least of ${rounds}:`,
-);
-const graph = stepGraph(side);
-const timed: Timed[] = [
-  await time("ONNX Runtime's shaders, f32", createOrtNodeBackend({ device: 'webgpu' }), 'full', graph, rounds),
-];
-timed.push(await time('our own shaders, f32', own(), 'full', graph, rounds));
-if (report.halves) timed.push(await time('our own shaders, halves', own(), 'half', graph, rounds));
-for (const { name, first, step, result } of timed) {
-  const ratio = (step / timed[0]!.step).toFixed(2);
-  const error = largestDifference(result, timed[0]!.result).toExponential(1);
-  console.log(
-    `  step ${step.toFixed(4)} s, ratio ${ratio}, first result after ${first.toFixed(1)} s, difference ${error}; ${name}`,
-  );
+console.log(`${report.description}; halves ${report.halves}, subgroup matrices ${report.matrix}; least of ${rounds}:`);
+const peers = peerTimes(process.env.DARKROOM_BENCH_PYTHON, Number(rounds));
+for (const each of gpuCases) {
+  if (isWanted(each.name)) await runCase(each, report.halves, Number(rounds), peers);
+}
+if (isWanted('load'))
+  print('loading the U-Net of SD 1.5 from a file of halves', await timeLoading(own, runtime, report.halves));
+if (isWanted('training')) {
+  const backends = { 'our own shaders, state on the device': own, "ONNX Runtime's shaders": runtime };
+  const rows = await timeTrainingSteps(backends, Number(rounds));
+  print('training step, 20.7 M parameters, batch 16, AdamW, moving average', [...rows, ...(await peers('training'))]);
 }
 process.exit(0);

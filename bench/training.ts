@@ -14,39 +14,10 @@ import { fileURLToPath } from 'node:url';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { f32, type HostTensor, sizeOf, zeros } from '#core/tensor';
 import type { Session } from '#engine/backend';
-import { input } from '#graph/build';
-import { mse } from '#graph/compose';
-import { initialValue } from '#models/nn/init';
-import { Scope } from '#models/nn/scope';
-import type { UNetConfig } from '#models/unet/config';
-import { unet, unetScope } from '#models/unet/network';
 import { fusedUpdate } from '#training/fused-update';
-import { adamW } from '#training/optimizers/adamw';
 import { TrainingRandom } from '#training/random';
-import { buildTrainingStep, type StepOptions, scalarFeed } from '#training/step';
-
-const config: UNetConfig = {
-  inChannels: 4,
-  outChannels: 4,
-  blockChannels: [96, 192, 256],
-  layersPerBlock: 1,
-  transformerDepth: [0, 1, 1],
-  midTransformerDepth: 1,
-  heads: [4, 4, 4],
-  contextWidth: 128,
-  linearProjection: false,
-  normGroups: 32,
-};
-const [batch, side, tokens] = [16, 16, 77];
-const training = {
-  learningRate: 1e-4,
-  betas: [0.9, 0.99] as [number, number],
-  weightDecay: 0.01,
-  clipNorm: 1,
-  emaDecay: 0.9,
-};
-
-type Tensors = Record<string, HostTensor>;
+import { scalarFeed } from '#training/step';
+import { batch, config, inputs, network, type Tensors, training } from './training-step.ts';
 
 interface StepTime {
   readonly loss: number;
@@ -60,43 +31,6 @@ interface Runner {
   readonly name: string;
   step(): Promise<StepTime>;
   close(): Promise<void>;
-}
-
-const shapes: Readonly<Record<string, readonly number[]>> = {
-  sample: [batch, config.inChannels, side, side],
-  timestep: [batch],
-  context: [batch, tokens, config.contextWidth],
-  target: [batch, config.outChannels, side, side],
-};
-
-function inputs(random: TrainingRandom): Tensors {
-  const drawn = Object.entries(shapes).map(([name, shape]) => {
-    const values = random.fillNormal(new Float32Array(sizeOf(shape)));
-    return [name, f32(shape, name === 'timestep' ? values.map((v) => Math.abs(300 * v)) : values)];
-  });
-  return Object.fromEntries(drawn);
-}
-
-/** The step graph and first weights. Layers that start at zero get values, so that every gradient is a real one. */
-function network(random: TrainingRandom) {
-  const scope = new Scope(unetScope);
-  const leaf = (name: string) => input(name, 'f32', shapes[name]!);
-  const prediction = unet(scope, config, {
-    sample: leaf('sample'),
-    timestep: leaf('timestep'),
-    context: leaf('context'),
-  });
-  const { betas, weightDecay, clipNorm } = training;
-  const optimizer = adamW({ betas, weightDecay });
-  const objective = { loss: mse(prediction, leaf('target')) };
-  const options: StepOptions = { optimizer, clipNorm, ema: true, accumulate: 1, updatesApart: true };
-  const step = buildTrainingStep('bench', objective, options);
-  const weights: Tensors = {};
-  for (const { name, shape, initializer } of scope.declared()) {
-    const init = initializer.kind === 'zeros' ? ({ kind: 'uniform', bound: 0.02 } as const) : initializer;
-    weights[name] = initialValue(shape, init, random);
-  }
-  return { step, options, weights };
 }
 
 async function darkroom(
@@ -176,7 +110,7 @@ async function main(): Promise<void> {
   const python = process.env.DARKROOM_BENCH_PYTHON;
   const [rounds = 5, threads = availableParallelism()] = process.argv.slice(2).map(Number);
   const random = new TrainingRandom(1);
-  const net = network(random);
+  const net = network(random, true);
   const data = inputs(random);
   const folder = mkdtempSync(join(tmpdir(), 'darkroom-bench-'));
   const runners: Runner[] = [];

@@ -228,4 +228,5 @@ def main():
         print(json.dumps({"loss": loss.item(), **seconds}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

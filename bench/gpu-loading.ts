@@ -1,0 +1,41 @@
+/** From a file of halves to a network that is ready: the file's bytes to the device, shaders compiled. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Backend } from '#engine/backend';
+import { loadCheckpoint } from '#models/load';
+import { nodeModelFiles } from '#studio/files/model-files';
+import type { Row } from './gpu.ts';
+import { writeCheckpoint } from './sd15/checkpoint.ts';
+
+/** The second time the shaders are compiled and the file is in memory; `first` is the first. */
+export async function timeLoading(own: () => Backend, runtime: () => Backend, halves: boolean): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'darkroom-bench-'));
+  try {
+    const path = join(folder, 'sd15.safetensors');
+    writeCheckpoint(path, 'F16');
+    const rows: Row[] = [];
+    for (const [name, backend] of [
+      ['our own shaders', own()],
+      ["ONNX Runtime's shaders", runtime()],
+    ] as const) {
+      const precision = halves ? 'half' : 'full';
+      const load = async (): Promise<number> => {
+        const start = performance.now();
+        const { parts, weights } = await loadCheckpoint(nodeModelFiles, path);
+        const graph = parts.denoiser.graph({ height: 64, width: 64 });
+        const session = await backend.compile(graph, { weights, precision, bindings: { batch: 2, tokens: 77 } });
+        const seconds = (performance.now() - start) / 1e3;
+        await session.dispose();
+        return seconds;
+      };
+      const first = await load();
+      rows.push({ name, first, seconds: await load() });
+      await backend.dispose();
+    }
+    return rows;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
