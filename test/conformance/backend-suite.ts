@@ -8,7 +8,21 @@ import { readFileSync } from 'node:fs';
 import { isFloat } from '#core/dtype';
 import { type HostTensor, sizeOf, tensor } from '#core/tensor';
 import type { Backend } from '#engine/backend';
-import { attention, constant, conv2d, groupNorm, input, linear, matmul, mul, silu, sum, transpose } from '#graph/build';
+import {
+  attention,
+  constant,
+  conv2d,
+  cos,
+  groupNorm,
+  input,
+  linear,
+  matmul,
+  mul,
+  silu,
+  sin,
+  sum,
+  transpose,
+} from '#graph/build';
 import { type Dim, mulDims, symbol } from '#graph/dim';
 import { grad } from '#graph/gradient';
 import { fillHost } from '#graph/host';
@@ -189,6 +203,21 @@ function productCases(): ConformanceCase[] {
   });
 }
 
+/** Timesteps are whole turns away from where a runtime's own sine is promised to be right. */
+function circularCase(): ConformanceCase {
+  const angles = input('angles', 'f32', [1200]);
+  const graph = closeGraph('circular', { sine: sin(angles), cosine: cos(angles) });
+  const feeds = {
+    angles: tensor(
+      'f32',
+      [1200],
+      fillHost('f32', 1200, (i) => (i - 200) * 0.9993),
+    ),
+  };
+  const expected = (): Expected => interpret(graph, feeds, { precision: 'f64' }) as Expected;
+  return { name: 'sine and cosine of timesteps', conditioning: 1, graph, feeds, expected };
+}
+
 /**
  * All cases; `seeds` are the random samples of each operation. `goldens`: also PyTorch's own rows, for kernels of ours;
  * those of others are held to the interpreter, which is held to the rows.
@@ -200,6 +229,7 @@ export function conformanceCases(seeds: readonly number[], { goldens = true } = 
     ...(goldens ? goldenCases() : []),
     ...attentionCases(),
     ...productCases(),
+    circularCase(),
     ...unetCases(),
   ];
 }
