@@ -1,7 +1,8 @@
 /** What the page without a server does in its worker, here on the CPU: a file that was chosen, a LoRA of two pictures. */
 
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import type { PixelImage } from '#core/image';
@@ -10,21 +11,26 @@ import { createPictureEngine } from '#pipelines/engine';
 import { generateSchema } from '#pipelines/request';
 import { nodeModelFiles } from '#studio/files/model-files';
 import type { StepReport } from '#training/loop';
+import { smallestModel } from '../../test/fixtures/smallest-model.ts';
 import { PageFiles } from './page-files.ts';
 import { loraPath, openPageModel, type PageModel, pageModelOpener } from './page-model.ts';
 import { trainLora } from './train-lora.ts';
 
-const tiny = fileURLToPath(new URL('../../test/goldens/data/models/tiny-sd1/tiny-sd1', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'darkroom-demo-'));
 const backend = createOrtNodeBackend({ device: 'cpu', threads: 1 });
-afterAll(() => backend.dispose());
+afterAll(async () => {
+  await backend.dispose();
+  rmSync(folder, { recursive: true });
+});
 
-async function openTiny(): Promise<{ files: PageFiles; model: PageModel }> {
+async function openSmallest(): Promise<{ files: PageFiles; model: PageModel }> {
   const files = new PageFiles();
-  for (const ending of ['safetensors', 'yaml'])
-    files.add(`tiny.${ending}`, new Blob([readFileSync(`${tiny}.${ending}`)]));
-  const model = await openPageModel(files, 'tiny.safetensors');
+  files.add('smallest.safetensors', new Blob(smallestModel() as Uint8Array<ArrayBuffer>[]));
+  const model = await openPageModel(files, 'smallest.safetensors');
   // This runtime reads weights by their paths on disk.
-  const { weights } = await loadCheckpoint(nodeModelFiles, `${tiny}.safetensors`);
+  const onDisk = join(folder, 'smallest.safetensors');
+  writeFileSync(onDisk, Buffer.concat(smallestModel()));
+  const { weights } = await loadCheckpoint(nodeModelFiles, onDisk);
   return { files, model: { ...model, weights } };
 }
 
@@ -37,7 +43,7 @@ const plain = (...colour: number[]): PixelImage => ({
 
 describe('the page without a server', () => {
   it('trains a LoRA on pictures, and prompts use it', async () => {
-    const { files, model } = await openTiny();
+    const { files, model } = await openSmallest();
     const losses: number[] = [];
     const chunks = await trainLora({
       name: 'zorb',
@@ -64,7 +70,7 @@ describe('the page without a server', () => {
   });
 
   it('says what pictures and settings do not fit', async () => {
-    const { model } = await openTiny();
+    const { model } = await openSmallest();
     const asked = {
       name: 'a',
       pictures: [],
