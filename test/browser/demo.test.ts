@@ -1,4 +1,8 @@
-/** browser: the page without a server, from a folder of files, on WebGPU in software. */
+/**
+ * browser: the page without a server, from a folder of files, on WebGPU in software. Drawing and training there takes
+ * minutes of processor time for shaders, so it is done where `DARKROOM_SLOW_TESTS` is set; the same code draws and trains
+ * on the CPU in src/demo/train-lora.test.ts.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -40,7 +44,7 @@ const flags = [
   '--enable-dawn-features=allow_unsafe_apis,disable_workgroup_init,disable_robustness',
 ];
 
-describe.skipIf(chromiumPath === undefined)('the page without a server', { timeout: 2 * patience }, () => {
+describe.skipIf(chromiumPath === undefined)('the page without a server', { timeout: 4 * patience }, () => {
   const asked: string[] = [];
   const faults: string[] = [];
   let server: Server;
@@ -92,32 +96,35 @@ describe.skipIf(chromiumPath === undefined)('the page without a server', { timeo
     await opened('smallest');
   });
 
-  it('draws a picture with its infotext, and trains on one, with nothing from anywhere else', async ({ skip }) => {
-    if ((await page.getByTestId('model').count()) === 0) return skip('no model is open');
-    await fill('New picture', { Prompt: 'a fox', Steps: '2', Width: '64', Height: '64', Seed: '1' });
-    await page.getByRole('button', { name: 'Generate' }).click();
-    await outcome('picture');
-    const saved = page.waitForEvent('download');
-    await page.getByRole('link', { name: 'Save the picture' }).click();
-    const png = readFileSync(await (await saved).path());
-    expect(await readInfotext(png)).toMatch(/^a fox\nSteps: 2, .*Seed: 1, Size: 64x64/);
-    expect(await sharp(png).metadata()).toMatchObject({ width: 64, height: 64 });
-    const { channels } = await sharp(png).stats();
-    expect(Math.max(...channels.map(({ stdev }) => stdev))).toBeGreaterThan(1);
+  it.skipIf(!process.env.DARKROOM_SLOW_TESTS)(
+    'draws a picture with its infotext, and trains on one, with nothing from anywhere else',
+    async ({ skip }) => {
+      if ((await page.getByTestId('model').count()) === 0) return skip('no model is open');
+      await fill('New picture', { Prompt: 'a fox', Steps: '2', Width: '64', Height: '64', Seed: '1' });
+      await page.getByRole('button', { name: 'Generate' }).click();
+      await outcome('picture');
+      const saved = page.waitForEvent('download');
+      await page.getByRole('link', { name: 'Save the picture' }).click();
+      const png = readFileSync(await (await saved).path());
+      expect(await readInfotext(png)).toMatch(/^a fox\nSteps: 2, .*Seed: 1, Size: 64x64/);
+      expect(await sharp(png).metadata()).toMatchObject({ width: 64, height: 64 });
+      const { channels } = await sharp(png).stats();
+      expect(Math.max(...channels.map(({ stdev }) => stdev))).toBeGreaterThan(1);
 
-    const buffer = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#c33' } })
-      .png()
-      .toBuffer();
-    await page
-      .getByLabel('Pictures', { exact: true })
-      .setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer }]);
-    await fill('Teach it something', { 'What they show': 'a zorb', 'Max train steps': '2' });
-    await page.getByRole('button', { name: 'Train', exact: true }).click();
-    await outcome('trained');
-    expect(await page.getByTestId('trained').textContent()).toContain('<lora:mine:1>');
-    expect(faults).toEqual([]);
-    expect(
-      asked.every((line) => /^GET \/some\/where\/(assets\/[\w-]+\.(js|css)|darkroom-mini\.safetensors)?$/.test(line)),
-    ).toBe(true);
-  });
+      const buffer = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#c33' } })
+        .png()
+        .toBuffer();
+      await page
+        .getByLabel('Pictures', { exact: true })
+        .setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer }]);
+      await fill('Teach it something', { 'What they show': 'a zorb', 'Max train steps': '2' });
+      await page.getByRole('button', { name: 'Train', exact: true }).click();
+      await outcome('trained');
+      expect(await page.getByTestId('trained').textContent()).toContain('<lora:mine:1>');
+      expect(faults).toEqual([]);
+      expect(
+        asked.every((line) => /^GET \/some\/where\/(assets\/[\w-]+\.(js|css)|darkroom-mini\.safetensors)?$/.test(line)),
+      ).toBe(true);
+    },
+  );
 });
