@@ -5,7 +5,7 @@ import type { ExperimentName, LabRequest } from '#lab/experiments';
 import { networks } from '#lab/lenet/index';
 import { writeWhole } from '../training/write-whole.ts';
 import { runComparison } from './compare.ts';
-import { comparisonPage } from './comparison-page.ts';
+import { comparisonMarkdown, comparisonPage } from './comparison-page.ts';
 import type { LabHost } from './lab-host.ts';
 import { type LenetReport, trainedReader } from './lenet.ts';
 import { lenetPage } from './lenet-page.ts';
@@ -44,6 +44,7 @@ const experiments: { readonly [N in ExperimentName]: Run<N> } = {
     const comparison = await runComparison(options, { ...host, data });
     if (!comparison) return { isDone: false, lines: [] };
     await writePage(host, await comparisonPage(comparison, host.folder));
+    await writeWhole(path.join(host.folder, 'report.md'), [Buffer.from(comparisonMarkdown(comparison))]);
     const lines = [`${comparison.results.length} of ${comparison.runs} runs are done.`];
     return { isDone: comparison.results.length === comparison.runs, lines, page: pageFile };
   },
