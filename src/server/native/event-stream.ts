@@ -32,21 +32,23 @@ export function eventResponse({ studio, metrics }: EventParts, call: Call, query
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    const send = async (length: number, write: () => Promise<unknown>) => {
+    const leave = () => stream.abort();
+    const send = (length: number, write: () => Promise<unknown>): void => {
       waiting += length;
-      if (waiting > maxBufferedLength) return stream.abort();
-      await write();
-      waiting -= length;
+      if (waiting > maxBufferedLength) leave();
+      else
+        write().then(() => {
+          waiting -= length;
+        }, leave);
     };
     stream.onAbort(end);
-    const leave = () => stream.abort();
     call.signal.addEventListener('abort', leave);
-    const heartbeat = setInterval(() => void send(3, async () => await stream.write(':\n\n')), heartbeatMs).unref();
-    void send(0, async () => await stream.write('retry: 1000\n\n'));
+    const heartbeat = setInterval(() => send(3, async () => await stream.write(':\n\n')), heartbeatMs).unref();
+    send(0, async () => await stream.write('retry: 1000\n\n'));
     const off = followEvents(studio, call.caller, { ...query, after }, (event) => {
       const data = textOf(event);
       const message = { id: String(event.id), event: event.type, data };
-      void send(data.length, async () => await stream.writeSSE(message));
+      send(data.length, async () => await stream.writeSSE(message));
     });
     if (call.signal.aborted) leave();
     await ended;

@@ -101,24 +101,30 @@ async function stop(): Promise<void> {
   }
 }
 
+/** What no answer could tell of. */
+function end(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(1);
+}
+
 function reportMemory(): void {
-  void send({ type: 'memory', rss: process.memoryUsage.rss() });
+  send({ type: 'memory', rss: process.memoryUsage.rss() }).catch(end);
 }
 
 if (process.send) {
   process.on('message', (message: ToEngine) => {
     switch (message.type) {
       case 'start':
-        void start(message);
+        start(message).catch(end);
         break;
       case 'run':
-        void run(message);
+        run(message).catch(end);
         break;
       case 'cancel':
         cancels.get(message.run)?.abort(message.keepPartial ? keepPartial : undefined);
         break;
       case 'stop':
-        void stop();
+        stop().catch(end);
         break;
     }
   });

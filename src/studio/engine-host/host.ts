@@ -198,7 +198,7 @@ export class EngineHost implements PictureEngine {
     this.#killedFor = 'request';
     child.kill('SIGKILL');
     // A failure to start again shows at the next run.
-    void this.#gone.then(() => (this.#disposed ? undefined : this.start().catch(() => {})));
+    this.#gone.then(() => (this.#disposed ? undefined : this.start())).catch(() => {});
   }
 
   /** Ends the process, which gives all its memory back; the next request starts it again. */
@@ -284,7 +284,8 @@ export class EngineHost implements PictureEngine {
         if (message.type === 'ready') settle(resolve);
         if (message.type === 'start-failed') settle(() => reject(startFailure(message.error.message)));
       };
-      void this.#gone.then(() => settle(() => reject(startFailure(this.#lastCrash?.message ?? 'it ended at once'))));
+      const ended = () => settle(() => reject(startFailure(this.#lastCrash?.message ?? 'it ended at once')));
+      this.#gone.then(ended, ended);
       const settle = (outcome: () => void) => {
         clearTimeout(timeout);
         child.off('message', onMessage);

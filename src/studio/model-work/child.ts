@@ -31,7 +31,7 @@ async function carryOut({ kind, request, to, roots }: Extract<ToMaker, { type: '
 if (process.send) {
   process.on('message', (message: ToMaker) => {
     if (message.type === 'stop') stop.abort();
-    else void carryOut(message);
+    else carryOut(message).catch(() => process.exit(1));
   });
   process.on('disconnect', () => process.exit(0));
   process.on('SIGINT', () => {});

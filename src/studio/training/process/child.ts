@@ -22,7 +22,7 @@ export function serveTrainer(makeBackend: MakeBackend): void {
   const stop = new AbortController();
   process.on('message', (message: ToTrainer) => {
     if (message.type === 'stop') stop.abort();
-    else void carryOut(message.order, makeBackend, stop.signal);
+    else carryOut(message.order, makeBackend, stop.signal).catch(() => process.exit(1));
   });
   process.on('disconnect', () => process.exit(0));
   // A terminal's Ctrl-C reaches the whole group; the studio decides when the training stops.
@@ -65,7 +65,13 @@ async function training(
     warn,
     report: (report) => void send({ type: 'step', report }),
     saved: (step) => void send({ type: 'saved', step }),
-    sampled: (image) => void encodeJpeg(image).then(async (jpeg) => await send({ type: 'sample', jpeg })),
+    // A training goes on without a picture of it.
+    sampled: (image) => {
+      encodeJpeg(image).then(
+        async (jpeg) => await send({ type: 'sample', jpeg }),
+        (error: unknown) => warn(`A sample could not be shown: ${String(error)}`),
+      );
+    },
   });
 }
 
@@ -81,7 +87,7 @@ async function experiment({ lab, folder, device }: LabOrder, backend: Backend, s
     report: (_, report) => void send({ type: 'step', report }),
     finished(done) {
       parts = done;
-      void send({ type: 'part', done });
+      send({ type: 'part', done }).catch(() => {});
     },
   });
   return parts;
