@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { eventsRun } from './events-run.ts';
 import { fuzzRun } from './fuzz-run.ts';
 import { growthRun } from './growth-run.ts';
+import { hostileRun } from './hostile-run.ts';
 import { killRun } from './kill-run.ts';
 import { loadRun } from './load-run.ts';
 import { mutations, shortCount } from './mutations.ts';
@@ -42,6 +43,13 @@ it('works through a mixed day', async () => {
   expect(report.problems).toEqual([]);
   expect(report.pictures).toBeGreaterThan(0);
 }, 180_000);
+
+it('is neither held, filled nor ended by inputs that are made for it', async () => {
+  // What works with the square of its input holds it for many seconds; a busy machine, for a part of one.
+  const report = await hostileRun({ every: 15, small: true, mostHeldMs: 1000 });
+  expect(report.problems).toEqual([]);
+  expect(report.inputs).toBeGreaterThan(10);
+}, 300_000);
 
 it('reads text and bytes in work that grows no faster than they do', async () => {
   const report = await growthRun({ once: true });
