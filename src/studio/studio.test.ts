@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
@@ -150,9 +151,18 @@ describe('studio', () => {
     await studio.wait(job!.id);
     expect((await decodeImage((await studio.input(job!.id, 'init'))!)).image).toEqual(init);
     expect(readdirSync(join(root, 'data', 'inputs')).filter((name) => name.endsWith('.png'))).toHaveLength(2);
+    // They count for the share of the disk that an account has.
+    studio.settings.update({ maxDiskMibPerUser: 1 });
+    const side = { width: 640, height: 640 };
+    const noise = await encodeImage({ ...side, channels: 3, data: randomBytes(3 * 640 * 640) }, 'png');
+    const large = await studio.submit({ request: { prompt: 'a', steps: 2 }, pictures: { init: noise } });
+    await studio.wait(large[0]!.id);
+    const more = () => studio.submit({ request: { prompt: 'a', steps: 2 } });
+    await expect(more()).rejects.toMatchObject({ code: 'disk.share' });
     await studio.clear();
     expect(readdirSync(join(root, 'data', 'inputs')).filter((name) => name.endsWith('.png'))).toEqual([]);
-    expect(studio.gallery.count()).toBe(1);
+    expect(studio.gallery.count()).toBe(2);
+    await studio.wait((await more())[0]!.id);
   });
 
   it('cancels a running job between steps, and goes on with the next', async () => {

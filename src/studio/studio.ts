@@ -337,8 +337,9 @@ export class Studio extends StudioFolder {
     return job!;
   }
 
-  /** @throws UserError `queue.full` that says the bound, and the setting that raises it */
+  /** @throws UserError `queue.full`, `disk.share` that say the bound, and the setting that raises it */
   #checkRoom(list: readonly Pick<SubmitInput, 'user'>[]): void {
+    for (const user of new Set(list.map((input) => input.user ?? localUser))) this.#checkDisk(user);
     const { maxWaitingJobs, maxWaitingJobsPerUser } = this.settings.get();
     const refuse = (most: number, jobs: string, setting: string): never => {
       const advice = `try again when some are done, or raise the setting ${setting}`;
@@ -352,6 +353,19 @@ export class Studio extends StudioFolder {
       if (this.queue.waiting(user) + own <= maxWaitingJobsPerUser) continue;
       refuse(maxWaitingJobsPerUser, 'jobs of one account', 'maxWaitingJobsPerUser');
     }
+  }
+
+  #checkDisk(user: string): void {
+    const { maxDiskMibPerUser } = this.settings.get();
+    if (maxDiskMibPerUser === 0) return;
+    const jobs = this.db.all<{ id: string }>("SELECT id FROM jobs WHERE user = ? AND inputs <> '[]'", [user]);
+    const used = this.gallery.bytesOf(user) + this.inputs.sizeOf(jobs.map(({ id }) => id));
+    if (used < maxDiskMibPerUser * 2 ** 20) return;
+    const what = `The pictures of ${user} take ${Math.ceil(used / 2 ** 20)} MiB of the ${maxDiskMibPerUser} that an account may have`;
+    throw new UserError(
+      'disk.share',
+      `${what}; purge the trash, clear jobs that have ended, or raise the setting maxDiskMibPerUser.`,
+    );
   }
 
   /** What a module makes of a picture, as a PNG. @throws UserError `image.*`, `control.*`, `annotator.*` */
@@ -456,7 +470,7 @@ export class Studio extends StudioFolder {
           settle(() => resolve(event.data));
         if (event.type === 'job.removed' && event.data.id === id) settle(() => reject(unknownJob(id)));
         // Another process may have ended it.
-        if (event.type === 'reset') void look();
+        if (event.type === 'reset') look();
       });
       const settle = (outcome: () => void) => {
         off();
@@ -465,7 +479,7 @@ export class Studio extends StudioFolder {
       };
       signal?.addEventListener('abort', onAbort, { once: true });
       if (signal?.aborted) return onAbort();
-      const look = () =>
+      const look = (): void => {
         this.queue.get(id).then(
           (job) => {
             if (!job) settle(() => reject(unknownJob(id)));
@@ -473,7 +487,8 @@ export class Studio extends StudioFolder {
           },
           (error: Error) => settle(() => reject(error)),
         );
-      void look();
+      };
+      look();
     });
   }
 

@@ -28,6 +28,12 @@ export const settingsSchema = z.strictObject({
     .max(1_000_000)
     .default(5000)
     .describe('Jobs of one account that may wait at once.'),
+  maxDiskMibPerUser: z
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .default(0)
+    .describe('Pictures of one account, with its trash and what its jobs start from; 0: as much as there is.'),
 });
 
 export type SettingsValues = z.output<typeof settingsSchema>;

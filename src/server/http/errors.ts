@@ -27,6 +27,7 @@ const statuses: Readonly<Record<string, number>> = {
   'script.not-found': 422,
   'init-images.unknown': 404,
   'job.state': 409,
+  'disk.share': 409,
   'model.exists': 409,
   'model.fixed': 409,
   'job.cancelled': 409,

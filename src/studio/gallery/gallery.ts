@@ -93,6 +93,11 @@ export class Gallery {
     return this.#index.ofJob(job);
   }
 
+  /** Of a user's files, the trash included. */
+  bytesOf(user: string): number {
+    return this.#index.bytesOf(user);
+  }
+
   /** Places of a job's pictures that are known, the trash and those away included. */
   delivered(job: string): ReadonlySet<number> {
     return this.#index.placesOf(job);

@@ -58,6 +58,11 @@ export class PictureIndex {
     return new Set(this.#table.all(equals('job', job)).map(({ index }) => index!));
   }
 
+  /** Of a user's files, those in the trash and those away included. */
+  bytesOf(user: string): number {
+    return this.#db.get<{ sum: number }>('SELECT total(bytes) AS sum FROM images WHERE user = ?', [user])!.sum;
+  }
+
   all(where?: Condition): IndexedPicture[] {
     return this.#table.all(where);
   }

@@ -1,6 +1,6 @@
 /** The pictures a job starts from, as files in the data folder for as long as the job is known. */
 
-import { access, readdir, readFile, rm } from 'node:fs/promises';
+import { access, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type InputRole, inputRoles } from '#api/records/job';
 import { UserError } from '#core/errors';
@@ -19,6 +19,8 @@ export type InputUploads = Readonly<Partial<Record<InputRole, Upload>>>;
 
 export class InputFiles {
   readonly #folder: string;
+  /** Bytes of each job's pictures. */
+  readonly #sizes = new Map<string, number>();
   readonly uploads: Uploads;
   /** Requests that bring much. */
   readonly bodies: LargeBodies;
@@ -38,6 +40,7 @@ export class InputFiles {
         const to = Object.fromEntries(inputRoles.map((role) => [role, half(role)]));
         const written = await this.uploads.run('inputs', { from, to, rules });
         for (const role of written) await keepWholeFile(half(role), this.#file(job, role));
+        for (const role of written) await this.#count(`${job}-${role}.png`);
         return written;
       } catch (error) {
         for (const role of inputRoles) await rm(half(role), { force: true });
@@ -67,7 +70,13 @@ export class InputFiles {
     }
   }
 
+  /** Bytes of all pictures that these jobs start from. */
+  sizeOf(jobs: readonly string[]): number {
+    return jobs.reduce((sum, job) => sum + (this.#sizes.get(job) ?? 0), 0);
+  }
+
   async remove(job: string): Promise<void> {
+    this.#sizes.delete(job);
     for (const role of inputRoles) await rm(this.#file(job, role), { force: true });
   }
 
@@ -81,7 +90,16 @@ export class InputFiles {
       if (isMissing(error)) return;
       throw error;
     }
-    for (const name of names) if (!isKnown(name.slice(0, 16))) await rm(join(this.#folder, name), { force: true });
+    for (const name of names) {
+      if (isKnown(name.slice(0, 16))) await this.#count(name);
+      else await rm(join(this.#folder, name), { force: true });
+    }
+  }
+
+  async #count(name: string): Promise<void> {
+    const job = name.slice(0, 16);
+    const { size } = await stat(join(this.#folder, name));
+    this.#sizes.set(job, (this.#sizes.get(job) ?? 0) + size);
   }
 
   #file(job: string, role: InputRole): string {
