@@ -1,5 +1,6 @@
 /** `npm run recipe -- train CONFIG | evaluate | scenes`: how the embedded model is made, judged and looked at. */
 
+import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandContext } from '#cli/command';
 import { describeError, processOutput } from '#cli/terminal';
@@ -8,8 +9,11 @@ import { type RecipeConfig, recipeConfigSchema } from './config.ts';
 import { define as defineEvaluate } from './evaluate-command.ts';
 import { exampleNames, writeExamplePictures } from './example-pictures.ts';
 import { prepareRecipe } from './prepare.ts';
+import { captionWords } from './scenes/caption.ts';
 import { writeSheet } from './scenes/preview.ts';
 import { writeExampleSheet } from './sheet.ts';
+
+const description = 'Comes with Darkroom: simple flat scenes of the words below, on any machine, in seconds.';
 
 const context: CommandContext = { output: processOutput, commands: [], exitCode: 0 };
 const recipe = new Command('recipe').description('Makes the embedded model from rendered scenes, and judges it.');
@@ -41,6 +45,13 @@ recipe
   .description('Draw what the embedded model and the trained examples beside it do, as one picture.')
   .argument('[picture]', 'The sheet.', 'sheet.png')
   .action((picture: string) => writeExampleSheet(picture, (message) => processOutput.note(message)));
+recipe
+  .command('words')
+  .description('Write which words the model was shown into the card beside it.')
+  .argument('[card]', 'The card.', 'models/darkroom-mini.darkroom.json')
+  .action((card: string) =>
+    writeFileSync(card, `${JSON.stringify({ description, vocabulary: captionWords() }, null, 1)}\n`),
+  );
 
 try {
   await recipe.parseAsync();

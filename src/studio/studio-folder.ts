@@ -108,9 +108,9 @@ export class StudioFolder {
   }
 
   /** How long a prompt is. What takes no time is counted here. @throws UserError `prompt.left-alone` */
-  async measurePrompt(text: string, signal?: AbortSignal): Promise<Measured> {
-    if (text.length <= shortPrompt) return measuredPrompt(text);
-    return await this.inputs.uploads.run('measurePrompt', { text }, signal, 'prompt');
+  async measurePrompt(text: string, known?: readonly string[], signal?: AbortSignal): Promise<Measured> {
+    if (text.length <= shortPrompt) return measuredPrompt(text, known);
+    return await this.inputs.uploads.run('measurePrompt', { text, known }, signal, 'prompt');
   }
 
   /** Ends a job. A running one is stopped by the studio that runs it. @throws UserError `job.unknown` */

@@ -195,6 +195,9 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await page.keyboard.press('Enter');
     await expect.poll(() => prompt.inputValue()).toBe('a red __animals__');
     await page.getByText(/^\d+\/75$/).waitFor();
+    await prompt.fill('a red dragon');
+    await page.getByText('This model does not know: dragon').waitFor();
+    await prompt.fill('a red __animals__');
     await setSteps(page, 7);
     await page.getByText('Presets', { exact: true }).click();
     await page.getByRole('textbox', { name: 'Name of the preset' }).fill('quick');

@@ -5,6 +5,7 @@ import {
   type ObjectKind,
   objectKinds,
   type Place,
+  paints,
   placePhrases,
   places,
   relationPhrases,
@@ -94,4 +95,21 @@ export function readCaption(caption: string): CaptionReading {
   }
   const objects = found.toSorted((a, b) => a.at - b.at).map(({ object }) => object);
   return { objects, ...(place ? { place } : {}), ...(time ? { time } : {}) };
+}
+
+/** Every word that a caption can hold, sorted. */
+export function captionWords(): string[] {
+  const phrases = [
+    ...objectKinds.flatMap(({ name, plural, synonyms }) => [name, plural, ...synonyms]),
+    ...Object.values(sizeWords).flat(),
+    ...Object.values(placePhrases).flat(),
+    ...Object.values(timePhrases).flat(),
+    ...Object.values(relationPhrases).flat(),
+    ...paints,
+    ...places,
+    ...times,
+    ...countWords.slice(1),
+    'a picture of an',
+  ];
+  return [...new Set(phrases.flatMap((phrase) => phrase.split(' ')))].sort();
 }

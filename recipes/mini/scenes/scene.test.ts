@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { captionOf, readCaption, withArticle } from './caption.ts';
+import { captionOf, captionWords, readCaption, withArticle } from './caption.ts';
 import { objectKinds, places, sizeWords, times } from './catalog.ts';
 import { sceneAt } from './dataset.ts';
 import { evaluationPrompts, heldOutCombinations } from './prompts.ts';
@@ -112,6 +113,13 @@ describe('captionOf', () => {
     const placed = captions.filter((c) => readCaption(c).place === 'snow').length / captions.length;
     expect(placed).toBeGreaterThan(0.8);
     expect(placed).toBeLessThan(0.95);
+  });
+
+  it('uses no word that the card of the model does not tell', () => {
+    const words = captionWords();
+    for (const { caption } of drawn) for (const word of caption.split(/[ ,]+/)) expect(words).toContain(word);
+    const card = JSON.parse(readFileSync('models/darkroom-mini.darkroom.json', 'utf8')) as { vocabulary: string[] };
+    expect(card.vocabulary).toEqual(words);
   });
 
   it('chooses articles by sound', () => {

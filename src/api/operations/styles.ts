@@ -62,11 +62,15 @@ export const styles = {
     path: '/prompts/measure',
     tag,
     summary: 'How many tokens a prompt has, as CLIP counts them, and the text of each chunk of 75.',
-    input: z.object({ text: z.string().max(20_000) }),
+    input: z.object({
+      text: z.string().max(20_000),
+      model: z.string().max(500).optional().describe('Checkpoint that will draw it; the default one when left out.'),
+    }),
     output: z.object({
       tokens: z.int().describe('With the padding of all chunks but the last.'),
       room: z.int().describe('Tokens that the chunks hold.'),
       chunks: z.array(z.int()).describe('Tokens of each chunk.'),
+      unknown: z.array(z.string()).describe('Words that the model was never shown, where it says which it knows.'),
     }),
   }),
   listWildcards: operation({

@@ -32,6 +32,8 @@ export const modelCardSchema = z.object({
   /** Page or address it came from. */
   source: z.string().max(2000).optional(),
   tags: z.array(z.string().max(200)).max(200).optional(),
+  /** Every word it was shown, in lower case; of a model that knows few. */
+  vocabulary: z.array(z.string().max(100)).max(50_000).optional(),
 });
 
 export type ModelCard = z.output<typeof modelCardSchema>;

@@ -3,13 +3,14 @@
  * of 75 tokens; of a prompt that changes while it is drawn, where it is longest.
  */
 
-import { CHUNK_LENGTH, type ChunkedPrompt } from '#prompt/chunks';
+import { CHUNK_LENGTH } from '#prompt/chunks';
 import { stripComments } from '#prompt/comments';
 import { splitComposition } from '#prompt/composition';
 import { planPrompt } from '#prompt/encode-plan';
 import { extractExtraNetworks } from '#prompt/extra-networks';
 import { schedulePrompt } from '#prompt/schedule';
 import { createClipTokenizer, type Tokenizer } from '#prompt/tokenizer';
+import { unknownWords } from '#prompt/vocabulary';
 
 export interface Measured {
   /** With the padding of all chunks but the last. */
@@ -17,6 +18,8 @@ export interface Measured {
   readonly room: number;
   /** Tokens of each chunk. */
   readonly chunks: number[];
+  /** Words that the model was never shown, where it says which it knows. */
+  readonly unknown: string[];
 }
 
 /** Enough steps for every change that a schedule writes as a share. */
@@ -24,7 +27,8 @@ const steps = 20;
 
 let tokenizer: Tokenizer | undefined;
 
-export function measuredPrompt(text: string): Measured {
+/** @param known every word that the model was shown; undefined where that is not said */
+export function measuredPrompt(text: string, known?: readonly string[]): Measured {
   tokenizer ??= createClipTokenizer();
   const options = { tokenizer, padId: tokenizer.endId };
   const { prompt } = extractExtraNetworks(stripComments(text));
@@ -32,13 +36,12 @@ export function measuredPrompt(text: string): Measured {
     schedulePrompt(part.text, { steps }).map((entry) => planPrompt(entry.text, options)),
   );
   const longest = plans.reduce((most, plan) => (plan.tokenCount > most.tokenCount ? plan : most));
-  return told(longest, tokenizer.endId);
-}
-
-function told({ chunks, tokenCount }: ChunkedPrompt, endId: number): Measured {
+  const { chunks, tokenCount } = longest;
+  const { endId } = tokenizer;
   return {
     tokens: tokenCount,
     room: chunks.length * CHUNK_LENGTH,
     chunks: chunks.map(({ ids }) => ids.indexOf(endId) - 1),
+    unknown: known ? unknownWords(prompt, new Set(known)) : [],
   };
 }

@@ -136,10 +136,11 @@ describe('the length of a prompt', () => {
   const words = (count: number) => Array.from({ length: count }, () => 'fox').join(' ');
 
   it('is counted in chunks of 75, without networks and comments', () => {
-    expect(measuredPrompt('')).toEqual({ tokens: 0, room: 75, chunks: [0] });
-    expect(measuredPrompt('a (red:1.2) fox <lora:style:0.5>')).toEqual({ tokens: 3, room: 75, chunks: [3] });
-    expect(measuredPrompt(words(80))).toEqual({ tokens: 80, room: 150, chunks: [75, 5] });
-    expect(measuredPrompt('fox BREAK owl')).toEqual({ tokens: 76, room: 150, chunks: [1, 1] });
+    expect(measuredPrompt('')).toEqual({ tokens: 0, room: 75, chunks: [0], unknown: [] });
+    expect(measuredPrompt('a (red:1.2) fox <lora:style:0.5>')).toMatchObject({ tokens: 3, room: 75, chunks: [3] });
+    expect(measuredPrompt(words(80))).toMatchObject({ tokens: 80, room: 150, chunks: [75, 5] });
+    expect(measuredPrompt('a red dragon <lora:style:0.5>', ['a', 'red']).unknown).toEqual(['dragon']);
+    expect(measuredPrompt('fox BREAK owl')).toMatchObject({ tokens: 76, room: 150, chunks: [1, 1] });
   });
 
   it('is that of its longest part, of those that change and those that are joined by AND', () => {

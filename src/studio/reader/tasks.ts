@@ -38,8 +38,8 @@ export const readerTasks = {
   },
   body: async (order: BodyOrder) => await (await import('./read-body.ts')).readBody(order),
   draw: async (order: DrawOrder) => await (await import('../prompts/draw.ts')).drawPrompts(order),
-  async measurePrompt({ text }: { readonly text: string }) {
-    return (await import('../prompts/measure.ts')).measuredPrompt(text);
+  async measurePrompt({ text, known }: { readonly text: string; readonly known?: readonly string[] }) {
+    return (await import('../prompts/measure.ts')).measuredPrompt(text, known);
   },
   /** Size and look of a picture to train on. */
   scanPicture: async (path: string) => await (await import('../training/data/scan.ts')).scanPicture(path),

@@ -4,34 +4,43 @@
  */
 
 import { useQuery } from '@tanstack/solid-query';
-import { createEffect, createMemo, createSignal, For, Show, Suspense } from 'solid-js';
+import { createEffect, createMemo, createSignal, For, Show } from 'solid-js';
 import { fileAddress } from '../api.ts';
 import { type Candidate, candidatesOf, completed, completions, type Typed, typedAt } from '../state/completion.ts';
 import type { SettingField } from '../state/fields.ts';
 import { keys } from '../state/keys.ts';
+import { useMeasured } from '../state/measured.ts';
 import { useModels } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { emphasised, unmatchedBracket } from '../state/weights.ts';
 import { Field, type FieldIds } from '../ui/field.tsx';
 import { words } from '../words/index.ts';
-import { TokenCount } from './token-count.tsx';
 
 const weightStep = 0.1;
 
 export function PromptBox(props: { readonly field: SettingField; readonly first: boolean }) {
   const { draft } = useStudio();
   const text = () => String(draft.values()[props.field.name] ?? '');
-  const bracket = () => unmatchedBracket(text());
+  const measured = useMeasured(text);
+  const hint = () => {
+    const bracket = unmatchedBracket(text());
+    if (bracket !== undefined) return words().create.bracket(bracket);
+    const unknown = measured()?.unknown ?? [];
+    return unknown.length > 0 ? words().create.unknown(unknown.join(', ')) : undefined;
+  };
   return (
     <Field
       label={props.field.label}
       error={draft.errors()[props.field.name]}
-      hint={bracket() === undefined ? undefined : words().create.bracket(bracket()!)}
+      hint={hint()}
       aside={
-        // What is asked while someone types must not take the view away meanwhile.
-        <Suspense>
-          <TokenCount text={text()} />
-        </Suspense>
+        <Show when={measured()}>
+          {(told) => (
+            <small class="hint tabular-nums" title={words().create.chunks(told().chunks)}>
+              {told().tokens}/{told().room}
+            </small>
+          )}
+        </Show>
       }
     >
       {(ids) => <Writing field={props.field} first={props.first} text={text()} ids={ids} />}

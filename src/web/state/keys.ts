@@ -19,7 +19,7 @@ export const keys = {
   steps: (jobs: readonly string[]) => ['steps', ...jobs],
   styles: ['styles'],
   wildcards: ['wildcards'],
-  measured: (text: string) => ['measured', text],
+  measured: (text: string, model: string | undefined) => ['measured', text, model],
   controlModules: ['control-modules'],
   trainings: ['jobs', 'trainings'],
   tools: ['tools'],

@@ -50,6 +50,7 @@ export const de = {
   },
   create: {
     form: 'Neues Bild',
+    unknown: (unknown: string) => `Dieses Modell kennt nicht: ${unknown}`,
     generate: 'Erzeugen',
     addToQueue: 'Einreihen',
     interrupt: 'Unterbrechen',

@@ -48,6 +48,7 @@ export const en = {
   },
   create: {
     form: 'New picture',
+    unknown: (unknown: string) => `This model does not know: ${unknown}`,
     generate: 'Generate',
     addToQueue: 'Add to queue',
     interrupt: 'Interrupt',
