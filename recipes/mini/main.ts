@@ -50,7 +50,7 @@ recipe
   .description('Write which words the model was shown into the card beside it.')
   .argument('[card]', 'The card.', 'models/darkroom-mini.darkroom.json')
   .action((card: string) =>
-    writeFileSync(card, `${JSON.stringify({ description, vocabulary: captionWords() }, null, 1)}\n`),
+    writeFileSync(card, `${JSON.stringify({ description, vocabulary: captionWords() }, null, 2)}\n`),
   );
 
 try {

@@ -53,6 +53,14 @@ export function writeConfiguration(values: Configuration, file = configurationFi
   renameSync(temporary, file);
 }
 
+/** Changes the model folders that are set in the file. @returns them as they are now */
+export function changeModelFolders(change: (known: readonly string[]) => readonly string[]): readonly string[] {
+  const configuration = readConfiguration();
+  const folders = [...new Set(change(configuration['models-dir'] ?? []))];
+  writeConfiguration({ ...configuration, 'models-dir': folders });
+  return folders;
+}
+
 /** Gives a command's options the values that are set in the environment and the file. */
 export function applyConfiguration(command: Command, environment: Environment = process.env): void {
   const file = readConfiguration(configurationFile(environment));

@@ -39,8 +39,13 @@ export interface StudioFolderOptions {
   readonly dataDir: string;
   /** Pictures. */
   readonly outputsDir: string;
-  /** Model folders, in A1111's or ComfyUI's layout or plain; the first one is where new models go. */
-  readonly modelRoots: readonly string[];
+  /**
+   * Model folders, in A1111's or ComfyUI's layout or plain; the first one is where new models go. The same list for
+   * all who look there: it grows when a folder is added.
+   */
+  readonly modelRoots: string[];
+  /** Keeps a folder that was added, for the next start and for other commands. */
+  readonly keepModelFolder?: (folder: string) => void;
   /** The model that ships with Darkroom, wherever it lies. */
   readonly embeddedModels?: readonly string[];
   /** How picture files are written; tests let it fail. */

@@ -23,6 +23,7 @@ import { localUser } from './gallery/picture-path.ts';
 import { adoptPictures, mendTrash } from './gallery/rebuild.ts';
 import { OutputsWatch } from './gallery/watch-outputs.ts';
 import { annotatorFinder, listAnnotators } from './library/controls.ts';
+import { existingFolder } from './library/roots.ts';
 import { checkModelWork } from './model-work/check.ts';
 import { preparePrompts } from './prompts/prepare.ts';
 import { type JobControl, type PullEvents, Pulls } from './pull/pulls.ts';
@@ -388,6 +389,24 @@ export class Studio extends StudioFolder {
     return await uploads.withFiles({ image }, async ({ image: file }) => {
       return await uploads.run('caption', { ...request, image: file!, modelRoots }, signal);
     });
+  }
+
+  /**
+   * Looks for models in one more folder, now and after a restart; new models still go where they went.
+   *
+   * @returns its whole path
+   * @throws UserError `models.folder`
+   */
+  async addModelFolder(folder: string): Promise<string> {
+    const { modelRoots, keepModelFolder } = this.#options;
+    const full = existingFolder(folder);
+    if (!modelRoots.includes(full)) {
+      keepModelFolder?.(full);
+      modelRoots.push(full);
+      await this.library.follow();
+      for (const host of this.#hosts) host.renew();
+    }
+    return full;
   }
 
   /** Annotators that lie in the model folders, by name. */

@@ -53,7 +53,7 @@ const studio = await createStudio({
   dataDir: join(orders.root, 'data'),
   outputsDir: join(orders.root, 'outputs'),
   engineModule: orders.engineModule,
-  modelRoots: orders.modelRoots,
+  modelRoots: [...orders.modelRoots],
   hashInBackground: false,
   devices: [{ name: 'cpu', options: orders.engineOptions }],
 });

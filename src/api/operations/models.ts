@@ -27,6 +27,17 @@ export const models = {
     output: z.object({ models: z.array(modelSchema) }),
     command: { usage: 'library list [text...]', creates: true, examples: ['library list --kind lora'] },
   }),
+  addModelFolder: operation({
+    method: 'post',
+    path: '/models/folders',
+    tag,
+    changes: ['settings', 'index'],
+    runs: true,
+    summary: 'Look for models in one more folder of the machine; new models still go where they went.',
+    input: z.object({ folder: z.string().min(1).max(4096).describe('Its whole path.') }),
+    output: z.object({ folder: z.string(), models: z.int().describe('How many models lie in it.') }),
+    status: 201,
+  }),
   refreshModels: operation({
     method: 'post',
     path: '/models/refresh',

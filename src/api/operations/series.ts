@@ -12,10 +12,12 @@ import { jobInputSchema } from './jobs.ts';
 
 function seriesRow<S extends z.ZodRawShape>({
   name,
+  title,
   help,
   schema,
 }: {
   name: string;
+  title: string;
   help: string;
   schema: z.ZodObject<S>;
 }) {
@@ -26,6 +28,7 @@ function seriesRow<S extends z.ZodRawShape>({
     changes: ['own work'] as const,
     runs: true,
     form: true,
+    tool: { title, about: help, on: 'pictures' },
     summary: `Queue one job: ${help[0]!.toLowerCase()}${help.slice(1)} Pictures come as in POST /jobs.`,
     input: z.strictObject({
       ...jobInputSchema.shape,
@@ -34,7 +37,7 @@ function seriesRow<S extends z.ZodRawShape>({
         .boolean()
         .default(false)
         .describe('Answer when the job has ended, with its pictures.')
-        .meta({ in: 'query' }),
+        .meta({ in: 'query', control: 'none' }),
     }),
     output: z.object({ job: jobSchema, images: z.array(pictureSchema).optional().describe('The grid is the last.') }),
     status: 201,

@@ -1,12 +1,10 @@
 /** `darkroom models`: what is in the model folders, told from headers alone; and which folders those are. */
 
-import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { UserError } from '#core/errors';
-import { modelRoots, ownExamples } from '#studio/library/roots';
+import { existingFolder, modelRoots } from '#studio/library/roots';
 import type { CommandContext } from '../command.ts';
-import { readConfiguration, writeConfiguration } from '../configuration.ts';
+import { changeModelFolders } from '../configuration.ts';
 import { configurationFile } from '../configuration-file.ts';
 import { defineOperation } from '../operations.ts';
 import { addModelsOption, type FolderOptions } from '../studio-folder.ts';
@@ -41,16 +39,7 @@ export function define(command: Command, context: CommandContext): void {
 }
 
 function changeFolders(change: (known: readonly string[]) => readonly string[], output: Output): void {
-  const configuration = readConfiguration();
-  const folders = [...new Set(change(configuration['models-dir'] ?? []))];
-  writeConfiguration({ ...configuration, 'models-dir': folders });
+  const folders = changeModelFolders(change);
   for (const folder of folders) output.result(folder);
   output.note(`Kept in ${configurationFile()}.`);
-}
-
-function existingFolder(folder: string): string {
-  const isOwn = folder === 'examples' && !existsSync(folder);
-  const full = isOwn ? ownExamples : path.resolve(folder);
-  if (statSync(full, { throwIfNoEntry: false })?.isDirectory()) return full;
-  throw new UserError('models.folder', `There is no folder ${full}.`);
 }

@@ -18,6 +18,7 @@ import type { Runner } from '#studio/work/runner';
 import { LabRunner } from '#studio/work/runners/lab';
 import { TrainingRunner } from '#studio/work/runners/training';
 import { type CommandContext, gather } from '../command.ts';
+import { changeModelFolders } from '../configuration.ts';
 import { watchInterrupt } from '../interrupt.ts';
 import { catchForgotten } from '../last-resort.ts';
 import { pageFolder } from '../page-folder.ts';
@@ -80,14 +81,16 @@ async function serve(options: ServeOptions, context: CommandContext): Promise<vo
   const tell: Log = (level, message, fields) => log[level](fields ?? {}, message);
   const lastResort = catchForgotten(tell);
   const { dataDir, outputsDir } = studioFolders(options);
+  const roots = modelRoots(options.modelsDir);
   const studio = await createStudio({
     dataDir,
     outputsDir,
     engineModule,
-    modelRoots: modelRoots(options.modelsDir),
+    modelRoots: roots,
+    keepModelFolder: (folder) => void changeModelFolders((known) => [...known, folder]),
     embeddedModels: ownModelFiles(),
     devices: devicesOf(options),
-    runners: trainers(dataDir, options),
+    runners: trainers(dataDir, roots, options),
     log: tell,
   });
   try {
@@ -99,14 +102,14 @@ async function serve(options: ServeOptions, context: CommandContext): Promise<vo
 }
 
 /** One training and one experiment at a time: each takes every core. */
-function trainers(dataDir: string, { threads: asked, modelsDir }: ServeOptions): Runner[] {
+function trainers(dataDir: string, roots: readonly string[], { threads: asked }: ServeOptions): Runner[] {
   const threads = asked === undefined ? undefined : wholeNumber('--threads', asked, 1, 1024);
   const parts = { main: trainerMain, threads };
   return [
     new TrainingRunner({
       ...parts,
       runs: new TrainingRuns(trainingsFolder(dataDir)),
-      modelRoots: modelRoots(modelsDir),
+      modelRoots: roots,
     }),
     new LabRunner({ ...parts, runs: new TrainingRuns(labFolder(dataDir)) }),
   ];

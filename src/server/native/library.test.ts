@@ -53,6 +53,17 @@ describe('models over HTTP', () => {
     expect((await server.call('GET', '/api/v1/models?kind=nonsense')).status).toBe(400);
   });
 
+  it('are looked for in a folder that an admin adds, and new ones still go where they went', async () => {
+    const other = join(server.root, 'webui', 'models');
+    mkdirSync(join(other, 'embeddings'), { recursive: true });
+    copyFileSync(fixture('adapters/embeddings/goldpt.pt'), join(other, 'embeddings', 'theirs.pt'));
+    const add = async (folder: string) => await server.json('POST', '/api/v1/models/folders', { folder });
+    expect(await add(other)).toEqual({ folder: other, models: 1 });
+    expect((await list('?text=theirs')).map(({ path }) => path)).toEqual([join(other, 'embeddings', 'theirs.pt')]);
+    expect(server.studio.library.roots[0]).toBe(modelsFolder());
+    await expect(add(join(server.root, 'nowhere'))).rejects.toThrow('models.folder');
+  });
+
   it('show previews and metadata, and take cards', async () => {
     await putModels();
     const [gold] = await list('?text=shiny');

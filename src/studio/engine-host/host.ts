@@ -78,6 +78,8 @@ export class EngineHost implements PictureEngine {
   #rss = 0;
   #peak = 0;
   #idleMs: number;
+  /** What it was started with has changed meanwhile. */
+  #stale = false;
   #memoryLimit: number;
   #killedFor: DarkroomError | 'request' | undefined;
   #lastCrash: EngineStatus['lastCrash'];
@@ -212,6 +214,12 @@ export class EngineHost implements PictureEngine {
     const force = setTimeout(() => child.kill('SIGKILL'), 2000);
     await this.#gone;
     clearTimeout(force);
+  }
+
+  /** Ends the process when its request has ended: the next one starts with the settings as they are then. */
+  renew(): void {
+    this.#stale = this.#run !== undefined;
+    if (!this.#stale) void this.unload();
   }
 
   /** Changes limits without a restart. */
@@ -354,8 +362,9 @@ export class EngineHost implements PictureEngine {
 
   #armIdle(): void {
     clearTimeout(this.#idleTimer);
-    if (this.#idleMs === 0 || !this.#child || this.#run) return;
-    this.#idleTimer = setTimeout(() => void this.unload(), this.#idleMs);
+    if (!this.#child || this.#run || (this.#idleMs === 0 && !this.#stale)) return;
+    this.#idleTimer = setTimeout(() => void this.unload(), this.#stale ? 0 : this.#idleMs);
+    this.#stale = false;
     this.#idleTimer.unref();
   }
 

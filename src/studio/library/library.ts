@@ -102,6 +102,12 @@ export class Library {
     await this.refresh();
   }
 
+  /** After a folder has come: looks into it, and watches it as the others. */
+  async follow(): Promise<void> {
+    await this.refresh();
+    await this.#watch?.follow();
+  }
+
   /** Looks at the folders now. Several calls at once share one look. */
   async refresh(): Promise<void> {
     if (this.#closed) return;

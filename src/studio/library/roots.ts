@@ -1,7 +1,10 @@
 /** Where models are looked for. Apart from models.ts, so that a server starts without the code that reads them. */
 
+import { existsSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UserError } from '#core/errors';
 
 /** The folder of the models that come with Darkroom. */
 export const ownModels = fileURLToPath(new URL('../../../models', import.meta.url));
@@ -33,4 +36,16 @@ export function modelRoots(given: readonly string[] = []): string[] {
   const examples = folders.filter((folder) => folder === ownExamples);
   const users = folders.filter((folder) => folder !== ownExamples);
   return [...new Set([...users, path.resolve('models'), ownModels, ...examples])];
+}
+
+/**
+ * A folder by its whole path; `~` is the user's own, `examples` what was trained for the embedded model.
+ *
+ * @throws UserError `models.folder` when there is none
+ */
+export function existingFolder(folder: string): string {
+  const isOwn = folder === 'examples' && !existsSync(folder);
+  const full = isOwn ? ownExamples : path.resolve(folder.replace(/^~(?=$|[\\/])/, homedir()));
+  if (statSync(full, { throwIfNoEntry: false })?.isDirectory()) return full;
+  throw new UserError('models.folder', `There is no folder ${full}.`);
 }

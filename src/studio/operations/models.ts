@@ -1,5 +1,6 @@
 /** Handlers of the model library and of downloads. */
 
+import { sep } from 'node:path';
 import type { models, modelWork, pulls } from '#api/operations/models';
 import type { JobRequests } from '#api/records/job';
 import type { ModelWorkKind } from '#api/records/model-work';
@@ -15,6 +16,11 @@ export const modelHandlers = {
     const hashed = hash === undefined ? undefined : new Set(library.byHash(hash).map(({ id }) => id));
     const found = library.list(query).filter(({ id }) => hashed?.has(id) ?? true);
     return { models: found.map((model) => toldModel(model, caller)) };
+  },
+  async addModelFolder({ folder }, { studio }) {
+    const full = await studio.addModelFolder(folder);
+    const models = studio.library.list().filter(({ path }) => path.startsWith(full + sep));
+    return { folder: full, models: models.length };
   },
   refreshModels: async (_input, { studio }) => await studio.library.refresh(),
   async hashModels(_input, { studio: { library }, caller, signal }) {

@@ -27,15 +27,18 @@ export interface PromptPlaces {
 export class PromptFiles {
   readonly places: PromptPlaces;
   readonly #own: string;
-  readonly #folders: readonly string[];
 
   constructor({ own, modelRoots }: PromptPlaces) {
     this.places = { own, modelRoots };
     this.#own = own;
+  }
+
+  get #folders(): readonly string[] {
+    const { own, modelRoots } = this.places;
     const around = modelRoots.flatMap((root) =>
       basename(root).toLowerCase() === 'models' ? [root, dirname(root)] : [root],
     );
-    this.#folders = [...new Set([own, ...around])];
+    return [...new Set([own, ...around])];
   }
 
   /** By name; of the same name the data folder's counts. */

@@ -104,15 +104,32 @@ function Begun(props: { readonly id: string }) {
               </A>
             )}
           </For>
-          <For each={Object.entries(found().result ?? {})}>
-            {([name, value]) => (
-              <p class="hint break-all">
-                {name}: {typeof value === 'object' ? JSON.stringify(value) : String(value)}
-              </p>
-            )}
-          </For>
+          <Result of={found().result ?? {}} />
         </li>
       )}
     </Show>
   );
+}
+
+/** What came of a job besides pictures: by name, addresses of the server's as links. */
+function Result(props: { readonly of: Values }) {
+  const rows = () => Object.entries(props.of).map(([name, value]) => ({ name, text: textOf(value) }));
+  return (
+    <For each={rows()}>
+      {({ name, text }) => (
+        <p class="hint break-all">
+          {words().lab.results[name] ?? name}:{' '}
+          <Show when={text.startsWith('/api/')} fallback={text}>
+            <a href={text} target="_blank" rel="noreferrer">
+              {words().common.show}
+            </a>
+          </Show>
+        </p>
+      )}
+    </For>
+  );
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -231,7 +231,7 @@ export const de = {
     real: 'Ein richtiges Modell holen',
     realHint: 'Das mitgelieferte Modell ist winzig: Es zeigt in Sekunden und ohne Download, dass alles läuft.',
     folder: 'Ich habe schon einen Modellordner',
-    folderHint: 'Ein Ordner von AUTOMATIC1111 oder ComfyUI wird benutzt, wie er ist:',
+    folderHint: 'Ein Ordner von AUTOMATIC1111 oder ComfyUI wird benutzt, wie er ist und wo er liegt; sein ganzer Pfad:',
   },
   picture: {
     title: 'Bild',
@@ -421,6 +421,7 @@ export const de = {
     start: 'Beginnen',
     back: 'Alle Werkzeuge',
     begun: 'Hier begonnen',
+    results: { file: 'Geschrieben', bytes: 'Bytes', notes: 'Hinweise', report: 'Bericht' },
     gone: 'Dieses Werkzeug gibt es nicht.',
     groups: {},
     names: {

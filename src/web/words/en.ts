@@ -227,7 +227,7 @@ export const en = {
     realHint:
       'The model that comes with Darkroom is tiny: it shows that everything works, in seconds and without a download.',
     folder: 'I already have a folder of models',
-    folderHint: 'An AUTOMATIC1111 or ComfyUI models folder is used as it is:',
+    folderHint: 'An AUTOMATIC1111 or ComfyUI models folder is used as it is, where it lies; its whole path:',
   },
   picture: {
     title: 'Picture',
@@ -421,6 +421,7 @@ export const en = {
     start: 'Start',
     back: 'All tools',
     begun: 'Begun here',
+    results: { file: 'Written', bytes: 'Bytes', notes: 'Notes', report: 'Report' } as Readonly<Record<string, string>>,
     gone: 'There is no such tool.',
     groups: {} as Readonly<Record<string, string>>,
     names: {} as Readonly<Record<string, { readonly title: string; readonly about: string }>>,
