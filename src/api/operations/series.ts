@@ -10,6 +10,14 @@ import { jobSchema } from '../records/job.ts';
 import { pictureSchema } from '../records/picture.ts';
 import { jobInputSchema } from './jobs.ts';
 
+/** A form shows what is the series' own before all that a request has. */
+function first<S extends z.ZodRawShape>(shape: S): S {
+  const fields = Object.entries(shape as unknown as Record<string, z.ZodType>);
+  return Object.fromEntries(
+    fields.map(([name, field]) => [name, field.meta({ ...field.meta(), level: 'simple' })]),
+  ) as S;
+}
+
 function seriesRow<S extends z.ZodRawShape>({
   name,
   title,
@@ -31,8 +39,8 @@ function seriesRow<S extends z.ZodRawShape>({
     tool: { title, about: help, on: 'pictures' },
     summary: `Queue one job: ${help[0]!.toLowerCase()}${help.slice(1)} Pictures come as in POST /jobs.`,
     input: z.strictObject({
+      ...first(schema.shape),
       ...jobInputSchema.shape,
-      ...schema.shape,
       wait: z
         .boolean()
         .default(false)

@@ -39,13 +39,19 @@ function callOf(api: Api, { name }: ToolRow): (input: Values) => Promise<{ reado
 }
 
 function ToolForm(props: { readonly tool: ToolRow }) {
-  const { api } = useStudio();
+  const { api, draft } = useStudio();
   const [params] = useSearchParams<{ picture: string }>();
   const [begun, setBegun] = createSignal<readonly string[]>([]);
-  /** The first field for a picture takes the one that the address brings. */
+  /** What the draft has of it; the first field for a picture takes the one that the address brings. */
   const initial = (): Values => {
-    const field = fieldsOf(props.tool.schema).find(({ control }) => control === 'image');
-    return field && params.picture ? { [field.name]: galleryPicture(params.picture) } : {};
+    const fields = fieldsOf(props.tool.schema);
+    const drafted = fields.filter(({ name, control }) => control !== 'image' && draft.field(name) !== undefined);
+    const values = drafted.map(({ name }) => [name, draft.values()[name]] as const);
+    const picture = fields.find(({ control }) => control === 'image');
+    return {
+      ...Object.fromEntries(values.filter(([, value]) => value !== undefined)),
+      ...(picture && params.picture ? { [picture.name]: galleryPicture(params.picture) } : {}),
+    };
   };
   const start = async (values: Values) => {
     const { job } = await callOf(api, props.tool)(values);

@@ -40,6 +40,7 @@ export function useChoices(which: () => readonly string[] | string | undefined):
   return () => {
     const list = which();
     if (typeof list !== 'string') return (list ?? []).map((value) => ({ value, label: value }));
-    return [...(lists[list]?.() ?? []), ...modelsOf(list)];
+    const plain = (controls.data?.lists[list] ?? []).map((value) => ({ value, label: value }));
+    return [...(lists[list]?.() ?? []), ...plain, ...modelsOf(list)];
   };
 }

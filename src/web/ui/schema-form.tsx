@@ -29,12 +29,15 @@ interface SchemaFormProps {
   readonly onSubmit: (values: Values) => Promise<void>;
 }
 
+/** Units have a control of their own, beside the picture that they look at. */
+const unseen: readonly SettingField['control'][] = ['none', 'units'];
+
 export function SchemaForm(props: SchemaFormProps) {
   const [values, setValues] = createSignal<Values>(props.initial ?? {});
   const [problem, setProblem] = createSignal<ApiError>();
   const [full, setFull] = createSignal(false);
   const [busy, setBusy] = createSignal(false);
-  const fields = createMemo(() => fieldsOf(props.schema).filter(({ control }) => control !== 'none'));
+  const fields = createMemo(() => fieldsOf(props.schema).filter(({ control }) => !unseen.includes(control)));
   const mattering = () => fields().filter((field) => matters(field, values()));
   const levels = () => fields().some(({ simple, required }) => simple && !required);
   const all = () => full() || !levels();

@@ -434,6 +434,16 @@ export const de = {
         about: 'Ein Modell in anderer Form oder Genauigkeit schreiben, oder als ONNX.',
       },
       extractLora: { title: 'LoRA herausziehen', about: 'Eine LoRA aus dem Unterschied zweier Checkpoints.' },
+      plotPictures: { title: 'X/Y/Z-Bild', about: 'Bilder über bis zu drei Achsen von Einstellungen, als Gitter.' },
+      promptMatrix: {
+        title: 'Prompt-Matrix',
+        about: 'Ein Prompt mit und ohne jeden seiner Teile hinter |, als Gitter.',
+      },
+      promptLines: {
+        title: 'Prompts aus einer Liste',
+        about: 'Ein Bild für jede Zeile eines Textes, mit eigenen Einstellungen.',
+      },
+      loopBack: { title: 'Schleife', about: 'Bild zu Bild immer wieder, jedes aus dem vorigen.' },
       upscale: { title: 'Vergrößern', about: 'Ein Bild größer rechnen, durch ein Modell oder durch Lanczos.' },
     },
   },
