@@ -15,7 +15,7 @@ function first<S extends z.ZodRawShape>(shape: S): S {
   const fields = Object.entries(shape as unknown as Record<string, z.ZodType>);
   return Object.fromEntries(
     fields.map(([name, field]) => [name, field.meta({ ...field.meta(), level: 'simple' })]),
-  ) as S;
+  ) as unknown as S;
 }
 
 function seriesRow<S extends z.ZodRawShape>({
