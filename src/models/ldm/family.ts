@@ -61,6 +61,27 @@ export function checkLatents({ outChannels }: UNetConfig, { yaml }: SingleFileHi
   throw new ModelFileError('latents', `${message}; a .yaml beside the file, or a diffusers folder, says it`);
 }
 
+/** A tensor of a single file: which parameter it holds, under which name, with which stored shape. */
+export interface SingleFileTensor {
+  readonly parameter: string;
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Every tensor of a single file of these components, for writing one. */
+export function singleFileTensors(
+  parameters: readonly DeclaredParameter[],
+  parts: readonly SingleFilePart[],
+): SingleFileTensor[] {
+  return parameters.flatMap(({ name, shape }) => {
+    const part = parts.find(({ component }) => name.startsWith(`${component}.`));
+    if (!part) return [];
+    const stored = part.keys(name.slice(part.component.length + 1))[0]!.name;
+    const convolution = /\.attn_1\.(q|k|v|proj_out)\.weight$/.test(stored);
+    return [{ parameter: name, name: part.prefix + stored, shape: convolution ? [...shape, 1, 1] : shape }];
+  });
+}
+
 /** Declares the parameters of U-Net and VAE. */
 export function declareLdm(config: LdmConfig, scope: Scope): readonly DeclaredParameter[] {
   unetGraph(config.unet, { scope: scope.child(unetScope) });

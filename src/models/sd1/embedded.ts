@@ -4,47 +4,15 @@
  */
 
 import { z } from 'zod';
-import { type Fields, mostCount, mostLayers, mostLevels } from '../fields.ts';
-import { stableDiffusionSchedule } from '../training-noise.ts';
+import type { Fields } from '../fields.ts';
+import {
+  embeddedCount as count,
+  embeddedSchedule,
+  embeddedUNet,
+  embeddedVae,
+  embeddedLayers as layers,
+} from '../ldm/embedded.ts';
 import type { Sd1Config } from './config.ts';
-
-const count = z.int().min(1).max(mostCount);
-const layers = z.int().min(1).max(mostLayers);
-/** Transformer blocks; none where a level has no attention. */
-const depth = z.int().min(0).max(mostLayers);
-/** One a level. */
-const levels = (each: z.ZodType<number>) => z.array(each).min(1).max(mostLevels);
-
-const unet = z
-  .object({
-    inChannels: count,
-    outChannels: count,
-    blockChannels: levels(count),
-    layersPerBlock: layers,
-    transformerDepth: levels(depth),
-    midTransformerDepth: depth,
-    heads: levels(count),
-    contextWidth: count,
-    linearProjection: z.boolean(),
-    normGroups: count,
-  })
-  .refine(
-    ({ blockChannels, transformerDepth, heads }) =>
-      [transformerDepth, heads].every(({ length }) => length === blockChannels.length),
-    'blockChannels, transformerDepth and heads must be of the same length',
-  );
-
-const vae = z.object({
-  imageChannels: count,
-  latentChannels: count,
-  blockChannels: levels(count),
-  layersPerBlock: layers,
-  normGroups: count,
-  midAttention: z.boolean(),
-  quantConv: z.boolean(),
-  postQuantConv: z.boolean(),
-  scalingFactor: z.number(),
-});
 
 const textEncoder = z.object({
   vocabSize: count,
@@ -56,22 +24,13 @@ const textEncoder = z.object({
   activation: z.enum(['quickGelu', 'gelu']),
 });
 
-const { kind, betaStart, betaEnd, steps } = stableDiffusionSchedule;
-const schedule = z.object({
-  kind: z.enum(['scaled-linear', 'linear', 'cosine']).default(kind),
-  betaStart: z.number().default(betaStart),
-  betaEnd: z.number().default(betaEnd),
-  steps: count.default(steps),
-  zeroTerminalSnr: z.boolean().optional(),
-});
-
 /** Prediction, schedule and sample size may be absent and are then SD 1's. */
 const embedded = z.object({
-  unet,
-  vae,
+  unet: embeddedUNet,
+  vae: embeddedVae,
   text_encoder: textEncoder,
   prediction: z.enum(['eps', 'v', 'x0']).default('eps'),
-  schedule: schedule.prefault({}),
+  schedule: embeddedSchedule.prefault({}),
   sampleSize: count.default(64),
 });
 

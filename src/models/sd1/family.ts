@@ -13,6 +13,8 @@ import {
   ldmMarks,
   ldmSingleFile,
   ldmWithVae,
+  type SingleFileTensor,
+  singleFileTensors,
 } from '../ldm/family.ts';
 import { ldmFolderFiles } from '../ldm/folder-files.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
@@ -66,19 +68,7 @@ function sd1Parameters(config: Sd1Config): readonly DeclaredParameter[] {
   return scope.declared();
 }
 
-/** A tensor of an SD 1 single file: which parameter it holds, under which name, with which stored shape. */
-export interface SingleFileTensor {
-  readonly parameter: string;
-  readonly name: string;
-  readonly shape: readonly number[];
-}
-
 /** Every tensor of a single file in SD 1's original layout, for writing one. */
 export function sd1SingleFile(config: Sd1Config): SingleFileTensor[] {
-  return sd1Parameters(config).map(({ name, shape }) => {
-    const { component, prefix, keys } = singleFile(config).find((part) => name.startsWith(`${part.component}.`))!;
-    const stored = keys(name.slice(component.length + 1))[0]!.name;
-    const convolution = /\.attn_1\.(q|k|v|proj_out)\.weight$/.test(stored);
-    return { parameter: name, name: prefix + stored, shape: convolution ? [...shape, 1, 1] : shape };
-  });
+  return singleFileTensors(sd1Parameters(config), singleFile(config));
 }
