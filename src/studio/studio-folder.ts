@@ -192,6 +192,18 @@ export class StudioFolder {
     return await withReader('scanPicture', async (read) => await this.datasets.scan(name, read));
   }
 
+  /** Another dataset of changed pictures. @throws UserError `dataset.unknown`, `dataset.exists` */
+  async deriveDataset(
+    name: string,
+    into: string,
+    change: Parameters<Datasets['derive']>[2],
+    { besides }: { besides?: boolean } = {},
+  ): ReturnType<Datasets['derive']> {
+    return await withReader('changePicture', async (write) => {
+      return await this.datasets.derive(name, into, change, { write, besides });
+    });
+  }
+
   /** Makes the gallery's index match the picture files. */
   async rebuild(): Promise<RebuildReport> {
     return await withReader('picture', async (read) => {

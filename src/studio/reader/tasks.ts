@@ -4,6 +4,7 @@
  */
 
 import type { DrawOrder } from '../prompts/draw.ts';
+import type { PictureChange } from '../training/data/change-picture.ts';
 import type { CaptionOrder } from '../work/caption-picture.ts';
 import type { HintOrder } from '../work/make-hint.ts';
 import type { InputOrder } from '../work/prepare-inputs.ts';
@@ -43,6 +44,8 @@ export const readerTasks = {
   },
   /** Size and look of a picture to train on. */
   scanPicture: async (path: string) => await (await import('../training/data/scan.ts')).scanPicture(path),
+  changePicture: async (order: PictureChange) =>
+    await (await import('../training/data/change-picture.ts')).changePicture(order),
   inputs: async (order: InputOrder) => await (await import('../work/prepare-inputs.ts')).prepareInputs(order),
   caption: async (order: CaptionOrder) => await (await import('../work/caption-picture.ts')).captionOf(order),
   hint: async (order: HintOrder) => await (await import('../work/make-hint.ts')).hintPicture(order),

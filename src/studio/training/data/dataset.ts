@@ -39,8 +39,9 @@ export interface DatasetOptions {
   readonly captionExtension: string;
 }
 
-const repeatedFolder = /^(\d+)_(.+)$/;
+export const repeatedFolder = /^(\d+)_(.+)$/;
 const maskEnding = /\.mask\.png$/i;
+export const isMask = (name: string): boolean => maskEnding.test(name);
 /** A1111's rule: numbers in front of a name sort files and say nothing. */
 const sortingNumber = /^[\d\-_ .]+/;
 const smallest = 16;
@@ -48,7 +49,7 @@ const smallest = 16;
 /** @throws UserError `training.data.*` for a folder that is not there or has no picture that can be used */
 export async function readDataset(folder: string, { captionExtension }: DatasetOptions): Promise<Dataset> {
   const files = listFiles(folder).filter((file) => !path.basename(file).startsWith('.'));
-  const pictures = files.filter((file) => isPicture(file) && !maskEnding.test(file)).sort();
+  const pictures = files.filter((file) => isPicture(file) && !isMask(file)).sort();
   if (pictures.length === 0) throw new UserError('training.data.empty', `there is no picture in ${folder}`);
   const texts = new Map(
     files.filter((file) => extensionOf(file) === captionExtension).map((file) => [withoutExtension(file), file]),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { changePicture } from './change-picture.ts';
 import { readDataset } from './dataset.ts';
 import { Datasets } from './datasets.ts';
 import { averagedMask, preparePicture } from './prepared-picture.ts';
@@ -106,4 +107,49 @@ it('keeps datasets with captions and reports what is odd about them', async () =
   await datasets.remove('dogs', broken);
   expect(await datasets.list()).toEqual([{ name: 'dogs', pictures: 3 }]);
   await expect(datasets.file('dogs', '../../one.png')).rejects.toMatchObject({ code: 'dataset-picture.unknown' });
+});
+
+it('imports kohya’s folders, crops, mirrors and splits into datasets of their own', async () => {
+  const datasets = new Datasets(join(root, 'tools'));
+  await datasets.create('dogs');
+  const masked = join(root, 'masked');
+  mkdirSync(join(masked, '10_sks dog'), { recursive: true });
+  const half = { create: { width: 60, height: 90, channels: 3, background: 'red' } } as const;
+  await sharp({ create: { width: 120, height: 90, channels: 3, background: 'blue' } })
+    .composite([{ input: half, left: 0, top: 0 }])
+    .png()
+    .toFile(join(masked, '10_sks dog', 'a.png'));
+  await sharp({ create: { width: 120, height: 90, channels: 3, background: 'white' } })
+    .composite([{ input: { create: { ...half.create, background: 'black' } }, left: 0, top: 0 }])
+    .png()
+    .toFile(join(masked, '10_sks dog', 'a.mask.png'));
+  writeFileSync(join(masked, '10_sks dog', 'a.txt'), Buffer.from('caf\xe9', 'latin1'));
+  await waves(9).png().toFile(join(masked, 'b.png'));
+  writeFileSync(join(masked, 'c.png'), 'no picture');
+  expect(await datasets.importFolder('dogs', masked)).toEqual(['10_sks dog/a.png', 'b.png', 'c.png']);
+  const write = changePicture;
+  const crop = { width: 40, height: 40, keep: 'centre' } as const;
+  expect(await datasets.derive('dogs', 'cut', { crop }, { write })).toEqual({ pictures: 2, leftOut: ['c.png'] });
+  const { items } = await readDataset(await datasets.folder('cut'), options);
+  expect(items.map(({ repeats, caption, size }) => [repeats, caption, size])).toEqual([
+    [10, 'café', { width: 40, height: 40 }],
+    [1, 'b', { width: 40, height: 40 }],
+  ]);
+  const bucket = { width: 40, height: 40 };
+  const prepared = await preparePicture(items[0]!, bucket, { masked: true });
+  expect(Array.from(averagedMask(prepared.mask!, bucket, 20), Math.round)).toEqual([0, 1, 0, 1]);
+  expect((await datasets.derive('cut', 'both', { mirrored: true }, { write, besides: true })).pictures).toBe(4);
+  const both = await readDataset(await datasets.folder('both'), options);
+  const mirrored = await preparePicture(both.items.find(({ name }) => /a-mirrored/.test(name))!, bucket, {
+    masked: true,
+  });
+  expect(Array.from(averagedMask(mirrored.mask!, bucket, 20), Math.round)).toEqual([1, 0, 1, 0]);
+  expect(await datasets.split('both', 'held', 0.25, 3)).toHaveLength(1);
+  expect(await datasets.list()).toEqual([
+    { name: 'both', pictures: 3 },
+    { name: 'cut', pictures: 2 },
+    { name: 'dogs', pictures: 3 },
+    { name: 'held', pictures: 1 },
+  ]);
+  await expect(datasets.split('held', 'more', 0.5, 1)).rejects.toMatchObject({ code: 'dataset.split' });
 });

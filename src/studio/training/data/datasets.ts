@@ -1,11 +1,16 @@
 /** Folders of pictures to train on that the studio keeps: each picture beside a text file with its caption. */
 
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '#core/errors';
+import { shuffleInPlace } from '#training/captions';
+import { TrainingRandom } from '#training/random';
 import { diskError, isMissing } from '../../files/disk-error.ts';
 import { isSafeName, realPathInside } from '../../files/safe-path.ts';
+import { listFiles } from '../picture-folder.ts';
 import { writeWhole } from '../write-whole.ts';
+import type { PictureChange } from './change-picture.ts';
+import { isMask, repeatedFolder } from './dataset.ts';
 import { decodeText } from './decode-text.ts';
 import { isPicture, withoutExtension } from './picture-names.ts';
 import { nearDuplicates, type ScannedPicture } from './scan.ts';
@@ -104,7 +109,106 @@ export class Datasets {
   async remove(name: string, picture: string): Promise<void> {
     const file = await this.file(name, picture);
     await rm(file);
-    await rm(`${withoutExtension(file)}.txt`, { force: true });
+    for (const ending of ['.txt', '.mask.png']) await rm(withoutExtension(file) + ending, { force: true });
+  }
+
+  /** Puts a mask (PNG) beside a picture. */
+  async setMask(name: string, picture: string, png: Uint8Array): Promise<void> {
+    const file = await this.file(name, picture);
+    await writeWhole(`${withoutExtension(file)}.mask.png`, [png]);
+  }
+
+  /**
+   * Copies a folder's pictures with their captions (as UTF-8) and masks into a dataset; folders named `10_token class`
+   * stay folders, whose pictures are shown ten times, others are left by their files. Returns the pictures' names.
+   */
+  async importFolder(name: string, from: string): Promise<string[]> {
+    const folder = await this.folder(name);
+    const files = listFiles(from).filter((file) => !path.basename(file).startsWith('.'));
+    const pictures = files.filter((file) => isPicture(file) && !isMask(file)).sort();
+    if (pictures.length === 0) throw new UserError('training.data.empty', `there is no picture in ${from}`);
+    const all = new Set(files);
+    const names: string[] = [];
+    for (const picture of pictures) {
+      const [top, ...rest] = picture.split(path.sep);
+      const repeated = rest.length > 0 && repeatedFolder.test(top!) ? top! : '';
+      const own = (repeated === '' ? [top!, ...rest] : rest).join('-');
+      const target = path.join(folder, repeated, own);
+      const stem = withoutExtension(picture);
+      await copyInto(path.join(from, picture), target);
+      if (all.has(`${stem}.mask.png`)) {
+        await copyInto(path.join(from, `${stem}.mask.png`), `${withoutExtension(target)}.mask.png`);
+      }
+      if (all.has(`${stem}.txt`)) {
+        const { text } = decodeText(await readFile(path.join(from, `${stem}.txt`)));
+        await writeWhole(`${withoutExtension(target)}.txt`, [Buffer.from(text)]);
+      }
+      names.push(path.posix.join(repeated, own));
+    }
+    return names;
+  }
+
+  /**
+   * Another dataset with each picture changed, and with what is said of it; `besides`: with the pictures as they are.
+   * Pictures that cannot be read are left out and named.
+   */
+  async derive(
+    name: string,
+    into: string,
+    change: Omit<PictureChange, 'file' | 'mask' | 'into'>,
+    { write, besides }: { write: (change: PictureChange) => Promise<void>; besides?: boolean },
+  ): Promise<{ pictures: number; leftOut: string[] }> {
+    const from = await this.folder(name);
+    const pictures = await this.#pictures(name);
+    await this.create(into);
+    const to = await this.folder(into);
+    const leftOut: string[] = [];
+    let made = 0;
+    for (const picture of pictures) {
+      const source = path.join(from, picture);
+      const stem = withoutExtension(path.join(to, picture));
+      await mkdir(path.dirname(stem), { recursive: true });
+      const mask = await existing(`${withoutExtension(source)}.mask.png`);
+      const changed = besides ? `${stem}-mirrored` : stem;
+      try {
+        await write({ file: source, mask, into: changed, ...change });
+      } catch {
+        leftOut.push(picture);
+        continue;
+      }
+      await copySaid(source, changed);
+      made++;
+      if (!besides) continue;
+      await copyInto(source, path.join(to, picture));
+      if (mask) await copyInto(mask, `${stem}.mask.png`);
+      await copySaid(source, stem);
+      made++;
+    }
+    return { pictures: made, leftOut };
+  }
+
+  /** Moves a share of the pictures, chosen by the seed, into another dataset, to be held out; at least one stays. */
+  async split(name: string, into: string, share: number, seed: number): Promise<string[]> {
+    const from = await this.folder(name);
+    const pictures = await this.#pictures(name);
+    const count = Math.min(pictures.length - 1, Math.max(1, Math.round(pictures.length * share)));
+    if (count < 1)
+      throw new UserError('dataset.split', `${name} has ${pictures.length} pictures; two are the least to split`);
+    await this.create(into);
+    const to = await this.folder(into);
+    const random = new TrainingRandom(seed);
+    const moved = shuffleInPlace([...pictures], random)
+      .slice(0, count)
+      .sort();
+    for (const picture of moved) {
+      await mkdir(path.dirname(path.join(to, picture)), { recursive: true });
+      for (const ending of ['.txt', '.mask.png']) {
+        const beside = await existing(withoutExtension(path.join(from, picture)) + ending);
+        if (beside) await rename(beside, withoutExtension(path.join(to, picture)) + ending);
+      }
+      await rename(path.join(from, picture), path.join(to, picture));
+    }
+    return moved;
   }
 
   async scan(name: string, look: ScanPicture): Promise<DatasetScan> {
@@ -150,7 +254,29 @@ export class Datasets {
     return scan;
   }
 
+  /** Names below the dataset's folder, with `/`. */
   async #pictures(name: string): Promise<string[]> {
-    return (await readdir(await this.folder(name))).filter((file) => isPicture(file) && !file.startsWith('.')).sort();
+    const files = (await readdir(await this.folder(name), { recursive: true })).map((file) =>
+      file.replaceAll(path.sep, '/'),
+    );
+    return files.filter((file) => isPicture(file) && !isMask(file) && !path.basename(file).startsWith('.')).sort();
   }
+}
+
+const existing = async (file: string): Promise<string | undefined> =>
+  (await stat(file).catch(() => undefined))?.isFile() ? file : undefined;
+
+async function copyInto(source: string, target: string): Promise<void> {
+  try {
+    await mkdir(path.dirname(target), { recursive: true });
+    await copyFile(source, target);
+  } catch (error) {
+    throw diskError(error, target);
+  }
+}
+
+/** The caption of a picture for one whose path, without its ending, is given. */
+async function copySaid(picture: string, stem: string): Promise<void> {
+  const caption = await existing(`${withoutExtension(picture)}.txt`);
+  if (caption) await copyInto(caption, `${stem}.txt`);
 }
