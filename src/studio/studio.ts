@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { controlRoles, endStates, type Job, type JobRequests } from '#api/records/job';
+import { controlRoles, endStates, type Job, type JobKind, type JobRequests } from '#api/records/job';
 import type { ModelWorkKind } from '#api/records/model-work';
 import type { SettingsValues } from '#api/records/settings';
 import { DarkroomError, UserError } from '#core/errors';
@@ -54,7 +54,7 @@ import type { HintRequest } from './work/make-hint.ts';
 import { ModelSides } from './work/model-sides.ts';
 import type { InputRules } from './work/prepare-inputs.ts';
 import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
-import type { Log, Runner } from './work/runner.ts';
+import type { Log, Runner, WorkPlan } from './work/runner.ts';
 import { runnersOf } from './work/runners/index.ts';
 import { type SeriesInput, storedSeries } from './work/series.ts';
 import { fullDisk, Worker } from './work/worker.ts';
@@ -262,6 +262,13 @@ export class Studio extends StudioFolder {
   /** Why nothing can be kept now, and so nothing is taken or begun; undefined while all is well. */
   trouble(): string | undefined {
     return this.#trouble;
+  }
+
+  /** What a job would take. @throws UserError `job.no-runner` where this studio does no such work */
+  async plan<K extends JobKind>(kind: K, request: Job<K>['request'], signal: AbortSignal): Promise<WorkPlan> {
+    const runner = this.#options.runners?.find((each) => each.kind === kind);
+    if (runner?.plan) return await runner.plan(request, signal);
+    throw new UserError('job.no-runner', `This Darkroom does no work of the kind ${kind}.`);
   }
 
   /**

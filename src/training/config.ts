@@ -6,7 +6,7 @@
  */
 
 import { z } from 'zod';
-import { methodSchemas } from './settings/methods.ts';
+import { trainingSchemas } from './settings/methods.ts';
 
 const scheduleSchema = z.object({
   name: z
@@ -151,7 +151,7 @@ const fineTuningSchema = textToImageSchema
 
 const autoencoderOnFolder = autoencoderSchema.extend({ data });
 
-const { lora, ti, hypernet, dreambooth, finetune } = methodSchemas;
+const { lora, ti, hypernet, dreambooth, finetune, vae, scratch } = trainingSchemas;
 const run = { run: z.string().min(1) };
 
 export const trainingConfigSchema = z.discriminatedUnion('task', [
@@ -162,6 +162,8 @@ export const trainingConfigSchema = z.discriminatedUnion('task', [
   hypernet.extend(run),
   dreambooth.extend(run),
   finetune.extend(run),
+  vae.extend(run),
+  scratch.extend(run),
 ]);
 
 /** What a studio is asked to train: its runs have folders of their own. */
@@ -173,6 +175,8 @@ export const trainingRequestSchema = z.discriminatedUnion('task', [
   hypernet,
   dreambooth,
   finetune,
+  vae,
+  scratch,
 ]);
 
 export type TrainingRequest = z.output<typeof trainingRequestSchema>;

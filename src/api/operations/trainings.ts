@@ -7,11 +7,18 @@ import { pictureText } from '../picture-text.ts';
 import { idOf } from '../records/id.ts';
 import { jobSchema, progressSchema } from '../records/job.ts';
 
+const cropPlaces = ['attention', 'entropy', 'centre'] as const;
 const tag = 'Trainings';
 const datasetTag = 'Datasets';
 const name = z.string().min(1).max(255).describe('Name of the dataset.');
 const picture = z.string().min(1).max(255).describe('Name of the picture in it.');
 const caption = z.string().max(100_000).describe('What the picture shows.');
+const into = z.string().min(1).max(255).describe('Name of the new dataset.');
+const cropSide = z.int().min(16).max(4096).describe('Pixels.');
+const derived = z.object({
+  pictures: z.int().describe('Pictures of the new dataset.'),
+  leftOut: z.array(z.string()).describe('Pictures that cannot be read.'),
+});
 const id = idOf('job');
 
 export const trainings = {
@@ -44,6 +51,22 @@ export const trainings = {
     }),
     output: jobSchema,
     status: 201,
+  }),
+  planTraining: operation({
+    method: 'post',
+    path: '/trainings/plan',
+    tag,
+    changes: ['own work'],
+    summary: 'What a training would take, from two steps of it in a process of its own; nothing is kept.',
+    runs: true,
+    input: z.strictObject({ training: trainingRequestSchema.describe('As in POST /trainings.') }),
+    output: z.object({
+      steps: z.int(),
+      secondsPerStep: z.number().optional(),
+      seconds: z.number().optional().describe('Of all steps, without what comes before and after them.'),
+      memoryBytes: z.number().describe('Most that the process has had.'),
+      notes: z.array(z.string()).describe('What is odd about the pictures or the settings.'),
+    }),
   }),
   getTraining: operation({
     method: 'get',
@@ -139,6 +162,70 @@ export const datasets = {
     summary: 'Say what a picture shows.',
     input: z.object({ name, picture, caption }),
     command: { usage: 'dataset caption <name> <picture> <caption>' },
+  }),
+  setMask: operation({
+    method: 'put',
+    path: '/datasets/{name}/masks/{picture}',
+    tag: datasetTag,
+    changes: ['models'],
+    form: true,
+    summary: 'Say which parts of a picture count (masked_loss): a PNG, white where they do.',
+    input: z.object({ name, picture, mask: pictureText }),
+  }),
+  importDataset: operation({
+    method: 'post',
+    path: '/datasets/{name}/import',
+    tag: datasetTag,
+    changes: ['models'],
+    summary: 'Copy a folder of this machine into it: pictures, captions, masks; folders named `10_token class` stay.',
+    input: z.object({ name, folder: z.string().min(1).max(4096).describe('Its whole path.') }),
+    output: z.object({ pictures: z.array(z.string()).describe('Their names.') }),
+    status: 201,
+    command: { usage: 'dataset import <name> <folder>' },
+  }),
+  cropDataset: operation({
+    method: 'post',
+    path: '/datasets/{name}/crop',
+    tag: datasetTag,
+    changes: ['models'],
+    summary: 'Make another one of its pictures cut to one size, where most is to be seen; masks are cut alike.',
+    input: z.object({
+      name,
+      into,
+      width: cropSide.default(512),
+      height: cropSide.default(512),
+      keep: z.enum(cropPlaces).default('attention').describe('What decides where it is cut.'),
+    }),
+    output: derived,
+    status: 201,
+    command: { usage: 'dataset crop <name> <into>' },
+  }),
+  flipDataset: operation({
+    method: 'post',
+    path: '/datasets/{name}/flip',
+    tag: datasetTag,
+    changes: ['models'],
+    summary: 'Make another one of its pictures and their mirror images.',
+    input: z.object({ name, into }),
+    output: derived,
+    status: 201,
+    command: { usage: 'dataset flip <name> <into>' },
+  }),
+  splitDataset: operation({
+    method: 'post',
+    path: '/datasets/{name}/split',
+    tag: datasetTag,
+    changes: ['models'],
+    summary: 'Move some of its pictures into another one, to be held out.',
+    input: z.object({
+      name,
+      into,
+      share: z.number().gt(0).lt(1).default(0.1).describe('Share of the pictures.'),
+      seed: z.int().min(0).default(1).describe('Of the choice.'),
+    }),
+    output: z.object({ pictures: z.array(z.string()).describe('What was moved.') }),
+    status: 201,
+    command: { usage: 'dataset split <name> <into>' },
   }),
   getDatasetPicture: operation({
     method: 'get',

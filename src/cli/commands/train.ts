@@ -1,29 +1,32 @@
 /**
- * `darkroom train lora|ti|hypernet|dreambooth|finetune FOLDER`: trains on a folder of pictures, with kohya's settings as
+ * `darkroom train lora|ti|hypernet|dreambooth|finetune|vae|scratch FOLDER`: trains on a folder of pictures, with kohya's settings as
  * flags; `darkroom train FILE.json` takes a configuration. Called again it goes on where it was stopped.
  */
 
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { z } from 'zod';
-import { type MethodName, methodSchemas } from '#training/settings/methods';
+import { type TrainingName, trainingNames, trainingSchemas } from '#training/settings/methods';
 import type { CommandContext } from '../command.ts';
 import { addFlags, fieldsOf, givenFlags, readFields } from '../fields.ts';
 import { defineTraining, type TrainingOptions, trainModel } from '../training.ts';
 import { UsageError } from '../usage-error.ts';
 
-const summaries: Readonly<Record<MethodName, string>> = {
+const summaries: Readonly<Record<TrainingName, string>> = {
   lora: 'A LoRA: a small file that changes a model (also LoHa, LoKr, DoRA).',
   ti: 'A textual inversion: a new word.',
   hypernet: 'A hypernetwork, as A1111 has them.',
   dreambooth: 'A whole model that learns a subject and keeps its class.',
   finetune: 'A whole model.',
+  vae: 'The autoencoder of a model.',
+  scratch: 'A model from nothing: pixels, pixels by class, or text to picture with a VAE of its own.',
 };
 
 const examples = `
 Examples:
   darkroom train lora pictures/                          a LoRA of a folder, named after it
   darkroom train ti pictures/ --output_name mycat --init_word cat
+  darkroom train scratch pictures/ --kind class          a model from nothing, by folder
   darkroom train lora pictures/ --dry_run                what it would take
   darkroom train my-training.json                        a configuration
 
@@ -38,7 +41,7 @@ export function define(command: Command, context: CommandContext): void {
     return { schema: trainingConfigSchema, ...configuredTraining };
   });
   command.addHelpText('after', examples);
-  for (const method of Object.keys(methodSchemas) as MethodName[]) defineMethod(command, method, context);
+  for (const method of trainingNames) defineMethod(command, method, context);
 }
 
 interface MethodOptions extends TrainingOptions, Readonly<Record<string, unknown>> {
@@ -46,8 +49,8 @@ interface MethodOptions extends TrainingOptions, Readonly<Record<string, unknown
   readonly dry_run?: boolean;
 }
 
-function defineMethod(parent: Command, method: MethodName, context: CommandContext): void {
-  const schema = (methodSchemas[method] as z.ZodObject).omit({ task: true });
+function defineMethod(parent: Command, method: TrainingName, context: CommandContext): void {
+  const schema = (trainingSchemas[method] as z.ZodObject).omit({ task: true });
   const fields = fieldsOf(schema);
   const command = parent
     .command(method)
@@ -71,8 +74,8 @@ function defineMethod(parent: Command, method: MethodName, context: CommandConte
     const { trainingConfigSchema } = await import('#training/config');
     const config = trainingConfigSchema.parse({ ...settings, task: method, run });
     if (options.dry_run) {
-      const { planTraining } = await import('../plan-training.ts');
-      await planTraining(config, context, configuredTraining);
+      const { tellPlan } = await import('../plan-training.ts');
+      await tellPlan(config, context, configuredTraining);
     } else await trainModel(config, options, context, configuredTraining);
   });
 }

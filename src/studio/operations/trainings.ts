@@ -2,14 +2,14 @@
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { extname, isAbsolute } from 'node:path';
+import { extname, isAbsolute, resolve } from 'node:path';
 import type { datasets, trainings } from '#api/operations/trainings';
 import type { Job } from '#api/records/job';
 import type { Caller } from '#api/rights';
 import { UserError } from '#core/errors';
 import { dataOf, stepsOf, type TrainingRequest } from '#training/config';
 import { methodForm, methodTitles } from '#training/settings/forms';
-import { methodNames } from '#training/settings/methods';
+import { trainingNames } from '#training/settings/methods';
 import { UploadedFile } from '../reader/large-bodies.ts';
 import type { StudioFolder } from '../studio-folder.ts';
 import type { Context, HandlersOf } from './context.ts';
@@ -18,20 +18,18 @@ import { toldJob } from './told.ts';
 
 export const trainingHandlers = {
   listTrainingMethods: () => ({
-    methods: methodNames.map((name) => ({ name, ...methodTitles[name], schema: methodForm(name) })),
+    methods: trainingNames.map((name) => ({ name, ...methodTitles[name], schema: methodForm(name) })),
   }),
   async submitTraining({ training: asked, priority, label }, { studio, caller }) {
     const training = await located(asked, studio);
-    const data = dataOf(training);
-    if (!isAbsolute(data) || !existsSync(data)) {
-      const got = JSON.stringify(data);
-      const message = `data: there is no folder ${got} on this machine; give its whole path.`;
-      throw new UserError('training.data.missing', message);
-    }
     const [job] = await studio.queue.add([
       { kind: 'training', user: caller.name, priority, label, request: training, total: stepsOf(training) },
     ]);
     return toldJob(job!, caller);
+  },
+  async planTraining({ training }, { studio, signal }) {
+    const plan = await studio.plan('training', await located(training, studio), signal);
+    return { ...plan, notes: [...plan.notes] };
   },
   async getTraining({ id, rows }, { studio, caller }) {
     const job = await ownTraining(studio, id, caller);
@@ -59,12 +57,17 @@ async function ownTraining(studio: StudioFolder, id: string, caller: Caller): Pr
 
 const ofStudio = /^dataset:(.+)$/;
 
-/** A dataset of the studio as its folder. @throws UserError `dataset.unknown` */
+/** With a dataset of the studio as its folder. @throws UserError `dataset.unknown`, `training.data.missing` */
 async function located(training: TrainingRequest, { datasets }: StudioFolder): Promise<TrainingRequest> {
-  const [, name] = ofStudio.exec(dataOf(training)) ?? [];
-  if (name === undefined) return training;
-  const folder = await datasets.folder(name);
-  return 'data' in training ? { ...training, data: folder } : { ...training, train_data_dir: folder };
+  const given = dataOf(training);
+  const [, name] = ofStudio.exec(given) ?? [];
+  const data = name === undefined ? given : await datasets.folder(name);
+  if (!isAbsolute(data) || !existsSync(data)) {
+    const got = JSON.stringify(data);
+    const message = `data: there is no folder ${got} on this machine; give its whole path.`;
+    throw new UserError('training.data.missing', message);
+  }
+  return 'data' in training ? { ...training, data } : { ...training, train_data_dir: data };
 }
 
 export const datasetHandlers = {
@@ -101,6 +104,22 @@ export const datasetHandlers = {
   },
   async setCaption({ name, picture, caption }, { studio }) {
     await studio.datasets.setCaption(name, picture, caption);
+  },
+  async setMask({ name, picture, mask }, { studio, readPicture }) {
+    await studio.datasets.file(name, picture);
+    const upload = await readPicture(mask);
+    const { format } = await studio.readHeader(upload);
+    if (format !== 'png') throw new UserError('dataset.mask', `the mask is ${format}; give a PNG`);
+    await studio.datasets.setMask(name, picture, upload instanceof UploadedFile ? await readFile(upload.file) : upload);
+  },
+  async importDataset({ name, folder }, { studio }) {
+    return { pictures: await studio.datasets.importFolder(name, resolve(folder)) };
+  },
+  cropDataset: async ({ name, into, ...crop }, { studio }) => await studio.deriveDataset(name, into, { crop }),
+  flipDataset: async ({ name, into }, { studio }) =>
+    await studio.deriveDataset(name, into, { mirrored: true }, { besides: true }),
+  async splitDataset({ name, into, share, seed }, { studio }) {
+    return { pictures: await studio.datasets.split(name, into, share, seed) };
   },
   async getDatasetPicture({ name, picture }, { studio }) {
     const file = await studio.datasets.file(name, picture);

@@ -122,7 +122,7 @@ async function checkHeaders(pictures: readonly FolderPicture[], folder: string):
 }
 
 /** RGB bytes [size, size, 3]. */
-async function readSquare(file: string, size: number): Promise<Uint8Array> {
+export async function readSquare(file: string, size: number): Promise<Uint8Array> {
   try {
     return await sharp(file)
       .rotate()

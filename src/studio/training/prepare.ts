@@ -11,6 +11,8 @@ import { findModelFile } from '../library/open-model.ts';
 import { defaultModel } from '../library/roots.ts';
 import { prepareAutoencoder } from './autoencoder-run.ts';
 import { prepareMethod } from './methods/prepare.ts';
+import { prepareScratch } from './own/prepare-scratch.ts';
+import { prepareVae } from './own/prepare-vae.ts';
 import { pictureFolder } from './picture-folder.ts';
 import type { RunContext } from './run-context.ts';
 import type { TrainingKind } from './runner.ts';
@@ -18,11 +20,20 @@ import { prepareTextToImage } from './text-to-image-run.ts';
 import { isModelFile, readTrainedModel } from './trained-model.ts';
 
 async function prepareTraining(config: TrainingConfig, context: RunContext): Promise<TrainingTask> {
-  if (config.task === 'autoencoder' || config.task === 'text-to-image') return await prepareOnFolder(config, context);
-  return await prepareMethod(config, context);
+  switch (config.task) {
+    case 'autoencoder':
+    case 'text-to-image':
+      return await prepareOnFolder(config, context);
+    case 'vae':
+      return await prepareVae(config, context);
+    case 'scratch':
+      return await prepareScratch(config, context);
+    default:
+      return await prepareMethod(config, context);
+  }
 }
 
-const textParameter = /^(lora_te|text_encoder|emb_params$|clip_[lg]$)/;
+const textParameter = /^(lora_te|text_encoder|classes\.|emb_params$|clip_[lg]$)/;
 
 /** What every training of a configuration has, whatever its method calls it. */
 function commonsOfConfig(config: TrainingConfig): RunCommons {
@@ -30,7 +41,7 @@ function commonsOfConfig(config: TrainingConfig): RunCommons {
   return {
     ...commonsOf(config, config.run),
     validateEvery: config.validate_every_n_steps,
-    rates: ratesOf(config, (name) => textParameter.test(name)),
+    rates: config.task === 'vae' ? undefined : ratesOf(config, (name) => textParameter.test(name)),
   };
 }
 

@@ -33,6 +33,12 @@ const fixed: readonly string[] = [
   'add_layer_norm',
   'activate_output',
   'enable_sizes',
+  'train_encoder',
+  'kind',
+  'model_channels',
+  'layers_per_block',
+  'text_encoder',
+  'vae_train_steps',
 ];
 const silent: readonly string[] = ['run', 'threads'];
 

@@ -15,4 +15,11 @@ export interface RunContext {
   readonly modelRoots: readonly string[];
   /** Folder that paths in the configuration are relative to. */
   readonly root: string;
+  /** Only a few steps are done to see what all would take: some of the pictures are enough, nothing is drawn. */
+  readonly rehearsal?: boolean | undefined;
+  /** Asks it to stop. */
+  readonly signal?: AbortSignal | undefined;
 }
+
+/** The signal came while something was prepared that goes on from where it stopped. */
+export class PreparationStopped extends Error {}

@@ -16,11 +16,11 @@ import { diskError } from '../files/disk-error.ts';
 import { modelRoots } from '../library/roots.ts';
 import { type Lock, lockFolder } from '../store/lock.ts';
 import { checkResumed } from './resumed-config.ts';
-import type { RunContext } from './run-context.ts';
+import { PreparationStopped, type RunContext } from './run-context.ts';
 import { nodeRunFiles } from './run-files.ts';
 
 export interface TrainingHost
-  extends Omit<RunContext, 'files' | 'install' | 'modelRoots'>,
+  extends Omit<RunContext, 'files' | 'install' | 'modelRoots' | 'signal'>,
     Partial<Pick<RunContext, 'install' | 'modelRoots'>>,
     Pick<LoopHost, 'signal' | 'report' | 'saved' | 'sampled'> {
   /** How long to wait for a run's folder that another process has; its trainer may be at its last step. Default 0. */
@@ -75,7 +75,7 @@ export async function runTraining<Config>(
   try {
     const files = nodeRunFiles(folder);
     await checkResumed(files, config, given.warn);
-    const task = await prepare(config, { install: true, modelRoots: modelRoots(), ...given, files });
+    const task = await prepare(config, { install: true, modelRoots: modelRoots(), ...given, signal, files });
     isBegun = true;
     await files.writeText('config.json', `${JSON.stringify(config, null, 2)}\n`);
     const random = new TrainingRandom(commons.seed);
@@ -85,6 +85,10 @@ export async function runTraining<Config>(
       tell?.(step);
     };
     return await train(task, options, { signal, saved, sampled, report, backend, files, random, encodePng });
+  } catch (error) {
+    if (!(error instanceof PreparationStopped)) throw error;
+    isBegun = true;
+    return 0;
   } finally {
     lock.release();
     if (isNew && !isBegun) await rm(folder, { recursive: true, force: true });

@@ -38,6 +38,8 @@ export interface Runner<K extends JobKind = JobKind> {
    * @throws why it failed
    */
   run(job: Job<K>, call: WorkCall): Promise<WorkResult | undefined>;
+  /** What a request would take, found out by doing a little of it. */
+  plan?(request: Job<K>['request'], signal: AbortSignal): Promise<WorkPlan>;
   /** Ends what is at work in the middle of a step. */
   kill?(): void;
   /** Removes what a cancelled job leaves. */
@@ -46,4 +48,16 @@ export interface Runner<K extends JobKind = JobKind> {
 
 export interface WorkResult {
   readonly result?: Job['result'];
+}
+
+export interface WorkPlan {
+  readonly steps: number;
+  /** Undefined where there are fewer than two steps. */
+  readonly secondsPerStep: number | undefined;
+  /** Of all steps, without what comes before and after them. */
+  readonly seconds: number | undefined;
+  /** Most that its process has had. */
+  readonly memoryBytes: number;
+  /** What is odd about the request or what it names. */
+  readonly notes: readonly string[];
 }

@@ -7,10 +7,22 @@ import type { CommonConfig } from '../config.ts';
 import type { LossWeighting } from '../diffusion-objective.ts';
 import type { RateGroups } from '../loop.ts';
 import type { LossOptions, NoiseSettings } from '../tasks/denoising.ts';
-import type { MethodSettings, SharedSettings } from './methods.ts';
+import type { SharedSettings } from './methods.ts';
+import type { settingsByGroup } from './shared.ts';
+
+type Groups = typeof settingsByGroup;
+
+/** What the loop needs of settings, which every training has. */
+type LoopSettings = Pick<
+  SharedSettings,
+  | Exclude<keyof (Groups['length'] & Groups['learning']), 'unet_lr' | 'text_encoder_lr'>
+  | 'backend'
+  | 'threads'
+  | 'sample_every_n_steps'
+>;
 
 /** `run`: the training's folder. */
-export function commonsOf(settings: MethodSettings, run: string): CommonConfig {
+export function commonsOf(settings: LoopSettings, run: string): CommonConfig {
   return {
     run,
     seed: settings.seed,
@@ -33,7 +45,7 @@ export function commonsOf(settings: MethodSettings, run: string): CommonConfig {
   };
 }
 
-function scheduleOf(settings: SharedSettings): CommonConfig['schedule'] {
+function scheduleOf(settings: LoopSettings): CommonConfig['schedule'] {
   const { lr_schedule: steps, lr_warmup_steps: warmupSteps } = settings;
   if (steps !== undefined) {
     return { name: 'piecewise_constant', warmupSteps: 0, rules: factorsOf(steps, settings.learning_rate) };
@@ -133,7 +145,10 @@ export function noiseOf(settings: SharedSettings): NoiseSettings {
 }
 
 /** Rates of denoiser and text encoders where they differ; `isText`: of a parameter's name. */
-export function ratesOf(settings: SharedSettings, isText: (parameter: string) => boolean): RateGroups | undefined {
+export function ratesOf(
+  settings: Pick<SharedSettings, 'learning_rate' | 'unet_lr' | 'text_encoder_lr'>,
+  isText: (parameter: string) => boolean,
+): RateGroups | undefined {
   const { learning_rate: base, unet_lr: unet = base, text_encoder_lr: text = base } = settings;
   if (unet === base && text === base) return undefined;
   return {

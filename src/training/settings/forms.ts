@@ -1,9 +1,9 @@
 /** Settings of a method as a page's form: the schema's own descriptions, with a label, a level and a control each. */
 
 import { z } from 'zod';
-import { type MethodName, methodSchemas } from './methods.ts';
+import { type TrainingName, trainingSchemas } from './methods.ts';
 
-export const methodTitles: Readonly<Record<MethodName, { readonly title: string; readonly about: string }>> = {
+export const methodTitles: Readonly<Record<TrainingName, { readonly title: string; readonly about: string }>> = {
   lora: {
     title: 'LoRA',
     about: 'A small file that changes a model: a style, a thing, a person. Also LoHa, LoKr and DoRA.',
@@ -15,6 +15,11 @@ export const methodTitles: Readonly<Record<MethodName, { readonly title: string;
     about: 'A whole model that learns a subject and keeps the class that it belongs to.',
   },
   finetune: { title: 'Fine-tune', about: 'A whole model that goes on learning.' },
+  vae: { title: 'VAE', about: 'The autoencoder of a model goes on learning: sharper, or at home in other pictures.' },
+  scratch: {
+    title: 'From scratch',
+    about: 'A model of your own from nothing but a folder of pictures: without words, by class, or text to picture.',
+  },
 };
 
 /** What everybody looks at first. */
@@ -38,6 +43,9 @@ const simple: ReadonlySet<string> = new Set([
   'sample_prompts',
   'sample_every_n_steps',
   'validation_split',
+  'kind',
+  'model_channels',
+  'train_encoder',
 ]);
 
 interface Property {
@@ -56,8 +64,8 @@ const lists: Readonly<Record<string, { readonly choices: string; readonly contro
   };
 
 /** JSON schema of a method's request, its properties with what a form needs. */
-export function methodForm(method: MethodName): Record<string, unknown> {
-  const schema = z.toJSONSchema(methodSchemas[method], { io: 'input' }) as { properties: Record<string, Property> };
+export function methodForm(method: TrainingName): Record<string, unknown> {
+  const schema = z.toJSONSchema(trainingSchemas[method], { io: 'input' }) as { properties: Record<string, Property> };
   const properties = Object.entries(schema.properties).map(([name, property]) => [
     name,
     {

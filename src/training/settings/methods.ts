@@ -1,6 +1,7 @@
 /** Settings of each method: the shared ones, and what the method has of its own. */
 
 import { z } from 'zod';
+import { scratchSchema, vaeSchema } from './own-models.ts';
 import { activationNames, count, initialisations, networkFields, share, sharedSettings } from './shared.ts';
 
 const rank = z.int().min(1).max(1024);
@@ -109,8 +110,14 @@ export const methodSchemas = {
   }),
 } as const;
 
+/** Everything that can be trained by flags, a request or a form. */
+export const trainingSchemas = { ...methodSchemas, vae: vaeSchema, scratch: scratchSchema } as const;
+export type TrainingName = keyof typeof trainingSchemas;
+export type TrainingSettings = { [K in TrainingName]: z.output<(typeof trainingSchemas)[K]> }[TrainingName];
+
+/** Methods on a latent diffusion model that is there. */
 export type MethodName = keyof typeof methodSchemas;
 export type MethodSettings<N extends MethodName = MethodName> = { [K in N]: z.output<(typeof methodSchemas)[K]> }[N];
 export type SharedSettings = Omit<MethodSettings<'finetune'>, 'task' | 'train_text_encoder'>;
 
-export const methodNames = Object.keys(methodSchemas) as MethodName[];
+export const trainingNames = Object.keys(trainingSchemas) as TrainingName[];

@@ -186,6 +186,7 @@ const watch = grouped('watch', {
     .describe('Draw with and without the result at the end, and say whether it did anything.'),
 });
 
+export const settingsByGroup = { model, data, captions, length, learning, loss, noise, watch };
 export const sharedSettings = { ...model, ...data, ...captions, ...length, ...learning, ...loss, ...noise, ...watch };
 
 export const networkFields = <S extends Record<string, z.ZodType>>(shape: S): S => grouped('network', shape);

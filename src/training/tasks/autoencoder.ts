@@ -71,23 +71,42 @@ export const isEncoderWeight = (name: string): boolean =>
 function autoencoderObjective(scope: Scope, options: AutoencoderOptions): Objective {
   const { config, batchSize, crop, klWeight, gradientWeight } = options;
   const side = crop / vaeFactor(config);
-  const image = input('image', 'f32', [batchSize, config.imageChannels, crop, crop]);
-  const noise = input('noise', 'f32', [batchSize, config.latentChannels, side, side]);
-  const { mean: mu, logvar } = vaeEncode(scope, config, image);
-  const latent = gaussianSample(mu, logvar, noise);
-  const decoded = vaeDecode(scope, config, latent);
+  return reconstructionObjective({
+    image: input('image', 'f32', [batchSize, config.imageChannels, crop, crop]),
+    noise: input('noise', 'f32', [batchSize, config.latentChannels, side, side]),
+    encode: (image) => vaeEncode(scope, config, image),
+    decode: (latent) => vaeDecode(scope, config, latent),
+    klWeight,
+    gradientWeight,
+  });
+}
+
+/** What an autoencoder is trained for, whatever its networks. */
+export interface Reconstruction extends Pick<AutoencoderOptions, 'klWeight' | 'gradientWeight'> {
+  /** [b, 3, h, w] */
+  readonly image: Value;
+  /** Drawn from a normal distribution, in the latent's shape. */
+  readonly noise: Value;
+  encode(image: Value): { readonly mean: Value; readonly logvar: Value };
+  decode(latent: Value): Value;
+}
+
+export function reconstructionObjective({ image, noise, encode, decode, ...weights }: Reconstruction): Objective {
+  const { mean: mu, logvar } = encode(image);
+  const decoded = decode(gaussianSample(mu, logvar, noise));
   const pixel = l1(decoded, image);
   const edges = add(edgeLoss(decoded, image, 2), edgeLoss(decoded, image, 3));
   const coarse = add(
     l1(avgPool2d(decoded, { kernel: 4 }), avgPool2d(image, { kernel: 4 })),
     l1(avgPool2d(decoded, { kernel: 8 }), avgPool2d(image, { kernel: 8 })),
   );
-  const kl = mean(mul(gaussianKl(mu, logvar), 1 / (config.latentChannels * side * side)));
+  const cells = noise.shape.slice(1).reduce<number>((product, size) => product * (size as number), 1);
+  const kl = mean(mul(gaussianKl(mu, logvar), 1 / cells));
   const reconstruction = add(
     add(pixel, mul(mse(decoded, image), squareWeight)),
-    add(mul(edges, gradientWeight), coarse),
+    add(mul(edges, weights.gradientWeight), coarse),
   );
-  return { loss: add(reconstruction, mul(kl, klWeight)), metrics: { pixel, edges, kl } };
+  return { loss: add(reconstruction, mul(kl, weights.klWeight)), metrics: { pixel, edges, kl } };
 }
 
 /** Weight of the squared error beside L1: it pulls hardest where a colour is far off. */
@@ -128,7 +147,13 @@ function edgeLoss(a: Value, b: Value, axis: number): Value {
 }
 
 /** Random crops of pictures as [-1, 1] NCHW. */
-function cropBatch(pixels: Uint8Array, size: number, crop: number, count: number, random: RandomSource): Feeds[string] {
+export function cropBatch(
+  pixels: Uint8Array,
+  size: number,
+  crop: number,
+  count: number,
+  random: Pick<RandomSource, 'integer'>,
+): Feeds[string] {
   const out = new Float32Array(count * 3 * crop * crop);
   for (let n = 0; n < count; n++) {
     const top = random.integer(size - crop + 1);

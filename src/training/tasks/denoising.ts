@@ -150,7 +150,7 @@ function ofWindow(graph: Graph, encoder: number, window: number): Record<string,
 }
 
 /** Outputs of a graph with values in the place of some of its inputs. */
-function substituted(graph: Graph, inputs: Readonly<Record<string, Value>>): Record<string, Value> {
+export function substituted(graph: Graph, inputs: Readonly<Record<string, Value>>): Record<string, Value> {
   return mapGraph(graph, (v, operands) => (v.op === 'input' && inputs[v.attrs.name]) || withInputs(v, operands))
     .outputs;
 }

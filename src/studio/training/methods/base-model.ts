@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { UserError } from '#core/errors';
 import { readWeight } from '#models/adapters/read-weight';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import type { ReadableModel } from '#training/networks/trained-networks';
@@ -9,7 +10,10 @@ import { nodeModelFiles } from '../../files/model-files.ts';
 import { findModelFile } from '../../library/open-model.ts';
 import type { RunContext } from '../run-context.ts';
 
-export interface BaseModel extends LoadedCheckpoint, ReadableModel {
+/** What a training needs of a model, whether it lies in a file or is begun. */
+export interface BaseModel
+  extends Pick<LoadedCheckpoint, 'layout' | 'family' | 'config' | 'parts' | 'weights'>,
+    ReadableModel {
   /** File or folder. */
   readonly path: string;
 }
@@ -29,6 +33,11 @@ export async function openBaseModel(
   return {
     ...loaded,
     path: file,
-    read: async (parameter) => (await readWeight(nodeModelFiles, loaded.weights.get(parameter)!)).data,
+    async read(parameter) {
+      const ref = loaded.weights.get(parameter);
+      if (ref) return (await readWeight(nodeModelFiles, ref)).data;
+      const message = `${file} has no ${parameter}: this cannot be trained on ${loaded.family.title}`;
+      throw new UserError('training.model', message);
+    },
   };
 }

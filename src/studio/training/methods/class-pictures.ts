@@ -23,10 +23,15 @@ interface ClassContext extends RunContext {
 
 const firstSeed = 1000;
 
+/** Whether pictures of the class are to stand beside the others. */
+export function asksForClass(settings: MethodSettings): settings is MethodSettings<'lora' | 'dreambooth'> {
+  if (!('num_class_images' in settings)) return false;
+  return settings.reg_data_dir !== undefined || settings.num_class_images > 0;
+}
+
 export async function classPictures(settings: MethodSettings, context: ClassContext): Promise<readonly DatasetItem[]> {
-  if (!('num_class_images' in settings)) return [];
+  if (!asksForClass(settings)) return [];
   const { reg_data_dir: given, class_prompt: prompt, num_class_images: wanted, caption_extension } = settings;
-  if (given === undefined && wanted === 0) return [];
   const folder = given === undefined ? path.join(context.run, 'class') : path.resolve(context.root, given);
   await mkdir(folder, { recursive: true });
   const read = async () => (await readDataset(folder, { captionExtension: caption_extension })).items;

@@ -16,13 +16,15 @@ export interface DrawingOptions {
   /** Where models are found, the result among them. */
   readonly roots: readonly string[];
   readonly size: { readonly width: number; readonly height: number };
+  /** What a prompt does not say. */
+  readonly usual?: { readonly steps: number; readonly cfgScale: number };
 }
 
-const usual = { steps: 16, cfgScale: 5 };
+const usually = { steps: 16, cfgScale: 5 };
 
 /** @throws what the pipeline throws */
 export async function draw(options: DrawingOptions, prompts: readonly SamplePrompt[]): Promise<PixelImage[]> {
-  const { backend, model, vae, roots, size } = options;
+  const { backend, model, vae, roots, size, usual = usually } = options;
   const engine = createPictureEngine({
     // The training goes on with the backend.
     backend: { ...backend, dispose: () => Promise.resolve() },

@@ -6,6 +6,7 @@
 
 import sharp from 'sharp';
 import { UserError } from '#core/errors';
+import { f16ToF32Array, f32ToF16Array } from '#core/half';
 import type { PixelImage } from '#core/image';
 import { toF32 } from '#core/tensor';
 import type { SamplePrompt } from '#training/captions';
@@ -27,7 +28,11 @@ export interface EffectOptions {
   /** Model without the result. */
   readonly basePath: string;
   readonly step: number;
+  readonly blocks: EffectReport['blocks'];
 }
+
+/** What is needed to see whether weights have changed. */
+type Changed = Pick<EffectOptions, 'settings' | 'files' | 'weights' | 'networks'>;
 
 export interface EffectReport {
   readonly name: string;
@@ -50,8 +55,7 @@ const neutral = 'a picture';
 
 /** @throws UserError `training.no-effect` */
 export async function reportEffect(options: EffectOptions): Promise<EffectReport> {
-  const { settings, files, prompts, step } = options;
-  const blocks = await changesByBlock(options);
+  const { settings, files, prompts, step, blocks } = options;
   const isWhole = settings.task === 'dreambooth' || settings.task === 'finetune';
   const strengths = isWhole ? [0, 1] : [0, 0.5, 1];
   const classPrompt = 'class_prompt' in settings ? settings.class_prompt : undefined;
@@ -81,8 +85,6 @@ export async function reportEffect(options: EffectOptions): Promise<EffectReport
   ]);
   await files.writeText('report/index.html', page(report));
   const effect = Math.max(...report.differences.flat());
-  const changed = Object.values(blocks).some(({ change }) => change > 0);
-  if (!changed) throw noEffect('no weight has changed');
   if (effect < visible) {
     throw noEffect(`pictures with and without it differ by ${effect.toFixed(3)} of 255 at most`);
   }
@@ -116,28 +118,43 @@ function difference(a: PixelImage, b: PixelImage): number {
   return sum / a.data.length;
 }
 
-async function changesByBlock({ files, weights, networks }: EffectOptions): Promise<EffectReport['blocks']> {
+/**
+ * How far weights have gone, as they are written: in halves, small changes vanish.
+ * @throws UserError `training.no-effect` where none has, or where all that the result adds is still zero
+ */
+export async function changesByBlock({ settings, files, weights, networks }: Changed): Promise<EffectReport['blocks']> {
   const starts = await startsOf(files);
+  const isHalf = settings.save_precision === 'fp16' && resultIsHalf.has(settings.task);
+  const written = (values: Float32Array): Float32Array => (isHalf ? f16ToF32Array(f32ToF16Array(values)) : values);
   const squares = new Map<string, { change: number; start: number }>();
+  const begunAsZeros: Float32Array[] = [];
   for (const [name, tensor] of weights) {
     const initial = networks.trained.find((each) => each.name === name)?.initial;
     const start = starts.get(name) ?? (initial?.kind === 'values' ? initial.values : undefined);
-    const values = toF32(tensor);
+    const from = start && written(start);
+    const values = written(toF32(tensor));
+    if (from?.every((value) => value === 0)) begunAsZeros.push(values);
     const block = blockOf(name);
     const sums = squares.get(block) ?? { change: 0, start: 0 };
     for (let i = 0; i < values.length; i++) {
-      sums.change += (values[i]! - (start?.[i] ?? 0)) ** 2;
-      sums.start += (start?.[i] ?? 0) ** 2;
+      sums.change += (values[i]! - (from?.[i] ?? 0)) ** 2;
+      sums.start += (from?.[i] ?? 0) ** 2;
     }
     squares.set(block, sums);
   }
-  return Object.fromEntries(
-    Array.from(squares, ([block, { change, start }]) => [
-      block,
-      { change: Math.sqrt(change), start: Math.sqrt(start) },
-    ]),
+  if (begunAsZeros.length > 0 && begunAsZeros.every((values) => values.every((value) => value === 0))) {
+    throw noEffect('what it adds is still zero in every layer');
+  }
+  const blocks = Array.from(
+    squares,
+    ([block, { change, start }]) => [block, { change: Math.sqrt(change), start: Math.sqrt(start) }] as const,
   );
+  if (blocks.every(([, { change }]) => change === 0)) throw noEffect('no weight has changed');
+  return Object.fromEntries(blocks);
 }
+
+/** Results whose values are written in halves where the settings say so. */
+const resultIsHalf: ReadonlySet<MethodSettings['task']> = new Set(['lora']);
 
 async function startsOf(files: RunFiles): Promise<Map<string, Float32Array>> {
   const tensors = await files.readTensors('start.safetensors').catch(() => new Map());
@@ -182,6 +199,8 @@ function page(report: EffectReport): string {
 <table><tr><th>prompt</th>${report.strengths.map((s) => `<th>${s}</th>`).join('')}</tr>${rows.join('')}</table>
 <p>A prompt that does not ask for it (${escaped(drift.prompt)}) differs by ${drift.difference.toFixed(2)}.</p>
 ${held ? `<h2>Loss of what was held out</h2><p>${held.before.toPrecision(5)} before, ${held.after.toPrecision(5)} after.</p>` : ''}
+<h2>What to try</h2>
+<p>Too little of it: a learning_rate ten times as high, more steps, a larger network_dim. Too much, or where nobody asked for it: half the strength, fewer steps, captions that name what is not to be learnt, pictures of the class (class_prompt, num_class_images).</p>
 <h2>How far weights have gone</h2>
 <table><tr><th>block</th><th>change</th><th>start</th></tr>${blocks.join('')}</table>
 `;

@@ -9,42 +9,125 @@ import type { PictureSize } from '#training/buckets';
 import { type CaptionRules, parseSamplePrompt, plainCaption, type SamplePrompt } from '#training/captions';
 import { alphaBarsOf, type Prediction } from '#training/diffusion-objective';
 import type { TrainingTask, Weights } from '#training/loop';
-import { networksOf } from '#training/networks/of-method';
+import { type MethodNetworks, networksOf } from '#training/networks/of-method';
 import { lossOf, noiseOf, pictureSizeOf } from '#training/settings/commons';
 import type { MethodSettings } from '#training/settings/methods';
 import { denoisingTask, readsText } from '#training/tasks/denoising';
 import { TextInputs } from '#training/tasks/text-inputs';
 import { folderForKind } from '../../library/layout.ts';
-import { readDataset } from '../data/dataset.ts';
+import { type Dataset, type DatasetItem, readDataset } from '../data/dataset.ts';
 import type { RunContext } from '../run-context.ts';
 import { type BaseModel, openBaseModel } from './base-model.ts';
-import { classPictures } from './class-pictures.ts';
-import { draw, sheet } from './drawing.ts';
-import { reportEffect } from './effect.ts';
+import { asksForClass, classPictures } from './class-pictures.ts';
+import { type DrawingOptions, draw, sheet } from './drawing.ts';
+import { changesByBlock, reportEffect } from './effect.ts';
 import { ExampleSource, splitHeldOut } from './examples.ts';
 import { Latents } from './latents.ts';
-import { resultFile, resultForms, resultRoot } from './result-files.ts';
+import { type ResultForm, resultFile, resultForms, resultRoot } from './result-files.ts';
 import { withResult, wordOf } from './result-prompt.ts';
 import type { ResultFacts } from './trained-result.ts';
 import { checkForm } from './whole-model.ts';
 
 export type MethodConfig = MethodSettings & { readonly run: string };
 
+/** A training of a method on a model that is there. @throws UserError `training.*`, `model.*` */
 export async function prepareMethod(settings: MethodConfig, context: RunContext): Promise<TrainingTask> {
   const { backend, files, log, warn, root } = context;
-  const { threads } = settings;
   const model = await openBaseModel(settings.pretrained_model_name_or_path, settings.vae, context);
   const isWhole = resultForms[settings.task].kind === 'checkpoint';
   if (isWhole) checkForm(model);
-  const dataset = await readDataset(path.resolve(root, settings.train_data_dir), {
-    captionExtension: settings.caption_extension,
-  });
-  for (const warning of dataset.warnings) warn(warning);
-  log(`${dataset.items.length} pictures in ${settings.train_data_dir}`);
+  const dataset = await datasetOf(settings, context);
   const size = pictureSizeOf(settings, model.parts.limits);
   const run = path.resolve(root, settings.run);
-  const classItems = await classPictures(settings, { ...context, model, size, run });
+  const classItems = context.rehearsal
+    ? dataset.items.slice(0, asksForClass(settings) ? 1 : 0)
+    : await classPictures(settings, { ...context, model, size, run });
   const networks = await networksOf(settings, model);
+  const file = resultFile(run, settings.task, settings.output_name);
+  const drawing: DrawingOptions = {
+    backend,
+    model: isWhole ? file : model.path,
+    vae: isWhole ? undefined : settings.vae,
+    roots: [resultRoot(run), ...context.modelRoots],
+    size,
+  };
+  const form = resultForms[settings.task];
+  return await prepareDenoising(settings, context, {
+    model,
+    dataset,
+    classItems,
+    networks,
+    drawing,
+    write: (weights, facts) => form.write(file, weights, facts, networks),
+    async begin(weights) {
+      if (!isWhole) await files.writeTensors('start.safetensors', weights);
+    },
+    async finish(weights, step, prompts) {
+      const blocks = await changesByBlock({ settings, files, weights, networks });
+      const still = Object.entries(blocks).flatMap(([block, { change }]) => (change === 0 ? [block] : []));
+      if (still.length > 0) warn(`nothing has changed in ${still.join(', ')}`);
+      if (settings.effect_report) {
+        await reportEffect({
+          settings,
+          files,
+          weights,
+          networks,
+          drawing,
+          prompts,
+          basePath: model.path,
+          step,
+          blocks,
+        });
+      }
+      log(`the result is ${await installed(file, form, settings, context)}`);
+    },
+  });
+}
+
+/** Pictures that are enough to see what a step takes, in every shape that is usual among them. */
+const rehearsed = 12;
+
+/** The pictures of the settings. Tells what is odd about them. */
+export async function datasetOf(
+  {
+    train_data_dir: folder,
+    caption_extension: captionExtension,
+  }: Pick<MethodConfig, 'train_data_dir' | 'caption_extension'>,
+  { root, log, warn, rehearsal }: RunContext,
+): Promise<Dataset> {
+  const dataset = await readDataset(path.resolve(root, folder), { captionExtension });
+  for (const warning of dataset.warnings) warn(warning);
+  const { items } = dataset;
+  log(`${items.length} pictures in ${folder}`);
+  if (!rehearsal) return dataset;
+  const every = Math.max(1, Math.floor(items.length / rehearsed));
+  return { ...dataset, items: items.filter((_, i) => i % every === 0).slice(0, rehearsed) };
+}
+
+/** What is trained, on what, and what becomes of it. */
+export interface DenoisingSubject {
+  readonly model: BaseModel;
+  readonly dataset: Dataset;
+  readonly classItems: readonly DatasetItem[];
+  readonly networks: MethodNetworks;
+  /** How samples are drawn with what was written. */
+  readonly drawing: DrawingOptions;
+  /** Prompts of samples where the settings have none; default captions. */
+  readonly prompts?: readonly SamplePrompt[];
+  write(weights: Weights, facts: ResultFacts): Promise<void>;
+  begin?(weights: Weights): Promise<void>;
+  finish(weights: Weights, step: number, prompts: readonly SamplePrompt[]): Promise<void>;
+}
+
+export async function prepareDenoising(
+  settings: MethodConfig,
+  context: RunContext,
+  subject: DenoisingSubject,
+): Promise<TrainingTask> {
+  const { backend, files, log, warn, root } = context;
+  const { model, dataset, classItems, networks, drawing } = subject;
+  const { threads } = settings;
+  const size = pictureSizeOf(settings, model.parts.limits);
   const windows = settings.max_token_length / 75;
   const { clip_skip: clipSkip } = settings;
   const word = settings.task === 'ti' ? { text: wordOf(settings), vectors: settings.num_vectors_per_token } : undefined;
@@ -82,25 +165,17 @@ export async function prepareMethod(settings: MethodConfig, context: RunContext)
   await source.prepare();
   if (!settings.random_crop) await latents.dispose();
   log(`${source.batchesPerEpoch} batches an epoch`);
-  const facts = (step: number): ResultFacts => ({
-    settings,
-    model,
-    dataset,
-    step,
-    resolution: `${size.width}x${size.height}`,
-    trigger: word?.text,
-  });
-  const file = resultFile(run, settings.task, settings.output_name);
-  const drawing = {
-    backend,
-    model: isWhole ? file : model.path,
-    vae: isWhole ? undefined : settings.vae,
-    roots: [resultRoot(run), ...context.modelRoots],
-    size,
-  };
   const shownCaptions = [...new Set(dataset.items.map(({ caption = '' }) => plainCaption(caption, captions)))];
+  const prompts = samplePrompts(settings, root, subject.prompts ?? promptsOf(shownCaptions));
   const write = async (weights: Weights, step: number): Promise<void> =>
-    await resultForms[settings.task].write(file, weights, facts(step), networks);
+    await subject.write(weights, {
+      settings,
+      model,
+      dataset,
+      step,
+      resolution: `${size.width}x${size.height}`,
+      trigger: word?.text,
+    });
   const table = model.parts.noiseTable(settings.zero_terminal_snr);
   const { factor } = model.parts.latent;
   return denoisingTask(
@@ -122,12 +197,9 @@ export async function prepareMethod(settings: MethodConfig, context: RunContext)
     },
     {
       publish: write,
-      async begin(weights) {
-        if (!isWhole) await files.writeTensors('start.safetensors', weights);
-      },
+      begin: subject.begin,
       async sample(weights, step): Promise<PixelImage | undefined> {
         await write(weights, step);
-        const prompts = samplePrompts(settings, root, shownCaptions);
         const images = await draw(
           drawing,
           prompts.map((prompt) => withResult(settings, prompt, 1)),
@@ -139,23 +211,20 @@ export async function prepareMethod(settings: MethodConfig, context: RunContext)
         if (texts.cut.size > 0) warn(`${texts.cut.size} captions are longer than is read: their ends are cut off`);
         await texts.dispose();
         await latents.dispose();
-        if (settings.effect_report) {
-          const prompts = samplePrompts(settings, root, shownCaptions);
-          await reportEffect({ settings, files, weights, networks, drawing, prompts, basePath: model.path, step });
-        }
-        log(`the result is ${context.install ? await install(file, settings, context.modelRoots) : file}`);
+        await subject.finish(weights, step, prompts);
       },
     },
   );
 }
 
-/** The result beside the user's other models, where prompts find it. */
-async function install(
+/** Where the result is: beside the user's other models, where prompts find it, or in the run's folder. */
+export async function installed(
   file: string,
-  { task, output_name: name }: MethodConfig,
-  [root]: readonly string[],
+  { kind, extension }: Pick<ResultForm, 'kind' | 'extension'>,
+  { output_name: name }: { readonly output_name: string },
+  { install, modelRoots: [root] }: RunContext,
 ): Promise<string> {
-  const { kind, extension } = resultForms[task];
+  if (!install) return file;
   const folder = await folderForKind(root!, kind);
   await mkdir(folder, { recursive: true });
   const target = path.join(folder, name + extension);
@@ -211,22 +280,24 @@ function templatesOf(given: string | undefined, root: string, word: string | und
 const fewPrompts = 3;
 const firstSeed = 7;
 
+/** Those of the settings, lines or files of them, or others; each with a seed. */
 function samplePrompts(
   { sample_prompts: given }: MethodConfig,
   root: string,
-  captions: readonly string[],
+  others: readonly SamplePrompt[],
 ): SamplePrompt[] {
   const lines = given.flatMap((line) => {
     const file = path.resolve(root, line);
     return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [line];
   });
   const asked = lines.flatMap((line) => parseSamplePrompt(line) ?? []);
-  const prompts =
-    asked.length > 0 ? asked : captions.slice(0, fewPrompts).map((prompt) => ({ prompt: literally(prompt) }));
-  return prompts.map((prompt, i) => ({ seed: firstSeed + i, ...prompt }));
+  return (asked.length > 0 ? asked : others).map((prompt, i) => ({ seed: firstSeed + i, ...prompt }));
 }
 
+const promptsOf = (captions: readonly string[]): SamplePrompt[] =>
+  captions.slice(0, fewPrompts).map((prompt) => ({ prompt: literally(prompt) }));
+
 /** A caption's brackets are no syntax. */
-function literally(caption: string): string {
+export function literally(caption: string): string {
   return caption.replace(/[\\()[\]<>]/g, '\\$&');
 }

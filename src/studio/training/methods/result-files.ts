@@ -10,7 +10,7 @@ import { writeHypernetwork } from './hypernetwork-file.ts';
 import { metadataOf, type ResultFacts, writeTensors } from './trained-result.ts';
 import { writeModel } from './whole-model.ts';
 
-interface ResultForm {
+export interface ResultForm {
   readonly kind: ModelKind;
   readonly folder: string;
   readonly extension: string;

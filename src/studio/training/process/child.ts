@@ -8,6 +8,7 @@ import type { PixelImage } from '#core/image';
 import type { Backend } from '#engine/backend';
 import { toWireError } from '../../engine-host/protocol.ts';
 import { runExperiment } from '../../lab/experiments.ts';
+import { planTraining } from '../plan.ts';
 import { configuredTraining } from '../prepare.ts';
 import { runTraining } from '../runner.ts';
 import type { FromTrainer, LabOrder, ToTrainer, TrainerDevice, TrainingOrder } from './protocol.ts';
@@ -33,7 +34,12 @@ async function carryOut(order: TrainingOrder | LabOrder, makeBackend: MakeBacken
   const warn = (text: string): void => void send({ type: 'warning', text });
   try {
     const backend = await makeBackend(order.device, warn);
-    const steps = await ('lab' in order
+    if ('plan' in order && order.plan) {
+      const { config, modelRoots } = order;
+      const host = { backend, root: process.cwd(), modelRoots, signal };
+      await send({ type: 'plan', plan: await planTraining(config, configuredTraining, host) });
+    }
+    const steps = 'plan' in order && order.plan ? 0 : await ('lab' in order
       ? experiment(order, backend, signal)
       : training(order, backend, { warn, signal }));
     await backend.dispose();

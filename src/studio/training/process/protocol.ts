@@ -4,6 +4,7 @@ import type { LabRequest } from '#lab/experiments';
 import type { TrainingConfig } from '#training/config';
 import type { StepReport } from '#training/loop';
 import type { WireError } from '../../engine-host/protocol.ts';
+import type { TrainingPlan } from '../plan.ts';
 
 /** What a backend is made from; plain data, since it crosses a process border. */
 export interface TrainerDevice {
@@ -18,6 +19,8 @@ export interface TrainingOrder {
   readonly device: TrainerDevice;
   /** Where models are looked for. */
   readonly modelRoots: readonly string[];
+  /** Only say what it would take. */
+  readonly plan?: boolean;
 }
 
 /** An experiment of the lab, which trains one network after another. */
@@ -40,6 +43,7 @@ export type FromTrainer =
   /** JPEG of what the weights can do. */
   | { readonly type: 'sample'; readonly jpeg: Uint8Array }
   | { readonly type: 'warning'; readonly text: string }
+  | { readonly type: 'plan'; readonly plan: TrainingPlan }
   /** It has ended after so many steps (parts, of an experiment), by itself or as asked to; everything is written. */
   | { readonly type: 'end'; readonly steps: number }
   | { readonly type: 'failed'; readonly error: WireError };

@@ -71,6 +71,16 @@ const inState = (state: string) => (event: StudioEvent) => event.type === 'job.c
 const stateOf = (id: string): Buffer =>
   readFileSync(join(server.root, 'data/trainings', id, 'checkpoints/step-00000240/state.safetensors'));
 
+it('tell what they would take before they start, and what is wrong with them', { timeout: 300_000 }, async () => {
+  const plan = await server.json('POST', '/api/v1/trainings/plan', { training });
+  expect(plan).toMatchObject({ steps: 240, notes: [] });
+  expect(plan.secondsPerStep).toBeGreaterThan(0);
+  expect(plan.seconds).toBeCloseTo(240 * plan.secondsPerStep, 5);
+  expect(plan.memoryBytes).toBeGreaterThan(2 ** 24);
+  const wrong = await server.call('POST', '/api/v1/trainings/plan', { training: { ...training, crop: 15 } });
+  expect([wrong.status, await wrong.text()]).toEqual([400, expect.stringContaining('crop is 15')]);
+});
+
 it('are done, paused, cancelled, killed and retried like every job, bit for bit', { timeout: 300_000 }, async () => {
   const whole = await submit();
   await until(whole.id, inState('done'));

@@ -4,7 +4,9 @@
  */
 
 import type { Job } from '#api/records/job';
+import { UserError } from '#core/errors';
 import { fromWireError } from '../../engine-host/protocol.ts';
+import type { TrainingPlan } from '../../training/plan.ts';
 import { TrainerProcess } from '../../training/process/host.ts';
 import type { FromTrainer } from '../../training/process/protocol.ts';
 import type { TrainingRuns } from '../../training/runs.ts';
@@ -26,6 +28,7 @@ export class TrainingRunner implements Runner<'training'> {
   readonly kind = 'training';
   readonly #parts: TrainingParts;
   #trainer: TrainerProcess | undefined;
+  #planner: TrainerProcess | undefined;
 
   constructor(parts: TrainingParts) {
     this.#parts = parts;
@@ -58,6 +61,31 @@ export class TrainingRunner implements Runner<'training'> {
     } finally {
       unwatch();
       this.#trainer = undefined;
+    }
+  }
+
+  /**
+   * What the training would take. Nothing waits for it but who asked; it has the machine beside whatever is at work.
+   * @throws UserError `training.busy` while another one is found out; what the training would throw
+   */
+  async plan(request: Job<'training'>['request'], signal: AbortSignal): Promise<TrainingPlan> {
+    const { main, threads, modelRoots } = this.#parts;
+    const { backend: device, threads: own = threads } = request;
+    if (this.#planner) throw new UserError('training.busy', 'Another training is being planned now; ask again soon.');
+    const order = { config: { ...request, run: '.' }, device: { device, threads: own }, modelRoots, plan: true };
+    const planner = new TrainerProcess(main, order);
+    this.#planner = planner;
+    const kill = (): void => planner.kill();
+    signal.addEventListener('abort', kill, { once: true });
+    try {
+      for await (const message of planner.messages()) {
+        if (message.type === 'failed') throw fromWireError(message.error);
+        if (message.type === 'plan') return message.plan;
+      }
+      throw new UserError('training.plan', 'The planning was ended before it knew.');
+    } finally {
+      signal.removeEventListener('abort', kill);
+      this.#planner = undefined;
     }
   }
 
@@ -118,6 +146,7 @@ class Teller {
       case 'part':
         // Of experiments.
         break;
+      case 'plan':
       case 'end':
       case 'failed':
         // Acted on where the process is waited for.
