@@ -113,7 +113,6 @@ export const methodSchemas = {
 /** Everything that can be trained by flags, a request or a form. */
 export const trainingSchemas = { ...methodSchemas, vae: vaeSchema, scratch: scratchSchema } as const;
 export type TrainingName = keyof typeof trainingSchemas;
-export type TrainingSettings = { [K in TrainingName]: z.output<(typeof trainingSchemas)[K]> }[TrainingName];
 
 /** Methods on a latent diffusion model that is there. */
 export type MethodName = keyof typeof methodSchemas;
