@@ -39,9 +39,10 @@ async function carryOut(order: TrainingOrder | LabOrder, makeBackend: MakeBacken
       const host = { backend, root: process.cwd(), modelRoots, signal };
       await send({ type: 'plan', plan: await planTraining(config, configuredTraining, host) });
     }
-    const steps = 'plan' in order && order.plan ? 0 : await ('lab' in order
-      ? experiment(order, backend, signal)
-      : training(order, backend, { warn, signal }));
+    const steps =
+      'plan' in order && order.plan
+        ? 0
+        : await ('lab' in order ? experiment(order, backend, signal) : training(order, backend, { warn, signal }));
     await backend.dispose();
     await send({ type: 'end', steps });
   } catch (error) {
