@@ -37,9 +37,7 @@ async function timeSteps(backend: Backend, rounds: number): Promise<Omit<Row, 'n
     return slot === 'parameter' || slot === 'ema' ? f32(shape, (values as Float32Array).slice()) : zeros('f32', shape);
   };
   let current = new Map(step.state.map((s) => [s.name, first(s.parameter, s.slot)]));
-  let spare = new Map(
-    [...current].map(([name, t]) => [name, { ...t, data: allocate(t.dtype, t.data.length) } as HostTensor]),
-  );
+  let spare = new Map([...current].map(([name, t]) => [name, { ...t, data: allocate(t.dtype, t.data.length) }]));
   const resident = await ResidentState.open(backend, current, new Map());
   const losses: number[] = [];
   const oneStep = async (): Promise<number> => {

@@ -53,7 +53,7 @@ export function defineModelWork(command: Command, row: ModelWorkCommand, context
       const request = readFields(schema, fields, { ...givenFlags(flags, options), ...texts }, (field) =>
         names.includes(field.name) ? field.name : `--${field.flag}`,
       );
-      await make(kind, request as unknown as MakeRequest<ModelWorkKind>, path.resolve(target), options, context);
+      await make(kind, request, path.resolve(target), options, context);
     });
 }
 

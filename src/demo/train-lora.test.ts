@@ -25,7 +25,7 @@ afterAll(async () => {
 
 async function openSmallest(): Promise<{ files: PageFiles; model: PageModel }> {
   const files = new PageFiles();
-  files.add('smallest.safetensors', new Blob(smallestModel() as Uint8Array<ArrayBuffer>[]));
+  files.add('smallest.safetensors', new Blob(smallestModel()));
   const model = await openPageModel(files, 'smallest.safetensors');
   // This runtime reads weights by their paths on disk.
   const onDisk = join(folder, 'smallest.safetensors');
@@ -56,7 +56,7 @@ describe('the page without a server', () => {
     });
     expect(losses).toHaveLength(3);
     expect(losses.every(Number.isFinite)).toBe(true);
-    files.add(loraPath('zorb'), new Blob(chunks as Uint8Array<ArrayBuffer>[]));
+    files.add(loraPath('zorb'), new Blob(chunks));
     const open = { ...backend, dispose: () => Promise.resolve() };
     const engine = createPictureEngine({ backend: open, openModel: pageModelOpener(files, () => model) });
     const draw = async (prompt: string): Promise<Uint8Array> => {

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { actingOptions, compareSchema, countRuns } from './compare/plan.ts';
-import { networks } from './lenet/index.ts';
+import { digitNetworkNames } from './names.ts';
 
 const data = z
   .string()
@@ -13,9 +13,9 @@ const threads = z.int().min(1).max(256).optional().describe('CPU threads; all wh
 
 export const lenetSchema = z.strictObject({
   networks: z
-    .array(z.enum(networks.map(({ name }) => name) as [string, ...string[]]))
+    .array(z.enum(digitNetworkNames))
     .min(1)
-    .default(networks.map(({ name }) => name))
+    .default([...digitNetworkNames])
     .describe('Which are trained.'),
   epochs: z
     .number()

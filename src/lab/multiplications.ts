@@ -35,7 +35,7 @@ function ofValue(v: Value): number {
       return product(input(0)) * taps([perGroup, height, width]);
     }
     case 'conv2dWeightGrad': {
-      const { kernel, groups } = v.attrs as OpAttrs['conv2dWeightGrad'];
+      const { kernel, groups } = v.attrs;
       return product(input(1)) * taps([input(0)[1]! / groups, kernel[0], kernel[1]]);
     }
     case 'attention': {

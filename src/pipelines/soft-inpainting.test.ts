@@ -18,13 +18,7 @@ async function mixed(mask: number[], sigma: number, settings: Partial<typeof sof
   const cells = mask.length;
   const painted = Float32Array.from({ length: 2 * cells }, (_, i) => (i < cells ? 3 : 4)) as Latent;
   const original = Float32Array.from({ length: 2 * cells }, (_, i) => (i < cells ? 0 : 1));
-  const keep = keepSoftly(
-    async () => painted.slice() as Latent,
-    original,
-    Float32Array.from(mask),
-    { ...soft, ...settings },
-    2,
-  );
+  const keep = keepSoftly(async () => painted.slice(), original, Float32Array.from(mask), { ...soft, ...settings }, 2);
   return [...(await keep(painted, sigma as Sigma))];
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { z } from 'zod';
-import { generators } from '../generators/index.ts';
+import { generatorNames } from '../names.ts';
 
 export const dataNames = ['digits', 'stacked'] as const;
 export type DataName = (typeof dataNames)[number];
@@ -21,8 +21,8 @@ export const compareSchema = z.strictObject({
   models: z
     .array(z.string())
     .min(1)
-    .default(generators.map(({ name }) => name))
-    .describe(`Of ${generators.map(({ name }) => name).join(', ')}.`),
+    .default([...generatorNames])
+    .describe(`Of ${generatorNames.join(', ')}.`),
   budget: z
     .number()
     .positive()

@@ -129,7 +129,7 @@ async function trainModel(spec: RunSpec, work: Work, host: RunHost): Promise<Tra
   const { backend, files, signal } = host;
   let diverged: string | undefined;
   try {
-    const done = await train(task as Parameters<typeof train>[0], loop, {
+    const done = await train(task, loop, {
       backend,
       files,
       signal,

@@ -1,6 +1,7 @@
 /** A comparison in words and tables, for its page, the documentation and the command line alike. */
 
 import { generators } from '../generators/index.ts';
+import { generatorNames } from '../names.ts';
 import type { Summary } from '../scoring/statistics.ts';
 import type { RunResult } from './result.ts';
 import { type Cell, cellsOf, modelRows } from './table.ts';
@@ -50,7 +51,7 @@ export function cellTable(results: readonly RunResult[], real: RealScores): Tabl
   ];
   const { frechet, precision, recall, imbalance } = real;
   const reference = [frechet.toFixed(2), precision.toFixed(2), recall.toFixed(2), imbalance.toFixed(3)];
-  const order = generators.map(({ name }) => name);
+  const order: readonly string[] = generatorNames;
   const cells = cellsOf(results).sort(
     (a, b) => order.indexOf(a.model) - order.indexOf(b.model) || a.learningRate - b.learningRate,
   );

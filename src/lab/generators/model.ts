@@ -6,6 +6,7 @@ import type { Weights } from '#training/loop';
 import type { Optimizer } from '#training/optimizer';
 import type { RandomSource } from '#training/random';
 import type { Objective } from '#training/step';
+import type { GeneratorName } from '../names.ts';
 
 /** Pictures of a batch: values from -1 (paper) to 1 (ink), [batch, channels, 28, 28]. */
 export interface PictureShape {
@@ -40,7 +41,7 @@ export interface GenerativeModel {
 }
 
 export interface GeneratorRow {
-  readonly name: string;
+  readonly name: GeneratorName;
   readonly title: string;
   readonly about: string;
   create(shape: PictureShape): GenerativeModel;

@@ -2,6 +2,7 @@
 
 import type { Value } from '#graph/value';
 import type { Scope } from '#models/nn/scope';
+import type { DigitNetworkName } from '../names.ts';
 
 /** What a network makes of pictures. */
 export interface Reading {
@@ -14,7 +15,7 @@ export interface Reading {
 }
 
 export interface DigitNetwork {
-  readonly name: string;
+  readonly name: DigitNetworkName;
   readonly title: string;
   readonly about: string;
   /** With which it reads 99% of MNIST's test digits. */

@@ -20,7 +20,7 @@ export function expandSeries(
   const form = (seriesForms as readonly SeriesForm[]).find((each) => each.name === name);
   if (!form) throw new UserError('series.form', `There is no series ${JSON.stringify(name)}.`);
   const read = form.schema.safeParse(settings);
-  if (read.success) return form.expand(read.data as never, request, context);
+  if (read.success) return form.expand(read.data, request, context);
   const [issue] = read.error.issues;
   throw new UserError('series.settings', `${issue!.path.join('.')}: ${issue!.message}.`);
 }

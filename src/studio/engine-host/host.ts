@@ -219,7 +219,8 @@ export class EngineHost implements PictureEngine {
   /** Ends the process when its request has ended: the next one starts with the settings as they are then. */
   renew(): void {
     this.#stale = this.#run !== undefined;
-    if (!this.#stale) void this.unload();
+    // A failure to end it shows at the next run.
+    if (!this.#stale) this.unload().catch(() => {});
   }
 
   /** Changes limits without a restart. */

@@ -95,7 +95,7 @@ function placeOf(
 function placed({ width, height, channels, data }: PixelImage, { x, y }: Place, { cell }: Layout): OverlayOptions {
   return {
     input: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
-    raw: { width, height, channels: channels as 1 | 3 | 4 },
+    raw: { width, height, channels },
     left: x + ((cell.width - width) >> 1),
     top: y + ((cell.height - height) >> 1),
   };

@@ -54,7 +54,7 @@ const experiments: { readonly [N in ExperimentName]: Run<N> } = {
 export async function runExperiment(request: LabRequest, host: LabHost): Promise<LabOutcome> {
   const { experiment, ...settings } = request;
   const run = experiments[experiment] as Run<ExperimentName>;
-  return await run(settings as Settings<ExperimentName>, host);
+  return await run(settings, host);
 }
 
 function accuracyLine({ title, count, right, steps, seconds }: LenetReport): string {

@@ -1,5 +1,6 @@
 /** What is asked of work on model files, checked against the library: models by its names, and where the result goes. */
 
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { JobRequests } from '#api/records/job';
@@ -12,7 +13,7 @@ import { folderForKind } from '../library/layout.ts';
 import type { Library } from '../library/library.ts';
 import type { LibraryModel } from '../library/model.ts';
 import { kindsOfChoices } from '../work/check-request.ts';
-import { checkNotThere, type MakeRequest } from './make.ts';
+import type { MakeRequest } from './make.ts';
 
 type Requests = JobRequests[ModelWorkKind];
 
@@ -101,4 +102,11 @@ async function folderOf(
   if (layout === 'onnx') return [root, 'onnx'];
   const own: ModelKind = library.find(model, kindsOfChoices.models!).kind;
   return [await folderForKind(root, own)];
+}
+
+/** Fails now rather than after minutes of work. @throws UserError `merge.exists` and the like */
+async function checkNotThere(kind: ModelWorkKind, file: string): Promise<void> {
+  if (await stat(file).catch(() => undefined)) {
+    throw new UserError(`${kind}.exists`, `${path.basename(file)} is there already; give another name.`);
+  }
 }

@@ -1,6 +1,5 @@
 /** Every way to make a model file of others, for the command line and for jobs: a row for each kind of such work. */
 
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { JobRequests } from '#api/records/job';
 import type { ModelWorkKind } from '#api/records/model-work';
@@ -50,11 +49,4 @@ async function convert(
   const form = dtype ?? (layout === 'gguf' ? 'q8_0' : 'f16');
   const made = await convertModel({ from, to, layout, form, weights: ema ? 'ema' : 'plain' }, options);
   return made && { bytes: made.bytes, notes: made.notes };
-}
-
-/** Fails now rather than after minutes of work. @throws UserError `merge.exists` and the like */
-export async function checkNotThere(kind: ModelWorkKind, file: string): Promise<void> {
-  if (await stat(file).catch(() => undefined)) {
-    throw new UserError(`${kind}.exists`, `${path.basename(file)} is there already; give another name.`);
-  }
 }

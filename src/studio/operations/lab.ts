@@ -6,7 +6,6 @@ import type { Job } from '#api/records/job';
 import type { Caller } from '#api/rights';
 import { UserError } from '#core/errors';
 import { experimentNames, experimentTitles, labRequests, partsOf } from '#lab/experiments';
-import { tablesIn } from '../lab/tables.ts';
 import type { StudioFolder } from '../studio-folder.ts';
 import type { Context, HandlersOf } from './context.ts';
 import { ownJob } from './jobs.ts';
@@ -29,6 +28,7 @@ export const labHandlers = {
   async getExperiment({ id }, { studio, caller }) {
     const job = await ownRun(studio, id, caller);
     const progress = 'progress' in studio ? (studio as Context<true>['studio']).progress.get(id) : undefined;
+    const { tablesIn } = await import('../lab/tables.ts');
     return {
       job: toldJob(job, caller),
       progress,

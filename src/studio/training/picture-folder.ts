@@ -6,13 +6,13 @@
  * Everything that is wrong with the folder is said before anything is trained.
  */
 
-import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '#core/errors';
-import { diskError, isMissing } from '../files/disk-error.ts';
 import type { CaptionedPictures } from './captioned-pictures.ts';
+import { listFiles } from './data/list-files.ts';
 import { extensionOf, isPicture, pictureExtensions, withoutExtension } from './data/picture-names.ts';
 
 export interface FolderOptions {
@@ -80,21 +80,6 @@ async function listPictures(folder: string, warn: (message: string) => void): Pr
       return { name, file: path.join(folder, name), caption: caption?.replace(/\s+/g, ' ').trim() };
     }),
   );
-}
-
-/** In lower case, with its dot. */
-/** Names of all files below a folder, relative to it; links count as what they point to. */
-export function listFiles(folder: string): string[] {
-  let entries: Dirent[];
-  try {
-    entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  } catch (error) {
-    if (!isMissing(error)) throw diskError(error, folder);
-    throw new UserError('training.data.missing', `there is no folder ${folder}; data names the folder of the pictures`);
-  }
-  const isFile = (entry: Dirent): boolean =>
-    entry.isFile() || statSync(path.join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.isFile() === true;
-  return entries.filter(isFile).map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
 }
 
 function checkCaptions(pictures: readonly FolderPicture[], folder: string): void {

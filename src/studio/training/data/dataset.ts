@@ -11,9 +11,10 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '#core/errors';
 import type { PictureSize } from '#training/buckets';
-import { listFiles, shown } from '../picture-folder.ts';
+import { shown } from '../picture-folder.ts';
 import { decodeText } from './decode-text.ts';
-import { extensionOf, isPicture, withoutExtension } from './picture-names.ts';
+import { listFiles } from './list-files.ts';
+import { extensionOf, isMask, isPicture, maskEnding, repeatedFolder, withoutExtension } from './picture-names.ts';
 
 export interface DatasetItem {
   /** Relative to the folder. */
@@ -39,9 +40,6 @@ export interface DatasetOptions {
   readonly captionExtension: string;
 }
 
-export const repeatedFolder = /^(\d+)_(.+)$/;
-const maskEnding = /\.mask\.png$/i;
-export const isMask = (name: string): boolean => maskEnding.test(name);
 /** A1111's rule: numbers in front of a name sort files and say nothing. */
 const sortingNumber = /^[\d\-_ .]+/;
 const smallest = 16;

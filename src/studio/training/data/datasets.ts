@@ -3,16 +3,13 @@
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '#core/errors';
-import { shuffleInPlace } from '#training/captions';
-import { TrainingRandom } from '#training/random';
 import { diskError, isMissing } from '../../files/disk-error.ts';
 import { isSafeName, realPathInside } from '../../files/safe-path.ts';
-import { listFiles } from '../picture-folder.ts';
 import { writeWhole } from '../write-whole.ts';
 import type { PictureChange } from './change-picture.ts';
-import { isMask, repeatedFolder } from './dataset.ts';
 import { decodeText } from './decode-text.ts';
-import { isPicture, withoutExtension } from './picture-names.ts';
+import { listFiles } from './list-files.ts';
+import { isMask, isPicture, repeatedFolder, withoutExtension } from './picture-names.ts';
 import { nearDuplicates, type ScannedPicture } from './scan.ts';
 
 export interface DatasetPicture {
@@ -196,6 +193,10 @@ export class Datasets {
       throw new UserError('dataset.split', `${name} has ${pictures.length} pictures; two are the least to split`);
     await this.create(into);
     const to = await this.folder(into);
+    const [{ shuffleInPlace }, { TrainingRandom }] = await Promise.all([
+      import('#training/captions'),
+      import('#training/random'),
+    ]);
     const random = new TrainingRandom(seed);
     const moved = shuffleInPlace([...pictures], random)
       .slice(0, count)

@@ -41,7 +41,7 @@ export function newModel<Config>(
   return {
     layout: 'single-file',
     // From outside, a family's config is only handed back to it.
-    family: family as ModelFamily,
+    family,
     config,
     parts: family.parts(config),
     weights,

@@ -1,7 +1,7 @@
 /** Makes model files of others. Nothing survives a stop: a file is there whole or not at all. */
 
 import path from 'node:path';
-import type { Job } from '#api/records/job';
+import type { Job, JobRequests } from '#api/records/job';
 import { type ModelWorkKind, modelWorkKinds } from '#api/records/model-work';
 import type { Library } from '../../library/library.ts';
 import { targetOf, withPaths } from '../../model-work/check.ts';
@@ -31,7 +31,7 @@ export class ModelWorkRunner<K extends ModelWorkKind> implements Runner<K> {
     if (call.signal.aborted) return undefined;
     const { library } = this.#parts;
     const { kind } = this;
-    const { name, ...asked } = job.request as Job<ModelWorkKind>['request'];
+    const { name, ...asked }: JobRequests[ModelWorkKind] = job.request;
     const { to, folder } = await targetOf(kind, { name, ...asked }, library);
     const request = withPaths(kind, asked as unknown as MakeRequest<K>, library);
     const making = startMaking({ kind, request, to, roots: library.roots }, (step, steps) =>

@@ -13,7 +13,6 @@ import type { EngineHost } from '../../engine-host/host.ts';
 import type { Gallery } from '../../gallery/gallery.ts';
 import { type KeptSteps, keptStep } from '../../gallery/kept-steps.ts';
 import { decodePixels, encodePreview } from '../../images/codec.ts';
-import { drawGrid } from '../../images/grid.ts';
 import type { Library } from '../../library/library.ts';
 import type { PictureJob, StoredRequest } from '../../queue/job.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -133,7 +132,7 @@ export class PictureRunner implements Runner<'picture'> {
       job: id,
       index: at,
       user,
-      image: await drawGrid(pictures, grid),
+      image: await (await import('../../images/grid.ts')).drawGrid(pictures, grid),
       seed: shown.seed ?? request.seed,
       infotext: gridText((made.get(0) ?? shown).infotext, request.series!),
       model: { name: shown.model ?? '', hash: shown.modelHash, family: '' },
