@@ -12,6 +12,8 @@ export const pageViews = [
   '/datasets/:name',
   '/lab',
   '/lab/:name',
+  '/lab/experiments/:name',
+  '/lab/runs/:id',
   '/settings',
 ] as const;
 

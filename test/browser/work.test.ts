@@ -35,6 +35,20 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
     expect(faults).toEqual([]);
   });
 
+  it('plots over an axis, begun from the draft, and keeps the grid', async () => {
+    const page = await open(address('/'));
+    await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a fox');
+    await page.goto(address('/lab/plotPictures'));
+    const form = page.getByRole('form', { name: 'X/Y/Z plot' });
+    expect(await form.getByLabel('Prompt', { exact: true }).inputValue()).toBe('a fox');
+    await form.getByRole('combobox', { name: 'X axis' }).selectOption('steps');
+    await form.getByLabel('X values').fill('1,2');
+    await form.getByRole('button', { name: 'Start' }).click();
+    const made = page.getByRole('list', { name: 'Begun here' }).getByRole('img');
+    await expect.poll(() => made.count(), { timeout: patience }).toBe(3);
+    expect(faults).toEqual([]);
+  });
+
   it('collects pictures, trains a LoRA on them, and shows that it works', async () => {
     const page = await open(address('/train'));
     await page.getByRole('textbox', { name: 'Name of a new set' }).fill('night animals');

@@ -14,7 +14,7 @@ import { jobInputSchema } from './jobs.ts';
 function first<S extends z.ZodRawShape>(shape: S): S {
   const fields = Object.entries(shape as unknown as Record<string, z.ZodType>);
   return Object.fromEntries(
-    fields.map(([name, field]) => [name, field.meta({ ...field.meta(), level: 'simple' })]),
+    fields.map(([name, field]) => [name, field.meta({ ...field.meta(), level: 'simple', group: 'series' })]),
   ) as unknown as S;
 }
 

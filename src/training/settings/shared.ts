@@ -116,7 +116,7 @@ const length = grouped('length', {
   gradient_checkpointing: z
     .boolean()
     .default(false)
-    .describe('Compute the inside of blocks again on the way back: far less memory, about a third more time.'),
+    .describe('Compute the inside of blocks again on the way back: less memory, more time.'),
   seed: z.int().min(0).default(1).describe('Of everything that is drawn.'),
   save_every_n_steps: z.int().positive().default(200).describe('Steps between two saved states.'),
 });

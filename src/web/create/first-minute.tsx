@@ -2,6 +2,7 @@
 
 import { A } from '@solidjs/router';
 import { For, Show } from 'solid-js';
+import { AddFolder } from '../models/add-folder.tsx';
 import { useChosenModel } from '../state/queries.ts';
 import { useMayMake } from '../state/studio.tsx';
 import { words } from '../words/index.ts';
@@ -20,7 +21,7 @@ export function FirstMinute(props: { readonly onGenerate: (prompt: string) => vo
   const model = useChosenModel();
   const mayMake = useMayMake();
   return (
-    <div class="w-full max-w-220 flex flex-col gap-6 py-4">
+    <div class="w-full max-w-220 flex flex-col gap-6 py-4 my-auto">
       <div class="text-center">
         <h1 class="text-2xl font-semibold">{words().first.title}</h1>
         <p class="text-dim">{words().first.lead}</p>
@@ -52,7 +53,9 @@ export function FirstMinute(props: { readonly onGenerate: (prompt: string) => vo
         <div class="card p-4">
           <h2 class="font-semibold">{words().first.folder}</h2>
           <p class="hint">{words().first.folderHint}</p>
-          <code class="block mt-2 p-2 rounded bg-sunk text-sm break-all">darkroom models add FOLDER</code>
+          <div class="pt-2">
+            <AddFolder />
+          </div>
         </div>
       </div>
     </div>

@@ -83,7 +83,7 @@ function Pictures(props: { readonly onGenerate: (prompt: string) => void }) {
   const next = useNextJob();
   const latest = () => studio.latest() ?? pictures()[0];
   return (
-    <div class="flex-1 min-h-0 flex flex-col items-center justify-center gap-3 p-3 md:p-4">
+    <div class="flex-1 min-h-0 flex flex-col items-center justify-center-safe gap-3 p-3 md:p-4">
       <Switch fallback={<FirstMinute onGenerate={props.onGenerate} />}>
         <Match when={next()}>{(job) => <AtWork job={job()} behind={jobs().length - 1} />}</Match>
         <Match when={latest()}>{(image) => <Latest image={image()} />}</Match>

@@ -63,7 +63,7 @@ function ToolForm(props: { readonly tool: ToolRow }) {
         title={props.tool.title}
         schema={props.tool.schema}
         initial={initial()}
-        groups={words().lab.groups}
+        groups={{ ...words().create.groups, ...words().lab.groups }}
         action={words().lab.start}
         onSubmit={start}
       >

@@ -1,6 +1,8 @@
 /** The tools that the server offers, in the page's language. */
 
 import { useQuery } from '@tanstack/solid-query';
+import type { WireJob } from '#server/native/wire';
+import { jobTitle } from '../queue/job.tsx';
 import { fieldsOf } from '../state/fields.ts';
 import { keys } from '../state/keys.ts';
 import { useStudio } from '../state/studio.tsx';
@@ -14,6 +16,19 @@ export function useTools() {
     /** The server's own words where the page's language has none. */
     tools: () => (asked.data ?? []).map((tool) => ({ ...tool, ...words().lab.names[tool.name] })),
   };
+}
+
+export function useExperiments() {
+  const { api } = useStudio();
+  const asked = useQuery(() => ({
+    queryKey: keys.experiments,
+    queryFn: async () => (await api.listExperiments()).experiments,
+  }));
+  const experiments = () => (asked.data ?? []).map((each) => ({ ...each, ...words().lab.names[each.name] }));
+  /** Of a run: what its experiment is called, or what the user called it. */
+  const titleOf = (job: WireJob): string =>
+    job.label ?? experiments().find(({ name }) => name === job.request['experiment'])?.title ?? jobTitle(job);
+  return { asked, experiments, titleOf };
 }
 
 /** Whether a picture of the gallery can be sent there. */

@@ -8,6 +8,7 @@ import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { duration, fileSize } from '../words/figures.ts';
 import { words } from '../words/index.ts';
+import { AddFolder } from './add-folder.tsx';
 
 export function GetModels() {
   const studio = useStudio();
@@ -42,6 +43,11 @@ export function GetModels() {
           <Icon name="download" /> {words().models.pull}
         </button>
       </form>
+      <section class="stack" aria-label={words().first.folder}>
+        <h2 class="title">{words().first.folder}</h2>
+        <p class="hint">{words().first.folderHint}</p>
+        <AddFolder />
+      </section>
       <Show when={(pulls.data ?? []).length > 0}>
         <section aria-labelledby="pulls" class="stack">
           <h2 id="pulls" class="title">

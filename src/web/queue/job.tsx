@@ -2,7 +2,7 @@
 
 import { createSignal, For, Show } from 'solid-js';
 import type { WireJob } from '#server/native/wire';
-import { useStudio } from '../state/studio.tsx';
+import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { remaining, stageLine } from '../words/figures.ts';
 import { words } from '../words/index.ts';
@@ -51,9 +51,61 @@ export function CancelButtons(props: { readonly job: WireJob }) {
   );
 }
 
+/** Of work that takes long: hold it, go on, end it, try again. */
+export function JobControls(props: { readonly job: WireJob }) {
+  const studio = useStudio();
+  const { api } = studio;
+  const mayMake = useMayMake();
+  const ended = () => props.job.finishedAt !== undefined;
+  return (
+    <Show when={mayMake()}>
+      <Show when={!ended()}>
+        <Show
+          when={props.job.state === 'paused'}
+          fallback={
+            <button
+              type="button"
+              class="btn"
+              onClick={() => void studio.attempt(async () => await api.pauseJob({ id: props.job.id }))}
+            >
+              <Icon name="pause" /> {words().models.pause}
+            </button>
+          }
+        >
+          <button
+            type="button"
+            class="btn-primary"
+            onClick={() => void studio.attempt(async () => await api.resumeJob({ id: props.job.id }))}
+          >
+            <Icon name="play" /> {words().models.resume}
+          </button>
+        </Show>
+        <CancelButtons job={props.job} />
+      </Show>
+      <Show when={props.job.state === 'failed' || props.job.state === 'cancelled'}>
+        <button
+          type="button"
+          class="btn"
+          onClick={() => void studio.attempt(async () => await api.retryJob({ id: props.job.id }))}
+        >
+          <Icon name="reuse" /> {words().train.goOn}
+        </button>
+      </Show>
+    </Show>
+  );
+}
+
 /** What a job is about, whatever its kind. */
 export function jobTitle({ label, kind, request }: WireJob): string {
-  const said = [label, request.prompt, request.source, request.name, request.output];
+  const said = [
+    label,
+    request.prompt,
+    request.source,
+    request.name,
+    request.output,
+    request.output_name,
+    request.experiment,
+  ];
   const title = said.find((text) => typeof text === 'string' && text !== '');
   return String(title ?? (kind === 'picture' ? words().stage.withoutPrompt : words().queue.kinds[kind]));
 }

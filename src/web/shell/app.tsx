@@ -25,6 +25,8 @@ const views: Readonly<Record<PageView, Component>> = {
   '/datasets/:name': lazy(async () => await import('../train/dataset.tsx')),
   '/lab': lazy(async () => await import('../lab/view.tsx')),
   '/lab/:name': lazy(async () => await import('../lab/tool.tsx')),
+  '/lab/experiments/:name': lazy(async () => await import('../lab/experiment.tsx')),
+  '/lab/runs/:id': lazy(async () => await import('../lab/run.tsx')),
   '/settings': lazy(async () => await import('../settings/view.tsx')),
 };
 

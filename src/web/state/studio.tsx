@@ -117,6 +117,7 @@ export function createStudio(api: Api) {
       stale(keys.trainings);
       stale(keys.training(job.id));
     }
+    if (job.kind === 'lab') stale(keys.experimentRuns);
     client.setQueryData(keys.job(job.id), job);
   }
 

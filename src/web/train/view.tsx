@@ -12,6 +12,7 @@ import { Empty } from '../ui/empty.tsx';
 import { Group } from '../ui/group.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { SchemaForm, type Values } from '../ui/schema-form.tsx';
+import { duration, fileSize } from '../words/figures.ts';
 import { words } from '../words/index.ts';
 import { Datasets } from './datasets.tsx';
 
@@ -90,6 +91,7 @@ function NewTraining() {
           groups={words().train.groups}
           action={words().train.start}
           onSubmit={begin}
+          beside={(values) => <Plan training={async () => ({ ...(await values()), task: chosen().name })} />}
         >
           <Group class="row flex-wrap" label={words().train.method}>
             <For each={methods.data}>
@@ -109,5 +111,36 @@ function NewTraining() {
         </SchemaForm>
       )}
     </Show>
+  );
+}
+
+/** A try of two steps before hours are spent. */
+function Plan(props: { readonly training: () => Promise<Values> }) {
+  const studio = useStudio();
+  const [busy, setBusy] = createSignal(false);
+  const [plan, setPlan] = createSignal<Awaited<ReturnType<typeof studio.api.planTraining>>>();
+  const look = async () => {
+    setBusy(true);
+    setPlan(
+      await studio.attempt(async () => await studio.api.planTraining({ training: (await props.training()) as never })),
+    );
+    setBusy(false);
+  };
+  const told = () => {
+    const { steps, seconds, memoryBytes } = plan()!;
+    return words().train.planned(steps, seconds === undefined ? undefined : duration(seconds), fileSize(memoryBytes));
+  };
+  return (
+    <>
+      <button type="button" class="btn" disabled={busy()} onClick={() => void look()}>
+        {busy() ? words().train.planning : words().train.plan}
+      </button>
+      <div role="status" class="hint">
+        <Show when={plan()}>
+          <p>{told()}</p>
+          <For each={plan()!.notes}>{(note) => <p>{note}</p>}</For>
+        </Show>
+      </div>
+    </>
   );
 }

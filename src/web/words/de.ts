@@ -293,6 +293,11 @@ export const de = {
   },
   models: {
     title: 'Modelle',
+    folder: 'Ordner mit Modellen',
+    folderPlaceholder: '/home/ich/stable-diffusion-webui/models',
+    addFolder: 'Hinzufügen',
+    folderAdded: (folder: string, models: number) =>
+      `In ${folder} wird von nun an gesucht: ${models === 1 ? '1 Modell' : `${models} Modelle`} darin.`,
     installed: 'Auf diesem Rechner',
     get: 'Weitere holen',
     search: 'Modelle suchen',
@@ -383,6 +388,7 @@ export const de = {
       merge: 'Mischen',
       convert: 'Umwandeln',
       extract: 'LoRA herauslösen',
+      lab: 'Versuch',
     },
     states: {
       queued: 'wartet',
@@ -423,8 +429,18 @@ export const de = {
     begun: 'Hier begonnen',
     results: { file: 'Geschrieben', bytes: 'Bytes', notes: 'Hinweise', report: 'Bericht' },
     gone: 'Dieses Werkzeug gibt es nicht.',
-    groups: {},
+    noRun: 'Diesen Lauf gibt es nicht.',
+    groups: { series: 'Was sich ändert' },
     names: {
+      lenet: {
+        title: 'LeNet-5 liest Ziffern',
+        about: 'LeNet-5, wie 1998 veröffentlicht, und eine heutige Form, auf MNIST trainiert und geprüft.',
+      },
+      compare: {
+        title: 'GAN gegen Diffusion',
+        about:
+          'DCGAN, ein GAN mit R1 und eine kleine DDPM an denselben Ziffern, mit gleichem Aufwand und gleichem Richter.',
+      },
       mergeModels: {
         title: 'Mischen',
         about: 'Ein Checkpoint aus zweien oder dreien, mit anderer VAE oder mit LoRAs darin.',
@@ -454,6 +470,10 @@ export const de = {
     method: 'Was trainiert wird',
     start: 'Training beginnen',
     goOn: 'Vom letzten Stand weiter',
+    plan: 'Was würde das brauchen?',
+    planning: 'Zwei Schritte werden versucht…',
+    planned: (steps: number, time: string | undefined, memory: string) =>
+      `${steps} Schritte${time === undefined ? '' : ` in ${time}`}, ${memory} Speicher.`,
     gone: 'Dieses Training gibt es nicht.',
     report: 'Nachweis der Wirkung: mit und ohne das Ergebnis',
     samples: 'Unterwegs gezeichnet',
@@ -508,6 +528,7 @@ export const de = {
     step: (step: number, steps: number) => `Schritt ${step} von ${steps}`,
     decoding: 'Das Bild wird entwickelt …',
     picture: (at: number, of: number) => `Bild ${at} von ${of}`,
+    part: (at: number, of: number) => `Teil ${at} von ${of}`,
     left: (time: string) => `noch etwa ${time}`,
     percent: (percent: number) => `${percent} Prozent`,
     startingShort: 'Beginnt',

@@ -291,6 +291,11 @@ export const en = {
   },
   models: {
     title: 'Models',
+    folder: 'Folder with models',
+    folderPlaceholder: '/home/me/stable-diffusion-webui/models',
+    addFolder: 'Add',
+    folderAdded: (folder: string, models: number) =>
+      `${folder} is looked through from now on: ${models === 1 ? '1 model' : `${models} models`} in it.`,
     installed: 'On this machine',
     get: 'Get more',
     search: 'Search models',
@@ -381,6 +386,7 @@ export const en = {
       merge: 'Merge',
       convert: 'Convert',
       extract: 'Extract a LoRA',
+      lab: 'Experiment',
     } as Readonly<Record<string, string>>,
     states: {
       queued: 'waits',
@@ -423,7 +429,8 @@ export const en = {
     begun: 'Begun here',
     results: { file: 'Written', bytes: 'Bytes', notes: 'Notes', report: 'Report' } as Readonly<Record<string, string>>,
     gone: 'There is no such tool.',
-    groups: {} as Readonly<Record<string, string>>,
+    noRun: 'There is no such run.',
+    groups: { series: 'What varies' } as Readonly<Record<string, string>>,
     names: {} as Readonly<Record<string, { readonly title: string; readonly about: string }>>,
   },
   train: {
@@ -433,6 +440,10 @@ export const en = {
     method: 'What is trained',
     start: 'Start training',
     goOn: 'Go on from the last state',
+    plan: 'What would it take?',
+    planning: 'Trying two steps…',
+    planned: (steps: number, time: string | undefined, memory: string) =>
+      `${steps} steps${time === undefined ? '' : ` in ${time}`}, ${memory} of memory.`,
     gone: 'There is no such training.',
     report: 'Proof of effect: with and without the result',
     samples: 'Drawn on the way',
@@ -487,6 +498,7 @@ export const en = {
     step: (step: number, steps: number) => `Step ${step} of ${steps}`,
     decoding: 'Developing the picture…',
     picture: (at: number, of: number) => `Picture ${at} of ${of}`,
+    part: (at: number, of: number) => `Part ${at} of ${of}`,
     left: (time: string) => `about ${time} left`,
     percent: (percent: number) => `${percent} percent`,
     startingShort: 'Starting',

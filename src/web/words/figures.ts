@@ -20,7 +20,8 @@ export function stageLine(job: WireJob, progress: WireProgress | undefined, word
   const { progress: say, create } = words;
   if (job.cancelRequested) return create.stopping;
   if (!progress || progress.phase === 'starting') return say.starting;
-  const picture = progress.batches > 1 ? `${say.picture(progress.batch + 1, progress.batches)} · ` : '';
+  const of = progress.kind === 'picture' ? say.picture : say.part;
+  const picture = progress.batches > 1 ? `${of(progress.batch + 1, progress.batches)} · ` : '';
   const step = say.step(progress.step, progress.steps);
   if (progress.phase === 'sampling') {
     return picture + (progress.step > 0 && progress.step === progress.steps ? say.decoding : step);
