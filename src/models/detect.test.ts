@@ -149,7 +149,9 @@ describe('describeFile', () => {
     const wider = { 'model.diffusion_model.input_blocks.0.0.weight': [320, 8, 3, 3] };
     const { title, problem } = describeFile(table({ ...keys('sdxl-base.single'), ...wider }));
     expect(title).toBe('an SDXL instruct-pix2pix checkpoint');
-    expect(problem).toMatch(/^Darkroom draws with Stable Diffusion 1 \(also inpaint, instruct-pix2pix\), .*SDXL/);
+    expect(problem).toMatch(
+      /^Darkroom draws with pixel diffusion, Stable Diffusion 1 \(also inpaint, instruct-pix2pix\), .*SDXL/,
+    );
     expect(describeFile(table(keys('sdxl-base.single'))).problem).toBeUndefined();
   });
 

@@ -29,7 +29,10 @@ export async function serve(folder: string, ...flags: string[]): Promise<Served>
   const port = flags.includes('--port') ? [] : ['--port', '0'];
   const args = ['serve', ...port, '--outputs', folder, '--data', join(folder, '.data'), ...flags];
   const stdio = ['ignore', 'pipe', 'inherit'] as const;
-  const child = spawn(process.execPath, [...childExecArgv(), main, ...args], { cwd: repository, stdio: [...stdio] });
+  // What is set by a visitor is not the user's who runs the tests.
+  const env = { ...process.env, DARKROOM_CONFIG: join(folder, 'config.json') };
+  const argv = [...childExecArgv(), main, ...args];
+  const child = spawn(process.execPath, argv, { cwd: repository, env, stdio: [...stdio] });
   const url = await new Promise<string>((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (bytes: Buffer) => {

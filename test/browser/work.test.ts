@@ -1,5 +1,6 @@
 /** browser: the Lab's tools, and a training from its pictures to the proof of its effect. */
 
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, patience, repository, type Served, serve, stop, useBrowser } from './served-page.ts';
@@ -9,8 +10,11 @@ const examples = join(repository, 'src/web/public/examples');
 describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: patience }, () => {
   const { newFolder, faults, open } = useBrowser();
   let served: Served;
+  let folder: string;
   beforeAll(async () => {
-    served = await serve(newFolder());
+    folder = newFolder();
+    mkdirSync(join(folder, 'models'));
+    served = await serve(folder, '--models-dir', join(folder, 'models'));
   }, patience);
   afterAll(async () => await stop(served), patience);
   const address = (path: string) => new URL(path, served.url).href;
@@ -46,6 +50,26 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
     await form.getByRole('button', { name: 'Start' }).click();
     const made = page.getByRole('list', { name: 'Begun here' }).getByRole('img');
     await expect.poll(() => made.count(), { timeout: patience }).toBe(3);
+    expect(faults).toEqual([]);
+  });
+
+  it('looks for models in a folder that is added, also after a restart', async () => {
+    const theirs = join(folder, 'webui', 'models');
+    mkdirSync(join(theirs, 'embeddings'), { recursive: true });
+    copyFileSync(
+      join(repository, 'test/goldens/data/models/adapters/embeddings/goldpt.pt'),
+      join(theirs, 'embeddings', 'theirs.pt'),
+    );
+    const page = await open(address('/models?get=1'));
+    await page.getByRole('textbox', { name: 'Folder with models' }).fill(theirs);
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByText('1 model in it.').waitFor();
+    await page.goto(address('/models'));
+    await page
+      .getByRole('link', { name: /theirs/ })
+      .first()
+      .waitFor();
+    expect(JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))).toEqual({ 'models-dir': [theirs] });
     expect(faults).toEqual([]);
   });
 
