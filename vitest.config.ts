@@ -1,5 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Whole folders that take minutes; one of them begun last would leave a core idle. */
+const long = /\/test\/(conformance|browser|faults|package)\//;
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification): boolean => long.test(moduleId);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -19,5 +31,6 @@ export default defineConfig({
     // One session of the runtime already uses every core; more than two workers only thrash.
     maxWorkers: 2,
     pool: 'forks',
+    sequence: { sequencer: LongFirst },
   },
 });

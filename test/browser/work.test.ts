@@ -53,7 +53,7 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
     expect(faults).toEqual([]);
   });
 
-  it('looks for models in a folder that is added, also after a restart', async () => {
+  it('looks for models in a folder that is added, and keeps it in the configuration', async () => {
     const theirs = join(folder, 'webui', 'models');
     mkdirSync(join(theirs, 'embeddings'), { recursive: true });
     copyFileSync(
