@@ -194,7 +194,17 @@ describe('lists under events', () => {
 
 describe('words', () => {
   const progress = (more: Partial<WireProgress>) =>
-    ({ phase: 'sampling', fraction: 0, batch: 0, batches: 1, step: 0, steps: 20, preview: 0, ...more }) as WireProgress;
+    ({
+      kind: 'picture',
+      phase: 'sampling',
+      fraction: 0,
+      batch: 0,
+      batches: 1,
+      step: 0,
+      steps: 20,
+      preview: 0,
+      ...more,
+    }) as WireProgress;
   const running = { id: 'a', state: 'running' } as WireJob;
 
   it('say times and sizes', () => {
