@@ -1,6 +1,6 @@
 /** What a form of series is: a row with its settings and how they become cells. */
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { PlainRequest, Series } from './series.ts';
 
 export interface FormContext {
@@ -9,6 +9,15 @@ export interface FormContext {
   /** Whether there is a picture to start from. */
   readonly hasInit: boolean;
 }
+
+/** Of every form that draws a grid. */
+export const gridMargin = z
+  .int()
+  .min(0)
+  .max(500)
+  .default(0)
+  .describe('Pixels between the pictures of the grid.')
+  .meta({ label: 'Margin', control: 'slider', step: 2, usual: [0, 64] });
 
 export interface SeriesForm<S extends z.ZodObject = z.ZodObject> {
   /** In requests and as a command. */

@@ -7,7 +7,7 @@
 
 import { z } from 'zod';
 import { UserError } from '#core/errors';
-import { fixedSeeds, seriesForm } from './form.ts';
+import { fixedSeeds, gridMargin, seriesForm } from './form.ts';
 
 const schema = z.object({
   promptType: z
@@ -30,13 +30,7 @@ const schema = z.object({
     .default('comma')
     .describe('What joins the parts.')
     .meta({ label: 'Joined by', control: 'choice' }),
-  margin: z
-    .int()
-    .min(0)
-    .max(500)
-    .default(0)
-    .describe('Pixels between the pictures of the grid.')
-    .meta({ label: 'Margin', control: 'slider', step: 2, usual: [0, 64] }),
+  margin: gridMargin,
 });
 
 const maxParts = 8;

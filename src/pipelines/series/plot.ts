@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { UserError } from '#core/errors';
 import { type Axis, type AxisValue, findAxis } from './axes.ts';
-import { fixedSeeds, seriesForm } from './form.ts';
+import { fixedSeeds, gridMargin, seriesForm } from './form.ts';
 import { maxCells, type PlainRequest } from './series.ts';
 
 const axis = (letter: string) =>
@@ -38,13 +38,7 @@ const schema = z.object({
     .default(true)
     .describe('Write the values beside the grid.')
     .meta({ label: 'Labels', control: 'switch' }),
-  margin: z
-    .int()
-    .min(0)
-    .max(500)
-    .default(0)
-    .describe('Pixels between the pictures of the grid.')
-    .meta({ label: 'Margin', control: 'slider', step: 2, usual: [0, 64] }),
+  margin: gridMargin,
   varySeeds: z
     .array(z.enum(['X', 'Y', 'Z']))
     .default([])

@@ -60,7 +60,7 @@ export const jobHandlers = {
   async getJob({ id }, { studio, caller }) {
     const job = await ownJob(studio, id, caller);
     // Known only where it runs.
-    const progress = 'progress' in studio ? (studio as Context<true>['studio']).progress.get(id) : undefined;
+    const progress = progressOf(studio, id);
     return { job: toldJob(job, caller), progress, images: picturesOf(studio, job) };
   },
   async getSteps({ id }, { studio, caller }) {
@@ -160,6 +160,18 @@ export async function ownJob(studio: StudioFolder, id: string, caller: Caller): 
   const job = await studio.queue.get(id);
   if (!job || !maySee(caller, job.user)) throw unknownJob(id);
   return job;
+}
+
+/** @throws UserError of the kind when the job is of another: `lab.unknown`, `training.unknown` */
+export async function ownJobOf(kind: JobKind, studio: StudioFolder, id: string, caller: Caller): Promise<Job> {
+  const job = await ownJob(studio, id, caller);
+  if (job.kind === kind) return job;
+  throw new UserError(`${kind}.unknown`, `Job ${id} is no ${kind} but a ${job.kind}.`);
+}
+
+/** How far it is, where a studio runs for the folder. */
+export function progressOf(studio: StudioFolder, id: string) {
+  return 'progress' in studio ? (studio as Context<true>['studio']).progress.get(id) : undefined;
 }
 
 function picturesOf({ gallery }: StudioFolder, job: Job) {

@@ -4,16 +4,14 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, isAbsolute, resolve } from 'node:path';
 import type { datasets, trainings } from '#api/operations/trainings';
-import type { Job } from '#api/records/job';
-import type { Caller } from '#api/rights';
 import { UserError } from '#core/errors';
 import { dataOf, stepsOf, type TrainingRequest } from '#training/config';
 import { methodForm, methodTitles } from '#training/settings/forms';
 import { trainingNames } from '#training/settings/methods';
 import { UploadedFile } from '../reader/large-bodies.ts';
 import type { StudioFolder } from '../studio-folder.ts';
-import type { Context, HandlersOf } from './context.ts';
-import { ownJob } from './jobs.ts';
+import type { HandlersOf } from './context.ts';
+import { ownJobOf, progressOf } from './jobs.ts';
 import { toldJob } from './told.ts';
 
 export const trainingHandlers = {
@@ -32,28 +30,20 @@ export const trainingHandlers = {
     return { ...plan, notes: [...plan.notes] };
   },
   async getTraining({ id, rows }, { studio, caller }) {
-    const job = await ownTraining(studio, id, caller);
-    const progress = 'progress' in studio ? (studio as Context<true>['studio']).progress.get(id) : undefined;
+    const job = await ownJobOf('training', studio, id, caller);
     const { trainings } = studio;
     return {
       job: toldJob(job, caller),
-      progress,
+      progress: progressOf(studio, id),
       metrics: await trainings.metrics(id, rows),
       files: await trainings.files(id),
     };
   },
   async getTrainingFile({ id, path }, { studio, caller }) {
-    await ownTraining(studio, id, caller);
+    await ownJobOf('training', studio, id, caller);
     return await studio.trainings.read(id, path);
   },
 } satisfies HandlersOf<typeof trainings>;
-
-/** @throws UserError `training.unknown` */
-async function ownTraining(studio: StudioFolder, id: string, caller: Caller): Promise<Job> {
-  const job = await ownJob(studio, id, caller);
-  if (job.kind === 'training') return job;
-  throw new UserError('training.unknown', `Job ${id} is no training but a ${job.kind}.`);
-}
 
 const ofStudio = /^dataset:(.+)$/;
 
