@@ -1,9 +1,12 @@
-/** What the documents name is there: paths in backticks, and the tests that rows quote after a path. */
+/**
+ * What the documents name is there: paths in backticks, the tests that rows quote after a path; and README says what newcomers ask, with the numbers of the catalogue.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { objectKinds, places as taughtPlaces } from '../recipes/mini/scenes/catalog.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const list = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root, encoding: 'utf8' });
@@ -73,3 +76,41 @@ describe.each(['README.md', 'docs/ARCHITECTURE.md', 'docs/FEATURES.md', 'docs/RE
     });
   },
 );
+
+describe('what documents tell newcomers', () => {
+  it.each(['README.md', 'docs/GUIDE.md'])('counts what the embedded model knows: %s', (document) => {
+    const text = readFileSync(`${root}/${document}`, 'utf8');
+    const objects = [...text.matchAll(/(\d+) objects/g)].map(([, count]) => Number(count));
+    expect(objects.length).toBeGreaterThan(0);
+    expect(objects.every((count) => count === objectKinds.length)).toBe(true);
+    for (const [, count] of text.matchAll(/(\d+) places/g)) expect(Number(count)).toBe(taughtPlaces.length);
+  });
+
+  it('says beside the figures what was held out', () => {
+    const features = readFileSync(`${root}/docs/FEATURES.md`, 'utf8');
+    const figures = features.slice(features.indexOf('object named correctly')).split('\n\n')[1];
+    expect(figures).toMatch(/Held out are .* single object, but in scenes of two or three/);
+    expect(readFileSync(`${root}/README.md`, 'utf8')).toMatch(/training showed only beside another object/);
+  });
+
+  it('answers in README what newcomers ask', () => {
+    const readme = readFileSync(`${root}/README.md`, 'utf8');
+    for (const answer of [
+      /^## A real model$/m,
+      /darkroom -- pull "/,
+      /\*\*Memory\*\*.*GB/,
+      /\*\*Disk\*\*.*MB/,
+      /\*\*GPU\*\*.*--device webgpu/,
+      /\*\*From a phone\*\*/,
+      /^## Coming from A1111$/m,
+      /^## Trouble$/m,
+    ]) {
+      expect(readme).toMatch(answer);
+    }
+  });
+
+  it('leaves a checkout as it is when npm makes the command executable', () => {
+    const staged = execFileSync('git', ['ls-files', '-s', 'bin/darkroom.mjs'], { cwd: root, encoding: 'utf8' });
+    expect(staged).toMatch(/^100755 /);
+  });
+});

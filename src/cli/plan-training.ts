@@ -4,6 +4,7 @@ import { planTraining } from '#studio/training/plan';
 import type { TrainingKind } from '#studio/training/runner';
 import { createBackend } from '../backend-main.ts';
 import type { CommandContext } from './command.ts';
+import { checkUsable } from './doctor/usable.ts';
 import { formatDuration } from './terminal.ts';
 
 export async function tellPlan<Config extends { readonly run: string }>(
@@ -12,6 +13,7 @@ export async function tellPlan<Config extends { readonly run: string }>(
   kind: TrainingKind<Config>,
 ): Promise<void> {
   const { backend: device, threads } = kind.commons(config);
+  await checkUsable(device);
   const note = (message: string): void => output.note(message);
   const backend = createBackend(device, { threads, warn: note });
   try {

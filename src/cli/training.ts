@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { TrainingKind } from '#studio/training/runner';
 import { createBackend } from '../backend-main.ts';
 import type { CommandContext } from './command.ts';
+import { checkUsable } from './doctor/usable.ts';
 import { watchInterrupt } from './interrupt.ts';
 import { formatDuration, type Output } from './terminal.ts';
 
@@ -45,6 +46,7 @@ export async function trainModel<Config>(
   const { runTraining } = await import('#studio/training/runner');
   const commons = kind.commons(config);
   const warn = (message: string): void => output.note(message);
+  await checkUsable(commons.backend);
   const backend = createBackend(commons.backend, { threads: commons.threads, warn });
   const interrupt = watchInterrupt(() => output.note('Stopping after this step; the state is saved.'));
   const lines = new ProgressLines(output, commons.steps, Math.max(Number(every) || 20, 1));

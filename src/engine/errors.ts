@@ -32,10 +32,18 @@ const memoryPhrases = [
 
 const unavailablePhrases = ['webgpu adapter', 'failed to load shared library', 'backend not found'];
 
+/** Without the place in the runtime's own source, and on one line. */
+function withoutSource(message: string): string {
+  return message
+    .trim()
+    .replaceAll(/\s+/g, ' ')
+    .replace(/\/\S+\.cc:\d+ .* was false\. /, '');
+}
+
 /** Wraps what a runtime threw; messages about memory become `out-of-memory` whatever was going on. */
 export function toEngineError(failure: EngineFailure, backend: string, doing: string, cause: unknown): EngineError {
   if (cause instanceof EngineError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = withoutSource(cause instanceof Error ? cause.message : String(cause));
   const lower = reason.toLowerCase();
   if (memoryPhrases.some((phrase) => lower.includes(phrase))) {
     return new EngineError(

@@ -3,9 +3,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { Command } from 'commander';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { nounsOfOperations } from '#cli/verb';
 import { ownExamples } from '#studio/library/roots';
+import type { CommandContext } from '../../src/cli/command.ts';
 import { commands } from '../../src/cli/commands/index.ts';
 import { cli, finished, repository, startCli, tinyModel } from './run-cli.ts';
 
@@ -111,3 +113,43 @@ it('reads a prompt from standard input and writes the picture to standard output
   expect(png.subarray(-8, -4).toString()).toBe('IEND');
   expect(existsSync(join(root, '-'))).toBe(false);
 }, 180_000);
+
+/** Command lines of Darkroom that a document shows, without what a shell does with them. */
+function commandLines(text: string): string[][] {
+  const found = text.matchAll(/(?:npm run darkroom --|npx darkroom) ([^`\n#|>]+)/g);
+  return [...found].map(([, line]) =>
+    line!
+      .replaceAll(/"[^"]*"/g, 'WORDS')
+      .trim()
+      .split(/\s+/),
+  );
+}
+
+/** The command that the first words name, with its flags. */
+async function commandOf([name, verb]: readonly string[]): Promise<Command | undefined> {
+  const output = { result() {}, note() {}, interactive: false };
+  const context: CommandContext = { output, commands, exitCode: 0 };
+  const entry = commands.find((each) => each.name === name);
+  if (!entry) return undefined;
+  const command = new Command(name);
+  (await entry.load()).define(command, context);
+  if (command.commands.length === 0) return command;
+  const isWhole = !verb || command.registeredArguments.length > 0;
+  return command.commands.find((each) => each.name() === verb) ?? (isWhole ? command : undefined);
+}
+
+it.each(['README.md', 'docs/GUIDE.md', 'docs/TRAINING.md', 'docs/CONTROL.md'])(
+  'has the commands and flags that %s shows',
+  async (document) => {
+    const lines = commandLines(readFileSync(`${repository}/${document}`, 'utf8'));
+    const wrong: string[] = [];
+    for (const words of lines.filter(([name]) => !name!.startsWith('-') && name !== 'help')) {
+      const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.replace(/=.*/, ''));
+      const command = await commandOf(words.filter((word) => !word.startsWith('-')));
+      const known = command?.options.flatMap(({ long, short }) => [long, short]);
+      const unknown = flags.filter((flag) => flag !== '--help' && !known?.includes(flag));
+      if (!command || unknown.length > 0) wrong.push(`${words.join(' ')}: ${unknown.join(', ') || 'no such command'}`);
+    }
+    expect(wrong).toEqual([]);
+  },
+);

@@ -39,6 +39,22 @@ it(
   patience,
 );
 
+// The search for a driver is Linux's own.
+it.runIf(process.platform === 'linux')(
+  'says in one line that a device cannot be used, without the lines of drivers',
+  async () => {
+    const named = process.env.VK_ICD_FILENAMES;
+    process.env.VK_ICD_FILENAMES = join(folder, 'no-such-driver.json');
+    const run = startCli(folder, 'generate', 'x', ...tiny, '--device', 'webgpu');
+    if (named === undefined) delete process.env.VK_ICD_FILENAMES;
+    else process.env.VK_ICD_FILENAMES = named;
+    const { code, stderr } = await finished(run);
+    expect(stderr).toMatch(/^darkroom: webgpu cannot be used: [^\n]+\. Install [^\n]+\n$/);
+    expect(code).toBe(1);
+  },
+  patience,
+);
+
 it(
   'stops between steps on Ctrl-C, keeps what is finished and exits with 130',
   async () => {

@@ -17,6 +17,7 @@ import { PromptFiles } from '#studio/prompts/prompt-files';
 import { devices } from '../../backend-main.ts';
 import { createEngine } from '../../engine-main.ts';
 import { type CommandContext, gather } from '../command.ts';
+import { checkUsable } from '../doctor/usable.ts';
 import { type GivenUnit, readControl } from '../generate/control-flag.ts';
 import {
   checkFree,
@@ -180,7 +181,8 @@ async function streamSaver(format: ImageFormat, count: number, output: Output) {
   };
 }
 
-function engineFor(options: GenerateOptions): PictureEngine {
+async function engineFor(options: GenerateOptions): Promise<PictureEngine> {
+  await checkUsable(options.device);
   return createEngine({
     device: options.device,
     modelRoots: options.modelsDir ?? [],
@@ -189,7 +191,7 @@ function engineFor(options: GenerateOptions): PictureEngine {
 }
 
 async function tellMemory(request: GenerateRequest, options: GenerateOptions, progress: Progress): Promise<void> {
-  const engine = engineFor(options);
+  const engine = await engineFor(options);
   try {
     const event = await engine.estimate?.(request);
     if (event) progress.tell({ ...memory(event), result: memory(event).note, note: undefined });
@@ -234,7 +236,7 @@ export async function withDrawing(
   work: (drawing: Drawing) => Promise<void>,
 ): Promise<number> {
   const started = now();
-  const engine = engineFor(options);
+  const engine = await engineFor(options);
   const interrupt = watchInterrupt();
   const speed = new Speed(now);
   let pictures = 0;

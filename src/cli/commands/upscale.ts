@@ -8,6 +8,7 @@ import { type UpscaleSettings, upscaleSchema } from '#pipelines/upscale/request'
 import { devices } from '../../backend-main.ts';
 import { createEngine } from '../../engine-main.ts';
 import { type CommandContext, gather } from '../command.ts';
+import { checkUsable } from '../doctor/usable.ts';
 import { addFlags, fieldsOf, givenFlags, readFields } from '../fields.ts';
 import { checkFree, checkWritable, formats, PictureWriter, pictureTarget } from '../generate/picture-files.ts';
 import { finished, loading, Speed, saved, stopped } from '../generate/told.ts';
@@ -63,6 +64,7 @@ async function upscale(files: readonly string[], options: UpscaleOptions, contex
   let engine: PictureEngine | undefined;
   try {
     const settings = settingsOf(options);
+    await checkUsable(options.device);
     engine = createEngine({
       device: options.device,
       modelRoots: options.modelsDir ?? [],

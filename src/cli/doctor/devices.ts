@@ -23,11 +23,6 @@ export async function checkDevices(devices: readonly string[]): Promise<Finding[
   return findings;
 }
 
-/** Without the place in the runtime's own source. */
-function withoutSource(message: string): string {
-  return message.replace(/\/\S+\.cc:\d+ .* was false\. /, '');
-}
-
 /** What the probe prints. */
 export type Probed =
   | { readonly fails: string }
@@ -89,7 +84,8 @@ const remedies: Readonly<Record<string, string>> = {
   cuda: 'Needs an NVIDIA card and the CUDA files of onnxruntime-node; --device webgpu needs neither.',
 };
 
-async function tryDevice(device: string): Promise<Probed> {
+/** In a process of its own, whose other lines go nowhere. */
+export async function tryDevice(device: string): Promise<Probed> {
   const child = spawn(process.execPath, [...childExecArgv(), probe, device], { stdio: ['ignore', 'pipe', 'ignore'] });
   let said = '';
   child.stdout.on('data', (data: Buffer) => {
@@ -102,10 +98,7 @@ async function tryDevice(device: string): Promise<Probed> {
   });
   clearTimeout(timer);
   const last = said.trim().split('\n').at(-1) ?? '';
-  if (code === 0 && last.startsWith('{')) {
-    const probed = JSON.parse(last) as Probed;
-    return 'fails' in probed ? { fails: withoutSource(probed.fails) } : probed;
-  }
+  if (code === 0 && last.startsWith('{')) return JSON.parse(last) as Probed;
   const end =
     signal === 'SIGKILL' ? `gave no answer in ${patienceMs / 1000} s` : `ended by ${signal ?? `code ${code}`}`;
   return { fails: `The driver ${end}.` };
