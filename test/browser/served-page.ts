@@ -100,9 +100,6 @@ export function useBrowser(): Bench {
       if (/Content Security Policy/i.test(line.text())) faults.push(line.text());
     });
     await page.goto(url);
-    // While models are still being told, the view is drawn anew once, and what types then types nowhere. Where a job is
-    // at work it is never quiet, and then the models have been told.
-    await page.waitForLoadState('networkidle', { timeout: 5000 }).catch(() => {});
     return page;
   }
   return {

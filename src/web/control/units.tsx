@@ -3,22 +3,23 @@
  * fields a unit has, and which modules there are with which numbers, the server says.
  */
 
-import { useQuery } from '@tanstack/solid-query';
-import { createResource, createSignal, For, onCleanup, Show, Suspense } from 'solid-js';
+import { createSignal, For, onCleanup, Show } from 'solid-js';
 import type { z } from 'zod';
 import type { controlModuleSchema } from '#api/operations/control';
-import { addressOfPicture, galleryPicture, sentPicture } from '../canvas/pictures.ts';
+import { galleryPicture, sentPicture } from '../canvas/pictures.ts';
 import { useLatestPictures } from '../create/latest.ts';
 import type { SettingField } from '../state/fields.ts';
 import { keepPicture } from '../state/kept-pictures.ts';
 import { keys } from '../state/keys.ts';
 import { useModels } from '../state/queries.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Field } from '../ui/field.tsx';
 import { FieldControl } from '../ui/field-control.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { NumberInput } from '../ui/number-input.tsx';
 import { Select } from '../ui/select.tsx';
+import { Thumbnail } from '../ui/thumbnail.tsx';
 import { words } from '../words/index.ts';
 
 type Module = z.output<typeof controlModuleSchema>;
@@ -36,15 +37,13 @@ export function Units(props: { readonly field: SettingField }) {
       <h2 class="text-sm font-semibold text-dim">{props.field.label}</h2>
       <For each={units()}>
         {(unit, at) => (
-          <Suspense>
-            <UnitCard
-              unit={unit}
-              number={at() + 1}
-              parts={props.field.parts}
-              onChange={(change) => put(units().with(at(), { ...unit, ...change }))}
-              onRemove={() => put(units().filter((each) => each !== unit))}
-            />
-          </Suspense>
+          <UnitCard
+            unit={unit}
+            number={at() + 1}
+            parts={props.field.parts}
+            onChange={(change) => put(units().with(at(), { ...unit, ...change }))}
+            onRemove={() => put(units().filter((each) => each !== unit))}
+          />
         )}
       </For>
       <button type="button" class="btn self-start" onClick={() => put([...units(), {}])}>
@@ -188,7 +187,6 @@ function UnitPicture(props: ModuleProps) {
   const latest = () => studio.latest() ?? pictures()[0];
   const own = () => props.unit.image as string | undefined;
   const shown = () => own() ?? (studio.draft.values()['init'] as string | undefined);
-  const [address] = createResource(shown, addressOfPicture);
   const [hint, setHint] = createSignal<string>();
   const [busy, setBusy] = createSignal(false);
   const forget = () => {
@@ -231,9 +229,7 @@ function UnitPicture(props: ModuleProps) {
         void take(event.dataTransfer?.files[0]);
       }}
     >
-      <Show when={address()}>
-        <img src={address()} alt={words().control.picture} class="size-20 object-cover rounded-lg bg-sunk" />
-      </Show>
+      <Show when={shown()}>{(name) => <Thumbnail name={name()} alt={words().control.picture} />}</Show>
       <Show when={hint()}>
         <img src={hint()} alt={words().control.hint} class="size-20 object-contain rounded-lg bg-sunk" />
       </Show>

@@ -1,9 +1,9 @@
 /** The newest pictures, as the strip and the stage show them. */
 
-import { useInfiniteQuery } from '@tanstack/solid-query';
 import type { WireImage, WireImagePage } from '#server/native/wire';
 import { keys } from '../state/keys.ts';
 import { picturesOf } from '../state/lists.ts';
+import { useInfiniteQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 
 /** The gallery without a filter, newest first: the same list as there. */

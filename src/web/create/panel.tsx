@@ -3,7 +3,7 @@
  * says (state/fields.ts). Simple shows what most pictures need; full shows all, with a search over them.
  */
 
-import { createMemo, createSignal, For, Show, Suspense } from 'solid-js';
+import { createMemo, createSignal, For, Show } from 'solid-js';
 import { Units } from '../control/units.tsx';
 import { isChanged } from '../state/draft.ts';
 import { matters, type SettingField } from '../state/fields.ts';
@@ -66,9 +66,7 @@ export function Panel(props: PanelProps) {
             onInput={(event) => setSearch(event.currentTarget.value)}
           />
         </Show>
-        <Suspense>
-          <Groups full={full()} search={full() ? search() : ''} />
-        </Suspense>
+        <Groups full={full()} search={full() ? search() : ''} />
       </div>
       <GenerateBar {...props} />
     </form>

@@ -3,7 +3,6 @@
  * what is typed is completed with networks, embeddings, their words, and word lists.
  */
 
-import { useQuery } from '@tanstack/solid-query';
 import { createEffect, createMemo, createSignal, For, Show } from 'solid-js';
 import { fileAddress } from '../api.ts';
 import { type Candidate, candidatesOf, completed, completions, type Typed, typedAt } from '../state/completion.ts';
@@ -11,6 +10,7 @@ import type { SettingField } from '../state/fields.ts';
 import { keys } from '../state/keys.ts';
 import { useMeasured } from '../state/measured.ts';
 import { useModels } from '../state/queries.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { emphasised, unmatchedBracket } from '../state/weights.ts';
 import { Field, type FieldIds } from '../ui/field.tsx';

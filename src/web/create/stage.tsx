@@ -6,7 +6,8 @@ import type { WireImage, WireJob } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
 import { galleryPicture } from '../canvas/pictures.ts';
 import { CancelButtons } from '../queue/job.tsx';
-import { usePictureJobs, useQueue } from '../state/queries.ts';
+import { picturesOf } from '../state/lists.ts';
+import { useOpenJobs, usePictureJobs, useQueue } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -14,7 +15,7 @@ import { ZoomPicture } from '../ui/zoom-picture.tsx';
 import { remaining, stageLine } from '../words/figures.ts';
 import { words } from '../words/index.ts';
 import { FirstMinute } from './first-minute.tsx';
-import { useLatestPictures } from './latest.ts';
+import { usePictures } from './latest.ts';
 import { Warnings } from './warnings.tsx';
 
 /** `number` grows with every preview, so that the browser asks anew. */
@@ -78,15 +79,19 @@ function useNextJob(): () => WireJob | undefined {
 
 function Pictures(props: { readonly onGenerate: (prompt: string) => void }) {
   const studio = useStudio();
+  const open = useOpenJobs();
   const jobs = usePictureJobs();
-  const pictures = useLatestPictures();
+  const listed = usePictures(() => '');
   const next = useNextJob();
-  const latest = () => studio.latest() ?? pictures()[0];
+  const latest = () => studio.latest() ?? picturesOf(listed.data)[0];
   return (
     <div class="flex-1 min-h-0 flex flex-col items-center justify-center-safe gap-3 p-3 md:p-4">
-      <Switch fallback={<FirstMinute onGenerate={props.onGenerate} />}>
+      <Switch>
         <Match when={next()}>{(job) => <AtWork job={job()} behind={jobs().length - 1} />}</Match>
         <Match when={latest()}>{(image) => <Latest image={image()} />}</Match>
+        <Match when={!open.isPending && !listed.isPending}>
+          <FirstMinute onGenerate={props.onGenerate} />
+        </Match>
       </Switch>
     </div>
   );

@@ -1,12 +1,11 @@
 /** The picture that the new one begins from: dropped, pasted, chosen or sent here from the gallery. */
 
 import { A } from '@solidjs/router';
-import { createResource, onCleanup, Show, Suspense } from 'solid-js';
-import { fileAddress } from '../api.ts';
-import { addressOfPicture, galleryId } from '../canvas/pictures.ts';
+import { Show } from 'solid-js';
 import { keepPicture } from '../state/kept-pictures.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { Thumbnail } from '../ui/thumbnail.tsx';
 import { words } from '../words/index.ts';
 
 export function StartPicture() {
@@ -28,9 +27,7 @@ export function StartPicture() {
       <Show when={start()} keyed fallback={<ChoosePicture onChoose={(file) => void take(file)} />}>
         {(name) => (
           <div class="flex gap-3 card p-2">
-            <Suspense fallback={<span class="size-20 rounded-lg bg-sunk" />}>
-              <Thumbnail name={name} />
-            </Suspense>
+            <Thumbnail name={name} alt={words().create.start} />
             <div class="flex-1 flex flex-wrap gap-2 content-center">
               <A class="btn" href="/?mode=canvas">
                 <Icon name="brush" /> {words().canvas.open}
@@ -47,18 +44,6 @@ export function StartPicture() {
       </Show>
     </section>
   );
-}
-
-function Thumbnail(props: { readonly name: string }) {
-  const id = () => galleryId(props.name);
-  const [address] = createResource(
-    () => props.name,
-    async (name) => (id() === undefined ? await addressOfPicture(name) : fileAddress('getThumbnail', { id: id()! })),
-  );
-  onCleanup(() => {
-    if (address()?.startsWith('blob:')) URL.revokeObjectURL(address()!);
-  });
-  return <img src={address()} alt={words().create.start} class="size-20 object-cover rounded-lg bg-sunk" />;
 }
 
 /** A file as the start picture; what is no picture is said. */

@@ -3,10 +3,10 @@
  * into noise); beside what there is, what the network expects and the latent that it works on.
  */
 
-import { useQuery } from '@tanstack/solid-query';
 import { createMemo, createSignal, For, type JSX, onCleanup, Show } from 'solid-js';
 import type { KeptStep } from '#api/records/steps';
 import { keys } from '../state/keys.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -38,7 +38,10 @@ export default function Steps() {
         />
         {words().steps.keep}
       </label>
-      <Show when={kept.data} fallback={<p class="text-dim max-w-160">{words().steps.none}</p>}>
+      <Show
+        when={kept.data}
+        fallback={<p class="text-dim max-w-160">{kept.isLoading ? words().common.loading : words().steps.none}</p>}
+      >
         {(steps) => <Walk steps={steps()} />}
       </Show>
     </div>

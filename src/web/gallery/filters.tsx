@@ -1,10 +1,10 @@
 /** What of the gallery is shown, kept in the address: Back works, and a filtered view can be sent to someone. */
 
 import { useSearchParams } from '@solidjs/router';
-import { useQuery } from '@tanstack/solid-query';
 import { Show } from 'solid-js';
 import { keys } from '../state/keys.ts';
 import { useBoards } from '../state/queries.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Select } from '../ui/select.tsx';

@@ -1,7 +1,6 @@
 /** One picture with its parameters, at an address of its own; arrows walk through the gallery, Escape goes back. */
 
 import { A, useNavigate, useParams, useSearchParams } from '@solidjs/router';
-import { useQuery } from '@tanstack/solid-query';
 import { createMemo, For, onCleanup, onMount, Show } from 'solid-js';
 import type { WireImage } from '#server/native/wire';
 import { galleryPicture } from '../canvas/pictures.ts';
@@ -11,6 +10,7 @@ import { takesPicture, useTools } from '../lab/tools.ts';
 import { recall } from '../state/draft.ts';
 import { keys } from '../state/keys.ts';
 import { picturesOf } from '../state/lists.ts';
+import { useQuery } from '../state/query.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -31,7 +31,6 @@ export default function Picture() {
     queryKey: keys.picture(params.id ?? id),
     queryFn: async () => await studio.api.getImage({ id: params.id ?? id }),
     retry: false,
-    throwOnError: false,
   }));
   const beside = (step: 1 | -1) => {
     const images = picturesOf(list.data);

@@ -1,12 +1,12 @@
 /** A run of an experiment: how far it is, what it has found as tables and pictures, its report. */
 
 import { A, useParams } from '@solidjs/router';
-import { useQuery } from '@tanstack/solid-query';
 import { createEffect, For, Show } from 'solid-js';
 import { fileAddress } from '../api.ts';
 import { JobControls, JobProgress } from '../queue/job.tsx';
 import { keys } from '../state/keys.ts';
 import { useJob } from '../state/queries.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';

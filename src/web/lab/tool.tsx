@@ -1,7 +1,6 @@
 /** One tool: its form, and what it is doing since it was asked. A picture may come in the address: `?picture=ID`. */
 
 import { A, useParams, useSearchParams } from '@solidjs/router';
-import { useQuery } from '@tanstack/solid-query';
 import { createSignal, For, Show } from 'solid-js';
 import type { WireJob } from '#server/native/wire';
 import type { Api } from '../api.ts';
@@ -10,6 +9,7 @@ import { CancelButtons, JobProgress, jobTitle } from '../queue/job.tsx';
 import { fieldsOf } from '../state/fields.ts';
 import { keys } from '../state/keys.ts';
 import { useJob } from '../state/queries.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';

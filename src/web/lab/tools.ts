@@ -1,10 +1,10 @@
 /** The tools that the server offers, in the page's language. */
 
-import { useQuery } from '@tanstack/solid-query';
 import type { WireJob } from '#server/native/wire';
 import { jobTitle } from '../queue/job.tsx';
 import { fieldsOf } from '../state/fields.ts';
 import { keys } from '../state/keys.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { words } from '../words/index.ts';
 

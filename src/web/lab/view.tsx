@@ -1,10 +1,10 @@
 /** Lab: what can be done besides drawing and training, by what it is done with. */
 
 import { A } from '@solidjs/router';
-import { useQuery } from '@tanstack/solid-query';
 import { For } from 'solid-js';
 import { JobProgress } from '../queue/job.tsx';
 import { keys } from '../state/keys.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { words } from '../words/index.ts';

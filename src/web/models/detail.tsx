@@ -1,12 +1,12 @@
 /** One model at its own address: what it is, what its file says, its card to write on, and the way to the trash. */
 
 import { A, useNavigate, useParams } from '@solidjs/router';
-import { useQuery } from '@tanstack/solid-query';
-import { createSignal, For, Show, Suspense } from 'solid-js';
+import { createSignal, For, Show } from 'solid-js';
 import type { WireModel } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
 import { keys } from '../state/keys.ts';
 import { useModels } from '../state/queries.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Field } from '../ui/field.tsx';
@@ -66,9 +66,7 @@ function Detail(props: { readonly model: WireModel }) {
           </Show>
           <Facts model={props.model} />
           <Trained model={props.model} />
-          <Suspense>
-            <Metadata model={props.model} />
-          </Suspense>
+          <Metadata model={props.model} />
         </div>
         <Card model={props.model} locked={!mayChange()} />
       </div>

@@ -1,9 +1,9 @@
 /** More models: starters that are known to work, any address, and how far downloads are. */
 
-import { useQuery } from '@tanstack/solid-query';
 import { createSignal, For, Show } from 'solid-js';
 import type { WirePull } from '#server/native/wire';
 import { keys } from '../state/keys.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { duration, fileSize } from '../words/figures.ts';

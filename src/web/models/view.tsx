@@ -77,7 +77,10 @@ function Installed() {
           onChange={setKind}
         />
       </div>
-      <Show when={shown().length > 0} fallback={<Empty text={words().common.nothing} />}>
+      <Show
+        when={shown().length > 0}
+        fallback={<Empty text={models.isPending ? words().common.loading : words().common.nothing} />}
+      >
         <ul class="grid sm:grid-cols-2 lg:grid-cols-3 xl:grid-cols-4 gap-3">
           <For each={shown()}>{(model) => <ModelCard model={model} />}</For>
         </ul>

@@ -1,11 +1,11 @@
 /** The queue: what runs, what waits in its order, what failed and what was done before. */
 
-import { useInfiniteQuery } from '@tanstack/solid-query';
 import { For, Show } from 'solid-js';
 import { endStates, jobKinds } from '#api/records/job';
 import type { WireJob, WireJobPage } from '#server/native/wire';
 import { keys } from '../state/keys.ts';
 import { useOpenJobs, useQueue } from '../state/queries.ts';
+import { useInfiniteQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';

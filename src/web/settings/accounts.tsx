@@ -1,10 +1,11 @@
 /** Accounts (for admins) and the tokens of the one who is signed in. */
 
-import { useQuery, useQueryClient } from '@tanstack/solid-query';
+import { useQueryClient } from '@tanstack/solid-query';
 import { createSignal, For, Show } from 'solid-js';
 import { type Role, roles } from '#api/rights';
 import { keys } from '../state/keys.ts';
 import { useStatus } from '../state/queries.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Select } from '../ui/select.tsx';

@@ -1,12 +1,12 @@
 /** Settings: the server's by their schema, this browser's, the engines. */
 
-import { useQuery } from '@tanstack/solid-query';
 import { createSignal, For, Show } from 'solid-js';
 import { notifies, setNotifies } from '../shell/notify.ts';
 import { applyTheme, storedTheme, type Theme, themes } from '../shell/theme.ts';
 import { useChoices } from '../state/choices.ts';
 import { fieldsOf, type SettingField } from '../state/fields.ts';
 import { useSettings, useStatus } from '../state/queries.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Field } from '../ui/field.tsx';
 import { FieldControl } from '../ui/field-control.tsx';

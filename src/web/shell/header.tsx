@@ -41,7 +41,10 @@ function ModelChoice() {
   return (
     <div class="row min-w-0 max-w-100 flex-1 md:flex-none" title={chosen() && modelFacts(chosen()!, words())}>
       <Icon name="models" class="size-5 text-dim hidden sm:inline-block" />
-      <Show when={choices().length > 0} fallback={<span class="problem-text">{words().create.noModel}</span>}>
+      <Show when={models.data && choices().length === 0}>
+        <span class="problem-text">{words().create.noModel}</span>
+      </Show>
+      <Show when={choices().length > 0}>
         <Select
           class="font-medium"
           label={words().create.model}

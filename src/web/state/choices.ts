@@ -1,9 +1,9 @@
 /** What a choice offers: fixed names of its row, or a list of the server's. */
 
-import { useQuery } from '@tanstack/solid-query';
 import type { Choice } from '../ui/select.tsx';
 import { keys } from './keys.ts';
 import { useControls, useModels } from './queries.ts';
+import { useQuery } from './query.ts';
 import { useStudio } from './studio.tsx';
 
 export function useChoices(which: () => readonly string[] | string | undefined): () => Choice[] {

@@ -3,10 +3,11 @@
  * chosen model was never shown.
  */
 
-import { keepPreviousData, useQuery } from '@tanstack/solid-query';
+import { keepPreviousData } from '@tanstack/solid-query';
 import { createEffect, createSignal, onCleanup } from 'solid-js';
 import { keys } from './keys.ts';
 import { useChosenModel } from './queries.ts';
+import { useQuery } from './query.ts';
 import { useStudio } from './studio.tsx';
 
 const patienceMs = 300;

@@ -1,11 +1,11 @@
 /** The questions that several views ask. */
 
-import { useQuery } from '@tanstack/solid-query';
 import { createMemo } from 'solid-js';
 import { jobKinds } from '#api/records/job';
 import type { WireJob, WireModel } from '#server/native/wire';
 import type { Api } from '../api.ts';
 import { keys } from './keys.ts';
+import { useQuery } from './query.ts';
 import { usableModels, useStudio } from './studio.tsx';
 
 export function useControls() {
@@ -56,7 +56,6 @@ export function useJob(id: () => string | undefined) {
     queryFn: async () => (await api.getJob({ id: id()! })).job,
     enabled: id() !== undefined,
     retry: false,
-    throwOnError: false,
   }));
 }
 

@@ -3,7 +3,7 @@
  * events), how far running jobs are, notices, and this tab's draft.
  */
 
-import { QueryClient, useQuery } from '@tanstack/solid-query';
+import { QueryClient } from '@tanstack/solid-query';
 import { createContext, createSignal, type JSX, useContext } from 'solid-js';
 import { createStore, produce, reconcile } from 'solid-js/store';
 import { jobKinds } from '#api/records/job';
@@ -19,6 +19,7 @@ import { createDrawing } from './drawing-store.ts';
 import { keys } from './keys.ts';
 import { addPicture, type PicturePages, putAnswer, putJob, putPicture, takePicture, without } from './lists.ts';
 import { type Notice, putNotice } from './notices.ts';
+import { useQuery } from './query.ts';
 
 export type Phase = 'starting' | 'sign-in' | 'ready' | 'unreachable';
 
@@ -31,8 +32,7 @@ export function createStudio(api: Api) {
   const client = new QueryClient({
     defaultOptions: {
       // Events say when something changed; asking again by the clock or on focus would only repeat that.
-      // By id, so that a row that was there stays the same element under someone's pointer.
-      queries: { staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false, retry: 1, reconcile: 'id' },
+      queries: { staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false, retry: 1 },
     },
   });
   const [phase, setPhase] = createSignal<Phase>('starting');

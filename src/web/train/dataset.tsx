@@ -1,11 +1,11 @@
 /** One set of pictures to train on: bring pictures, say what each shows, and see what is odd about them. */
 
 import { A, useParams } from '@solidjs/router';
-import { useQuery } from '@tanstack/solid-query';
 import { createSignal, For, Show } from 'solid-js';
 import { fileAddress } from '../api.ts';
 import { dataUrl } from '../canvas/pictures.ts';
 import { keys } from '../state/keys.ts';
+import { useQuery } from '../state/query.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';

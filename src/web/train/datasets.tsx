@@ -1,9 +1,9 @@
 /** Pictures to train on that the studio keeps: which sets there are, and a new one. */
 
 import { A, useNavigate } from '@solidjs/router';
-import { useQuery } from '@tanstack/solid-query';
-import { For } from 'solid-js';
+import { For, Show } from 'solid-js';
 import { keys } from '../state/keys.ts';
+import { useQuery } from '../state/query.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
@@ -26,7 +26,10 @@ export function Datasets() {
     <section class="stack" aria-label={words().datasets.title}>
       <h2 class="title">{words().datasets.title}</h2>
       <ul class="flex flex-wrap gap-2">
-        <For each={datasets.data} fallback={<li class="hint max-w-160">{words().datasets.none}</li>}>
+        <Show when={datasets.data?.length === 0}>
+          <li class="hint max-w-160">{words().datasets.none}</li>
+        </Show>
+        <For each={datasets.data}>
           {({ name, pictures }) => (
             <li>
               <A class="btn" href={`/datasets/${encodeURIComponent(name)}`}>

@@ -1,11 +1,11 @@
 /** One training: how far it is, its curves, what it drew on the way, and at the end the proof that it did something. */
 
 import { A, useParams } from '@solidjs/router';
-import { useQuery } from '@tanstack/solid-query';
 import { createEffect, createMemo, For, Show } from 'solid-js';
 import { fileAddress } from '../api.ts';
 import { JobControls, JobProgress, jobTitle } from '../queue/job.tsx';
 import { keys } from '../state/keys.ts';
+import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';

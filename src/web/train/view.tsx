@@ -1,12 +1,12 @@
 /** Train: choose what is trained, on what and how; below it the trainings there are. */
 
 import { A, useNavigate, useSearchParams } from '@solidjs/router';
-import { useQuery } from '@tanstack/solid-query';
 import { createSignal, For, Show } from 'solid-js';
 import type { WireJob } from '#server/native/wire';
 import { JobProgress, jobTitle } from '../queue/job.tsx';
 import { fieldsOf } from '../state/fields.ts';
 import { keys } from '../state/keys.ts';
+import { useQuery } from '../state/query.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Group } from '../ui/group.tsx';

@@ -1,11 +1,11 @@
 /** A picture as one field of a form: chosen, dropped or pasted; kept in the browser until the form is sent. */
 
-import { createResource, onCleanup, Show } from 'solid-js';
-import { addressOfPicture } from '../canvas/pictures.ts';
+import { Show } from 'solid-js';
 import { keepPicture } from '../state/kept-pictures.ts';
 import { words } from '../words/index.ts';
 import type { FieldIds } from './field.tsx';
 import { Icon } from './icon.tsx';
+import { Thumbnail } from './thumbnail.tsx';
 
 interface PictureFieldProps {
   readonly ids: FieldIds;
@@ -15,18 +15,12 @@ interface PictureFieldProps {
 }
 
 export function PictureField(props: PictureFieldProps) {
-  const [address] = createResource(() => props.value, addressOfPicture);
-  onCleanup(() => {
-    if (address.latest?.startsWith('blob:')) URL.revokeObjectURL(address.latest);
-  });
   const take = async (file: File | undefined) => {
     if (file?.type.startsWith('image/')) props.onChange(await keepPicture(file));
   };
   return (
     <div class="row">
-      <Show when={props.value !== undefined && address.latest}>
-        {(source) => <img src={source()} alt="" class="size-20 object-cover rounded-lg bg-sunk" />}
-      </Show>
+      <Show when={props.value}>{(name) => <Thumbnail name={name()} alt="" />}</Show>
       <label
         class="flex-1 border border-dashed border-line rounded-lg p-4 text-center hint cursor-pointer hover:border-dim focus-within:border-accent"
         onDragOver={(event) => event.preventDefault()}
