@@ -121,7 +121,7 @@ class LocalPictureEngine implements PictureEngine {
 
   async *#draw(
     request: GenerateRequest,
-    { signal, previewEvery = 0 }: GenerateOptions,
+    { signal, takeSkip, previewEvery = 0 }: GenerateOptions,
     drawSeed: () => number,
   ): AsyncGenerator<GenerateEvent> {
     const { now = Date.now, version = 'Darkroom' } = this.#options;
@@ -132,7 +132,7 @@ class LocalPictureEngine implements PictureEngine {
       const [models, upscalers] = [this.#models, this.#upscalers];
       const sessions: RunContext['sessions'] = (model, adapters) => models.sessions(model, adapters);
       const runAnnotator: RunAnnotator = (...order) => runOnnxAnnotator(this.#options.backend, ...order);
-      yield* runJob(job, { sessions, upscalers, runAnnotator, now, version, signal, previewEvery });
+      yield* runJob(job, { sessions, upscalers, runAnnotator, now, version, signal, takeSkip, previewEvery });
     } catch (error) {
       throw error instanceof NonFiniteError ? await this.#explain(error) : error;
     }

@@ -102,6 +102,8 @@ export const keepPartial = 'keep-partial';
 
 export interface GenerateOptions {
   readonly signal?: AbortSignal;
+  /** Asked after each step: whether the batch at hand ends as far as it has come. True once for each time it is asked for. */
+  readonly takeSkip?: () => boolean;
   /** A preview every so many steps; 0 (default) for none. */
   readonly previewEvery?: number;
 }

@@ -32,6 +32,8 @@ export interface RunContext {
   /** As written into the infotext. */
   readonly version: string;
   readonly signal: AbortSignal | undefined;
+  /** Whether the batch at hand ends where it is. */
+  readonly takeSkip: (() => boolean) | undefined;
   /** A preview every so many steps; 0 for none. */
   readonly previewEvery: number;
 }
@@ -58,6 +60,8 @@ class JobRun {
   readonly #prompts = new Map<SamplingPass, EncodedPrompts>();
   /** Kept while no other pass needs their places. */
   readonly #controls = new Map<SamplingPass, PreparedControl>();
+  /** The batch at hand ends where it is. */
+  #skipped = false;
 
   constructor(job: GenerationJob, context: RunContext) {
     this.#job = job;
@@ -75,11 +79,15 @@ class JobRun {
     const start = yield* this.#firstStart();
     for (const batch of batches) {
       if (this.#stopped) return;
+      // One that came while the batch before was decoded is too late for it, and not meant for this one.
+      this.#context.takeSkip?.();
+      this.#skipped = false;
       const made = untouched ? undefined : yield* this.#passes(batch, start);
       if (!untouched && !made) return;
       if (this.#stopped)
         yield { type: 'warning', message: 'Interrupted: the last pictures are as far as they had come.' };
-      if (made && this.#traces(batch) && !this.#stopped) {
+      else if (this.#skipped) yield { type: 'warning', message: skippedMessage(batch) };
+      if (made && this.#traces(batch) && !this.#ended) {
         const { pass, latents } = made;
         const noise = firstNoise(this.#job, pass, batch);
         yield* traceForward(pass, await this.#sessions(pass), this.#userLatent(made) ?? latents, noise);
@@ -99,6 +107,11 @@ class JobRun {
   /** Stopped, and what is half done is not wanted. */
   get #dropped(): boolean {
     return this.#stopped && this.#context.signal?.reason !== keepPartial;
+  }
+
+  /** The batch at hand goes no further. */
+  get #ended(): boolean {
+    return this.#stopped || this.#skipped;
   }
 
   /** Of a batch. */
@@ -131,7 +144,7 @@ class JobRun {
         : yield* this.#sample(pass, { batch, start, stepsBefore });
       if (!next || this.#dropped) return undefined;
       made = next;
-      if (this.#stopped) return made;
+      if (this.#ended) return made;
       stepsBefore += stepsOf(pass);
     }
     return made;
@@ -177,7 +190,11 @@ class JobRun {
         yield* traceStep(relay.pass, await this.#sessions(relay.pass), { step, sigma, x, denoised });
       }
       // Of what is half done the estimate is shown, not the noise around it.
-      if (this.#stopped) return this.#dropped ? undefined : { pass: relay.pass, start, latents: denoised };
+      if (this.#context.takeSkip?.()) {
+        this.#skipped = true;
+        this.#time.skip(this.#steps - step);
+      }
+      if (this.#ended) return this.#dropped ? undefined : { pass: relay.pass, start, latents: denoised };
       if (previewEvery > 0 && step % previewEvery === 0 && step < this.#steps) {
         const images = yield* previews(relay.pass, await this.#sessions(relay.pass), denoised, batch.count);
         yield { type: 'preview', batch: place.batch, images };
@@ -252,6 +269,11 @@ class JobRun {
       model: model.reference,
     };
   }
+}
+
+function skippedMessage({ first, count }: Batch): string {
+  if (count === 1) return `Skipped: picture ${first + 1} is as far as it had come.`;
+  return `Skipped: pictures ${first + 1} to ${first + count} are as far as they had come.`;
 }
 
 /** Who has the latent in hand; what is loaded for the one who takes over is told with the next step. */

@@ -1,6 +1,6 @@
 /** Steps over all batches and passes, for the time that is left. */
 export class TimeLeft {
-  readonly #total: number;
+  #total: number;
   readonly #now: () => number;
   #started: number | undefined;
   #done = 0;
@@ -14,6 +14,11 @@ export class TimeLeft {
   /** Starts the clock, once. */
   begin(): void {
     this.#started ??= this.#now();
+  }
+
+  /** So many steps will not be made. */
+  skip(steps: number): void {
+    this.#total -= Math.max(steps, 0);
   }
 
   /** Counts a step; returns the seconds left. */

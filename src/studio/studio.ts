@@ -476,6 +476,11 @@ export class Studio extends StudioFolder {
     return job;
   }
 
+  /** Ends the batch that a job draws as far as it has come; the job goes on with the next one. */
+  skip(id: string): void {
+    for (const worker of this.#workers) worker.skip(id);
+  }
+
   /** Holds a job: a waiting one at once, a running one after its step; what it has made so far stays. */
   override async pause(id: string): Promise<Job> {
     const job = await super.pause(id);

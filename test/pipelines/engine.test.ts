@@ -213,6 +213,34 @@ describe('events', () => {
     expect(largestDifference(only(events, 'image')[0]!.image, whole)).toBeGreaterThan(0);
   });
 
+  it('ends a batch that is skipped as far as it has come, in any pass, and goes on with the next one', async () => {
+    const draw = async (skipAt: readonly [batch: number, step: number][], fields: Ask = {}) => {
+      const events: GenerateEvent[] = [];
+      let skips = 0;
+      const takeSkip = () => skips > 0 && skips-- > 0;
+      const asked = requestOf({ prompt: 'a fox', batchCount: 3, steps: 4, ...fields });
+      for await (const event of engine.generate(asked, { takeSkip })) {
+        events.push(event);
+        const isHere = event.type === 'step' && skipAt.some(([b, s]) => b === event.batch && s === event.step);
+        if (isHere) skips = 1;
+      }
+      return events;
+    };
+    const whole = only(await draw([]), 'image');
+    const events = await draw([[1, 2]]);
+    const images = only(events, 'image');
+    expect(images.map(({ seed }) => seed)).toEqual([5, 6, 7]);
+    const differences = images.map(({ image }, i) => largestDifference(image, whole[i]!.image));
+    expect([differences[0], differences[1]! > 0, differences[2]]).toEqual([0, true, 0]);
+    expect(only(events, 'warning').map(({ message }) => message)).toEqual([
+      'Skipped: picture 2 is as far as it had come.',
+    ]);
+    expect(only(events, 'step').filter(({ batch }) => batch === 1).length).toBeLessThan(4);
+    // In the first pass of two: it is not enlarged any more, and the next one is.
+    const hires = only(await draw([[0, 1]], { hires: true, batchCount: 2 }), 'image');
+    expect(hires.map(({ image }) => image.width)).toEqual([16, 32]);
+  });
+
   it('stops after the step in which it is cancelled, and works again', async () => {
     const cancel = new AbortController();
     const events: GenerateEvent[] = [];

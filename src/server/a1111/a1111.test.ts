@@ -489,7 +489,6 @@ describe('progress and interrupting', () => {
     expect(task).toMatchObject({ active: true, queued: false, completed: false });
     expect(task.live_preview).toMatch(/^data:image\/jpeg;base64,/);
     expect((await server.json('GET', `${api}/progress?skip_current_image=True`)).current_image).toBeNull();
-    expect((await server.call('POST', `${api}/skip`)).status).toBe(501);
     await server.json('POST', `${api}/interrupt`);
     const answer = await going;
     // At least the one that was half done.
@@ -503,14 +502,20 @@ describe('progress and interrupting', () => {
     });
   });
 
-  it('skips the only batch of a job as it would interrupt it', async () => {
+  it('skips the batch that is drawn and goes on with the next one', async () => {
     expect(await server.json('POST', `${api}/skip`)).toBeNull();
-    const going = server.json('POST', `${api}/txt2img`, { steps: 1000 });
-    while ((await server.json('GET', `${api}/progress`)).current_image === null) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    const going = server.json('POST', `${api}/txt2img`, { steps: 1000, n_iter: 2 });
+    for (const batch of [0, 1]) {
+      let { state, current_image } = await server.json('GET', `${api}/progress`);
+      while (state.job_no !== batch || current_image === null) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        ({ state, current_image } = await server.json('GET', `${api}/progress`));
+      }
+      expect(await server.json('POST', `${api}/skip`)).toBeNull();
     }
-    expect(await server.json('POST', `${api}/skip`)).toBeNull();
-    expect((await going).images).toHaveLength(1);
+    expect((await going).images).toHaveLength(2);
+    const [job] = (await server.studio.queue.list({ limit: 1 })).jobs;
+    expect(job!.state).toBe('done');
   });
 
   it('reports the engine’s failures', async () => {

@@ -9,7 +9,6 @@ import type { JobProgress } from '#api/records/job';
 import type { PictureJob } from '#studio/queue/job';
 import type { Studio } from '#studio/studio';
 import { type Caller, scopeOf } from '../http/call.ts';
-import { MissingFeatureError } from '../http/errors.ts';
 import { type Route, route } from '../http/route.ts';
 import { timestamp } from './generation-routes.ts';
 import type { A1111Parts } from './parts.ts';
@@ -72,13 +71,11 @@ export function progressRoutes({ studio }: A1111Parts): Route[] {
       operation: 'a1111Skip',
       tag,
       role: 'user',
-      summary:
-        'End the batch that is drawn, of a job of one as an interrupt does; of several there is no skipping one yet.',
+      summary: 'End the batch that is drawn as far as it has come; the job goes on with the next one.',
       answer: { description: 'Nothing.', schema: z.null() },
       async handle(_input, call) {
         const job = await runningJob(studio, call.caller);
-        if (job && job.request.batchCount > 1) throw new MissingFeatureError('Skipping one batch of several');
-        if (job) await studio.cancel(job.id, { partial: true });
+        if (job) studio.skip(job.id);
         return null;
       },
     }),

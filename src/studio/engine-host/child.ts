@@ -20,6 +20,8 @@ import { type EngineModule, type EngineWork, type FromEngine, type ToEngine, toW
 
 let engine: PictureEngine | undefined;
 const cancels = new Map<number, AbortController>();
+/** Runs whose batch at hand is to end where it is. */
+const skips = new Set<number>();
 
 /** Resolves when the message is on its way, so that a slow reader slows the sender. */
 function send(message: FromEngine): Promise<void> {
@@ -55,7 +57,8 @@ async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
   try {
     if (!engine) throw new InternalError('an engine was asked to run before it was started');
     const pictures = await readPictures(files);
-    for await (const event of eventsOf(engine, message.work, pictures, { signal, previewEvery })) {
+    const options = { signal, previewEvery, takeSkip: () => skips.delete(run) };
+    for await (const event of eventsOf(engine, message.work, pictures, options)) {
       await send({ type: 'event', run, event });
       await yieldToMessages();
     }
@@ -65,6 +68,7 @@ async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
     else await send({ type: 'failed', run, error: toWireError(error) });
   } finally {
     cancels.delete(run);
+    skips.delete(run);
   }
 }
 
@@ -122,6 +126,9 @@ if (process.send) {
         break;
       case 'cancel':
         cancels.get(message.run)?.abort(message.keepPartial ? keepPartial : undefined);
+        break;
+      case 'skip':
+        if (cancels.has(message.run)) skips.add(message.run);
         break;
       case 'stop':
         stop().catch(end);

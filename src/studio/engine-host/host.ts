@@ -192,6 +192,12 @@ export class EngineHost implements PictureEngine {
     this.#graceTimer = setTimeout(() => this.kill(), this.#options.cancelGraceMs ?? 60_000);
   }
 
+  /** Ends the batch at hand after its step, as far as it has come; the request goes on with the next one. */
+  skip(): void {
+    const run = this.#run;
+    if (run?.sent && !run.cancelled) this.#send({ type: 'skip', run: run.id });
+  }
+
   /** Kills the process now and starts a new one. A running request ends as cancelled. */
   kill(): void {
     const child = this.#child;

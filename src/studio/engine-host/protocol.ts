@@ -39,6 +39,7 @@ export type ToEngine =
       readonly previewEvery: number;
     }
   | { readonly type: 'cancel'; readonly run: number; readonly keepPartial?: boolean }
+  | { readonly type: 'skip'; readonly run: number }
   | { readonly type: 'stop' };
 
 export type FromEngine =

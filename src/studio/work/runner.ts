@@ -42,6 +42,8 @@ export interface Runner<K extends JobKind = JobKind> {
   plan?(request: Job<K>['request'], signal: AbortSignal): Promise<WorkPlan>;
   /** Ends what is at work in the middle of a step. */
   kill?(): void;
+  /** Ends the part at hand as far as it has come, and goes on with the next one. */
+  skip?(): void;
   /** Removes what a cancelled job leaves. */
   discard?(job: Job<K>): Promise<void>;
 }

@@ -62,6 +62,11 @@ export class Worker<K extends JobKind = JobKind> {
     return true;
   }
 
+  /** Ends the part that is at hand, if the job is at work here. */
+  skip(id: string): void {
+    if (this.#job?.id === id) this.#parts.runner.skip?.();
+  }
+
   async discard(job: Job<K>): Promise<void> {
     await this.#parts.runner.discard?.(job);
   }

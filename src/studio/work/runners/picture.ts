@@ -71,6 +71,10 @@ export class PictureRunner implements Runner<'picture'> {
     this.#parts.host.kill();
   }
 
+  skip(): void {
+    this.#parts.host.skip();
+  }
+
   #delivered({ id }: PictureJob): number {
     return this.#parts.gallery.delivered(id).size;
   }
