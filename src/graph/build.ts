@@ -287,6 +287,11 @@ export function gatherElements(data: Value, indices: Value, axis: number): Value
   return make('gatherElements', [data, indices], { axis: axisOf('gatherElements', axis, data.shape.length) });
 }
 
+/** Zeros of `shape` with `updates` added along `axis` where `indices` say, both of one shape. */
+export function scatterAdd(indices: Value, updates: Value, axis: number, shape: readonly Dim[]): Value {
+  return make('gatherElementsGrad', [indices, updates], { axis: axisOf('scatterAdd', axis, shape.length), shape });
+}
+
 /** `x`, which nobody gets before `earlier` has been computed. */
 export function after(x: Value, earlier: Value): Value {
   return make('after', [x, earlier], {});

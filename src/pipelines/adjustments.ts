@@ -6,6 +6,7 @@ import { withFreeU } from '#models/adjust/free-u';
 import { withHyperTile } from '#models/adjust/hyper-tile';
 import { withPerturbedAttention } from '#models/adjust/perturbed-attention';
 import { tiled } from '#models/adjust/tiling';
+import { withTokenMerging } from '#models/adjust/token-merging';
 import type { LatentFormat } from '#models/family';
 import type { GenerateRequest } from './request.ts';
 
@@ -23,7 +24,7 @@ export function autoencoderAdjustment({ tiling, tilingAxes }: GenerateRequest): 
 
 /** Of the denoiser. */
 export function denoiserAdjustment(request: GenerateRequest, { factor }: Pick<LatentFormat, 'factor'>): Adjustment {
-  const { freeUB1: b1, freeUB2: b2, freeUS1: s1, freeUS2: s2, pagScale, sagScale, hyperTile } = request;
+  const { freeUB1: b1, freeUB2: b2, freeUS1: s1, freeUS2: s2, pagScale, sagScale, hyperTile, tokenMerging } = request;
   const freeU = [b1, b2, s1, s2];
   return joined([
     freeU.some((factor) => factor !== 1) && {
@@ -31,6 +32,11 @@ export function denoiserAdjustment(request: GenerateRequest, { factor }: Pick<La
       apply: (graph) => withFreeU(graph, { b1, b2, s1, s2 }),
     },
     pagScale > 0 && { key: 'perturbed', apply: (graph) => withPerturbedAttention(graph) },
+    // Before tiles: both act on the finest level, where whole tokens are what is merged.
+    tokenMerging > 0 && {
+      key: `merged ${tokenMerging}`,
+      apply: (graph) => withTokenMerging(graph, tokenMerging),
+    },
     hyperTile > 0 && {
       key: `HyperTile ${hyperTile}`,
       apply: (graph) => withHyperTile(graph, Math.max(hyperTile / factor, 1)),

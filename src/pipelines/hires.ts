@@ -49,6 +49,7 @@ export function hiresRequest(request: GenerateRequest): GenerateRequest {
     scheduler: own.hiresScheduler ?? request.scheduler,
     steps: own.hiresSteps || request.steps,
     cfgScale: own.hiresCfgScale || request.cfgScale,
+    tokenMerging: own.hiresTokenMerging || request.tokenMerging,
   };
 }
 

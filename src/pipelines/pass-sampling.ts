@@ -1,6 +1,7 @@
 /** One pass over one batch: start, noise and guidance as the pass has them, then the sampler. */
 
 import { createNoiseSource } from '#diffusion/noise-source';
+import type { Latent } from '#diffusion/numbers';
 import { denoiserAdjustment } from './adjustments.ts';
 import type { PreparedControl } from './control/prepare.ts';
 import type { EncodedPrompts } from './encode-prompts.ts';
@@ -72,11 +73,21 @@ export async function* startPass(
   return sampleLatents({
     ...stage,
     plan,
-    start: plan.start(original ? unit.map((v) => v * request.noiseMultiplier) : unit, original),
+    start: original ? noised(pass, unit, original) : plan.start(unit),
     noise,
     keep: original && start.mask && { original, mask: start.mask.latent, soft: softOf(request) },
     handOver,
   });
+}
+
+/** A picture's latents under the noise of the first step, and under what is asked for beyond it. */
+function noised({ plan, request }: SamplingPass, unit: Float32Array, original: Latent): Latent {
+  const { noiseMultiplier, extraNoise } = request;
+  const noise = unit.map((v) => v * noiseMultiplier);
+  const start = plan.start(noise, original);
+  if (extraNoise === 0) return start;
+  for (let i = 0; i < start.length; i++) start[i] = start[i]! + extraNoise * noise[i]!;
+  return start;
 }
 
 /** The unit noise that a pass over a batch begins with, [images, c, h, w]. */

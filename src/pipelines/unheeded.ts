@@ -3,6 +3,7 @@
  * warning of the job, and the infotext claims none of it.
  */
 
+import { mergesTokens } from '#models/adjust/token-merging';
 import { stripComments } from '#prompt/comments';
 import { extractExtraNetworks } from '#prompt/extra-networks';
 import { tagOf } from './adapters.ts';
@@ -14,7 +15,17 @@ import { idleSettings } from './settings/index.ts';
 export function unheeded(job: GenerationJob): string[] {
   const { adapters, controls } = job;
   const own = [...adapters.embeddings.warnings, ...controls.warnings, ...controlsOf(job)];
-  return [...networksOf(job), ...own, ...clipSkipOf(job), ...sidesOf(job), ...idleSettings(factsOf(job, 0))];
+  const settings = [...clipSkipOf(job), ...sidesOf(job), ...tokenMergingOf(job), ...idleSettings(factsOf(job, 0))];
+  return [...networksOf(job), ...own, ...settings];
+}
+
+function tokenMergingOf({ passes }: GenerationJob): string[] {
+  const idle = passes.filter(({ request, model, latentSize }) => {
+    return request.tokenMerging > 0 && !mergesTokens(model.parts.denoiser.graph(latentSize));
+  });
+  return [...new Set(idle.map(({ model }) => model.reference.name))].map(
+    (name) => `Token merging has no effect: ${name} has no attention at its finest level.`,
+  );
 }
 
 function sidesOf({ asked, request }: GenerationJob): string[] {

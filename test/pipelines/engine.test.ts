@@ -327,6 +327,9 @@ describe('prompts', () => {
     ['CFG rescale', { cfgRescale: 0.7 }],
     ['dynamic thresholding', { dynamicThreshold: 0.9, mimicScale: 3 }],
     ['fewer unconditional passes', { sMinUncond: 50, sMinUncondAll: true }],
+    ['merged tokens', { tokenMerging: 0.5 }],
+    ['merged tokens beside tiles, PAG and FreeU', { tokenMerging: 0.4, hyperTile: 16, pagScale: 2, freeUB1: 1.2 }],
+    ['merged tokens with a step cache', { tokenMerging: 0.5, stepCache: 2 }],
     ['zero-terminal SNR', { noiseSchedule: 'Zero Terminal SNR' as const }],
   ])('is changed by %s', async (_, change) => {
     expect(largestDifference(await picture({ ...plain, ...change }), await picture(plain))).toBeGreaterThan(0);
@@ -401,6 +404,13 @@ describe('picture to picture', () => {
     const wide: PixelImage = { width: 24, height: 12, channels: 3, data: new Uint8Array(24 * 12 * 3) };
     const { width, height } = await picture({ init: wide, side: 0 });
     expect([width, height]).toEqual([24, 12]);
+  });
+
+  it('adds more noise than the sampler expects, where asked', async () => {
+    const plain = await picture({ init, denoisingStrength: 0.5 });
+    const [noisier] = await pictures({ init, denoisingStrength: 0.5, extraNoise: 0.5 });
+    expect(largestDifference(noisier!.image, plain)).toBeGreaterThan(0);
+    expect(noisier!.infotext).toContain('Extra noise: 0.5');
   });
 
   it('writes the strength into the infotext', async () => {

@@ -75,6 +75,13 @@ export const hiresSettings = {
     infotext: { keys: ['Hires resize'], read: (parsed) => numberOf(parsed['Hires resize-2']) },
     a1111: { field: 'hr_resize_y', only: 'txt2img' },
   }),
+  hiresTokenMerging: setting({
+    type: z.number().min(0).max(0.9).default(0),
+    help: 'Hires fix: token merging of the second pass; 0: that of the first.',
+    form: { ...form, label: 'Hires token merging', control: 'slider', step: 0.05, usual: [0, 0.75] },
+    infotext: entry('Token merging ratio hr', { unless: 0 }),
+    a1111: { option: 'token_merging_ratio_hr', only: 'txt2img' },
+  }),
   hiresUpscaler: setting({
     type: z.string().max(500).default('Latent'),
     help: 'Hires fix: how to enlarge; a mode for latents (Latent, Latent (bicubic) …), Lanczos, or an upscaler by name.',

@@ -21,8 +21,6 @@ const otherKeys: readonly OtherKey[] = [
   { key: /^Face restoration$/, part: 'Face restoration' },
   { key: /^Refiner /, unless: ['False'] },
   { key: /^Conditional mask weight$/, part: 'The conditional mask weight', unless: ['1', '1.0'] },
-  { key: /^Token merging ratio(?: hr)?$/, part: 'Token merging', unless: ['0', '0.0'] },
-  { key: /^Extra noise$/, part: 'Extra noise', unless: ['0', '0.0'] },
   { key: /^Soft inpainting/, part: 'Soft inpainting', unless: ['False'] },
   { key: /^ADetailer model/, part: 'ADetailer', unless: ['None'] },
   { key: /^FP8 weight$/, part: 'Weights of 8 bits', unless: ['Disable'] },

@@ -106,6 +106,21 @@ export const startSettings = {
     infotext: entry('Noise multiplier', { unless: 1 }),
     a1111: { field: 'initial_noise_multiplier', option: 'initial_noise_multiplier', only: 'img2img' },
   }),
+  extraNoise: setting({
+    type: z.number().min(0).max(10).default(0),
+    help: 'Picture to picture and hires fix: so much more noise than the sampler expects, which it makes detail of.',
+    form: {
+      label: 'Extra noise',
+      group: 'start',
+      level: 'full',
+      control: 'slider',
+      step: 0.01,
+      usual: [0, 1],
+      when: ['init', 'hires'],
+    },
+    infotext: entry('Extra noise', { unless: 0 }),
+    a1111: { option: 'img2img_extra_noise' },
+  }),
 };
 
 /** Ours and A1111's names of what may lie under a mask, in the order of its numbers. */

@@ -325,6 +325,13 @@ export const guidanceSettings = {
       write: (tile: number) => tile > 0,
     },
   }),
+  tokenMerging: setting({
+    type: z.number().min(0).max(0.9).default(0),
+    help: 'Token merging (ToMe): the part of tokens that attention at the finest level joins with their likes, which is faster for large pictures and less exact; 0: off, up to 0.5 is usual.',
+    form: { label: 'Token merging', group: 'advanced', level: 'full', control: 'slider', step: 0.05, usual: [0, 0.75] },
+    infotext: entry('Token merging ratio', { unless: 0 }),
+    a1111: { option: 'token_merging_ratio', img2imgOption: 'token_merging_ratio_img2img' },
+  }),
   stepCache: setting({
     type: z.int().min(1).max(10).default(1),
     help: 'Step cache (DeepCache): run the deep part of the U-Net every so many steps only, which is faster and less exact; 1: off, 2 or 3 are usual.',

@@ -75,6 +75,8 @@ export interface A1111Face {
   readonly fallback?: unknown;
   /** Among the options (`override_settings`, `/options`). */
   readonly option?: string;
+  /** The option that picture to picture looks at first; 0 there is none. */
+  readonly img2imgOption?: string;
   /** Upstream takes the option's value whatever the field says. */
   readonly optionWins?: boolean;
   /** The option's default, as told by `/options`; ours where left out. */

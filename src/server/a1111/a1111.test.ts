@@ -282,12 +282,46 @@ describe('txt2img', () => {
     [{ restore_faces: true }, /Face restoration/],
     [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],
     [{ script_name: 'X/Y/Z plot', script_args: ['Face restore', 'GFPGAN', []] }, /Face restore/],
-    [{ override_settings: { sd_hypernetwork: 'style' } }, /Hypernetworks/],
+    [{ alwayson_scripts: { FreeU: { args: [true] } } }, /second version.*freeUB1/],
   ])('answers 501 that names the missing part of %j', async (fields, names) => {
     const response = await server.call('POST', `${api}/txt2img`, { steps: 1, ...fields });
     expect(response.status).toBe(501);
     expect((await response.json()) as object).toMatchObject({ detail: expect.stringMatching(names) });
     expect((await server.studio.queue.list()).jobs).toEqual([]);
+  });
+
+  it('names the networks of options in the prompt, and takes merged tokens and more noise from options', async () => {
+    const options = { sd_hypernetwork: 'style', sd_lora: 'ink', extra_networks_default_multiplier: 0.5 };
+    const body = { steps: 1, prompt: 'a fox <lora:ink:1>' };
+    await server.json('POST', `${api}/txt2img`, { ...body, override_settings: options });
+    expect(await lastRequest()).toMatchObject({ prompt: 'a fox <lora:ink:1><hypernet:style:0.5>' });
+    const merging = { token_merging_ratio: 0.5, token_merging_ratio_img2img: 0.3, token_merging_ratio_hr: 0.2 };
+    const more = { ...merging, img2img_extra_noise: 0.1 };
+    const hires = { enable_hr: true, hr_upscaler: 'Latent' };
+    await server.json('POST', `${api}/txt2img`, { ...body, ...hires, override_settings: more });
+    expect(await lastRequest()).toMatchObject({ tokenMerging: 0.5, hiresTokenMerging: 0.2, extraNoise: 0.1 });
+    await server.json('POST', `${api}/img2img`, { ...body, init_images: [await pngOf(3)], override_settings: more });
+    expect(await lastRequest()).toMatchObject({ tokenMerging: 0.3, extraNoise: 0.1 });
+  });
+
+  it('takes what always-on scripts of upstream stand for', async () => {
+    const scripts = {
+      Seed: { args: [11, true, 12, 0.5, 512, 256] },
+      Sampler: { args: [3, 'Heun', 'Exponential'] },
+      'Hypertile Integrated': { args: [true, 128] },
+      'Dynamic Prompts v2.17.1': { args: [true, false] },
+    };
+    await server.json('POST', `${api}/txt2img`, { prompt: 'a', steps: 1, alwayson_scripts: scripts });
+    expect(await lastRequest()).toMatchObject({
+      seed: 11,
+      subseed: 12,
+      subseedStrength: 0.5,
+      seedResizeFromWidth: 512,
+      steps: 3,
+      sampler: 'Heun',
+      scheduler: 'Exponential',
+      hyperTile: 128,
+    });
   });
 
   it('draws plots and matrices as their scripts do, the grid first', async () => {
@@ -461,6 +495,18 @@ describe('img2img', () => {
     expect(answer.images).toHaveLength(3);
     const cells = [{ changes: {} }, { changes: { denoisingStrength: expect.closeTo(0.4) }, follows: true }];
     expect(await lastRequest()).toMatchObject({ series: { form: 'loopback', cells } });
+  });
+
+  it('takes a batch of different pictures, one seed after the other', async () => {
+    const several = { init_images: [await pngOf(1), await pngOf(2)], steps: 1, seed: 7, n_iter: 2, batch_size: 2 };
+    const answer = await server.json('POST', `${api}/img2img`, several);
+    expect(JSON.parse(answer.info).all_seeds).toEqual([7, 8, 9, 10]);
+    const { jobs } = await server.studio.queue.list({ limit: 4 });
+    const inputs = await Promise.all(jobs.map(({ id }) => server.studio.input(id, 'init')));
+    const distinct = new Set(inputs.map((input) => Buffer.from(input!).toString('base64')));
+    expect(distinct.size).toBe(2);
+    const refused = await server.call('POST', `${api}/img2img`, { ...several, batch_size: 1 });
+    expect([refused.status, await refused.text()]).toEqual([422, expect.stringContaining('batch_size is 1')]);
   });
 
   it.each([{ latent_mask: 'x' }])('answers 501 to %j', async (fields) => {
@@ -692,7 +738,7 @@ describe('lists and options', () => {
 
   it('changes no folder and no part that is not there', async () => {
     expect((await server.call('POST', `${api}/options`, { outdir_samples: '/etc' })).status).toBe(422);
-    expect((await server.call('POST', `${api}/options`, { token_merging_ratio: 0.5 })).status).toBe(501);
+    expect((await server.call('POST', `${api}/options`, { fp8_storage: 'Enable' })).status).toBe(501);
     expect((await server.call('POST', `${api}/options`, { CLIP_stop_at_last_layers: 'two' })).status).toBe(422);
     expect(await server.json('POST', `${api}/options`, { eta_noise_seed_delta: 0, made_up: 1 })).toBeNull();
     expect(await server.json('GET', `${api}/options`)).not.toHaveProperty('made_up');
@@ -750,7 +796,9 @@ describe('lists and options', () => {
       const response = await server.call(method.toUpperCase(), path, method === 'get' ? undefined : {});
       expect(response.status, path).toBe(501);
       expect((await response.json()) as object).toMatchObject({
-        detail: expect.stringContaining('not part of this version'),
+        detail: expect.stringMatching(
+          /not part of this version|POST \/api\/v1\/trainings|stopped where it was started/,
+        ),
       });
     }
     expect((await server.call('GET', `${api}/nothing`)).status).toBe(404);

@@ -1,6 +1,8 @@
 /** `/sdapi/v1/txt2img` and `img2img`: the request blocks until its pictures are there; `info` is a JSON text. */
 
+import { randomInt } from 'node:crypto';
 import { z } from 'zod';
+import { FieldError } from '#api/check';
 import { controlRoles, type InputRole } from '#api/records/job';
 import { mayChange } from '#api/rights';
 import { UserError } from '#core/errors';
@@ -80,11 +82,38 @@ export function generationRoutes(parts: A1111Parts): Route[] {
   ];
 }
 
-async function readPictures({ pictures }: A1111Parts, call: Call, { init_images: sources, mask }: Img2imgFields) {
-  const [first] = sources ?? [];
-  if (first === undefined) throw new UserError('init-images.unknown', 'Init image not found');
+/** Each picture to start from, with the mask of all. */
+async function readPictures(
+  { pictures }: A1111Parts,
+  call: Call,
+  { init_images: sources = [], mask: painted }: Img2imgFields,
+): Promise<InputUploads[]> {
+  if (!sources || sources.length === 0) throw new UserError('init-images.unknown', 'Init image not found');
   const read = async (source: string) => await pictureOf(source, call.caller, pictures, call.signal);
-  return { init: await read(String(first)), mask: mask ? await read(mask) : undefined };
+  const mask = painted ? await read(painted) : undefined;
+  const found: InputUploads[] = [];
+  for (const source of sources) found.push({ init: await read(String(source)), mask });
+  return found;
+}
+
+/** The requests that a batch of different pictures is: one a picture and round, seeds as in a batch. */
+function requestsOf(
+  input: Translation['input'],
+  count: number,
+  script: ReadScript | undefined,
+): Translation['input'][] {
+  if (count < 2) return [input];
+  const { batchSize = 1, batchCount = 1, seed = -1 } = input;
+  if (count > batchSize || script) {
+    const reason = script
+      ? 'a script begins with one picture'
+      : `they are a batch, and batch_size is ${batchSize}; expected ${batchSize} or fewer`;
+    throw new FieldError('init_images', `init_images: got ${count} pictures; ${reason}.`);
+  }
+  const first = seed < 0 ? randomInt(2 ** 32) : seed;
+  return Array.from({ length: count * batchCount }, (_, i) => {
+    return { ...input, batchSize: 1, batchCount: 1, seed: input.subseedStrength ? first : first + i };
+  });
 }
 
 /**
@@ -144,37 +173,42 @@ async function generate(
   fields: CommonFields,
   { input, controls, warnings }: Translation,
   parameters: object,
-  given: Pick<SubmitInput, 'pictures' | 'inputRules'> = {},
+  given: { readonly pictures: readonly InputUploads[]; readonly inputRules?: InputRules } = { pictures: [{}] },
   tab: Tab = 'txt2img',
 ): Promise<z.input<typeof answer.schema>> {
   const { studio, options } = parts;
-  const pictures: InputUploads = { ...given.pictures, ...(await controlPictures(parts, call, controls)) };
+  const { inputRules, pictures: starts } = given;
+  const hinted = await controlPictures(parts, call, controls);
   const label = fields.force_task_id;
   const output = outputOf(fields, options.get());
   const script = readSeriesScript(fields.script_name, fields.script_args ?? [], tab);
   const told = [...warnings, ...(script?.warnings ?? []), ...keepOptions(fields, call, options)];
   const user = call.caller.name;
-  const [job] = await studio.submit({
-    ...given,
-    pictures,
-    request: input,
-    series: script,
-    user,
-    label: label ?? undefined,
-    warnings: told,
-    fitSides: true,
-  });
-  const ended = await finishedJob(studio, job!.id, call.signal);
+  const requests = requestsOf(input, starts.length, script);
+  const jobs = await studio.submit(
+    requests.map((request, i) => ({
+      inputRules,
+      pictures: { ...starts[i % starts.length], ...hinted },
+      request,
+      series: script,
+      user,
+      label: i === 0 ? (label ?? undefined) : undefined,
+      warnings: told,
+      fitSides: true,
+    })),
+  );
+  const ended = await Promise.all(jobs.map(({ id }) => finishedJob(studio, id, call.signal)));
   // Interrupted: what is finished is the answer, as upstream.
-  const images = inAnswer(ended, studio.gallery.ofJob(ended.id), script);
+  const images = ended.flatMap((job) => inAnswer(job, studio.gallery.ofJob(job.id), script));
   const files = fields.send_images === false ? [] : await Promise.all(images.map((image) => output(studio, image)));
-  const hints = fields.send_images === false ? [] : await hintsOf(parts, call, controls, pictures);
-  const info = infoOf(ended, images, fields);
+  const hints = fields.send_images === false ? [] : await hintsOf(parts, call, controls, { ...starts[0], ...hinted });
+  const warned = [...new Set(ended.flatMap((job) => job.warnings))];
+  const info = infoOf({ ...ended[0]!, warnings: warned }, images, fields);
   return {
     images: [...files, ...hints],
     parameters: { ...defaultsOf(fields), ...parameters },
     info: JSON.stringify(info),
-    warnings: [...ended.warnings],
+    warnings: warned,
   };
 }
 

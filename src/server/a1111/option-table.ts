@@ -8,12 +8,7 @@ export type OptionValue = string | number | boolean | null;
 
 /** Changing one of these changes pictures, by a part that is not there yet; their defaults may be sent. */
 export const missingOptions: Readonly<Record<string, readonly [fallback: OptionValue, part: string]>> = {
-  sd_hypernetwork: ['None', 'Hypernetworks'],
-  token_merging_ratio: [0, 'Token merging'],
-  token_merging_ratio_img2img: [0, 'Token merging'],
-  token_merging_ratio_hr: [0, 'Token merging'],
   face_restoration: [false, 'Face restoration'],
-  img2img_extra_noise: [0, 'Extra noise'],
   inpainting_mask_weight: [1, 'The conditional mask weight'],
   overlay_inpaint: [true, 'Inpainting without the original laid over (overlay_inpaint)'],
   pad_cond_uncond: [false, 'Padding prompt and negative prompt to equal length'],
@@ -27,6 +22,13 @@ export const missingOptions: Readonly<Record<string, readonly [fallback: OptionV
   dont_fix_second_order_samplers_schedule: [false, 'Prompt editing by steps in second-order samplers'],
   fp8_storage: ['Disable', 'Weights of 8 bits'],
   hypertile_enable_vae: [false, 'HyperTile'],
+};
+
+/** Networks that every prompt names, by their kind's word in it, and the strength of those that have none. */
+export const promptNetworks: Readonly<Record<string, string>> = { sd_hypernetwork: 'hypernet', sd_lora: 'lora' };
+export const promptOptions: Readonly<Record<string, OptionValue>> = {
+  ...Object.fromEntries(Object.keys(promptNetworks).map((option) => [option, 'None'])),
+  extra_networks_default_multiplier: 1,
 };
 
 /** They act on the file that is sent back. */

@@ -11,7 +11,7 @@ import type { LibraryModel } from '#studio/library/model';
 import type { Studio } from '#studio/studio';
 import { vaeKinds } from '#studio/work/check-request';
 import { MissingFeatureError } from '../http/errors.ts';
-import { fileOptions, missingOptions, quietOptions } from './option-table.ts';
+import { fileOptions, missingOptions, promptOptions, quietOptions } from './option-table.ts';
 import { type Kind, kinds } from './pydantic.ts';
 import { kindOf } from './schemas.ts';
 
@@ -38,9 +38,8 @@ type OptionRow = readonly [name: SettingName, row: Setting, face: A1111Face & { 
 const optionRows = new Map<string, OptionRow>(
   settingRows.flatMap(([name, row]) => {
     const { a1111 } = row;
-    return a1111?.option === undefined
-      ? []
-      : [[a1111.option, [name, row, { ...a1111, option: a1111.option }] as OptionRow] as const];
+    const options = [a1111?.option, a1111?.img2imgOption].filter((option) => option !== undefined);
+    return options.map((option) => [option, [name, row, { ...a1111, option }] as OptionRow] as const);
   }),
 );
 
@@ -54,6 +53,7 @@ const defaults: Options = {
   ),
   ...Object.fromEntries(Object.values(etaOptions).map(({ option, fallback }) => [option, fallback])),
   ...Object.fromEntries(Object.entries(missingOptions).map(([name, [fallback]]) => [name, fallback])),
+  ...promptOptions,
   ...fileOptions,
   ...quietOptions,
 };

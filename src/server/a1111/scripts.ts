@@ -108,35 +108,66 @@ export function scriptInfos(): ScriptInfo[] {
 }
 
 interface AlwaysOn {
-  readonly part: string;
-  /** Whether its arguments ask for anything that is not there. */
-  asks(args: readonly unknown[]): boolean;
+  /** What it is, where it cannot be had. */
+  readonly part?: string;
+  /** Why not, where that is not that the part is not there. */
+  readonly why?: string;
+  /** Whether its arguments ask for anything that cannot be had. */
+  asks?(args: readonly unknown[]): boolean;
   /** Fields of the request that its arguments stand for. */
   fields?(args: readonly unknown[]): Readonly<Record<string, unknown>>;
   /** Settings of ours that they stand for. */
   settings?(args: readonly unknown[]): Readonly<Record<string, unknown>>;
 }
 
+const ownFreeU =
+  'is its second version or one with stages; the first one acts here by the settings freeUB1, freeUB2, freeUS1 and freeUS2, also in an infotext (FreeU b1).';
+
+/** Without what was left out. */
+function given(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+}
+
+/** The variation acts where it is switched on and has a strength, the size where it has both sides. */
+function seedFields([seed, on, subseed, strength, width, height]: readonly unknown[]): Record<string, unknown> {
+  const varies = isOn(on) && Number(strength) > 0;
+  const resizes = isOn(on) && Number(width) > 0 && Number(height) > 0;
+  return {
+    ...given({ seed }),
+    ...(varies ? given({ subseed, subseed_strength: strength }) : {}),
+    ...(resizes ? { seed_resize_from_w: width, seed_resize_from_h: height } : {}),
+  };
+}
+
+function hyperTile([on, tile = 256]: readonly unknown[]): Record<string, unknown> {
+  return isOn(on) ? { hyperTile: tile } : {};
+}
+
 /** Always-on scripts, lower case. */
 const alwaysOn: Readonly<Record<string, AlwaysOn>> = {
-  controlnet: { part: 'ControlNet', asks: () => false },
+  controlnet: {},
   refiner: {
-    part: 'The refiner',
-    asks: () => false,
     fields: ([on, checkpoint, at]) => (isOn(on) ? { refiner_checkpoint: checkpoint, refiner_switch_at: at } : {}),
   },
-  seed: { part: 'Extra seed options', asks: (args) => isOn(args[1]) },
-  sampler: { part: 'Sampler options of a script', asks: () => false },
-  comments: { part: 'Comments', asks: () => false },
-  hypertile: { part: 'HyperTile', asks: (args) => isOn(args[0]) },
-  'soft inpainting': { part: 'Soft inpainting', asks: () => false, settings: softInpainting },
-  'extra options': { part: 'Extra options', asks: () => false },
+  seed: { fields: seedFields },
+  sampler: { fields: ([steps, sampler_name, scheduler]) => given({ steps, sampler_name, scheduler }) },
+  comments: {},
+  hypertile: { settings: hyperTile },
+  'hypertile integrated': { settings: hyperTile },
+  'soft inpainting': { settings: softInpainting },
+  'extra options': {},
   adetailer: { part: 'ADetailer', asks: (args) => isOn(args[0]) || args.some(isNamedDetailer) },
-  'dynamic prompts v2.17.1': { part: 'Dynamic prompts', asks: (args) => isOn(args[0]) },
+  'dynamic prompts v2.17.1': {
+    part: 'Combinations and magic prompts of Dynamic prompts',
+    why: 'are not part of this version of Darkroom yet; words in {a|b} and __lists__ are drawn without the script.',
+    asks: ([on, combines, , magic]) => isOn(on) && (isOn(combines) || isOn(magic)),
+  },
   'tiled diffusion': { part: 'Tiled diffusion', asks: (args) => isOn(args[0]) },
-  'tiled vae': { part: 'Tiled VAE', asks: () => false },
+  // The engine takes tiles by itself where memory is short.
+  'tiled vae': {},
   'regional prompter': { part: 'Regional prompts', asks: (args) => isOn(args[0]) },
-  freeu: { part: 'FreeU', asks: (args) => isOn(args[0]) },
+  freeu: { part: 'FreeU by this script', why: ownFreeU, asks: (args) => isOn(args[0]) },
+  'freeu integrated': { part: 'FreeU by this script', why: ownFreeU, asks: (args) => isOn(args[0]) },
   reactor: { part: 'ReActor', asks: (args) => isOn(args[1]) },
 };
 
@@ -186,7 +217,7 @@ export function checkScripts(fields: CommonFields, tab: 'txt2img' | 'img2img'): 
     if (!known) {
       throw new FieldError('alwayson_scripts', `always on script ${name} not found`, 'script.not-found');
     }
-    if (known.asks(argumentsOf(script))) throw new MissingFeatureError(known.part);
+    if (known.asks?.(argumentsOf(script))) throw new MissingFeatureError(known.part ?? name, known.why);
   }
 }
 

@@ -18,10 +18,12 @@ import { type SettingName, settingRows, settingsOfInfotext, valueType } from '#p
 import { reportInfotext } from '#pipelines/settings/infotext-keys';
 import type { A1111Face } from '#pipelines/settings/setting';
 import { resamplerNames } from '#pipelines/upscale/upscalers';
+import { extractExtraNetworks } from '#prompt/extra-networks';
 import type { ParsedInfotext } from '#prompt/infotext';
 import { type LocalFiles, readWithLocalNames } from '#studio/library/local-names';
 import { MissingFeatureError } from '../http/errors.ts';
 import { type TranslatedUnit, unitsOfArguments } from './control-units.ts';
+import { promptNetworks } from './option-table.ts';
 import { etaOptions, type Options, readOption } from './options.ts';
 import type { CommonFields, Img2imgFields, Txt2imgFields } from './schemas.ts';
 import { img2imgSchema, txt2imgSchema } from './schemas.ts';
@@ -49,8 +51,7 @@ export function img2imgInput(fields: Img2imgFields, stored: Options, files: Loca
   return new Translator({ ...fields, mask_blur: fields.mask_blur ?? x }, stored, 'img2img', files).translate();
 }
 
-function refuseImg2imgParts({ init_images, mask, ...fields }: Img2imgFields): void {
-  if ((init_images?.length ?? 0) > 1) throw new MissingFeatureError('A batch of different init_images');
+function refuseImg2imgParts(fields: Img2imgFields): void {
   if (fields.latent_mask) throw new MissingFeatureError('latent_mask');
 }
 
@@ -107,6 +108,7 @@ class Translator {
     const model = this.#overrides.sd_model_checkpoint;
     const input = {
       ...values,
+      prompt: this.#withNetworks(values.prompt),
       ...sampler,
       eta: values.eta ?? this.#eta(sampler.sampler),
       width: cut(values.width as number | undefined),
@@ -195,14 +197,34 @@ class Translator {
     const read = (value: unknown): unknown =>
       face.read && value !== undefined && value !== null ? face.read(value as never) : value;
     const field = face.field === undefined ? undefined : (this.#fields[face.field] ?? undefined);
-    const option = face.option === undefined ? undefined : this.#overrides[face.option];
-    const kept = face.option === undefined ? undefined : this.#stored[face.option];
+    const option = this.#option(face, this.#overrides);
+    const kept = this.#option(face, this.#stored);
     if (field !== undefined && !face.optionWins) return read(field);
     const value = option === undefined ? (this.#said[name] ?? read(kept ?? face.fallback)) : read(option);
     if (face.optionWins && field !== undefined && read(field) !== value) {
       this.#warnings.push(`${face.field}: upstream takes the option ${face.option} instead, and so does Darkroom.`);
     }
     return value;
+  }
+
+  /** Of picture to picture the option of its own first, where that says anything. */
+  #option({ option, img2imgOption }: A1111Face, from: Readonly<Record<string, unknown>>): unknown {
+    const own = this.#tab === 'img2img' && img2imgOption !== undefined ? from[img2imgOption] : undefined;
+    return own || (option === undefined ? undefined : from[option]);
+  }
+
+  /** Networks that options name, behind the prompt unless it names them itself. */
+  #withNetworks(prompt: unknown): unknown {
+    const of = (option: string): unknown => this.#overrides[option] ?? this.#stored[option];
+    const { networks } = extractExtraNetworks(String(prompt ?? ''));
+    const tags = Object.entries(promptNetworks).flatMap(([option, kind]) => {
+      const name = of(option);
+      const isNamed = networks.some((network) => network.kind === kind && network.args[0] === name);
+      return typeof name === 'string' && isName(name) && !isNamed
+        ? [`<${kind}:${name}:${Number(of('extra_networks_default_multiplier') ?? 1)}>`]
+        : [];
+    });
+    return tags.length === 0 ? prompt : String(prompt ?? '') + tags.join('');
   }
 
   /** Numbers outside the bounds are brought inside, with a word. @throws FieldError for what is no value at all */

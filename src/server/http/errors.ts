@@ -65,10 +65,12 @@ export class AnswerError extends UserError {
   }
 }
 
-/** What part of the engine a request needs that is not there yet. */
+const notYet = 'is not part of this version of Darkroom yet; leave it out of the request.';
+
+/** What a request asks for and cannot have, and why: usually that this part is not there yet. */
 export class MissingFeatureError extends UserError {
-  constructor(what: string) {
-    super('feature.missing', `${what} is not part of this version of Darkroom yet; leave it out of the request.`);
+  constructor(what: string, why = notYet) {
+    super('feature.missing', `${what} ${why}`);
   }
 }
 
