@@ -1,19 +1,16 @@
 /** What the page without a server does in its worker, here on the CPU: a file that was chosen, a LoRA of two pictures. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import type { PixelImage } from '#core/image';
-import { loadCheckpoint } from '#models/load';
 import { createPictureEngine } from '#pipelines/engine';
 import { generateSchema } from '#pipelines/request';
-import { nodeModelFiles } from '#studio/files/model-files';
 import type { StepReport } from '#training/loop';
-import { smallestModel } from '../../test/fixtures/smallest-model.ts';
-import { PageFiles } from './page-files.ts';
-import { loraPath, openPageModel, type PageModel, pageModelOpener } from './page-model.ts';
+import { openSmallestInPage } from '../../test/fixtures/smallest-in-page.ts';
+import { loraPath, pageModelOpener } from './page-model.ts';
 import { trainLora } from './train-lora.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'darkroom-demo-'));
@@ -23,27 +20,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function openSmallest(): Promise<{ files: PageFiles; model: PageModel }> {
-  const files = new PageFiles();
-  files.add('smallest.safetensors', new Blob(smallestModel()));
-  const model = await openPageModel(files, 'smallest.safetensors');
-  // This runtime reads weights by their paths on disk.
-  const onDisk = join(folder, 'smallest.safetensors');
-  writeFileSync(onDisk, Buffer.concat(smallestModel()));
-  const { weights } = await loadCheckpoint(nodeModelFiles, onDisk);
-  return { files, model: { ...model, weights } };
-}
-
 const plain = (...colour: number[]): PixelImage => ({
-  width: 64,
-  height: 64,
+  width: 16,
+  height: 16,
   channels: 3,
-  data: Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => colour[i % 3]!),
+  data: Uint8Array.from({ length: 16 * 16 * 3 }, (_, i) => colour[i % 3]!),
 });
 
 describe('the page without a server', () => {
   it('trains a LoRA on pictures, and prompts use it', async () => {
-    const { files, model } = await openSmallest();
+    const { files, model } = await openSmallestInPage(folder);
     const losses: number[] = [];
     const chunks = await trainLora({
       name: 'zorb',
@@ -70,7 +56,7 @@ describe('the page without a server', () => {
   });
 
   it('says what pictures and settings do not fit', async () => {
-    const { model } = await openSmallest();
+    const { model } = await openSmallestInPage(folder);
     const asked = {
       name: 'a',
       pictures: [],

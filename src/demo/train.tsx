@@ -63,7 +63,7 @@ export function Train(props: TrainProps) {
             {...ids}
             class="field-box"
             required
-            pattern="\w+"
+            pattern="[A-Za-z0-9_]+"
             value={name()}
             onInput={(event) => setName(event.currentTarget.value)}
           />
@@ -86,6 +86,9 @@ export function Train(props: TrainProps) {
       </div>
       <Show when={props.darkroom.losses().length > 0}>
         <Curves rows={props.darkroom.losses()} />
+        <p class="hint" data-testid="loss">
+          {words.lastLoss(props.darkroom.losses().at(-1)?.loss ?? Number.NaN)}
+        </p>
       </Show>
       <Show when={props.darkroom.trained()}>
         {(result) => (

@@ -32,6 +32,7 @@ export const words = {
   trainNow: 'Train',
   remove: (name: string) => `Leave out ${name}`,
   saveLora: (name: string) => `Save ${name}.safetensors`,
+  lastLoss: (loss: number) => `Loss of the last step: ${loss.toPrecision(6)}`,
   trained: (name: string) => `Prompts with <lora:${name}:1> use it.`,
   badPicture: (name: string) => `${name} is no picture that this browser opens.`,
 };

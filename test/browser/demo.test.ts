@@ -1,18 +1,21 @@
 /**
- * browser: the page without a server, from a folder of files, on WebGPU in software. Drawing and training there takes
- * minutes of processor time for shaders, so it is done where `DARKROOM_SLOW_TESTS` is set; the same code draws and trains
- * on the CPU in src/demo/train-lora.test.ts.
+ * browser: the page without a server, from a folder of files, on WebGPU in software. It draws and trains with the
+ * smallest model, whose shaders are few: with the embedded one they take minutes of a software driver.
  */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { readInfotext } from '#formats/infotext-file';
+import { trainLora } from '../../src/demo/train-lora.ts';
+import { openSmallestInPage } from '../fixtures/smallest-in-page.ts';
 import { smallestModel } from '../fixtures/smallest-model.ts';
 import { chromiumPath, patience, repository } from './served-page.ts';
 
@@ -43,6 +46,33 @@ const flags = [
   '--use-webgpu-adapter=swiftshader',
   '--enable-dawn-features=allow_unsafe_apis,disable_workgroup_init,disable_robustness',
 ];
+
+const settings = { max_train_steps: 3, learning_rate: 0.05, network_dim: 2 };
+const side = 16;
+
+/** Of the last step of the same training. */
+async function lossOnCpu(colour: readonly number[]): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'darkroom-demo-'));
+  const backend = createOrtNodeBackend({ device: 'cpu', threads: 1 });
+  const losses: number[] = [];
+  try {
+    const { model } = await openSmallestInPage(folder);
+    const data = Uint8Array.from({ length: side * side * 3 }, (_, i) => colour[i % 3]!);
+    await trainLora({
+      name: 'zorb_1',
+      pictures: [{ image: { width: side, height: side, channels: 3, data }, caption: 'a zorb' }],
+      settings,
+      model,
+      backend,
+      signal: new AbortController().signal,
+      report: ({ metrics }) => void losses.push(metrics.loss!),
+    });
+  } finally {
+    await backend.dispose();
+    rmSync(folder, { recursive: true });
+  }
+  return losses.at(-1)!;
+}
 
 describe.skipIf(chromiumPath === undefined)('the page without a server', { timeout: 4 * patience }, () => {
   const asked: string[] = [];
@@ -96,35 +126,46 @@ describe.skipIf(chromiumPath === undefined)('the page without a server', { timeo
     await opened('smallest');
   });
 
-  it.skipIf(!process.env.DARKROOM_SLOW_TESTS)(
-    'draws a picture with its infotext, and trains on one, with nothing from anywhere else',
-    async ({ skip }) => {
-      if ((await page.getByTestId('model').count()) === 0) return skip('no model is open');
-      await fill('New picture', { Prompt: 'a fox', Steps: '2', Width: '64', Height: '64', Seed: '1' });
-      await page.getByRole('button', { name: 'Generate' }).click();
-      await outcome('picture');
-      const saved = page.waitForEvent('download');
-      await page.getByRole('link', { name: 'Save the picture' }).click();
-      const png = readFileSync(await (await saved).path());
-      expect(await readInfotext(png)).toMatch(/^a fox\nSteps: 2, .*Seed: 1, Size: 64x64/);
-      expect(await sharp(png).metadata()).toMatchObject({ width: 64, height: 64 });
-      const { channels } = await sharp(png).stats();
-      expect(Math.max(...channels.map(({ stdev }) => stdev))).toBeGreaterThan(1);
+  it('draws a picture with its infotext', async ({ skip }) => {
+    if ((await page.getByTestId('model').count()) === 0) return skip('no model is open');
+    await fill('New picture', { Prompt: 'a fox', Steps: '2', Width: '64', Height: '64', Seed: '1' });
+    await page.getByRole('button', { name: 'Generate' }).click();
+    await outcome('picture');
+    const saved = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Save the picture' }).click();
+    const png = readFileSync(await (await saved).path());
+    expect(await readInfotext(png)).toMatch(/^a fox\nSteps: 2, .*Seed: 1, Size: 64x64/);
+    expect(await sharp(png).metadata()).toMatchObject({ width: 64, height: 64 });
+    const { channels } = await sharp(png).stats();
+    expect(Math.max(...channels.map(({ stdev }) => stdev))).toBeGreaterThan(1);
+  });
 
-      const buffer = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#c33' } })
-        .png()
-        .toBuffer();
-      await page
-        .getByLabel('Pictures', { exact: true })
-        .setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer }]);
-      await fill('Teach it something', { 'What they show': 'a zorb', 'Max train steps': '2' });
-      await page.getByRole('button', { name: 'Train', exact: true }).click();
-      await outcome('trained');
-      expect(await page.getByTestId('trained').textContent()).toContain('<lora:mine:1>');
-      expect(faults).toEqual([]);
-      expect(
-        asked.every((line) => /^GET \/some\/where\/(assets\/[\w-]+\.(js|css)|darkroom-mini\.safetensors)?$/.test(line)),
-      ).toBe(true);
-    },
-  );
+  it('trains a LoRA on a picture with the losses of the CPU, with nothing from anywhere else', async ({ skip }) => {
+    if ((await page.getByTestId('model').count()) === 0) return skip('no model is open');
+    const background = { r: 204, g: 51, b: 51 };
+    const buffer = await sharp({ create: { width: 40, height: 30, channels: 3, background } })
+      .png()
+      .toBuffer();
+    await page
+      .getByLabel('Pictures', { exact: true })
+      .setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer }]);
+    await fill('Teach it something', {
+      'What they show': 'a zorb',
+      'Name of the result': 'zorb_1',
+      'Max train steps': String(settings.max_train_steps),
+      'Learning rate': String(settings.learning_rate),
+      'Network dim': String(settings.network_dim),
+      Resolution: String(side),
+    });
+    await page.getByRole('button', { name: 'Train', exact: true }).click();
+    await outcome('trained');
+    expect(await page.getByTestId('trained').textContent()).toContain('<lora:zorb_1:1>');
+    const told = await page.getByTestId('loss').textContent();
+    const right = await lossOnCpu([204, 51, 51]);
+    expect(Math.abs(Number(/[\d.]+$/.exec(told!)![0]) - right) / right).toBeLessThan(1e-4);
+    expect(faults).toEqual([]);
+    expect(
+      asked.every((line) => /^GET \/some\/where\/(assets\/[\w-]+\.(js|css)|darkroom-mini\.safetensors)?$/.test(line)),
+    ).toBe(true);
+  });
 });
