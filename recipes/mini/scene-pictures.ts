@@ -45,7 +45,7 @@ export async function scenePictures({ count, seed, size, accept }: ScenePictures
     count,
     size,
     scenes,
-    identity: `${count} scenes of seed ${seed}`,
+    identity: `${count} scenes of seed ${seed}, nothing held out in any`,
     read: async (indices) => Buffer.concat(indices.map((index) => renderScene(renderer, seed, scenes[index]!))),
     caption: (index, random) => captionOf(scenes[index]!.scene, random),
     captions: sampledCaptions,

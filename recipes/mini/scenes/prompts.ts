@@ -1,6 +1,6 @@
 /**
- * Prompts that score a model trained on scenes: combinations of object, place and time that single-object training
- * scenes never show, in the plain phrasing and in a word order that no caption has.
+ * Prompts that score a model trained on scenes: combinations of object, place and time that training scenes never show,
+ * in the plain phrasing and in a word order that no caption has.
  */
 
 import { withArticle } from './caption.ts';

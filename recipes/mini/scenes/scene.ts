@@ -59,30 +59,40 @@ export function isHeldOut(object: number, place: Place, time: TimeOfDay): boolea
   return (h >>> 0) / 2 ** 32 < heldOutShare;
 }
 
-/** A random scene: 56% one object, 24% two in relation, 20% two or three alike; never a held-out single object. */
+/** A random scene: 56% one object, 24% two in relation, 20% two or three alike; never with a held-out combination. */
 export function drawScene(random: SceneRandom): Scene {
   const layout = random.uniform();
-  if (layout < 0.56) return drawSingle(random);
-  const object = random.integer(objectKinds.length);
-  const setting = { object, place: pick(random, places), time: pick(random, times) };
+  const setting = drawSetting(random);
+  if (layout < 0.56) return drawSingle(setting, random);
   if (layout < 0.8) {
-    const other = (object + 1 + random.integer(objectKinds.length - 1)) % objectKinds.length;
+    const other = drawOther(setting, random);
     return { layout: 'pair', ...setting, relation: pick(random, relations), other };
   }
   return { layout: 'count', ...setting, count: random.uniform() < 0.5 ? 2 : 3 };
 }
 
-function drawSingle(random: SceneRandom): SingleScene {
+function drawSetting(random: SceneRandom): SceneBase {
   for (;;) {
     const object = random.integer(objectKinds.length);
     const place = pick(random, places);
     const time = pick(random, times);
-    if (isHeldOut(object, place, time)) continue;
-    const u = random.uniform();
-    const size = sizes[u < 0.18 ? 0 : u < 0.82 ? 1 : 2];
-    const painted = objectKinds[object]!.fills !== undefined && random.uniform() < 0.6;
-    return { layout: 'single', object, place, time, size, ...(painted ? { paint: pick(random, paints) } : {}) };
+    if (!isHeldOut(object, place, time)) return { object, place, time };
   }
+}
+
+/** Another object than the setting's, in the same place at the same time. */
+function drawOther({ object, place, time }: SceneBase, random: SceneRandom): number {
+  for (;;) {
+    const other = (object + 1 + random.integer(objectKinds.length - 1)) % objectKinds.length;
+    if (!isHeldOut(other, place, time)) return other;
+  }
+}
+
+function drawSingle(setting: SceneBase, random: SceneRandom): SingleScene {
+  const u = random.uniform();
+  const size = sizes[u < 0.18 ? 0 : u < 0.82 ? 1 : 2];
+  const painted = objectKinds[setting.object]!.fills !== undefined && random.uniform() < 0.6;
+  return { layout: 'single', ...setting, size, paint: painted ? pick(random, paints) : undefined };
 }
 
 /** Class indices of a scene's main (in pairs: first named) object, its place and its time, and how many are shown. */
