@@ -99,6 +99,9 @@ export const autoencoderSchema = commonSchema.extend({
   crop: z.int().positive().default(64),
   klWeight: z.number().min(0).default(1e-4),
   gradientWeight: z.number().min(0).default(0.5),
+  squareWeight: z.number().min(0).optional(),
+  robustScale: z.number().positive().optional(),
+  latentNoise: z.number().min(0).optional(),
   /** Learn the decoder alone; the encoder stays as the run it starts from left it. */
   decoderOnly: z.boolean().default(false),
   /** Run whose published weights this one starts from. */

@@ -37,6 +37,9 @@ export async function prepareAutoencoder(
       crop: config.crop,
       klWeight: config.klWeight,
       gradientWeight: config.gradientWeight,
+      squareWeight: config.squareWeight,
+      robustScale: config.robustScale,
+      latentNoise: config.latentNoise,
       frozenEncoder: config.decoderOnly ? encoderOf(start) : undefined,
     },
     {

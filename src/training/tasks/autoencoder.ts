@@ -1,7 +1,7 @@
 /**
  * Training an AutoencoderKL from scratch on pictures.
  *
- * Loss: L1 and squared error on pixels, L1 on image gradients and on two coarser scales (a cheap stand-in for a
+ * Loss: L1 (or its logarithm, for edges that are sharp) and squared error on pixels, L1 on image gradients and on two coarser scales (a cheap stand-in for a
  * perceptual loss, which would need a network trained elsewhere), plus the KL term of Kingma and Welling 2014
  * (arXiv:1312.6114). Left out: LPIPS and the patch discriminator of latent diffusion.
  */
@@ -9,7 +9,7 @@
 import type { PixelImage } from '#core/image';
 import { f32, type HostTensor } from '#core/tensor';
 import type { Feeds } from '#engine/backend';
-import { abs, add, avgPool2d, input, mean, mul, sliceAxis, sub } from '#graph/build';
+import { abs, add, avgPool2d, input, log, mean, mul, sliceAxis, sub } from '#graph/build';
 import { gaussianKl, l1, mse } from '#graph/compose';
 import type { Value } from '#graph/value';
 import { initialValue } from '#models/nn/init';
@@ -35,6 +35,15 @@ export interface AutoencoderOptions {
   readonly crop: number;
   readonly klWeight: number;
   readonly gradientWeight: number;
+  /** Weight of the squared error beside the pixel loss; it pulls hardest where a colour is far off. Default 2. */
+  readonly squareWeight?: number;
+  /** Error at which the pixel loss turns from L1 to its logarithm, see `robustL1`; L1 when left out. */
+  readonly robustScale?: number | undefined;
+  /**
+   * Most noise that is laid over the latents, in standard deviations of a scaled latent; each picture gets a share of it
+   * between none and all. A denoiser leaves errors of this kind.
+   */
+  readonly latentNoise?: number;
   /** Values of an encoder that stays as it is: the decoder alone learns, on its latents. */
   readonly frozenEncoder?: ReadonlyMap<string, HostTensor> | undefined;
 }
@@ -57,7 +66,9 @@ export function autoencoderTask(
       const pixels = await source.pictures(random, batchSize);
       const image = cropBatch(pixels, source.size, crop, batchSize, random);
       const noise = random.fillNormal(new Float32Array(latent.reduce((a, b) => a * b, 1)));
-      return { image, noise: f32(latent, noise) };
+      const most = (options.latentNoise ?? 0) / config.scalingFactor;
+      const spread = most === 0 ? undefined : Float32Array.from({ length: batchSize }, () => most * random.uniform());
+      return { image, noise: f32(latent, noise), ...(spread && { spread: f32([batchSize, 1, 1, 1], spread) }) };
     },
     ...(frozenEncoder && { frozen: frozenEncoder, trains: (name: string) => !frozenEncoder.has(name) }),
     ...hooks,
@@ -69,32 +80,40 @@ export const isEncoderWeight = (name: string): boolean =>
   name.startsWith(`${vaeScope}.encoder.`) || name.startsWith(`${vaeScope}.quant_conv.`);
 
 function autoencoderObjective(scope: Scope, options: AutoencoderOptions): Objective {
-  const { config, batchSize, crop, klWeight, gradientWeight } = options;
+  const { config, batchSize, crop, klWeight, gradientWeight, squareWeight, robustScale, latentNoise } = options;
   const side = crop / vaeFactor(config);
   return reconstructionObjective({
     image: input('image', 'f32', [batchSize, config.imageChannels, crop, crop]),
     noise: input('noise', 'f32', [batchSize, config.latentChannels, side, side]),
     encode: (image) => vaeEncode(scope, config, image),
     decode: (latent) => vaeDecode(scope, config, latent),
+    spread: latentNoise ? input('spread', 'f32', [batchSize, 1, 1, 1]) : undefined,
     klWeight,
     gradientWeight,
+    squareWeight,
+    robustScale,
   });
 }
 
 /** What an autoencoder is trained for, whatever its networks. */
-export interface Reconstruction extends Pick<AutoencoderOptions, 'klWeight' | 'gradientWeight'> {
+export interface Reconstruction
+  extends Pick<AutoencoderOptions, 'klWeight' | 'gradientWeight' | 'squareWeight' | 'robustScale'> {
   /** [b, 3, h, w] */
   readonly image: Value;
   /** Drawn from a normal distribution, in the latent's shape. */
   readonly noise: Value;
+  /** Standard deviation of noise beyond the posterior's, which scales the same draw; broadcasts to the latent. */
+  readonly spread?: Value | undefined;
   encode(image: Value): { readonly mean: Value; readonly logvar: Value };
   decode(latent: Value): Value;
 }
 
-export function reconstructionObjective({ image, noise, encode, decode, ...weights }: Reconstruction): Objective {
+export function reconstructionObjective(options: Reconstruction): Objective {
+  const { image, noise, spread, encode, decode, klWeight, gradientWeight, squareWeight = 2, robustScale } = options;
   const { mean: mu, logvar } = encode(image);
-  const decoded = decode(gaussianSample(mu, logvar, noise));
-  const pixel = l1(decoded, image);
+  const latent = gaussianSample(mu, logvar, noise);
+  const decoded = decode(spread ? add(latent, mul(noise, spread)) : latent);
+  const pixel = robustScale === undefined ? l1(decoded, image) : robustL1(decoded, image, robustScale);
   const edges = add(edgeLoss(decoded, image, 2), edgeLoss(decoded, image, 3));
   const coarse = add(
     l1(avgPool2d(decoded, { kernel: 4 }), avgPool2d(image, { kernel: 4 })),
@@ -104,13 +123,19 @@ export function reconstructionObjective({ image, noise, encode, decode, ...weigh
   const kl = mean(mul(gaussianKl(mu, logvar), 1 / cells));
   const reconstruction = add(
     add(pixel, mul(mse(decoded, image), squareWeight)),
-    add(mul(edges, weights.gradientWeight), coarse),
+    add(mul(edges, gradientWeight), coarse),
   );
-  return { loss: add(reconstruction, mul(kl, weights.klWeight)), metrics: { pixel, edges, kl } };
+  return { loss: add(reconstruction, mul(kl, klWeight)), metrics: { pixel, edges, kl } };
 }
 
-/** Weight of the squared error beside L1: it pulls hardest where a colour is far off. */
-const squareWeight = 2;
+/**
+ * c log(1 + |a - b| / c), averaged: L1 for errors far below c, but a large error hardly pulls (the penalty of a
+ * distribution with heavy tails, as in Barron 2019, arXiv:1701.03077). Where a latent leaves open on which side of an
+ * edge a pixel is, L1 and squared error ask for something between both colours; this asks for one of the two.
+ */
+function robustL1(a: Value, b: Value, c: number): Value {
+  return mul(mean(log(add(mul(abs(sub(a, b)), 1 / c), 1))), c);
+}
 
 /** Log variance of the posterior at the start: a nearly clean channel, so that colours are learnt before compression. */
 const firstLogVariance = -5;
