@@ -12,6 +12,11 @@ import { pixelsToPlanes, tile } from '#training/tasks/autoencoder';
 import { devices } from '../../src/backend-main.ts';
 import { createEngine } from '../../src/engine-main.ts';
 import { describeSeen, evaluateModel, readEvaluator } from './evaluate.ts';
+import { places, times } from './scenes/catalog.ts';
+import type { EvaluationPrompt } from './scenes/prompts.ts';
+import { seededRandom } from './scenes/random.ts';
+import { createSceneRenderer, type SceneRenderer } from './scenes/render.ts';
+import type { Scene } from './scenes/scene.ts';
 
 const ownEvaluator = fileURLToPath(new URL('evaluator.safetensors', import.meta.url));
 
@@ -26,6 +31,7 @@ interface EvaluateOptions {
   readonly scheduler?: string;
   readonly device: string;
   readonly grid?: string;
+  readonly renders?: boolean;
   readonly json?: boolean;
 }
 
@@ -40,7 +46,8 @@ export function define(command: Command, { output }: CommandContext): void {
     .option('--sampler <name>', 'Sampling method (default: that of generate).')
     .option('--scheduler <name>', 'Noise schedule (default: that of generate).')
     .addOption(new Option('--device <device>', 'What to compute on.').choices(devices).default('cpu'))
-    .option('--grid <file>', 'Also write the pictures as one PNG.')
+    .option('--grid <file>', 'Also write the pictures as one, in the format of its name.')
+    .option('--renders', 'In the grid, show beside each picture a render of what was asked for.')
     .option('--json', 'Print the report as JSON.')
     .action((options: EvaluateOptions) => evaluate(options, output));
 }
@@ -51,6 +58,7 @@ async function evaluate(options: EvaluateOptions, output: Output): Promise<void>
   const backend = createOrtNodeBackend({ device: 'cpu' });
   const pictures: PixelImage[] = [];
   const count = Number(options.count);
+  const renderer = options.renders ? await createSceneRenderer(network.size) : undefined;
   try {
     const report = await evaluateModel({
       engine,
@@ -70,6 +78,7 @@ async function evaluate(options: EvaluateOptions, output: Output): Promise<void>
       },
       onPicture(judged, done) {
         pictures.push(judged.image);
+        if (renderer) pictures.push(renderOf(judged.prompt, renderer, done));
         output.note(`${done}/${count}  ${judged.prompt.prompt}: ${describeSeen(judged)}`);
       },
     });
@@ -79,6 +88,14 @@ async function evaluate(options: EvaluateOptions, output: Output): Promise<void>
     await engine.dispose();
     await backend.dispose();
   }
+}
+
+/** What a picture of the prompt would look like in training. */
+function renderOf({ labels }: EvaluationPrompt, renderer: SceneRenderer, seed: number): PixelImage {
+  const { object, place, time } = labels;
+  const scene: Scene = { layout: 'single', object, place: places[place]!, time: times[time]!, size: 'medium' };
+  const { size } = renderer;
+  return { width: size, height: size, channels: 3, data: renderer.render(scene, seededRandom(seed)) };
 }
 
 type Report = Awaited<ReturnType<typeof evaluateModel>>;
@@ -97,5 +114,5 @@ async function writeGrid(file: string, pictures: readonly PixelImage[]): Promise
   const side = pictures[0]!.width;
   const planes = pixelsToPlanes(Buffer.concat(pictures.map(({ data }) => data)), pictures.length, side);
   const { data, width, height, channels } = tile(planes, pictures.length, side, Math.min(16, pictures.length));
-  await sharp(data, { raw: { width, height, channels } }).png().toFile(file);
+  await sharp(data, { raw: { width, height, channels } }).toFile(file);
 }
