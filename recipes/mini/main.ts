@@ -9,6 +9,7 @@ import { type RecipeConfig, recipeConfigSchema } from './config.ts';
 import { define as defineEvaluate } from './evaluate-command.ts';
 import { exampleNames, writeExamplePictures } from './example-pictures.ts';
 import { prepareRecipe } from './prepare.ts';
+import { replaceDecoder } from './replace-decoder.ts';
 import { captionWords } from './scenes/caption.ts';
 import { writeSheet } from './scenes/preview.ts';
 import { writeExampleSheet } from './sheet.ts';
@@ -45,6 +46,13 @@ recipe
   .description('Draw what the embedded model and the trained examples beside it do, as one picture.')
   .argument('[picture]', 'The sheet.', 'sheet.png')
   .action((picture: string) => writeExampleSheet(picture, (message) => processOutput.note(message)));
+recipe
+  .command('decoder')
+  .description('Give the model the decoder of a run that started from it with decoderOnly.')
+  .argument('<run>', 'Folder of the run.')
+  .option('--model <file>', 'The model.', 'models/darkroom-mini.safetensors')
+  .option('--output <file>', 'The model with the decoder.', 'models/darkroom-mini.safetensors')
+  .action((run: string, { model, output }: { model: string; output: string }) => replaceDecoder(run, model, output));
 recipe
   .command('words')
   .description('Write which words the model was shown into the card beside it.')
