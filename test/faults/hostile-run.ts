@@ -13,6 +13,7 @@ import { hostileModels, writeHostileModels } from './hostile/models.ts';
 import { hostilePictures } from './hostile/pictures.ts';
 import { type HostileRequest, hostileRequests } from './hostile/requests.ts';
 import { ask } from './http-client.ts';
+import { type Hold, ownMs } from './loop-watch.ts';
 import { type ServerChild, startServer } from './server-child.ts';
 
 export interface HostileOptions {
@@ -33,6 +34,11 @@ export interface Tried {
   readonly seconds: number;
   /** Milliseconds that the event loop was held at worst. */
   readonly heldMs: number;
+  /** Of them, those in which its thread computed, and in which garbage was collected. */
+  readonly ranMs: number;
+  readonly gcMs: number;
+  /** What of it is judged (loop-watch.ts). */
+  readonly ownMs: number;
   /** Mebibytes at the height: of the server, and of the largest of its readers and engines. */
   readonly serverMib: number;
   readonly readerMib: number;
@@ -41,6 +47,7 @@ export interface Tried {
 export interface HostileReport {
   readonly inputs: number;
   readonly worstHeldMs: number;
+  readonly worstOwnMs: number;
   readonly serverMib: number;
   readonly readerMib: number;
   /** The five that held the loop longest, and those that took most memory. */
@@ -139,7 +146,9 @@ class HostileRun {
       return Math.max(...answers);
     });
     const last = this.#tried.at(-1)!;
-    tell(`${last.status} ${last.heldMs} ms ${last.serverMib}/${last.readerMib} MiB ${last.seconds} s: ${name}`);
+    tell(
+      `${last.status} ${last.heldMs} ms (own ${last.ownMs}, ran ${last.ranMs}, garbage ${last.gcMs}) ${last.serverMib}/${last.readerMib} MiB ${last.seconds} s: ${name}`,
+    );
   }
 
   async #inTurn(requests: readonly Omit<HostileRequest, 'name'>[]): Promise<number[]> {
@@ -175,14 +184,14 @@ class HostileRun {
     const status = await work();
     const seconds = Math.round((performance.now() - start) / 100) / 10;
     await delay(20);
-    const heldMs = this.#server.crash() === undefined ? Math.round((await this.#server.figures()).held) : 0;
+    const hold = this.#server.crash() === undefined ? (await this.#server.figures()).held : undefined;
     const serverPeak = memoryOf(this.#server.pid, 'VmHWM');
-    const tried = { name, status, seconds, heldMs, serverMib: serverPeak, readerMib: readers.stop() };
+    const tried = { name, status, seconds, ...told(hold), serverMib: serverPeak, readerMib: readers.stop() };
     this.#tried.push(tried);
     const crash = this.#server.crash();
     if (crash !== undefined) this.#problems.push(`${name}: ${crash}`);
-    if (heldMs > (this.#options.mostHeldMs ?? defaultHeldMs))
-      this.#problems.push(`${name}: held the loop for ${heldMs} ms`);
+    if (tried.ownMs > (this.#options.mostHeldMs ?? defaultHeldMs))
+      this.#problems.push(`${name}: held the loop for ${tried.ownMs} ms`);
     if (serverPeak > 1.5 * serverMib) this.#problems.push(`${name}: the server took ${serverPeak} MiB`);
     if (tried.readerMib > 1.5 * readerMib) this.#problems.push(`${name}: a reader took ${tried.readerMib} MiB`);
   }
@@ -207,18 +216,31 @@ class HostileRun {
   }
 
   #report(): HostileReport {
-    const top = (key: 'heldMs' | 'serverMib') => this.#tried.toSorted((a, b) => b[key] - a[key]).slice(0, 8);
-    const most = (key: 'heldMs' | 'serverMib' | 'readerMib') => Math.max(0, ...this.#tried.map((one) => one[key]));
+    const top = (key: 'ownMs' | 'serverMib') => this.#tried.toSorted((a, b) => b[key] - a[key]).slice(0, 8);
+    const most = (key: 'heldMs' | 'ownMs' | 'serverMib' | 'readerMib') =>
+      Math.max(0, ...this.#tried.map((one) => one[key]));
     return {
       inputs: this.#tried.length,
       worstHeldMs: most('heldMs'),
+      worstOwnMs: most('ownMs'),
       serverMib: most('serverMib'),
       readerMib: most('readerMib'),
-      longest: top('heldMs'),
+      longest: top('ownMs'),
       largest: top('serverMib'),
       problems: this.#problems,
     };
   }
+}
+
+function told(hold: Hold | undefined): Pick<Tried, 'heldMs' | 'ranMs' | 'gcMs' | 'ownMs'> {
+  const { heldMs, ranMs, gcMs } = hold ?? { heldMs: 0, ranMs: 0, gcMs: 0 };
+  const whole = Math.round;
+  return {
+    heldMs: whole(heldMs),
+    ranMs: whole(ranMs),
+    gcMs: whole(gcMs),
+    ownMs: hold ? whole(ownMs(hold)) : 0,
+  };
 }
 
 /** A picture is looked into for its texts, and started from. */

@@ -11,7 +11,7 @@ import type { Role } from '#api/rights';
 import { listen } from '#server/listen';
 import { createServer } from '#server/server';
 import { createStudio } from '#studio/studio';
-import { LoopWatch } from './loop-watch.ts';
+import { type Hold, LoopWatch } from './loop-watch.ts';
 import { adminToken } from './server-child.ts';
 
 export interface ServerOrders {
@@ -37,7 +37,7 @@ export interface ServerFigures {
   /** Milliseconds by which the event loop was late since the figures were last asked for. */
   readonly loop: { readonly median: number; readonly p99: number; readonly worst: number };
   /** The longest that it was held by the server itself, other processes' turns taken off. */
-  readonly held: number;
+  readonly held: Hold;
   readonly eventClients: number;
   /** Open files and sockets; 0 where the system does not tell. */
   readonly descriptors: number;
