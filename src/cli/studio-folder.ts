@@ -89,7 +89,7 @@ export async function withStudioFolder<T>(
     );
     return await work(studio);
   } finally {
-    await studio?.library.close();
+    await studio?.close();
     db?.close();
     for (const lock of locks) lock.release();
   }

@@ -41,8 +41,7 @@ const HASH = new RegExp(`^[${SPACE}]*([0-9a-fA-F]{6,64})[${SPACE}]*$`, 'u');
 /** JSON has commas, at which other values of an infotext end. */
 const CIVITAI = /(?:^|, )Hashes: (\{[^{}]*\})/mu;
 
-export function networkHashes(infotext: string): NamedHash[] {
-  const parsed = parseInfotext(infotext);
+export function networkHashes(infotext: string, parsed = parseInfotext(infotext)): NamedHash[] {
   const listed = Object.entries(listKeys).flatMap(([key, kind]) =>
     String(parsed[key] ?? '')
       .split(',')

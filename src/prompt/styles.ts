@@ -40,7 +40,8 @@ const MOST_FOUND = 50;
 export function findStyles(prompt: string, negativePrompt: string, known: readonly PromptStyle[]): StylesFound {
   const left = known.filter((style) => style.prompt !== '' || style.negativePrompt !== '');
   const styles: string[] = [];
-  let rest = { prompt, negativePrompt };
+  // Once: what is left of a text has no more spaces around it than its styles had.
+  let rest = { prompt: trimSpace(prompt), negativePrompt: trimSpace(negativePrompt) };
   for (;;) {
     const isOver = styles.length === MOST_FOUND;
     const at = isOver ? -1 : left.findIndex((style) => without(rest, style) !== undefined);

@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { endStates, type InputRole, type Job, type JobState, type QueueState } from '#api/records/job';
 import { UserError } from '#core/errors';
+import { type InfotextReading, readInfotext } from '#pipelines/settings/infotext-reading';
 import type { Emit } from './events/bus.ts';
 import type { FileSystemCalls } from './files/whole-file.ts';
 import { Boards } from './gallery/boards.ts';
@@ -70,6 +71,9 @@ export interface Line {
 /** In characters. A longer one may change with each step, and is then tokenised many times. */
 const shortPrompt = 1000;
 
+/** In characters: as long as those of most pictures. */
+const shortInfotext = 4000;
+
 /** Most jobs that one call of the queue returns. */
 const pageSize = 1000;
 
@@ -104,7 +108,9 @@ export class StudioFolder {
     this.users = new Users(db);
     this.library = new Library({ db, emit, roots: modelRoots, embeddedModels, onLooked });
     this.modelTrash = new ModelTrash(this.library);
-    this.promptFiles = new PromptFiles({ own: dataDir, modelRoots });
+    this.promptFiles = new PromptFiles({ own: dataDir, modelRoots }, async (order) => {
+      return await this.inputs.uploads.run('styleSheet', order, undefined, 'style');
+    });
     this.keptSteps = new KeptSteps(join(dataDir, 'steps'));
     this.trainings = new TrainingRuns(trainingsFolder(dataDir));
     this.labRuns = new TrainingRuns(labFolder(dataDir));
@@ -116,6 +122,12 @@ export class StudioFolder {
   async measurePrompt(text: string, known?: readonly string[], signal?: AbortSignal): Promise<Measured> {
     if (text.length <= shortPrompt) return measuredPrompt(text, known);
     return await this.inputs.uploads.run('measurePrompt', { text, known }, signal, 'prompt');
+  }
+
+  /** What an infotext says. What takes no time is read here. @throws UserError `infotext.left-alone` */
+  async readInfotext(text: string, signal?: AbortSignal): Promise<InfotextReading> {
+    if (text.length <= shortInfotext) return readInfotext(text);
+    return await this.inputs.uploads.run('infotext', text, signal, 'infotext');
   }
 
   /** Ends a job. A running one is stopped by the studio that runs it. @throws UserError `job.unknown` */
@@ -216,6 +228,13 @@ export class StudioFolder {
     const end = `${beginning}\u{10ffff}`;
     const rows = this.db.all<{ id: string }>(`SELECT id FROM ${of} WHERE id >= ? AND id < ? LIMIT 3`, [beginning, end]);
     return rows.map(({ id }) => id);
+  }
+
+  /** Ends what reads files. */
+  async close(): Promise<void> {
+    this.inputs.uploads.dispose();
+    this.inputs.bodies.dispose();
+    await this.library.close();
   }
 
   async #all(filter: JobFilter): Promise<Job[]> {

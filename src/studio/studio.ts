@@ -549,7 +549,7 @@ export class Studio extends StudioFolder {
   }
 
   /** Stops engines and workers; the job at work waits again. */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     clearInterval(this.#trashTimer);
     this.#offOutside();
     this.#outputsWatch.close();
@@ -559,9 +559,7 @@ export class Studio extends StudioFolder {
     await stopped;
     clearTimeout(force);
     await this.#disposeHosts();
-    this.inputs.uploads.dispose();
-    this.inputs.bodies.dispose();
-    await this.library.close();
+    await super.close();
     this.db.close();
     for (const lock of this.#locks) lock.release();
   }

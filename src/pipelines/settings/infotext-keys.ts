@@ -40,11 +40,11 @@ export interface InfotextReport {
 }
 
 /** What an infotext says that no setting reads. */
-export function reportInfotext(text: string): InfotextReport {
+export function reportInfotext(text: string, parsed = parseInfotext(text)): InfotextReport {
   const own = new Set(settingRows.flatMap(([, { infotext }]) => infotext?.keys ?? []));
   const missing = new Set<string>();
   const unheeded = new Set<string>();
-  for (const [key, value] of statedPairs(text, parseInfotext(text))) {
+  for (const [key, value] of statedPairs(text, parsed)) {
     if (own.has(key) || toldOnly.some((pattern) => pattern.test(key))) continue;
     const row = otherKeys.find(({ key: pattern }) => pattern.test(key));
     if (row?.unless?.includes(value)) continue;

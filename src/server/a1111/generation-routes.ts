@@ -32,7 +32,7 @@ import {
   txt2imgSchema,
 } from './schemas.ts';
 import { type ReadScript, readSeriesScript, type Tab } from './series-scripts.ts';
-import type { Translation } from './translate.ts';
+import type { TranslateWith, Translation } from './translate.ts';
 
 const answer = {
   description: 'The pictures as base64, the request, all parameters as a JSON text, and what was not acted on.',
@@ -57,7 +57,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
         const fields = body as Txt2imgFields;
         const { txt2imgInput } = await import('./translate.ts');
         const lost: string[] = [];
-        const translation = txt2imgInput(fields, parts.options.get(lost), parts.studio.library);
+        const translation = await txt2imgInput(fields, translateWith(parts, call, lost));
         translation.warnings.push(...lost);
         return await generate(parts, call, fields, translation, body);
       },
@@ -72,7 +72,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
         const fields = body as Img2imgFields;
         const { img2imgInput } = await import('./translate.ts');
         const lost: string[] = [];
-        const translation = img2imgInput(fields, parts.options.get(lost), parts.studio.library);
+        const translation = await img2imgInput(fields, translateWith(parts, call, lost));
         translation.warnings.push(...lost);
         const pictures = await readPictures(parts, call, fields);
         const inputRules = { stretch: stretchOf(translation.input, Number(fields.resize_mode ?? 0)) };
@@ -80,6 +80,12 @@ export function generationRoutes(parts: A1111Parts): Route[] {
       },
     }),
   ];
+}
+
+/** @param lost is told which stored options are no longer there */
+function translateWith({ studio, options }: A1111Parts, { signal }: Call, lost: string[]): TranslateWith {
+  const readInfotext = async (text: string) => await studio.readInfotext(text, signal);
+  return { stored: options.get(lost), files: studio.library, readInfotext };
 }
 
 /** Each picture to start from, with the mask of all. */

@@ -15,12 +15,12 @@ import { UserError } from '#core/errors';
 import { findSampler, findSamplerAndScheduler } from '#diffusion/samplers/index';
 import type { GenerateSettings } from '#pipelines/request';
 import { type SettingName, settingRows, settingsOfInfotext, valueType } from '#pipelines/settings/index';
-import { reportInfotext } from '#pipelines/settings/infotext-keys';
+import type { InfotextReading } from '#pipelines/settings/infotext-reading';
 import type { A1111Face } from '#pipelines/settings/setting';
 import { resamplerNames } from '#pipelines/upscale/upscalers';
 import { extractExtraNetworks } from '#prompt/extra-networks';
 import type { ParsedInfotext } from '#prompt/infotext';
-import { type LocalFiles, readWithLocalNames } from '#studio/library/local-names';
+import { type LocalFiles, withLocalNames } from '#studio/library/local-names';
 import { MissingFeatureError } from '../http/errors.ts';
 import { type TranslatedUnit, unitsOfArguments } from './control-units.ts';
 import { promptNetworks } from './option-table.ts';
@@ -39,16 +39,36 @@ export interface Translation {
 
 type Tab = 'txt2img' | 'img2img';
 
+/** What a request is translated with. */
+export interface TranslateWith {
+  readonly stored: Options;
+  readonly files: LocalFiles;
+  readonly readInfotext: (text: string) => Promise<InfotextReading>;
+}
+
 /** @throws MissingFeatureError, FieldError */
-export function txt2imgInput(fields: Txt2imgFields, stored: Options, files: LocalFiles): Translation {
-  return new Translator(fields, stored, 'txt2img', files).translate();
+export async function txt2imgInput(fields: Txt2imgFields, using: TranslateWith): Promise<Translation> {
+  return await translated(fields, 'txt2img', using);
 }
 
 /** Everything but the pictures. @throws MissingFeatureError, FieldError */
-export function img2imgInput(fields: Img2imgFields, stored: Options, files: LocalFiles): Translation {
+export async function img2imgInput(fields: Img2imgFields, using: TranslateWith): Promise<Translation> {
   refuseImg2imgParts(fields);
   const { mask_blur_x: x } = fields;
-  return new Translator({ ...fields, mask_blur: fields.mask_blur ?? x }, stored, 'img2img', files).translate();
+  return await translated({ ...fields, mask_blur: fields.mask_blur ?? x }, 'img2img', using);
+}
+
+async function translated(fields: CommonFields, tab: Tab, using: TranslateWith): Promise<Translation> {
+  const { stored, files, readInfotext } = using;
+  const reading = fields.infotext ? await readInfotext(fields.infotext) : undefined;
+  const said = reading && { reading, parsed: await withLocalNames(reading, files) };
+  return new Translator(fields, stored, tab, files, said).translate();
+}
+
+/** What the request's infotext says: as it is written, and by the names of files that are here. */
+interface Said {
+  readonly reading: InfotextReading;
+  readonly parsed: ParsedInfotext;
 }
 
 function refuseImg2imgParts(fields: Img2imgFields): void {
@@ -75,19 +95,18 @@ class Translator {
   readonly #stored: Options;
   readonly #tab: Tab;
   readonly #overrides: Readonly<Record<string, unknown>>;
-  readonly #parsed: ParsedInfotext | undefined;
+  readonly #infotext: Said | undefined;
   readonly #said: Partial<Record<SettingName, unknown>>;
   readonly #files: LocalFiles;
   readonly #warnings: string[] = [];
 
-  constructor(fields: CommonFields, stored: Options, tab: Tab, files: LocalFiles) {
+  constructor(fields: CommonFields, stored: Options, tab: Tab, files: LocalFiles, infotext: Said | undefined) {
     this.#fields = { ...fields, ...fieldsOfScripts(fields) };
     this.#stored = stored;
     this.#tab = tab;
     this.#files = files;
-    const { infotext } = fields;
-    this.#parsed = infotext ? readWithLocalNames(infotext, files) : undefined;
-    this.#said = this.#parsed ? settingsOfInfotext(this.#parsed) : {};
+    this.#infotext = infotext;
+    this.#said = infotext ? settingsOfInfotext(infotext.parsed) : {};
     this.#overrides = this.#readOverrides();
   }
 
@@ -176,9 +195,8 @@ class Translator {
   }
 
   #reportInfotext(): void {
-    const { infotext } = this.#fields;
-    if (!infotext) return;
-    const { missing, unheeded } = reportInfotext(infotext);
+    if (!this.#infotext) return;
+    const { missing, unheeded } = this.#infotext.reading;
     if (missing.length > 0) throw new MissingFeatureError(missing.join(', '));
     for (const key of unheeded) this.#warnings.push(`"${key}" in the infotext has no effect here.`);
     this.#reportModel();
@@ -186,7 +204,7 @@ class Translator {
 
   /** Upstream's default too: the checkpoint of an infotext is not switched to. */
   #reportModel(): void {
-    const said = this.#parsed?.Model;
+    const said = this.#infotext?.parsed.Model;
     const taken = this.#overrides.sd_model_checkpoint ?? this.#stored.sd_model_checkpoint;
     if (said === undefined || typeof taken !== 'string' || stemOf(taken) === stemOf(String(said))) return;
     this.#warnings.push(`The infotext names the model ${said}; ${taken} was taken.`);

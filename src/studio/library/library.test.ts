@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { planSafetensors, writeSafetensors } from '#formats/safetensors-writer';
+import { readInfotext } from '#pipelines/settings/infotext-reading';
 import { parseInfotext } from '#prompt/infotext';
 import { EventBus, type ResetEvents } from '../events/bus.ts';
 import { encodeImage } from '../images/codec.ts';
@@ -23,7 +24,7 @@ import { migrations } from '../store/migrations.ts';
 import { describeModel, readMetadata } from './describe.ts';
 import { folderForKind } from './layout.ts';
 import { Library, type LibraryOptions } from './library.ts';
-import { localCheckpoint, readWithLocalNames } from './local-names.ts';
+import { localCheckpoint, withLocalNames } from './local-names.ts';
 import type { LibraryEvents, LibraryModel } from './model.ts';
 import { scanModels } from './scan.ts';
 
@@ -369,7 +370,7 @@ describe('library', () => {
       '<lora:fox:0.7> gold fox <lora:kept:1> <lora:gone:1>\nNegative prompt: gold\nSteps: 2, Sampler: Euler, Seed: 1, ' +
       `Model hash: ${model!.shortHash}, Model: old name, Lora hashes: "fox: ${fox!.autoV3}, kept: ${fox!.autoV3}, ` +
       `gone: 0123456789ab", TI hashes: "gold: ${au!.sha256!.slice(0, 12)}"`;
-    const read = readWithLocalNames(text, library);
+    const read = await withLocalNames(readInfotext(text), library);
     expect(read.Prompt).toBe('<lora:fox-v2:0.7> au fox <lora:kept:1> <lora:gone:1>');
     expect(read['Negative prompt']).toBe('au');
     expect(localCheckpoint(read, library)).toBe('renamed');
@@ -400,5 +401,10 @@ it('tells no more of a file than anybody has to say of a model', async () => {
   const told = await readMetadata(file);
   expect(told).toMatchObject({ first: 'a', k9: 'v'.repeat(100), long: '(3000000 characters, left out)' });
   expect(Object.keys(told)).toHaveLength(1000);
-  expect(Object.keys((await describeModel(file)).metadata)).toHaveLength(1000);
+  // In lists, which have it of every model, 64 Ki characters.
+  const listed = Object.entries((await describeModel(file)).metadata)
+    .flat()
+    .join('');
+  expect(listed.length).toBeGreaterThan(65_000);
+  expect(listed.length).toBeLessThanOrEqual(65_536);
 });

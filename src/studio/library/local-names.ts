@@ -4,8 +4,9 @@
  */
 
 import type { ModelKind } from '#api/records/model';
-import { type ParsedInfotext, parseInfotext } from '#prompt/infotext';
-import { networkHashes, renameNetwork } from '#prompt/network-hashes';
+import type { InfotextReading } from '#pipelines/settings/infotext-reading';
+import type { ParsedInfotext } from '#prompt/infotext';
+import { renameNetwork } from '#prompt/network-hashes';
 import { findModel } from './find.ts';
 import type { Library } from './library.ts';
 import type { LibraryModel } from './model.ts';
@@ -18,15 +19,18 @@ const promptKeys = ['Prompt', 'Negative prompt', 'Hires prompt', 'Hires negative
 /** No picture is drawn with so many; each is looked for in all files and all prompts. */
 const mostNetworks = 64;
 
-/** What it says, with the names of files that are here. */
-export function readWithLocalNames(infotext: string, files: LocalFiles): ParsedInfotext {
-  const parsed = parseInfotext(infotext);
+/** What it says, with the names of files that are here. Others come in between, since prompts may be long. */
+export async function withLocalNames(
+  { parsed, networks }: InfotextReading,
+  files: LocalFiles,
+): Promise<ParsedInfotext> {
   const prompts: Record<string, unknown> = {};
-  for (const { kind, name, hash } of networkHashes(infotext).slice(0, mostNetworks)) {
+  for (const { kind, name, hash } of networks.slice(0, mostNetworks)) {
     const own = files.list({ kind });
     if (own.some((model) => modelStem(model.path) === name || model.name === name)) continue;
     const found = ofHash(files, hash, [kind]);
     if (!found) continue;
+    await nextTurn();
     for (const key of promptKeys) {
       const text = prompts[key] ?? parsed[key];
       if (text !== undefined) prompts[key] = renameNetwork(String(text), { kind, name }, modelStem(found.path));
@@ -35,6 +39,8 @@ export function readWithLocalNames(infotext: string, files: LocalFiles): ParsedI
   const vae = localName(files, parsed.VAE, parsed['VAE hash'], ['vae']);
   return { ...parsed, ...prompts, ...(vae === undefined ? {} : { VAE: vae }) };
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The checkpoint that an infotext names, if it is here. */
 export function localCheckpoint(parsed: ParsedInfotext, files: LocalFiles): string | undefined {

@@ -8,7 +8,7 @@ import { UserError } from '#core/errors';
 import { settingsOfInfotext } from '#pipelines/settings/index';
 import { archived } from '../gallery/archive.ts';
 import type { GalleryImage } from '../gallery/image.ts';
-import { localCheckpoint, readWithLocalNames } from '../library/local-names.ts';
+import { localCheckpoint, withLocalNames } from '../library/local-names.ts';
 import type { StudioFolder } from '../studio-folder.ts';
 import type { HandlersOf } from './context.ts';
 import { locatedPicture } from './told.ts';
@@ -45,9 +45,9 @@ export const pictureHandlers = {
     return { type: 'application/zip', body: archived(named), saveAs: 'darkroom-pictures.zip' };
   },
   async readParameters({ picture, text }, { studio, readPicture, signal }) {
-    if (picture === undefined) return { infotext: text, request: requestOf(text, studio), others: {} };
+    if (picture === undefined) return { infotext: text, request: await requestOf(text, studio, signal), others: {} };
     const { infotext, others } = await studio.readTexts(await readPicture(picture), signal);
-    return { infotext, request: requestOf(infotext, studio), others };
+    return { infotext, request: await requestOf(infotext, studio, signal), others };
   },
   changeImage({ id, rating, tags }, { studio, caller }) {
     ownImage(studio, id, caller);
@@ -84,8 +84,13 @@ export const pictureHandlers = {
 } satisfies HandlersOf<typeof pictures>;
 
 /** What parameters ask for, by the names of files that are here; a text without a line of them is no request. */
-function requestOf(infotext: string | undefined, { library }: StudioFolder): Record<string, unknown> {
-  const parsed = readWithLocalNames(infotext ?? '', library);
+async function requestOf(
+  infotext: string | undefined,
+  studio: StudioFolder,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
+  const { library } = studio;
+  const parsed = await withLocalNames(await studio.readInfotext(infotext ?? '', signal), library);
   if (parsed.Steps === undefined) return {};
   return { ...settingsOfInfotext(parsed), model: localCheckpoint(parsed, library) };
 }

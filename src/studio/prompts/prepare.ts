@@ -24,7 +24,7 @@ interface Prompts {
  */
 export async function preparePrompts<R extends Prompts>(
   request: R,
-  files: Pick<PromptFiles, 'styles' | 'wordLists' | 'places'>,
+  files: Pick<PromptFiles, 'styles' | 'problems' | 'places'>,
   elsewhere?: (order: DrawOrder) => Promise<Drawn>,
 ): Promise<{ request: R; warnings: string[] }> {
   const warnings: string[] = [];
@@ -48,7 +48,7 @@ async function drawNear(order: DrawOrder, elsewhere: (order: DrawOrder) => Promi
 
 async function applyNamed<R extends Prompts>(
   request: R,
-  files: Pick<PromptFiles, 'styles'>,
+  files: Pick<PromptFiles, 'styles' | 'problems'>,
   warnings: string[],
 ): Promise<R> {
   // Pages send `None` for no style.
@@ -57,6 +57,7 @@ async function applyNamed<R extends Prompts>(
   const known = new Map((await files.styles()).map((style) => [style.name, style]));
   const found = wanted.flatMap((name) => known.get(name) ?? []);
   for (const name of wanted) if (!known.has(name)) warnings.push(`There is no style ${name}; it was left out.`);
+  if (found.length < wanted.length) warnings.push(...files.problems);
   let { prompt, negativePrompt } = request;
   for (const style of found) {
     prompt = checkedLength(applyStyles(prompt, [style.prompt]), style.name);

@@ -5,7 +5,7 @@
  */
 
 import { readFileSync, statSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '#core/errors';
 import { parseWordList } from '#prompt/wildcards';
@@ -15,6 +15,8 @@ import { parseStyles, type Style, writeStyles } from './style-sheet.ts';
 
 const stylesName = 'styles.csv';
 const largestFile = 4 * 2 ** 20;
+/** Sheets that are read in a few milliseconds, in bytes or characters. */
+const smallSheet = 64 * 1024;
 const mostLists = 20_000;
 
 /** Where styles and word lists are looked for. */
@@ -24,13 +26,27 @@ export interface PromptPlaces {
   readonly modelRoots: readonly string[];
 }
 
+/** A style sheet: its file, or itself. */
+export type SheetOrder = { readonly file: string } | { readonly text: string };
+
+/** @throws UserError `style.too-many` */
+export async function readStyleSheet(order: SheetOrder): Promise<Style[]> {
+  return parseStyles('file' in order ? (await readFile(order.file)).toString('utf8') : order.text);
+}
+
 export class PromptFiles {
   readonly places: PromptPlaces;
   readonly #own: string;
+  readonly #readSheet: typeof readStyleSheet;
+  /** Sheets as they were when they were last looked at, one a folder. */
+  readonly #known = new Map<string, { readonly stamp: string; readonly styles: readonly Style[] }>();
+  #problems: readonly string[] = [];
 
-  constructor({ own, modelRoots }: PromptPlaces) {
+  /** @param readSheet reads large sheets in another process, as a server must; default: here */
+  constructor({ own, modelRoots }: PromptPlaces, readSheet = readStyleSheet) {
     this.places = { own, modelRoots };
     this.#own = own;
+    this.#readSheet = readSheet;
   }
 
   get #folders(): readonly string[] {
@@ -44,19 +60,31 @@ export class PromptFiles {
   /** By name; of the same name the data folder's counts. */
   async styles(): Promise<Style[]> {
     const found = new Map<string, Style>();
+    const problems: string[] = [];
     for (const folder of this.#folders) {
-      for (const style of await stylesIn(folder)) if (!found.has(style.name)) found.set(style.name, style);
+      try {
+        for (const style of await this.#stylesIn(folder)) if (!found.has(style.name)) found.set(style.name, style);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        problems.push(`${join(folder, stylesName)}: ${error.message}`);
+      }
     }
+    this.#problems = problems;
     return [...found.values()];
   }
 
-  /** Writes a style into the data folder's file; one of its name there is replaced. @throws UserError `style.invalid` */
+  /** Sheets that could not be read when the styles were last asked for, and why: one sentence each. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  /** Writes a style into the data folder's file; one of its name there is replaced. @throws UserError `style.*` */
   async saveStyle(style: Style): Promise<Style> {
     const name = style.name.trim();
     if (name === '' || name.startsWith('#')) {
       throw new UserError('style.invalid', 'A style needs a name, and one that does not begin with #.');
     }
-    const own = await stylesIn(this.#own);
+    const own = await this.#stylesIn(this.#own);
     const saved = { ...style, name };
     const at = own.findIndex((each) => each.name === name);
     await this.#write(at < 0 ? [...own, saved] : own.with(at, saved));
@@ -65,19 +93,19 @@ export class PromptFiles {
 
   /** Writes the styles of a sheet, as `saveStyle` does one. @throws UserError `style.invalid` when it holds none */
   async importStyles(sheet: string): Promise<Style[]> {
-    const read = parseStyles(sheet);
+    const read = sheet.length > smallSheet ? await this.#readSheet({ text: sheet }) : parseStyles(sheet);
     if (read.length === 0) {
       throw new UserError('style.invalid', 'The sheet holds no styles; expected lines of name,prompt,negative_prompt.');
     }
     const names = new Set(read.map(({ name }) => name));
-    const own = await stylesIn(this.#own);
+    const own = await this.#stylesIn(this.#own);
     await this.#write([...own.filter(({ name }) => !names.has(name)), ...read]);
     return read;
   }
 
   /** @throws UserError `style.unknown` for one that is not in the data folder's file */
   async removeStyle(name: string): Promise<void> {
-    const own = await stylesIn(this.#own);
+    const own = await this.#stylesIn(this.#own);
     const rest = own.filter((each) => each.name !== name);
     if (rest.length === own.length) {
       throw new UserError('style.unknown', `There is no style ${name} in ${join(this.#own, stylesName)}.`);
@@ -94,8 +122,29 @@ export class PromptFiles {
     return found;
   }
 
+  /** @throws UserError `style.sheet-too-large` before anything is written */
   async #write(styles: readonly Style[]): Promise<void> {
-    await writeWholeFile(join(this.#own, stylesName), Buffer.from(writeStyles(styles)), join(this.#own, '.tmp'));
+    const bytes = Buffer.from(writeStyles(styles));
+    if (bytes.length > largestFile) throw tooLarge(bytes.length);
+    await writeWholeFile(join(this.#own, stylesName), bytes, join(this.#own, '.tmp'));
+  }
+
+  /** Of a folder's sheet; none where there is no sheet. @throws UserError `style.*` for one that is not read */
+  async #stylesIn(folder: string): Promise<readonly Style[]> {
+    const file = join(folder, stylesName);
+    try {
+      const { ino, size, mtimeMs } = await stat(file);
+      if (size > largestFile) throw tooLarge(size);
+      const stamp = `${ino} ${size} ${mtimeMs}`;
+      const known = this.#known.get(file);
+      if (known?.stamp === stamp) return known.styles;
+      const styles = await (size > smallSheet ? this.#readSheet : readStyleSheet)({ file });
+      this.#known.set(file, { stamp, styles });
+      return styles;
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
   }
 }
 
@@ -108,14 +157,8 @@ export function readWordList(file: string): readonly string[] {
   }
 }
 
-async function stylesIn(folder: string): Promise<Style[]> {
-  try {
-    const bytes = await readFile(join(folder, stylesName));
-    return bytes.length > largestFile ? [] : parseStyles(bytes.toString('utf8'));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+function tooLarge(bytes: number): UserError {
+  return new UserError('style.sheet-too-large', `A style sheet may have ${largestFile} bytes, this one has ${bytes}.`);
 }
 
 /** A folder's own, and those of the extensions beside it. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DrawOrder, drawPrompts } from './draw.ts';
 import { measuredPrompt } from './measure.ts';
 import { preparePrompts } from './prepare.ts';
-import { PromptFiles } from './prompt-files.ts';
+import { PromptFiles, readStyleSheet, type SheetOrder } from './prompt-files.ts';
 import { parseStyles, writeStyles } from './style-sheet.ts';
 
 let root: string;
@@ -60,6 +60,36 @@ describe('styles.csv', () => {
     await expect(files.saveStyle({ name: '#x', prompt: '', negativePrompt: '' })).rejects.toMatchObject({
       code: 'style.invalid',
     });
+  });
+
+  it('are read elsewhere where the sheet is long, and again only when it has changed', async () => {
+    const asked: SheetOrder[] = [];
+    const own = new PromptFiles({ own: join(root, 'data'), modelRoots: [] }, async (order) => {
+      asked.push(order);
+      return await readStyleSheet(order);
+    });
+    write('data/styles.csv', `name,prompt\nfilm,"${'a'.repeat(70_000)}"\n`);
+    expect(await own.styles()).toHaveLength(1);
+    expect(await own.styles()).toHaveLength(1);
+    expect(asked).toEqual([{ file: join(root, 'data/styles.csv') }]);
+    await own.importStyles(`name,prompt\nlong,"${'b'.repeat(70_000)}"\n`);
+    expect((await own.styles()).map(({ name }) => name)).toEqual(['film', 'long']);
+    expect(asked).toHaveLength(3);
+  });
+
+  it('of a sheet that is too large are told, and the sheet is left as it is', async () => {
+    write('data/styles.csv', 'name,prompt\n'.padEnd(4 * 2 ** 20 + 1, 'a'));
+    write('webui/styles.csv', `name,prompt\n${Array.from({ length: 10_001 }, (_, i) => `s${i},a\n`).join('')}`);
+    const { warnings } = await preparePrompts(ask('a fox', { styles: ['film'] }), files);
+    expect(warnings).toEqual([
+      'There is no style film; it was left out.',
+      expect.stringMatching(/data.styles\.csv: A style sheet may have 4194304 bytes, this one has 4194305\.$/),
+      expect.stringMatching(/webui.styles\.csv: The sheet holds more than 10000 styles/),
+    ]);
+    await expect(files.saveStyle({ name: 'film', prompt: '', negativePrompt: '' })).rejects.toMatchObject({
+      code: 'style.sheet-too-large',
+    });
+    expect(readFileSync(join(root, 'data/styles.csv'))).toHaveLength(4 * 2 ** 20 + 1);
   });
 
   it('are applied in order; those that are not there are told', async () => {

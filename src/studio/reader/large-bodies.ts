@@ -15,12 +15,17 @@ import { ReaderHost } from './host.ts';
 /** A picture that came with a request, as a file for as long as the request is at work. */
 export class UploadedFile {
   readonly file: string;
-  /** What stands for it where a text is expected; as long as no text is that a field takes. */
-  readonly token: string;
+  /** That of all others is another. */
+  readonly name: string;
 
-  constructor(file: string, token: string) {
+  constructor(file: string, name: string) {
     this.file = file;
-    this.token = token;
+    this.name = name;
+  }
+
+  /** What stands for it where a text is expected; as long as no text is that a field takes. Made where it is needed. */
+  get token(): string {
+    return this.name + padding;
   }
 }
 
@@ -66,7 +71,7 @@ export class LargeBodies {
 
   /** What a text in a body stands for; undefined when it stands for itself. */
   pictureOf(text: string): UploadedFile | undefined {
-    return text.endsWith(padding) ? this.#pictures.get(text) : undefined;
+    return text.endsWith(padding) ? this.#pictures.get(text.slice(0, -padding.length)) : undefined;
   }
 
   /** @throws UserError `body.*`, `image.too-large`; DarkroomError `disk-full`, `disk.*` */
@@ -78,7 +83,7 @@ export class LargeBodies {
     const dispose = async () => {
       this.#end(source.senders);
       for (const picture of held) {
-        this.#pictures.delete(picture.token);
+        this.#pictures.delete(picture.name);
         await rm(picture.file, { force: true });
       }
     };
@@ -119,9 +124,9 @@ export class LargeBodies {
     const [host] = this.#hosts.toSorted((a, b) => a.waiting - b.waiting);
     const read = await host!.read('body', { file, form, into, mark }, { name: 'The body', signal }).catch(asUserError);
     for (let i = 0; i < read.pictures; i++) {
-      const picture = new UploadedFile(`${into}${i}`, `${mark}${i}:${padding}`);
+      const picture = new UploadedFile(`${into}${i}`, `${mark}${i}:`);
       held.push(picture);
-      this.#pictures.set(picture.token, picture);
+      this.#pictures.set(picture.name, picture);
     }
     const value = await parseJsonInTurns(Buffer.from(read.json));
     if (form === undefined) return withTokens(value, mark, held);

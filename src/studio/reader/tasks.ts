@@ -4,6 +4,7 @@
  */
 
 import type { DrawOrder } from '../prompts/draw.ts';
+import type { SheetOrder } from '../prompts/prompt-files.ts';
 import type { PictureChange } from '../training/data/change-picture.ts';
 import type { CaptionOrder } from '../work/caption-picture.ts';
 import type { HintOrder } from '../work/make-hint.ts';
@@ -37,8 +38,10 @@ export const readerTasks = {
     const { readImageHeader } = await import('../images/codec.ts');
     return await readImageHeader(await readFile(path));
   },
+  infotext: async (text: string) => (await import('#pipelines/settings/infotext-reading')).readInfotext(text),
   body: async (order: BodyOrder) => await (await import('./read-body.ts')).readBody(order),
   draw: async (order: DrawOrder) => await (await import('../prompts/draw.ts')).drawPrompts(order),
+  styleSheet: async (order: SheetOrder) => await (await import('../prompts/prompt-files.ts')).readStyleSheet(order),
   async measurePrompt({ text, known }: { readonly text: string; readonly known?: readonly string[] }) {
     return (await import('../prompts/measure.ts')).measuredPrompt(text, known);
   },

@@ -14,6 +14,14 @@ import type { TaskInput, TaskName, TaskResult } from './tasks.ts';
 
 const readers = 2;
 
+/** What errors call it. */
+const names = {
+  image: 'The picture',
+  prompt: 'The prompt',
+  style: 'The style sheet',
+  infotext: 'The infotext',
+} as const;
+
 /** Tasks on one file. */
 type FileTask = { [N in TaskName]: TaskInput<N> extends string ? N : never }[TaskName];
 
@@ -55,16 +63,16 @@ export class Uploads {
     }
   }
 
-  /** @param what came with the request @throws UserError as the task does, `image.left-alone` or `prompt.left-alone` */
+  /** @param what came with the request @throws UserError as the task does, and one ending in `.left-alone` */
   async run<N extends TaskName>(
     task: N,
     input: TaskInput<N>,
     signal?: AbortSignal,
-    what: 'image' | 'prompt' = 'image',
+    what: keyof typeof names = 'image',
   ): Promise<TaskResult<N>> {
     const [host] = this.#hosts.toSorted((a, b) => a.waiting - b.waiting);
     try {
-      return await host!.read(task, input, { name: `The ${what === 'image' ? 'picture' : what}`, signal });
+      return await host!.read(task, input, { name: names[what], signal });
     } catch (error) {
       if (!(error instanceof DarkroomError && error.code === 'reader.left-alone')) throw error;
       throw new UserError(`${what}.left-alone`, error.message, { cause: error });
