@@ -11,6 +11,8 @@ import type { ModelDescription } from './describe.ts';
 import { modelStem } from './scan.ts';
 
 const maxSideFileBytes = 2 ** 20;
+/** Larger ones are no previews. */
+const maxPreviewBytes = 32 * 2 ** 20;
 const previewExtensions = ['png', 'jpg', 'jpeg', 'webp'] as const;
 
 /** Later sources fill what earlier ones leave open. */
@@ -31,7 +33,7 @@ export async function findPreview(path: string): Promise<string | undefined> {
   for (const middle of ['.preview', '']) {
     for (const extension of previewExtensions) {
       const file = `${beside}${middle}.${extension}`;
-      if (await isFile(file)) return file;
+      if (await isPreview(file)) return file;
     }
   }
   return undefined;
@@ -107,9 +109,10 @@ async function readSideFile(file: string): Promise<Fields | undefined> {
   }
 }
 
-async function isFile(file: string): Promise<boolean> {
+async function isPreview(file: string): Promise<boolean> {
   try {
-    return (await stat(file)).isFile();
+    const facts = await stat(file);
+    return facts.isFile() && facts.size <= maxPreviewBytes;
   } catch (error) {
     if (isMissing(error)) return false;
     throw error;

@@ -115,9 +115,16 @@ export function annotatorFinder(roots: readonly string[]): FindAnnotator {
   };
 }
 
+/** With the names of all tags that any tagger knows, some hundred thousand bytes. */
+const mostSettings = 2 ** 20;
+
 async function settingsBeside(path: string): Promise<unknown> {
   const file = path.replace(/\.onnx$/i, '.json');
-  if (!(await nodeModelFiles.exists(file))) return undefined;
+  const { size } = await stat(file).catch(() => ({ size: undefined }));
+  if (size === undefined) return undefined;
+  if (size > mostSettings) {
+    throw new UserError('annotator.settings', `${file}: settings may have ${mostSettings} bytes, these have ${size}.`);
+  }
   return parseJson(await readFile(file, 'utf8'), file);
 }
 

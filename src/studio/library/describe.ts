@@ -41,6 +41,9 @@ const thumbnailKey = 'modelspec.thumbnail';
 const tagsKey = 'ss_tag_frequency';
 /** Longer values (thumbnails, tag lists, training logs) are read again when asked for. */
 const maxValueLength = 4000;
+/** Of all values together: every list of models has them. */
+const mostDescribed = 64 * 1024;
+const longestTag = 200;
 
 /** Never throws for a bad file: the description says what is wrong with it. */
 export async function describeModel(path: string): Promise<ModelDescription> {
@@ -156,8 +159,14 @@ export function toldFamily(metadata: Readonly<Record<string, string>>): string |
 }
 
 function shortValues(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  const short = Object.entries(metadata).filter(([name, value]) => name.length + value.length <= maxValueLength);
-  return Object.fromEntries(short.slice(0, mostValues));
+  let room = mostDescribed;
+  const short = Object.entries(metadata).filter(([name, value]) => {
+    const length = name.length + value.length;
+    if (length > Math.min(maxValueLength, room)) return false;
+    room -= length;
+    return true;
+  });
+  return Object.fromEntries(short);
 }
 
 /** `{"<folder>": {"<tag>": count}}`, summed over folders. */
@@ -166,7 +175,8 @@ function trainedTags(json: string | undefined): (readonly [string, number])[] {
   for (const tags of Object.values(parseObject(json) ?? {})) {
     if (typeof tags !== 'object' || tags === null) continue;
     for (const [tag, count] of Object.entries(tags)) {
-      if (typeof count === 'number') counts.set(tag.trim(), (counts.get(tag.trim()) ?? 0) + count);
+      if (typeof count === 'number' && tag.length <= longestTag)
+        counts.set(tag.trim(), (counts.get(tag.trim()) ?? 0) + count);
     }
   }
   return [...counts].sort((a, b) => b[1] - a[1]).slice(0, 50);

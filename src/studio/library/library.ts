@@ -14,6 +14,7 @@ import type { Emit } from '../events/bus.ts';
 import { ReaderHost } from '../reader/host.ts';
 import type { TaskResult } from '../reader/tasks.ts';
 import type { Database } from '../store/database.ts';
+import { dataVersion } from '../store/outside-changes.ts';
 import { patiently } from '../store/patience.ts';
 import { allOf, type Condition, equals, oneOf, Table } from '../store/table.ts';
 import { findPreview, readCard } from './card.ts';
@@ -80,6 +81,8 @@ export class Library {
   /** For what somebody waits to see, whatever else is being read. */
   readonly #asked = new ReaderHost();
   readonly #side = new Map<string, SideFacts>();
+  /** All models in their order, as they were when the database had that version. */
+  #listed: { readonly version: number; readonly models: readonly LibraryModel[] } | undefined;
   #watch: FolderWatch | undefined;
   #refreshing: Promise<void> | undefined;
   #again = false;
@@ -122,14 +125,11 @@ export class Library {
   }
 
   list(query: ModelQuery = {}): LibraryModel[] {
-    const cards = new Map(this.#cards.all().map(({ model, card }) => [model, card]));
-    const models = this.#table.all(present).map((stored) => this.#model(stored, cards.get(stored.id)));
     const words = (query.text ?? '').toLowerCase().split(/\s+/).filter(Boolean);
-    return models
+    return this.#all()
       .filter((model) => query.kind === undefined || model.kind === query.kind)
       .filter((model) => query.family === undefined || model.description.family === query.family)
-      .filter((model) => words.every((word) => searchable(model).includes(word)))
-      .sort((a, b) => Number(b.embedded) - Number(a.embedded) || compare(a.name.toLowerCase(), b.name.toLowerCase()));
+      .filter((model) => words.length === 0 || hasWords(model, words));
   }
 
   /** @throws UserError `model.unknown` */
@@ -178,6 +178,7 @@ export class Library {
       throw new UserError('model.card', `${issue.path.join('.')}: ${issue.message}.`);
     }
     this.#cards.put({ model: id, card: result.data });
+    this.#listed = undefined;
     this.#options.emit('library.changed', { added: 0, removed: 0, changed: 1 });
     return this.get(id);
   }
@@ -235,6 +236,19 @@ export class Library {
     await this.#refreshing?.catch(() => {});
   }
 
+  /** Read anew only after a change, here or by another process: requests ask again and again, and there may be thousands. */
+  #all(): readonly LibraryModel[] {
+    const version = dataVersion(this.#db) ?? -1;
+    if (this.#listed?.version === version && version >= 0) return this.#listed.models;
+    const cards = new Map(this.#cards.all().map(({ model, card }) => [model, card]));
+    const models = this.#table
+      .all(present)
+      .map((stored) => this.#model(stored, cards.get(stored.id)))
+      .sort((a, b) => Number(b.embedded) - Number(a.embedded) || compare(a.name.toLowerCase(), b.name.toLowerCase()));
+    this.#listed = { version, models };
+    return models;
+  }
+
   async #lookUntilQuiet(): Promise<void> {
     do {
       this.#again = false;
@@ -261,10 +275,11 @@ export class Library {
       const description = fresh ? await this.describe(model.path) : row.description;
       if (this.#closed) return;
       if (fresh) await patiently(() => this.#note(model, description, row?.id));
-      else if (row.missingAt !== undefined) await patiently(() => this.#table.update(row.id, { missingAt: undefined }));
+      else if (row.missingAt !== undefined) await this.#update(row.id, { missingAt: undefined });
       const side = await readSide(model.path, description);
       if (!fresh && JSON.stringify(side) !== JSON.stringify(this.#side.get(model.path))) changed++;
       this.#side.set(model.path, side);
+      this.#listed = undefined;
       if (!row) added++;
       else if (fresh) changed++;
     }
@@ -314,6 +329,7 @@ export class Library {
       });
     };
     await patiently(() => this.#db.transaction(forget));
+    this.#listed = undefined;
     return newly.length;
   }
 
@@ -332,16 +348,21 @@ export class Library {
     } catch (error) {
       if (this.#closed || signal?.aborted) return;
       const hashError = error instanceof Error ? error.message : String(error);
-      await patiently(() => this.#table.update(id, { hashError }));
+      await this.#update(id, { hashError });
       return;
     }
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
     // One that changed meanwhile is noted anew by the next look.
     if (this.#closed || Math.trunc(mtimeMs) !== modifiedAt) return;
     const { sha256, autoV3, legacy: legacyHash } = hashes;
-    await patiently(() => this.#table.update(id, { sha256, autoV3, legacyHash }));
+    await this.#update(id, { sha256, autoV3, legacyHash });
     tell(bytes);
     this.#options.emit('library.changed', { added: 0, removed: 0, changed: 1 });
+  }
+
+  async #update(id: string, change: Partial<StoredModel>): Promise<void> {
+    await patiently(() => this.#table.update(id, change));
+    this.#listed = undefined;
   }
 
   #withCard(stored: StoredModel): LibraryModel {
@@ -378,10 +399,11 @@ function kindOf(model: FoundModel, description: ModelDescription): ModelKind {
   return description.kind === 'unknown' ? (model.kind ?? 'unknown') : description.kind;
 }
 
-function searchable(model: LibraryModel): string {
+function hasWords(model: LibraryModel, words: readonly string[]): boolean {
   const { card } = model;
-  const words = [model.title, card.description, card.baseModel, ...(card.triggerWords ?? []), ...(card.tags ?? [])];
-  return words.filter(Boolean).join(' ').toLowerCase();
+  const texts = [model.title, card.description, card.baseModel, ...(card.triggerWords ?? []), ...(card.tags ?? [])];
+  const text = texts.filter(Boolean).join(' ').toLowerCase();
+  return words.every((word) => text.includes(word));
 }
 
 function compare(a: string, b: string): number {

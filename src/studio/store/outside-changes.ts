@@ -27,7 +27,7 @@ export function watchOutsideChanges(db: Database, { onChange, onLook }: OutsideW
 }
 
 /** Undefined while the database cannot be asked (busy, disk trouble); there will be a next time. */
-function dataVersion(db: Database): number | undefined {
+export function dataVersion(db: Database): number | undefined {
   try {
     return db.get<{ data_version: number }>('PRAGMA data_version')?.data_version;
   } catch {
