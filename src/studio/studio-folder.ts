@@ -26,6 +26,7 @@ import type { JobFilter, QueueEvents } from './queue/job.ts';
 import { SqliteJobQueue } from './queue/sqlite-queue.ts';
 import { withReader } from './reader/host.ts';
 import type { LargeBodies, Upload } from './reader/large-bodies.ts';
+import type { Asker } from './reader/pool.ts';
 import { Settings, type SettingsEvents } from './settings/settings.ts';
 import type { Database } from './store/database.ts';
 import { type DatasetScan, Datasets } from './training/data/datasets.ts';
@@ -119,15 +120,15 @@ export class StudioFolder {
   }
 
   /** How long a prompt is. What takes no time is counted here. @throws UserError `prompt.left-alone` */
-  async measurePrompt(text: string, known?: readonly string[], signal?: AbortSignal): Promise<Measured> {
+  async measurePrompt(text: string, known?: readonly string[], asker?: Asker): Promise<Measured> {
     if (text.length <= shortPrompt) return measuredPrompt(text, known);
-    return await this.inputs.uploads.run('measurePrompt', { text, known }, signal, 'prompt');
+    return await this.inputs.uploads.run('measurePrompt', { text, known }, asker, 'prompt');
   }
 
   /** What an infotext says. What takes no time is read here. @throws UserError `infotext.left-alone` */
-  async readInfotext(text: string, signal?: AbortSignal): Promise<InfotextReading> {
+  async readInfotext(text: string, asker?: Asker): Promise<InfotextReading> {
     if (text.length <= shortInfotext) return readInfotext(text);
-    return await this.inputs.uploads.run('infotext', text, signal, 'infotext');
+    return await this.inputs.uploads.run('infotext', text, asker, 'infotext');
   }
 
   /** Ends a job. A running one is stopped by the studio that runs it. @throws UserError `job.unknown` */
@@ -190,13 +191,13 @@ export class StudioFolder {
   }
 
   /** Every text inside a picture that somebody brought. @throws UserError `image.*` */
-  async readTexts(picture: Upload, signal?: AbortSignal): Promise<PictureTexts> {
-    return await this.inputs.uploads.read('pictureTexts', picture, signal);
+  async readTexts(picture: Upload, asker?: Asker): Promise<PictureTexts> {
+    return await this.inputs.uploads.read('pictureTexts', picture, asker);
   }
 
   /** Type and size of a picture that somebody brought. @throws UserError `image.*` */
-  async readHeader(picture: Upload, signal?: AbortSignal): Promise<ImageHeader> {
-    return await this.inputs.uploads.read('header', picture, signal);
+  async readHeader(picture: Upload, asker?: Asker): Promise<ImageHeader> {
+    return await this.inputs.uploads.read('header', picture, asker);
   }
 
   /** Pictures of a dataset with what is to be known of them. @throws UserError `dataset.unknown` */

@@ -31,6 +31,7 @@ import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
 import type { NewJob, PictureJob, Stop, StoredRequest } from './queue/job.ts';
 import { withReader } from './reader/host.ts';
 import type { Upload } from './reader/large-bodies.ts';
+import type { Asker } from './reader/pool.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { newId } from './store/id.ts';
 import { type Lock, lockFolder } from './store/lock.ts';
@@ -299,7 +300,7 @@ export class Studio extends StudioFolder {
         label: input.label,
         batch,
         request,
-        inputs: await this.inputs.write(id, input.pictures ?? {}, input.inputRules),
+        inputs: await this.inputs.write(id, input.pictures ?? {}, input.inputRules, askerOf(input.user)),
         total: request.series ? placesOf(request, request.series).total : request.batchSize * request.batchCount,
         warnings: [...(input.warnings ?? []), ...warnings],
       });
@@ -312,16 +313,17 @@ export class Studio extends StudioFolder {
     this.#lookForTrouble();
     if (this.#trouble) throw new DarkroomError('studio.not-ready', this.#trouble);
     this.#checkRoom([{ user }]);
-    const { width, height } = await this.readHeader(picture);
+    const asker = askerOf(user);
+    const { width, height } = await this.readHeader(picture, asker);
     upscaledSize({ width, height }, request);
     await this.#listed;
     const names = {
       upscaler: upscalerName(this.library, request.upscaler),
       upscaler2: upscalerName(this.library, request.upscaler2),
     };
-    const { infotext } = await this.readTexts(picture);
+    const { infotext } = await this.readTexts(picture, asker);
     const id = newId();
-    const inputs = await this.inputs.write(id, { init: picture });
+    const inputs = await this.inputs.write(id, { init: picture }, {}, asker);
     const [job] = await this.queue.add([
       { id, kind: 'upscale', user, priority, label, request: { ...request, ...names, infotext }, inputs, total: 1 },
     ]);
@@ -380,21 +382,21 @@ export class Studio extends StudioFolder {
   async makeHint(
     pictures: { readonly image: Upload; readonly mask?: Upload | undefined },
     request: HintRequest,
-    signal?: AbortSignal,
+    asker?: Asker,
   ): Promise<Uint8Array> {
     const { uploads } = this.inputs;
     const { modelRoots } = this.#options;
     return await uploads.withFiles(pictures, async ({ image, mask }) => {
-      return await uploads.run('hint', { ...request, image: image!, mask, modelRoots }, signal);
+      return await uploads.run('hint', { ...request, image: image!, mask, modelRoots }, asker);
     });
   }
 
   /** What a picture shows, by a captioner of the user's. @throws UserError `image.*`, `captioner.*` */
-  async caption(image: Upload, request: CaptionRequest, signal?: AbortSignal): Promise<Caption> {
+  async caption(image: Upload, request: CaptionRequest, asker?: Asker): Promise<Caption> {
     const { uploads } = this.inputs;
     const { modelRoots } = this.#options;
     return await uploads.withFiles({ image }, async ({ image: file }) => {
-      return await uploads.run('caption', { ...request, image: file!, modelRoots }, signal);
+      return await uploads.run('caption', { ...request, image: file!, modelRoots }, asker);
     });
   }
 
@@ -440,7 +442,7 @@ export class Studio extends StudioFolder {
       const { request: prepared, warnings: unfound } = await preparePrompts(
         sized,
         this.promptFiles,
-        async (order) => await this.inputs.uploads.run('draw', order, undefined, 'prompt'),
+        async (order) => await this.inputs.uploads.run('draw', order, askerOf(input.user), 'prompt'),
       );
       return { request: prepared, warnings: [...told, ...unfound] };
     };
@@ -655,6 +657,10 @@ export class Studio extends StudioFolder {
   #applyLimits(values: SettingsValues): void {
     for (const host of this.#hosts) host.configure(limits(values));
   }
+}
+
+function askerOf(user = localUser): Asker {
+  return { caller: { name: user } };
 }
 
 function limits(values: SettingsValues): { idleMs: number; memoryLimit: number } {

@@ -34,9 +34,10 @@ export interface Tried {
   readonly seconds: number;
   /** Milliseconds that the event loop was held at worst. */
   readonly heldMs: number;
-  /** Of them, those in which its thread computed, and in which garbage was collected. */
+  /** Of them, those in which its thread computed, garbage was collected, and a process was started. */
   readonly ranMs: number;
   readonly gcMs: number;
+  readonly startMs: number;
   /** What of it is judged (loop-watch.ts). */
   readonly ownMs: number;
   /** Mebibytes at the height: of the server, and of the largest of its readers and engines. */
@@ -147,7 +148,7 @@ class HostileRun {
     });
     const last = this.#tried.at(-1)!;
     tell(
-      `${last.status} ${last.heldMs} ms (own ${last.ownMs}, ran ${last.ranMs}, garbage ${last.gcMs}) ${last.serverMib}/${last.readerMib} MiB ${last.seconds} s: ${name}`,
+      `${last.status} ${last.heldMs} ms (own ${last.ownMs}, ran ${last.ranMs}, garbage ${last.gcMs}, starts ${last.startMs}) ${last.serverMib}/${last.readerMib} MiB ${last.seconds} s: ${name}`,
     );
   }
 
@@ -232,15 +233,11 @@ class HostileRun {
   }
 }
 
-function told(hold: Hold | undefined): Pick<Tried, 'heldMs' | 'ranMs' | 'gcMs' | 'ownMs'> {
-  const { heldMs, ranMs, gcMs } = hold ?? { heldMs: 0, ranMs: 0, gcMs: 0 };
-  const whole = Math.round;
-  return {
-    heldMs: whole(heldMs),
-    ranMs: whole(ranMs),
-    gcMs: whole(gcMs),
-    ownMs: hold ? whole(ownMs(hold)) : 0,
-  };
+function told(hold: Hold | undefined): Pick<Tried, 'heldMs' | 'ranMs' | 'gcMs' | 'startMs' | 'ownMs'> {
+  const { heldMs, ranMs, gcMs, startMs } = hold ?? { heldMs: 0, ranMs: 0, gcMs: 0, startMs: 0 };
+  const own = hold ? ownMs(hold) : 0;
+  const [held, ran, gc, start, mine] = [heldMs, ranMs, gcMs, startMs, own].map(Math.round);
+  return { heldMs: held!, ranMs: ran!, gcMs: gc!, startMs: start!, ownMs: mine! };
 }
 
 /** A picture is looked into for its texts, and started from. */

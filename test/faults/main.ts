@@ -36,6 +36,7 @@ const runs: Readonly<Record<string, (flags: Flags) => Promise<Report>>> = {
     const { mutations } = await import('./mutations.ts');
     return (await import('./mutations-run.ts')).mutationsRun(tell, mutations.slice(0, count));
   },
+  crowd: async ({ tell }) => await (await import('./crowd-run.ts')).crowdRun(tell),
   hostile: async ({ only, tell }) => await (await import('./hostile-run.ts')).hostileRun({ only, tell }),
   growth: async ({ count, only, tell }) =>
     await (await import('./growth-run.ts')).growthRun({ size: count, only, tell }),

@@ -174,7 +174,7 @@ function detectRoute({ studio, pictures }: A1111Parts): Route {
           thresholdA: natural(body.controlnet_threshold_a),
           thresholdB: natural(body.controlnet_threshold_b),
         };
-        hints.push(Buffer.from(await studio.makeHint(given, request, call.signal)).toString('base64'));
+        hints.push(Buffer.from(await studio.makeHint(given, request, call)).toString('base64'));
       }
       return { info: 'Success', images: hints };
     },

@@ -118,7 +118,7 @@ export function extrasRoutes(parts: A1111Parts): Route[] {
       async handle({ body: { image } }, call) {
         if (!image) throw new UserError('image.missing', 'image: a picture is needed.');
         const upload = await pictureOf(image, call.caller, parts.pictures, call.signal);
-        const { caption } = await parts.studio.caption(upload, {}, call.signal);
+        const { caption } = await parts.studio.caption(upload, {}, call);
         return { caption: caption.replaceAll(/[()]/g, (sign) => `\\${sign}`) };
       },
     }),

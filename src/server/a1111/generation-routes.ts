@@ -83,8 +83,8 @@ export function generationRoutes(parts: A1111Parts): Route[] {
 }
 
 /** @param lost is told which stored options are no longer there */
-function translateWith({ studio, options }: A1111Parts, { signal }: Call, lost: string[]): TranslateWith {
-  const readInfotext = async (text: string) => await studio.readInfotext(text, signal);
+function translateWith({ studio, options }: A1111Parts, call: Call, lost: string[]): TranslateWith {
+  const readInfotext = async (text: string) => await studio.readInfotext(text, call);
   return { stored: options.get(lost), files: studio.library, readInfotext };
 }
 
@@ -168,7 +168,7 @@ async function hintsOf(
     if (!showsHint || !image || !makes || unit.weight === 0) continue;
     const { module = 'none', resolution, thresholdA, thresholdB } = unit;
     const request = { module, resolution, thresholdA, thresholdB };
-    hints.push(Buffer.from(await studio.makeHint({ image, mask }, request, call.signal)).toString('base64'));
+    hints.push(Buffer.from(await studio.makeHint({ image, mask }, request, call)).toString('base64'));
   }
   return hints;
 }

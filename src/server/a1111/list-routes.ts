@@ -219,7 +219,7 @@ function pngInfoRoute({ pictures, studio }: A1111Parts): Route {
     },
     async handle({ body }, call) {
       const bytes = await pictureOf(body.image, call.caller, pictures, call.signal);
-      const { infotext, parameters, others } = await studio.readTexts(bytes, call.signal);
+      const { infotext, parameters, others } = await studio.readTexts(bytes, call);
       const styled = infotext === undefined ? parameters : withStyles(parameters, await studio.promptFiles.styles());
       return { info: infotext ?? '', items: others, parameters: styled };
     },

@@ -2,6 +2,7 @@
 
 import { FieldError } from '#api/check';
 import type { Upload } from '#studio/reader/large-bodies';
+import type { Asker } from '#studio/reader/pool';
 import type { Studio, SubmitInput } from '#studio/studio';
 
 export interface EditUploads {
@@ -14,10 +15,10 @@ export interface EditUploads {
 export async function editPictures(
   studio: Pick<Studio, 'readHeader'>,
   pictures: EditUploads,
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<Pick<SubmitInput, 'pictures' | 'inputRules'>> {
-  const init = await studio.readHeader(pictures.init, signal);
-  const mask = pictures.mask && (await studio.readHeader(pictures.mask, signal));
+  const init = await studio.readHeader(pictures.init, asker);
+  const mask = pictures.mask && (await studio.readHeader(pictures.mask, asker));
   if (mask && (mask.width !== init.width || mask.height !== init.height)) {
     const sizes = `${init.width}x${init.height}, got ${mask.width}x${mask.height}`;
     throw new FieldError('mask', `mask: must have the size of the picture, ${sizes}.`);

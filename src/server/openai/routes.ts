@@ -77,7 +77,7 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
       async handle({ body }, call) {
         const output = outputOf(body);
         if (body.markup !== undefined) throw new MissingFeatureError('The markup of an edit');
-        const given = await editPictures(studio, { init: body.image[0]!, mask: body.mask }, call.signal);
+        const given = await editPictures(studio, { init: body.image[0]!, mask: body.mask }, call);
         const strength = body.input_fidelity === 'high' ? { denoisingStrength: 0.5 } : {};
         const input = { ...strength, ...commonInput(body, studio.library), prompt: body.prompt };
         const warnings = unheededFields(body, editSchema);
@@ -95,7 +95,7 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
       async handle({ body }, call) {
         const output = outputOf(body);
         const [init] = body.image;
-        const { parameters } = await studio.readTexts(init!, call.signal);
+        const { parameters } = await studio.readTexts(init!, call);
         const prompt = body.prompt ?? String(parameters.Prompt ?? '');
         const input = { denoisingStrength: 0.6, ...commonInput(body, studio.library), prompt };
         const given = { pictures: { init } };

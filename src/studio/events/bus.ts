@@ -41,9 +41,9 @@ export interface ResetEvents {
 export interface BusOptions {
   /** Number of this start, from 0; makes ids grow over restarts. */
   readonly epoch?: number;
-  /** Events kept for resuming; default 4,096. */
+  /** Events kept for resuming; default 2,048. */
   readonly keep?: number;
-  /** What they may hold in all, in characters of text; default 16 Mi. */
+  /** What they may hold in all, in characters of text and 16 for each value; default 16 Mi. */
   readonly keepText?: number;
   /** Told of a listener that threw; the others still get the event. */
   readonly onError?: (error: unknown) => void;
@@ -70,7 +70,7 @@ export class EventBus<Events extends ResetEvents> {
     this.#firstId = epoch * idsPerEpoch;
     this.#lastId = this.#firstId;
     this.#dropped = this.#firstId;
-    this.#limit = options.keep ?? 4096;
+    this.#limit = options.keep ?? 2048;
     this.#textLimit = options.keepText ?? 16 * 2 ** 20;
     this.#onError = options.onError ?? (() => {});
   }
@@ -104,7 +104,7 @@ export class EventBus<Events extends ResetEvents> {
     this.#kept.push(event);
     this.#text += textOf(event.data);
     // Dropped in blocks: shifting one by one would move the whole window on every event.
-    if (this.#kept.length >= this.#limit * 2) this.#drop(this.#kept.length - this.#limit);
+    if (this.#kept.length >= this.#limit * 1.25) this.#drop(this.#kept.length - this.#limit);
     while (this.#text > this.#textLimit && this.#kept.length > 1) this.#drop(Math.ceil(this.#kept.length / 2));
   }
 
@@ -133,11 +133,13 @@ export class EventBus<Events extends ResetEvents> {
   }
 }
 
-/** Characters of the texts in a value: prompts are what makes an event large. */
+const perValue = 16;
+
+/** Characters of the texts in a value, and what the values themselves take. */
 function textOf(value: unknown): number {
-  if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null) return 0;
-  let sum = 0;
+  if (typeof value === 'string') return perValue + value.length;
+  if (typeof value !== 'object' || value === null) return perValue;
+  let sum = perValue;
   for (const each of Object.values(value)) sum += textOf(each);
   return sum;
 }

@@ -30,15 +30,16 @@ export const controlHandlers = {
     }));
     return { modules: [...ours, ...theirs] };
   },
-  async captionPicture({ image, ...request }, { studio, readPicture, signal }) {
-    const { tags, ...caption } = await studio.caption(await readPicture(image), request, signal);
+  async captionPicture({ image, ...request }, context) {
+    const { tags, ...caption } = await context.studio.caption(await context.readPicture(image), request, context);
     return { ...caption, tags: [...tags] };
   },
-  async makeHint({ image, mask, ...request }, { studio, readPicture, signal }) {
+  async makeHint({ image, mask, ...request }, context) {
+    const { studio, readPicture } = context;
     const pictures = {
       image: await readPicture(image),
       mask: mask === undefined ? undefined : await readPicture(mask),
     };
-    return { type: 'image/png', body: await studio.makeHint(pictures, request, signal) };
+    return { type: 'image/png', body: await studio.makeHint(pictures, request, context) };
   },
 } satisfies HandlersOf<typeof control>;

@@ -10,7 +10,7 @@ import { archived } from '../gallery/archive.ts';
 import type { GalleryImage } from '../gallery/image.ts';
 import { localCheckpoint, withLocalNames } from '../library/local-names.ts';
 import type { StudioFolder } from '../studio-folder.ts';
-import type { HandlersOf } from './context.ts';
+import type { Context, HandlersOf } from './context.ts';
 import { locatedPicture } from './told.ts';
 
 const dayMs = 86_400_000;
@@ -44,10 +44,10 @@ export const pictureHandlers = {
     );
     return { type: 'application/zip', body: archived(named), saveAs: 'darkroom-pictures.zip' };
   },
-  async readParameters({ picture, text }, { studio, readPicture, signal }) {
-    if (picture === undefined) return { infotext: text, request: await requestOf(text, studio, signal), others: {} };
-    const { infotext, others } = await studio.readTexts(await readPicture(picture), signal);
-    return { infotext, request: await requestOf(infotext, studio, signal), others };
+  async readParameters({ picture, text }, context) {
+    if (picture === undefined) return { infotext: text, request: await requestOf(text, context), others: {} };
+    const { infotext, others } = await context.studio.readTexts(await context.readPicture(picture), context);
+    return { infotext, request: await requestOf(infotext, context), others };
   },
   changeImage({ id, rating, tags }, { studio, caller }) {
     ownImage(studio, id, caller);
@@ -84,13 +84,10 @@ export const pictureHandlers = {
 } satisfies HandlersOf<typeof pictures>;
 
 /** What parameters ask for, by the names of files that are here; a text without a line of them is no request. */
-async function requestOf(
-  infotext: string | undefined,
-  studio: StudioFolder,
-  signal: AbortSignal,
-): Promise<Record<string, unknown>> {
+async function requestOf(infotext: string | undefined, context: Context): Promise<Record<string, unknown>> {
+  const { studio } = context;
   const { library } = studio;
-  const parsed = await withLocalNames(await studio.readInfotext(infotext ?? '', signal), library);
+  const parsed = await withLocalNames(await studio.readInfotext(infotext ?? '', context), library);
   if (parsed.Steps === undefined) return {};
   return { ...settingsOfInfotext(parsed), model: localCheckpoint(parsed, library) };
 }

@@ -10,8 +10,8 @@ export const styleHandlers = {
   saveStyle: async (style, { studio }) => await studio.promptFiles.saveStyle(style),
   removeStyle: async ({ name }, { studio }) => await studio.promptFiles.removeStyle(name),
   importStyles: async ({ sheet }, { studio }) => ({ styles: await studio.promptFiles.importStyles(sheet) }),
-  measurePrompt: async ({ text, model }, { studio, signal }) =>
-    await studio.measurePrompt(text, knownWords(studio, model), signal),
+  measurePrompt: async ({ text, model }, context) =>
+    await context.studio.measurePrompt(text, knownWords(context.studio, model), context),
   listWildcards: async (_input, { studio }) => ({
     wildcards: [...(await studio.promptFiles.wordLists()).keys()].sort(),
   }),

@@ -81,12 +81,13 @@ export const datasetHandlers = {
       },
     };
   },
-  async addToDataset({ name, pictures, caption }, { studio, readPicture }) {
+  async addToDataset({ name, pictures, caption }, context) {
+    const { studio, readPicture } = context;
     await studio.datasets.folder(name);
     const added: string[] = [];
     for (const source of pictures) {
       const upload = await readPicture(source);
-      const { format } = await studio.readHeader(upload);
+      const { format } = await studio.readHeader(upload, context);
       const bytes = upload instanceof UploadedFile ? await readFile(upload.file) : upload;
       added.push(await studio.datasets.add(name, bytes, format === 'jpeg' ? 'jpg' : format, caption));
     }
@@ -95,10 +96,11 @@ export const datasetHandlers = {
   async setCaption({ name, picture, caption }, { studio }) {
     await studio.datasets.setCaption(name, picture, caption);
   },
-  async setMask({ name, picture, mask }, { studio, readPicture }) {
+  async setMask({ name, picture, mask }, context) {
+    const { studio, readPicture } = context;
     await studio.datasets.file(name, picture);
     const upload = await readPicture(mask);
-    const { format } = await studio.readHeader(upload);
+    const { format } = await studio.readHeader(upload, context);
     if (format !== 'png') throw new UserError('dataset.mask', `the mask is ${format}; give a PNG`);
     await studio.datasets.setMask(name, picture, upload instanceof UploadedFile ? await readFile(upload.file) : upload);
   },

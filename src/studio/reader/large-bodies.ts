@@ -10,7 +10,7 @@ import { DarkroomError, UserError } from '#core/errors';
 import { diskError } from '../files/disk-error.ts';
 import type { FormParts } from './bounded-form.ts';
 import { parseJsonInTurns } from './bounded-json.ts';
-import { ReaderHost } from './host.ts';
+import { ReaderPool } from './pool.ts';
 
 /** A picture that came with a request, as a file for as long as the request is at work. */
 export class UploadedFile {
@@ -48,7 +48,6 @@ export interface BodySource {
   readonly signal?: AbortSignal;
 }
 
-const readers = 2;
 /** Bodies at once: of one sender, and of all. */
 const mostOfSender = 16;
 const mostAtOnce = 48;
@@ -59,7 +58,7 @@ const padding = '='.repeat(100_001);
 
 export class LargeBodies {
   readonly #folder: string;
-  readonly #hosts = Array.from({ length: readers }, () => new ReaderHost());
+  readonly #readers = new ReaderPool();
   readonly #pictures = new Map<string, UploadedFile>();
   readonly #atWork = new Map<string, number>();
   #count = 0;
@@ -99,7 +98,7 @@ export class LargeBodies {
   }
 
   dispose(): void {
-    for (const host of this.#hosts) host.dispose();
+    this.#readers.dispose();
   }
 
   async #receive(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -118,11 +117,17 @@ export class LargeBodies {
     }
   }
 
-  async #parse(file: string, name: string, { form, signal }: BodySource, held: UploadedFile[]): Promise<unknown> {
+  async #parse(
+    file: string,
+    name: string,
+    { form, senders, signal }: BodySource,
+    held: UploadedFile[],
+  ): Promise<unknown> {
     const mark = `upload:${name}:`;
     const into = join(this.#folder, `upload-${name}-`);
-    const [host] = this.#hosts.toSorted((a, b) => a.waiting - b.waiting);
-    const read = await host!.read('body', { file, form, into, mark }, { name: 'The body', signal }).catch(asUserError);
+    const asker = { caller: { name: senders[0] ?? '' }, signal };
+    const order = { file, form, into, mark };
+    const read = await this.#readers.read('body', order, asker, { name: 'The body' }).catch(asUserError);
     for (let i = 0; i < read.pictures; i++) {
       const picture = new UploadedFile(`${into}${i}`, `${mark}${i}:`);
       held.push(picture);

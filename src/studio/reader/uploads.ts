@@ -1,6 +1,6 @@
 /**
  * What came with a request, read by reader processes: the bytes lie in a file for as long as that takes, and the
- * server neither decodes nor resizes. A few readers, so that a slow picture does not hold up the others.
+ * server neither decodes nor resizes.
  */
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -8,11 +8,9 @@ import { join } from 'node:path';
 import { DarkroomError, UserError } from '#core/errors';
 import { diskError } from '../files/disk-error.ts';
 import { newId } from '../store/id.ts';
-import { ReaderHost } from './host.ts';
 import { type Upload, UploadedFile } from './large-bodies.ts';
+import { type Asker, ReaderPool } from './pool.ts';
 import type { TaskInput, TaskName, TaskResult } from './tasks.ts';
-
-const readers = 2;
 
 /** What errors call it. */
 const names = {
@@ -27,7 +25,7 @@ type FileTask = { [N in TaskName]: TaskInput<N> extends string ? N : never }[Tas
 
 export class Uploads {
   readonly #folder: string;
-  readonly #hosts = Array.from({ length: readers }, () => new ReaderHost());
+  readonly #readers = new ReaderPool();
 
   /** @param folder for files of the moment */
   constructor(folder: string) {
@@ -35,9 +33,9 @@ export class Uploads {
   }
 
   /** @throws UserError as the task does, `image.left-alone` for a picture that takes too long or too much */
-  async read<N extends FileTask>(task: N, upload: Upload, signal?: AbortSignal): Promise<TaskResult<N>> {
+  async read<N extends FileTask>(task: N, upload: Upload, asker?: Asker): Promise<TaskResult<N>> {
     return await this.withFiles({ upload }, async (files) => {
-      return await this.run(task, files.upload as TaskInput<N>, signal);
+      return await this.run(task, files.upload as TaskInput<N>, asker);
     });
   }
 
@@ -67,12 +65,11 @@ export class Uploads {
   async run<N extends TaskName>(
     task: N,
     input: TaskInput<N>,
-    signal?: AbortSignal,
+    asker?: Asker,
     what: keyof typeof names = 'image',
   ): Promise<TaskResult<N>> {
-    const [host] = this.#hosts.toSorted((a, b) => a.waiting - b.waiting);
     try {
-      return await host!.read(task, input, { name: names[what], signal });
+      return await this.#readers.read(task, input, asker, { name: names[what] });
     } catch (error) {
       if (!(error instanceof DarkroomError && error.code === 'reader.left-alone')) throw error;
       throw new UserError(`${what}.left-alone`, error.message, { cause: error });
@@ -89,6 +86,6 @@ export class Uploads {
   }
 
   dispose(): void {
-    for (const host of this.#hosts) host.dispose();
+    this.#readers.dispose();
   }
 }

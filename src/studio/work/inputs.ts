@@ -8,6 +8,7 @@ import { isMissing } from '../files/disk-error.ts';
 import { pathInside } from '../files/safe-path.ts';
 import { keepWholeFile } from '../files/whole-file.ts';
 import { LargeBodies, type Upload } from '../reader/large-bodies.ts';
+import type { Asker } from '../reader/pool.ts';
 import { Uploads } from '../reader/uploads.ts';
 import type { InputRules } from './prepare-inputs.ts';
 
@@ -32,13 +33,13 @@ export class InputFiles {
   }
 
   /** Checks, decodes and keeps pictures. @returns which there are. @throws UserError `image.*`; nothing is kept then */
-  async write(job: string, given: InputUploads, rules: InputRules = {}): Promise<InputRole[]> {
+  async write(job: string, given: InputUploads, rules: InputRules = {}, asker?: Asker): Promise<InputRole[]> {
     if (Object.values(given).every((bytes) => bytes === undefined)) return [];
     return await this.uploads.withFiles(given, async (from) => {
       const half = (role: InputRole) => join(this.#folder, '.tmp', `${job}-${role}.png`);
       try {
         const to = Object.fromEntries(inputRoles.map((role) => [role, half(role)]));
-        const written = await this.uploads.run('inputs', { from, to, rules });
+        const written = await this.uploads.run('inputs', { from, to, rules }, asker);
         for (const role of written) await keepWholeFile(half(role), this.#file(job, role));
         for (const role of written) await this.#count(`${job}-${role}.png`);
         return written;
