@@ -313,18 +313,26 @@ function mountProbes(app: ServerApp, { studio, metrics, version }: ServerParts, 
 
 function mountDescription(app: ServerApp, groups: readonly RouteGroup[], version: string): void {
   const facts = { title: 'Darkroom API', version };
-  let document: string | undefined;
+  const json = (document: string) => new Response(document, { headers: { 'content-type': 'application/json' } });
+  const own = made(async () => JSON.stringify(await openApiDocument(groups, facts)));
+  const a1111 = made(async () => JSON.stringify(await a1111Document(groups, facts)));
   let page: string | undefined;
-  app.get('/api/openapi.json', () => {
-    document ??= JSON.stringify(openApiDocument(groups, facts));
-    return new Response(document, { headers: { 'content-type': 'application/json' } });
-  });
+  app.get('/api/openapi.json', async () => json(await own()));
   app.get('/api', () => {
     page ??= apiPage(groups, facts);
     return pageResponse(page);
   });
-  app.get('/openapi.json', (c) => c.json(a1111Document(groups, facts)));
+  app.get('/openapi.json', async () => json(await a1111()));
   app.get('/docs', () => pageResponse(apiPage(a1111Part(groups), facts)));
+}
+
+/** Made once, when it is first asked for. */
+function made<T>(make: () => Promise<T>): () => Promise<T> {
+  let known: Promise<T> | undefined;
+  return () => {
+    known ??= make();
+    return known;
+  };
 }
 
 function pageResponse(page: string): Response {

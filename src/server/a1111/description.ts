@@ -20,8 +20,8 @@ interface Described {
   readonly post: { readonly requestBody: { readonly content: { 'application/json': { schema: unknown } } } };
 }
 
-export function a1111Document(groups: readonly RouteGroup[], facts: OpenApiFacts): object {
-  const document = openApiDocument(a1111Part(groups), facts) as {
+export async function a1111Document(groups: readonly RouteGroup[], facts: OpenApiFacts): Promise<object> {
+  const document = (await openApiDocument(a1111Part(groups), facts)) as {
     paths: Record<string, Described>;
     components: { schemas: Record<string, unknown> };
   };

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { Route } from '../http/route.ts';
+import { Turns } from '../http/turns.ts';
 
 export interface OpenApiFacts {
   readonly title: string;
@@ -25,10 +26,13 @@ const errorSchema = z.object({
   }),
 });
 
-export function openApiDocument(groups: readonly RouteGroup[], { title, version }: OpenApiFacts): Json {
+/** An operation in each turn of the event loop: hundreds of schemas are long work. */
+export async function openApiDocument(groups: readonly RouteGroup[], { title, version }: OpenApiFacts): Promise<Json> {
   const paths: Record<string, Json> = {};
+  const turns = new Turns();
   for (const { base, routes } of groups) {
     for (const each of routes) {
+      await turns.next();
       const path = base + each.path;
       paths[path] = { ...paths[path], [each.method]: operation(each) };
     }
