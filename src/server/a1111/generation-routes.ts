@@ -13,7 +13,6 @@ import { unquoteValue } from '#prompt/infotext-values';
 import type { GalleryImage } from '#studio/gallery/image';
 import type { PictureJob } from '#studio/queue/job';
 import type { Upload } from '#studio/reader/large-bodies';
-import type { SubmitInput } from '#studio/studio';
 import { finishedJob } from '#studio/work/finished-job';
 import type { InputUploads } from '#studio/work/inputs';
 import type { InputRules } from '#studio/work/prepare-inputs';
