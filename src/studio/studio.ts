@@ -15,7 +15,7 @@ import { checkControls, findModule } from '#pipelines/control/units';
 import type { GenerateSettings } from '#pipelines/request';
 import { placesOf } from '#pipelines/series/series';
 import { type UpscaleSettings, upscaledSize } from '#pipelines/upscale/request';
-import { EngineHost, type EngineStatus } from './engine-host/host.ts';
+import { EngineHost, type EngineHostOptions, type EngineStatus } from './engine-host/host.ts';
 import { machineMemory } from './engine-host/process-info.ts';
 import { type BusEvent, type Emit, type EmitOptions, EventBus, type ResetEvents } from './events/bus.ts';
 import { TrashClock } from './gallery/old-trash.ts';
@@ -51,6 +51,7 @@ import {
 import type { CaptionRequest } from './work/caption-picture.ts';
 import { type CheckedRequest, checkRequest, upscalerName } from './work/check-request.ts';
 import type { InputUploads } from './work/inputs.ts';
+import { type EstimateParts, estimateJob, type JobEstimate } from './work/job-estimate.ts';
 import type { HintRequest } from './work/make-hint.ts';
 import { ModelSides } from './work/model-sides.ts';
 import type { InputRules } from './work/prepare-inputs.ts';
@@ -161,6 +162,8 @@ type EmitAny = (type: string, data: unknown, options?: EmitOptions) => void;
 
 const dayMs = 86_400_000;
 const lookAtTrashMs = 15 * 60_000;
+/** Someone who asks what a job takes often asks again with a change. */
+const estimatesIdleMs = 60_000;
 
 export class Studio extends StudioFolder {
   readonly pulls: Pulls;
@@ -169,6 +172,7 @@ export class Studio extends StudioFolder {
   readonly #options: StudioOptions;
   readonly #locks: readonly Lock[];
   readonly #hosts: readonly EngineHost[];
+  readonly #estimates: EstimateParts;
   readonly #workers: readonly Worker[];
   readonly #log: Log;
   readonly #outputsWatch: OutputsWatch;
@@ -203,6 +207,13 @@ export class Studio extends StudioFolder {
     this.pulls = new Pulls({ jobs: this.#control(), progress: this.progress, hosts: services.hosts, emit });
     pulls = this.pulls;
     this.#hosts = (options.devices ?? [{ name: 'cpu' }]).map((device) => this.#makeHost(device));
+    const [device = { name: 'cpu' }] = options.devices ?? [];
+    this.#estimates = {
+      host: new EngineHost({ ...this.#hostOptions(device), idleMs: estimatesIdleMs }),
+      done: async () =>
+        (await this.queue.list({ kinds: ['picture'], states: ['done'], limit: 50 })).jobs as PictureJob[],
+      sizeOf: async (model) => await this.#sides.ownSize({ model }),
+    };
     const { gallery, library, settings, inputs, keptSteps } = this;
     const runners = runnersOf({
       gallery,
@@ -282,16 +293,9 @@ export class Studio extends StudioFolder {
     if (this.#trouble) throw new DarkroomError('studio.not-ready', this.#trouble);
     const list = Array.isArray(inputs) ? (inputs as readonly SubmitInput[]) : [inputs as SubmitInput];
     this.#checkRoom(list);
-    if (list.some(({ pictures }) => pictures?.mask && !pictures.init)) {
-      throw new UserError('request.invalid', 'mask: a mask needs a picture (init) that it is the mask of.');
-    }
     const batch = list.length > 1 ? newId() : undefined;
-    const checked = await this.#checkAll(list);
-    for (const { input, request } of checked) await this.#checkControls(request, input.pictures ?? {});
     const jobs: NewJob[] = [];
-    const whole = await Promise.all(checked.map((each) => this.#whole(each)));
-    for (const [i, { input, id }] of checked.entries()) {
-      const { request, warnings } = whole[i]!;
+    for (const { input, id, request, warnings } of await this.#accepted(list)) {
       jobs.push({
         id,
         kind: 'picture',
@@ -306,6 +310,18 @@ export class Studio extends StudioFolder {
       });
     }
     return (await this.queue.add(jobs)) as readonly PictureJob[];
+  }
+
+  /** What a request would take if it were queued; nothing is. @throws UserError as `submit` would */
+  async estimate(input: SubmitInput, signal: AbortSignal): Promise<JobEstimate & Pick<CheckedRequest, 'warnings'>> {
+    const [{ id, request, warnings }] = (await this.#accepted([input])) as [Submission];
+    try {
+      const roles = await this.inputs.write(id, input.pictures ?? {}, input.inputRules);
+      const files = await this.inputs.paths(id, roles);
+      return { ...(await estimateJob(request, files, this.#estimates, signal)), warnings };
+    } finally {
+      await this.inputs.remove(id);
+    }
   }
 
   /** Queues the enlarging of a picture, whose text goes on to the enlarged one. @throws UserError */
@@ -413,7 +429,7 @@ export class Studio extends StudioFolder {
       keepModelFolder?.(full);
       modelRoots.push(full);
       await this.library.follow();
-      for (const host of this.#hosts) host.renew();
+      for (const host of [...this.#hosts, this.#estimates.host]) host.renew();
     }
     return full;
   }
@@ -424,6 +440,16 @@ export class Studio extends StudioFolder {
   }
 
   /** @throws UserError for units whose pictures or modules are not there */
+  /** Checked and made whole, as they would be queued. @throws UserError */
+  async #accepted(list: readonly SubmitInput[]): Promise<Submission[]> {
+    if (list.some(({ pictures }) => pictures?.mask && !pictures.init)) {
+      throw new UserError('request.invalid', 'mask: a mask needs a picture (init) that it is the mask of.');
+    }
+    const checked = await this.#checkAll(list);
+    for (const { input, request } of checked) await this.#checkControls(request, input.pictures ?? {});
+    return await Promise.all(checked.map(async (each) => ({ ...each, ...(await this.#whole(each)) })));
+  }
+
   async #checkControls({ controls }: Pick<StoredRequest, 'controls'>, pictures: InputUploads): Promise<void> {
     checkControls(controls, {
       init: pictures.init !== undefined,
@@ -567,7 +593,7 @@ export class Studio extends StudioFolder {
   }
 
   async #disposeHosts(): Promise<void> {
-    await Promise.all(this.#hosts.map((host) => host.dispose()));
+    await Promise.all([...this.#hosts, this.#estimates.host].map((host) => host.dispose()));
   }
 
   /** A command in another process changed the queue, the gallery or an account. */
@@ -588,14 +614,19 @@ export class Studio extends StudioFolder {
   }
 
   #makeHost(device: StudioDevice): EngineHost {
-    const values = this.settings.get();
     return new EngineHost({
+      ...this.#hostOptions(device),
+      onStatus: (status) => this.events.emit('engine', status),
+    });
+  }
+
+  #hostOptions(device: StudioDevice): EngineHostOptions {
+    return {
       module: this.#options.engineModule,
       settings: { device: device.name, modelRoots: this.#options.modelRoots, options: device.options ?? {} },
-      ...limits(values),
-      onStatus: (status) => this.events.emit('engine', status),
+      ...limits(this.settings.get()),
       onOutput: (text) => this.#log('info', 'engine output', { device: device.name, text: text.trimEnd() }),
-    });
+    };
   }
 
   #makeWorker(runner: Runner): Worker {

@@ -78,6 +78,22 @@ export const jobs = {
     output: z.object({ job: jobSchema, images: z.array(pictureSchema).optional() }),
     status: 201,
   }),
+  planJob: operation({
+    method: 'post',
+    path: '/jobs/plan',
+    tag,
+    changes,
+    runs: true,
+    summary: 'What a job would take, without drawing it: memory by the model’s file, time by earlier pictures.',
+    input: jobInputSchema.omit({ priority: true, label: true }),
+    output: z.object({
+      memoryBytes: z.number().optional().describe('Most that its process would have; on the CPU only.'),
+      freeBytes: z.number().optional().describe('What that process may take now.'),
+      plan: z.string().optional().describe('How it would keep within that.'),
+      seconds: z.number().optional().describe('About; left out before the first picture of the model.'),
+      warnings: z.array(z.string()).describe('What would not act as asked for.'),
+    }),
+  }),
   submitJobs: operation({
     method: 'post',
     path: '/jobs/batch',

@@ -37,7 +37,7 @@ export const controlsSchema = z.object({
     .array(z.object({ name: z.string(), latent: z.boolean().describe('For hires fix alone.') }))
     .describe('Ways of enlarging that are no files; those are among the models.'),
   lists: z
-    .record(z.string(), z.array(z.string()))
+    .record(z.string(), z.array(z.object({ name: z.string(), label: z.string() })))
     .describe('What a field whose `choices` is one of these names offers.'),
   kinds: z
     .record(z.string(), z.array(z.string()))

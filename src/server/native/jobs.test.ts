@@ -114,6 +114,26 @@ describe('jobs over HTTP', () => {
     expect((await server.call('GET', `${jobs}/${ids[0]}`)).status).toBe(404);
   });
 
+  it('says what a job would take, and queues nothing', async () => {
+    const plan = async (asked: object) => await server.json('POST', `${jobs}/plan`, { prompt: 'a fox', ...asked });
+    expect(await plan({ width: 96, height: 64 })).toEqual({
+      memoryBytes: 96 * 64 * 1000,
+      freeBytes: 5e9,
+      plan: 'as it is',
+      warnings: [],
+    });
+    await server.json('POST', `${jobs}?wait=true`, { prompt: 'an owl', steps: 2 });
+    const once = await plan({ steps: 4 });
+    expect(once.seconds).toBeGreaterThan(0);
+    expect((await plan({ steps: 4, batchSize: 3 })).seconds).toBeCloseTo(3 * once.seconds, 6);
+    const init = Buffer.from(await encodeImage(picture({}, 1), 'png', '')).toString('base64');
+    const half = await plan({ steps: 4, init, denoisingStrength: 0.5 });
+    expect(half.seconds).toBeCloseTo(once.seconds / 2, 6);
+    const refused = await server.call('POST', `${jobs}/plan`, { prompt: 'a fox', model: 'nowhere' });
+    expect(refused.status).toBe(404);
+    expect((await server.json('GET', jobs)).jobs).toHaveLength(1);
+  });
+
   it('says that a job failed, and why', async () => {
     const { job } = await server.json('POST', `${jobs}?wait=true`, { prompt: 'fake:mistake', steps: 2 });
     expect(job).toMatchObject({ state: 'failed', error: { code: 'engine.unknown-sampler' } });

@@ -12,6 +12,7 @@ import {
   type GenerateEvent,
   type GenerateOptions,
   type GeneratePictures,
+  type GenerateRequest,
   keepPartial,
   type PictureEngine,
 } from '#pipelines/request';
@@ -79,8 +80,14 @@ function eventsOf(
   options: GenerateOptions,
 ): AsyncIterable<GenerateEvent> {
   if (work.method === 'generate') return engine.generate({ ...work.request, ...pictures }, options);
+  if (work.method === 'estimate') return estimated(engine, { ...work.request, ...pictures });
   if (!pictures.init) throw new InternalError('an engine was asked to enlarge no picture');
   return engine.upscale({ ...work.request, init: pictures.init }, options);
+}
+
+async function* estimated(engine: PictureEngine, request: GenerateRequest): AsyncGenerator<GenerateEvent> {
+  const memory = await engine.estimate?.(request);
+  if (memory) yield memory;
 }
 
 async function readPictures(files: InputPaths): Promise<GeneratePictures> {

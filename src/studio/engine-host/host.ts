@@ -14,6 +14,7 @@ import {
   type GenerateOptions,
   type GenerateRequest,
   keepPartial,
+  type MemoryEvent,
   type PictureEngine,
 } from '#pipelines/request';
 import type { UpscaleRequest } from '#pipelines/upscale/request';
@@ -133,6 +134,13 @@ export class EngineHost implements PictureEngine {
     options: HostGenerateOptions = {},
   ): AsyncGenerator<GenerateEvent> {
     yield* this.#work({ method: 'upscale', request }, options);
+  }
+
+  /** What a request would take of memory, without loading or drawing; undefined where its device cannot tell. */
+  async estimate(request: GenerateRequest, options: HostGenerateOptions = {}): Promise<MemoryEvent | undefined> {
+    for await (const event of this.#work({ method: 'estimate', request }, options))
+      if (event.type === 'memory') return event;
+    return undefined;
   }
 
   /** Runs one after the other: kinds of work share the process. */

@@ -26,6 +26,7 @@ export interface EngineModule {
 /** What an engine can be asked for, by its method; pictures are apart. */
 export type EngineWork =
   | { readonly method: 'generate'; readonly request: GenerateRequest }
+  | { readonly method: 'estimate'; readonly request: GenerateRequest }
   | { readonly method: 'upscale'; readonly request: Omit<UpscaleRequest, 'init'> };
 
 export type ToEngine =

@@ -28,6 +28,19 @@ export const jobHandlers = {
     const ended = await studio.wait(job!.id, context.signal);
     return { job: toldJob(ended, caller), images: picturesOf(studio, ended) };
   },
+  async planJob(input, context) {
+    const { memory, seconds, warnings } = await context.studio.estimate(
+      await submission({ ...input, priority: 0 }, context),
+      context.signal,
+    );
+    return {
+      memoryBytes: memory?.peak,
+      freeBytes: memory?.limit,
+      plan: memory?.plan,
+      seconds,
+      warnings: [...warnings],
+    };
+  },
   async submitJobs({ jobs: list }, context) {
     const inputs: SubmitInput[] = [];
     for (const input of list) inputs.push(await submission(input, context));

@@ -20,7 +20,7 @@ export const choiceHandlers = {
       samplers: await samplerChoices(),
       schedulers: await schedulerChoices(),
       upscalers: await upscalerChoices(),
-      lists: { axes: (await import('#pipelines/series/axes')).axes.map(({ name }) => name) },
+      lists: { axes: (await import('#pipelines/series/axes')).axes.map(({ name, label }) => ({ name, label })) },
       kinds: Object.fromEntries(Object.entries(kindsOfChoices).map(([name, kinds]) => [name, [...kinds]])),
       request: z.toJSONSchema(jobInputSchema, { io: 'input' }),
     };

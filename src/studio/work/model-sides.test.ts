@@ -30,6 +30,10 @@ describe('sides of a request', () => {
     expect(reads()).toBe(1);
   });
 
+  it('are 512 pixels where nothing is given and the file cannot be opened', async () => {
+    expect(await sidesOf(undefined).sides.ownSize({})).toEqual({ width: 512, height: 512 });
+  });
+
   it('are left to the engine where they are not given, or the file cannot be opened', async () => {
     const { sides, reads } = sidesOf(undefined);
     expect(await sides.checked({}, false)).toEqual({});

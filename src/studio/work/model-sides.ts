@@ -10,6 +10,9 @@ interface Sized {
   readonly height?: number;
 }
 
+/** Of files that cannot be opened. */
+const usualSize = { width: 512, height: 512 };
+
 export class ModelSides {
   readonly #library: Pick<Library, 'find' | 'list' | 'limits'>;
   /** By the model's id and state; undefined for files that cannot be opened, which is for the engine to say. */
@@ -31,6 +34,13 @@ export class ModelSides {
     if (fit) return { ...request, ...fitSides(request, multiple) };
     checkSides(request, multiple);
     return request;
+  }
+
+  /** Of a model's pictures where a request says nothing of sides. */
+  async ownSize(request: Pick<Sized, 'model'>): Promise<{ readonly width: number; readonly height: number }> {
+    const model = this.#modelOf(request);
+    const limits = model && (await this.#library.limits(model.id).catch(() => undefined));
+    return limits?.defaultSize ?? usualSize;
   }
 
   #modelOf({ model }: Sized): LibraryModel | undefined {

@@ -13,6 +13,7 @@ import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
 import { Control } from './control.tsx';
+import { useJobPlan } from './job-plan.ts';
 import { PresetMenu } from './presets.tsx';
 import { PromptBox } from './prompt-box.tsx';
 import { SizeControl } from './size-control.tsx';
@@ -152,6 +153,7 @@ function GenerateBar(props: PanelProps) {
   const { draft } = useStudio();
   const jobs = usePictureJobs();
   const mayMake = useMayMake();
+  const plan = useJobPlan();
   const acts = () =>
     draft
       .fields()
@@ -168,6 +170,9 @@ function GenerateBar(props: PanelProps) {
         </p>
       </Show>
       <Show when={mayMake()} fallback={<p class="hint">{words().create.viewer}</p>}>
+        <div role="status" class="hint">
+          <For each={plan.told()}>{(line) => <p>{line}</p>}</For>
+        </div>
         <div class="row">
           <button
             type="submit"
@@ -180,6 +185,16 @@ function GenerateBar(props: PanelProps) {
             <span class="hidden md:inline text-xs" aria-hidden="true">
               Ctrl ⏎
             </span>
+          </button>
+          <button
+            type="button"
+            class="btn min-h-12"
+            aria-label={words().create.plan}
+            title={words().create.plan}
+            disabled={plan.busy()}
+            onClick={() => void plan.ask()}
+          >
+            <Icon name="timer" />
           </button>
           <button
             type="button"

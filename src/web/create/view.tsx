@@ -1,10 +1,9 @@
 /** Create: the draft on the left, the picture large beside it, the latest pictures below. */
 
 import { createEffect, createSignal, on, onCleanup, onMount } from 'solid-js';
-import { withPictures } from '../canvas/pictures.ts';
-import { requestOf } from '../state/draft.ts';
 import { usePictureJobs } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
+import { useDraftRequest } from './draft-request.ts';
 import { Panel } from './panel.tsx';
 import { Stage, useStageMode } from './stage.tsx';
 import { useTakePicture } from './start-picture.tsx';
@@ -13,6 +12,7 @@ import { Strip } from './strip.tsx';
 export default function Create() {
   const studio = useStudio();
   const jobs = usePictureJobs();
+  const requested = useDraftRequest();
   const [sending, setSending] = createSignal(false);
   const [mode] = useStageMode();
   const take = useTakePicture();
@@ -21,12 +21,7 @@ export default function Create() {
   const generate = async (more: Record<string, unknown> = {}) => {
     if (sending()) return;
     setSending(true);
-    // What is being typed counts, although its field was not left yet.
-    document.activeElement?.dispatchEvent(new Event('change', { bubbles: true }));
-    const { values, fields } = studio.draft;
-    const request = await studio.attempt(
-      async () => await withPictures({ ...requestOf(values(), fields()), ...more }, studio.drawing.present()),
-    );
+    const request = await requested(more);
     const job = request && (await studio.submit(request));
     setSending(false);
     if (!job) setForever(false);

@@ -40,7 +40,7 @@ export function useChoices(which: () => readonly string[] | string | undefined):
   return () => {
     const list = which();
     if (typeof list !== 'string') return (list ?? []).map((value) => ({ value, label: value }));
-    const plain = (controls.data?.lists[list] ?? []).map((value) => ({ value, label: value }));
+    const plain = (controls.data?.lists[list] ?? []).map(({ name, label }) => ({ value: name, label }));
     return [...(lists[list]?.() ?? []), ...plain, ...modelsOf(list)];
   };
 }

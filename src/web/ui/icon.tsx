@@ -38,6 +38,7 @@ const names = {
   redo: 'i-lucide-redo-2',
   repeat: 'i-lucide-infinity',
   refresh: 'i-lucide-refresh-cw',
+  timer: 'i-lucide-timer',
 } as const;
 
 export type IconName = keyof typeof names;

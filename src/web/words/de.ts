@@ -57,6 +57,13 @@ export const de = {
     stopNow: 'Sofort beenden',
     stopping: 'Endet nach diesem Schritt …',
     forever: 'Immer weiter',
+    plan: 'Was bräuchte das?',
+    planning: 'Das Modell wird angesehen …',
+    planned: (time: string | undefined, memory: string | undefined, free: string | undefined) =>
+      [
+        time === undefined ? 'Wie lange, zeigt das erste Bild dieses Modells.' : `Etwa ${time}.`,
+        memory === undefined ? '' : `Etwa ${memory} Speicher; ${free} dürfen es jetzt sein.`,
+      ].join(' '),
     viewer: 'Dein Konto darf schauen, aber keine Bilder machen.',
     promptPlaceholder: 'Was soll das Bild zeigen?',
     negativePlaceholder: 'Was soll es nicht zeigen?',

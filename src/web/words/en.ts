@@ -55,6 +55,13 @@ export const en = {
     stopNow: 'Stop now',
     stopping: 'Stopping after this step…',
     forever: 'Generate forever',
+    plan: 'What would it take?',
+    planning: 'Looking at the model…',
+    planned: (time: string | undefined, memory: string | undefined, free: string | undefined) =>
+      [
+        time === undefined ? 'How long is known after the first picture of this model.' : `About ${time}.`,
+        memory === undefined ? '' : `About ${memory} of memory; ${free} may be used now.`,
+      ].join(' '),
     viewer: 'Your account may look, not make pictures.',
     promptPlaceholder: 'What should the picture show?',
     negativePlaceholder: 'What should it not show?',
