@@ -1,5 +1,6 @@
 /**
- * Compiled parts of one model: made when first needed, kept until another size or setting of the same part is asked for.
+ * Compiled parts of one model: made when first needed, kept until another size or setting of the same part is asked for,
+ * or, where the plan of memory has room for every pass of a job, until so many others have been.
  *
  * Sizes are fixed at compile time, which lets the runtime fold shapes and plan memory; the batch and the length of the
  * prompt stay open.
@@ -63,7 +64,8 @@ export class ModelSessions {
   readonly model: PipelineModel;
   readonly #backend: Backend;
   readonly #memoryBudget: number;
-  readonly #slots = new Map<string, Slot>();
+  /** By part, the one that was used last at the end. */
+  readonly #slots = new Map<string, readonly Slot[]>();
   readonly #beside = new Map<string, Slot>();
   #adapters = noAdapters;
   #plan: MemoryPlan | undefined;
@@ -161,9 +163,21 @@ export class ModelSessions {
   }
 
   async #release(part: string): Promise<void> {
-    const slot = this.#slots.get(part);
+    const slots = this.#slots.get(part) ?? [];
     this.#slots.delete(part);
-    await slot?.session.dispose();
+    for (const { session } of slots) await session.dispose();
+  }
+
+  /** Those of a part that fit, as the last ones used; others go beyond what the plan has room for. */
+  async #reuse(part: string, fits: (slot: Slot) => boolean): Promise<Slot | undefined> {
+    const slots = this.#slots.get(part) ?? [];
+    const found = slots.find(fits);
+    const others = slots.filter((slot) => slot !== found);
+    const room = (this.#plan?.sizes ?? 1) - 1;
+    const kept = room > 0 ? others.slice(-room) : [];
+    this.#slots.set(part, found ? [...kept, found] : kept);
+    for (const slot of others) if (!kept.includes(slot)) await slot.session.dispose();
+    return found;
   }
 
   /** A network beside the model's own that reads its batch as `sample`, kept under its name until another key is asked for there. */
@@ -206,7 +220,7 @@ export class ModelSessions {
 
   async dispose(): Promise<void> {
     await this.keepBeside([]);
-    const slots = [...this.#slots.values()];
+    const slots = [...this.#slots.values()].flat();
     this.#slots.clear();
     for (const { session } of slots) await session.dispose();
   }
@@ -221,11 +235,13 @@ export class ModelSessions {
     const adapters = this.#adapters;
     const wanted = [...adapters.branches.keys()].filter((module) => module.startsWith(`${component}.`));
     const key = `${setting} ${adapters.mergeKey(component)}`;
-    const slot = this.#slots.get(part);
-    if (slot?.key === key && wanted.every((module) => slot.branches.has(module))) return adapted(slot, adapters);
+    const known = (this.#slots.get(part) ?? []).flatMap((slot) => [...slot.branches]);
+    const slot = await this.#reuse(part, (each) => {
+      return each.key === key && wanted.every((module) => each.branches.has(module));
+    });
+    if (slot) return adapted(slot, adapters);
     // Those that were there stay, so that going back and forth between adapters ends in one session for all of them.
-    const branches = new Set([...(slot?.branches ?? []), ...wanted]);
-    await this.#release(part);
+    const branches = new Set([...known, ...wanted]);
     const graph = withSideBranches(graphOf(), branches);
     const elements = graph.parameters.reduce((n, { shape }) => n + sizeOf(fixedShape(shape, 'a parameter')), 0);
     const pieces = component === this.model.parts.denoiser.component ? (this.#plan?.pieces ?? 1) : 1;
@@ -240,7 +256,7 @@ export class ModelSessions {
       );
     });
     const opened = { key, session, branches };
-    this.#slots.set(part, opened);
+    this.#slots.set(part, [...(this.#slots.get(part) ?? []), opened]);
     return adapted(opened, adapters);
   }
 }

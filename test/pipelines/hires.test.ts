@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
+import type { Backend } from '#engine/backend';
 import { createPictureEngine } from '#pipelines/engine';
 import { type GenerateEvent, type GenerateInput, generateSchema } from '#pipelines/request';
 import { modelOpener } from '#studio/library/open-model';
@@ -56,6 +57,34 @@ describe('hires fix', () => {
     ]) {
       expect(infotext).toContain(part);
     }
+  });
+
+  it('compiles the network of each pass once for all batches, where there is room', async () => {
+    const counted = async (limit: number): Promise<string[]> => {
+      const compiled: string[] = [];
+      const own = createOrtNodeBackend({ device: 'cpu', threads: 1 });
+      const backend: Backend = {
+        ...own,
+        compile: async (graph, options) => {
+          compiled.push(graph.name);
+          return await own.compile(graph, options);
+        },
+      };
+      const planned = createPictureEngine({
+        backend,
+        openModel: modelOpener([]),
+        memory: { limit: () => limit, total: 1e12 },
+      });
+      const fields = { prompt: 'a', hires: true, batchCount: 3, steps: 2, seed: 1 };
+      const request = { ...generateSchema.parse({ model: `${models}/tiny-sd1`, ...fields }), width: 16, height: 16 };
+      for await (const event of planned.generate(request))
+        if (event.type === 'image') expect(event.image.width).toBe(32);
+      await planned.dispose();
+      return compiled.filter((name) => /unet/i.test(name));
+    };
+    expect((await counted(1e12)).length).toBe(2);
+    // Without room for both they take turns.
+    expect((await counted(1)).length).toBeGreaterThan(2);
   });
 
   it('draws with its own prompt, sampler, CFG and model', async () => {

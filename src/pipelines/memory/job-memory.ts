@@ -38,7 +38,26 @@ export async function planJobMemory(job: GenerationJob, context: NeedContext, ho
         `the smallest parts; this machine has ${gigabytes(host.total)}. Ask for a smaller size.`,
     );
   }
+  const together = peakTogether(
+    job,
+    planned.map(({ estimate }) => estimate),
+  );
+  if (together !== undefined && together <= limit) {
+    const plan = { ...most.plan, sizes: job.passes.length };
+    return { plan, estimate: { ...most.estimate, peak: together }, limit, warnings: [] };
+  }
   return { ...most, limit, warnings: warningsOf(most.plan, most.estimate, limit) };
+}
+
+/**
+ * Where one batch after another goes through several passes of one model: bytes with the networks of all of them there,
+ * at most. What is there before the first of them counts once.
+ */
+function peakTogether({ batches, passes }: GenerationJob, estimates: readonly MemoryEstimate[]): number | undefined {
+  const isOneModel = passes.every(({ model, handOver }) => model === passes[0]!.model && !handOver);
+  if (batches.length < 2 || passes.length < 2 || !isOneModel) return undefined;
+  const before = estimates[0]!.phases['reading the prompt']!;
+  return before + estimates.reduce((bytes, { peak }) => bytes + peak - before, 0);
 }
 
 function warningsOf({ tiling }: MemoryPlan, { peak, phase }: MemoryEstimate, limit: number): string[] {

@@ -28,6 +28,8 @@ export interface MemoryPlan {
   readonly rows: number;
   /** The denoiser is let go before pictures are decoded. */
   readonly releaseDenoiser: boolean;
+  /** Sizes of a part that stay compiled side by side, so that passes need not compile each other's away; default 1. */
+  readonly sizes?: number;
 }
 
 export interface MemoryEstimate {

@@ -55,6 +55,24 @@ it('writes labels above and beside, and titles of pages', async () => {
   ]);
 });
 
+it('writes in letters of its own where the system has none, as it does with its font', async () => {
+  const labelled = { columns: ['Steps: 10'], rows: ['Größe: 日 {q}'], pages: [''], margin: 0, labels: true };
+  for (const writing of ['squares', undefined] as const) {
+    const made = await drawGrid([plain(96, 96, 255, 255, 255)], labelled, writing);
+    // Of the columns' labels above, of the rows' beside.
+    const isInk = (x: number, y: number): boolean => at(made, x, y)[0]! < 128;
+    const ink = (x0: number, x1: number, y0: number, y1: number): number => {
+      let count = 0;
+      for (let y = y0; y < y1; y++) for (let x = x0; x < x1; x++) count += isInk(x, y) ? 1 : 0;
+      return count;
+    };
+    const [left, top] = [made.width - 96, made.height - 96];
+    expect(ink(left, made.width, 0, top)).toBeGreaterThan(50);
+    expect(ink(0, left, top, made.height)).toBeGreaterThan(50);
+    expect(ink(left, made.width, top, made.height)).toBe(0);
+  }
+});
+
 it('refuses what no file holds', async () => {
   const wide = { ...grid, columns: Array.from({ length: 100 }, () => '') };
   await expect(drawGrid([plain(200, 1, 0, 0, 0)], wide)).rejects.toThrow('sides go up to 16383');

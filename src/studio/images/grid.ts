@@ -1,12 +1,14 @@
 /**
  * Pictures put together as a grid with labels: rows from the left, pages side by side. A picture that is not there
- * leaves its place empty. Labels are text drawn by the image library, with a font of the system.
+ * leaves its place empty. Labels are text drawn by the image library with a font of the system; where there is none,
+ * which would leave them blank, in letters of our own.
  */
 
 import sharp, { type OverlayOptions } from 'sharp';
 import { UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
 import type { SeriesGrid } from '#pipelines/series/series';
+import { pixelText } from './pixel-font.ts';
 
 interface Layout {
   readonly cell: { readonly width: number; readonly height: number };
@@ -22,7 +24,11 @@ interface Layout {
 const longestSide = 16_383;
 
 /** Rows first, then columns, page after page. @throws UserError `series.grid` for a grid that no file holds */
-export async function drawGrid(pictures: readonly (PixelImage | undefined)[], grid: SeriesGrid): Promise<PixelImage> {
+export async function drawGrid(
+  pictures: readonly (PixelImage | undefined)[],
+  grid: SeriesGrid,
+  writing?: Writing,
+): Promise<PixelImage> {
   const layout = layoutOf(pictures, grid);
   const { page, title } = layout;
   const [width, height] = [page.width * grid.pages.length, title + page.height];
@@ -36,7 +42,7 @@ export async function drawGrid(pictures: readonly (PixelImage | undefined)[], gr
   const layers = pictures.flatMap((picture, i) => (picture ? [placed(picture, placeOf(i, grid, layout), layout)] : []));
   const canvas = sharp({ create: { width, height, channels: 3, background: '#ffffff' } });
   const { data } = await canvas
-    .composite([...layers, ...labelLayers(grid, layout, { width, height })])
+    .composite([...layers, ...labelLayers(grid, layout, { width, height }, writing ?? (await systemWriting()))])
     .removeAlpha()
     .raw()
     .toBuffer({ resolveWithObject: true });
@@ -101,7 +107,30 @@ function placed({ width, height, channels, data }: PixelImage, { x, y }: Place, 
   };
 }
 
-function labelLayers(grid: SeriesGrid, layout: Layout, size: { width: number; height: number }): OverlayOptions[] {
+/** How a line is drawn: in the system's font or in letters of our own. */
+export type Writing = 'font' | 'squares';
+
+let found: Promise<Writing> | undefined;
+
+/** Found out once, by writing: without a font nothing is drawn and nothing said. */
+async function systemWriting(): Promise<Writing> {
+  found ??= sharp(Buffer.from(svgOf({ width: 32, height: 32 }, 24, '<text x="16" y="24">M</text>')))
+    .stats()
+    .then(({ channels }) => (channels.at(-1)!.max > 0 ? 'font' : 'squares'));
+  return await found;
+}
+
+function svgOf({ width, height }: { width: number; height: number }, font: number, body: string): string {
+  const style = `font-family="sans-serif" font-size="${font}" text-anchor="middle" fill="#000"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><g ${style}>${body}</g></svg>`;
+}
+
+function labelLayers(
+  grid: SeriesGrid,
+  layout: Layout,
+  size: { width: number; height: number },
+  writing: Writing,
+): OverlayOptions[] {
   if (!grid.labels) return [];
   const { cell, font, left, top, title, page } = layout;
   const texts: string[] = [];
@@ -109,7 +138,9 @@ function labelLayers(grid: SeriesGrid, layout: Layout, size: { width: number; he
     const lines = wrapped(label, room, font);
     const first = middle.y - ((lines.length - 1) * 1.25 * font) / 2 + 0.35 * font;
     for (const [i, line] of lines.entries()) {
-      texts.push(`<text x="${middle.x}" y="${first + i * 1.25 * font}">${escaped(line)}</text>`);
+      const [x, y] = [middle.x, first + i * 1.25 * font];
+      if (writing === 'squares') texts.push(pixelText(line, { x, y, size: font }));
+      else texts.push(`<text x="${x}" y="${y}">${escaped(line)}</text>`);
     }
   };
   for (const [p, name] of grid.pages.entries()) {
@@ -124,9 +155,7 @@ function labelLayers(grid: SeriesGrid, layout: Layout, size: { width: number; he
       if (left > 0) write(label, { x: start + left / 2, y }, left - font);
     }
   }
-  const style = `font-family="sans-serif" font-size="${font}" text-anchor="middle" fill="#000"`;
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}"><g ${style}>${texts.join('')}</g></svg>`;
-  return [{ input: Buffer.from(svg), left: 0, top: 0 }];
+  return [{ input: Buffer.from(svgOf(size, font, texts.join(''))), left: 0, top: 0 }];
 }
 
 /** Lines that are about as wide as there is room; words that are longer are cut. */
