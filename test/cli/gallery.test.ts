@@ -102,6 +102,20 @@ describe('gallery', () => {
     expect(existsSync(thrown!.file)).toBe(false);
   });
 
+  it('keeps boards, settings and pictures to train on, from the command line', async () => {
+    const run = async (...argv: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await cli(...argv, '--outputs', outputs);
+      expect([code, stderr]).toEqual([0, '']);
+      return stdout;
+    };
+    await run('board', 'create', 'Foxes');
+    expect(await run('board', 'list')).toMatch(/Foxes/);
+    await run('settings', 'set', '--preview-every', '7');
+    expect(await run('settings', 'show')).toMatch(/previewEvery: 7/);
+    await run('dataset', 'create', 'foxes');
+    expect(await run('dataset', 'list')).toMatch(/^foxes {2}0$/m);
+  });
+
   it.each([
     [['show', 'x'], 'There is no picture x.', 1],
     [['rate', 'x', '6'], 'rating must be at most 5; got 6.', 2],
