@@ -210,8 +210,7 @@ export class Studio extends StudioFolder {
     const [device = { name: 'cpu' }] = options.devices ?? [];
     this.#estimates = {
       host: new EngineHost({ ...this.#hostOptions(device), idleMs: estimatesIdleMs }),
-      done: async () =>
-        (await this.queue.list({ kinds: ['picture'], states: ['done'], limit: 50 })).jobs as PictureJob[],
+      done: async () => (await this.queue.list({ kinds: ['picture'], states: ['done'], limit: 50 })).jobs,
       sizeOf: async (model) => await this.#sides.ownSize({ model }),
     };
     const { gallery, library, settings, inputs, keptSteps } = this;
