@@ -7,6 +7,7 @@ import { input, mul, parameter, sum } from '#graph/build';
 import { closeGraph, type Value } from '#graph/value';
 import { type EmaOptions, emaDecay, emaUpdate } from '#training/ema';
 import { findOptimizer } from '#training/optimizers/registry';
+import { optionNames } from '#training/settings/commons';
 import { buildTrainingStep, type StateTensor, scalarFeed } from '#training/step';
 import { relativeError } from './row-check.ts';
 import {
@@ -39,7 +40,7 @@ const optimizerNames: Readonly<Record<string, string>> = {
 function optimizerOptions(name: string, params: OptimizerRow['params']): Record<string, unknown> {
   const camel = (key: string): string => key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const { options } = findOptimizer(name);
-  const given = Object.entries(params).map(([key, value]) => [camel(key), value] as const);
+  const given = Object.entries(params).map(([key, value]) => [optionNames[key] ?? camel(key), value] as const);
   return Object.fromEntries(
     given.filter(([key, value]) => options.includes(key) && typeof value !== 'string' && value !== null),
   );
@@ -81,7 +82,6 @@ export function optimizerRows(rows: readonly OptimizerRow[]): TrainingRow[] {
     const expected = Object.fromEntries(row.after.map((values, step) => [`step ${step + 1}`, [...values]]));
     return {
       name,
-      ...(row.optimizer === 'prodigy' ? { skip: 'Prodigy is informative only' } : {}),
       run: (backend) => both(name, backend, expected, (dtype, b) => optimizerSteps(row, dtype, b)),
     };
   });

@@ -13,8 +13,6 @@ const tolerance32 = 1e-4;
 
 export interface TrainingRow {
   readonly name: string;
-  /** Why the row is not gated on. */
-  readonly skip?: string;
   run(backend?: Backend): Promise<RowCheck[]>;
 }
 

@@ -79,9 +79,13 @@ export function factorsOf(text: string, base: number): string {
   return factors.map((factor, i) => (i === factors.length - 1 ? factor.split(':')[0]! : factor)).join(', ');
 }
 
-const optionNames: Readonly<Record<string, string>> = {
+/** Options of optimisers whose usual names are not ours in Python's spelling. @internal a golden's rows have them */
+export const optionNames: Readonly<Record<string, string>> = {
   weight_decay: 'weightDecay',
   d_coef: 'dCoefficient',
+  growth_rate: 'growthRate',
+  use_bias_correction: 'useBiasCorrection',
+  safeguard_warmup: 'safeguardWarmup',
   clip_threshold: 'clipThreshold',
   decay_rate: 'decayRate',
   scale_parameter: 'scaleParameter',
