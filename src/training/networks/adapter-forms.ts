@@ -103,7 +103,7 @@ const forms: { readonly [N in FormName]: Form } = {
     tensors(t, options) {
       const { outer, inner, isWhole } = kroneckerShapes(t, options);
       const first = { name: `${t.name}.lokr_w1`, shape: outer, initial: uniform(outer[1]) };
-      if (isWhole) return [first, { name: `${t.name}.lokr_w2`, shape: inner, initial: zeros }];
+      if (isWhole) return [first, { name: `${t.name}.lokr_w2`, shape: wholeShape(t, inner), initial: zeros }];
       return [
         first,
         { name: `${t.name}.lokr_w2_a`, shape: [inner[0], t.rank], initial: zeros },
@@ -113,7 +113,10 @@ const forms: { readonly [N in FormName]: Form } = {
     delta(t, options) {
       const { outer, inner, isWhole } = kroneckerShapes(t, options);
       const left = tensor(t, 'lokr_w1', outer);
-      if (isWhole) return kronecker(left, tensor(t, 'lokr_w2', inner), outer, inner);
+      if (isWhole) {
+        const right = reshape(tensor(t, 'lokr_w2', wholeShape(t, inner)), inner);
+        return kronecker(left, right, outer, inner);
+      }
       const a = tensor(t, 'lokr_w2_a', [inner[0], t.rank]);
       const right = matmul(a, tensor(t, 'lokr_w2_b', [t.rank, inner[1]]));
       return mul(kronecker(left, right, outer, inner), scale(t));
@@ -137,6 +140,12 @@ function kroneckerShapes(
   const [b, d] = factorisation(t.shape[1] ?? 1, factor);
   const inner: Pair = [c, (d * columns(t)) / (t.shape[1] ?? 1)];
   return { outer: [a, b], inner, isWhole: wholeFactor ?? t.rank >= Math.max(c, d) / 2 };
+}
+
+/** LoKr's second factor of a convolution has the kernel's axes: [c, d, ...kernel]. */
+function wholeShape({ shape }: Target, [c, columns]: Pair): number[] {
+  const kernel = shape.slice(2);
+  return [c, columns / kernel.reduce((a, b) => a * b, 1), ...kernel];
 }
 
 /**
