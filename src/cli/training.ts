@@ -72,6 +72,11 @@ export async function trainModel<Config>(
   }
 }
 
+/** Metrics that stay in metrics.jsonl: they say nothing to a reader at work, or the same as the loss. */
+const unsaid: ReadonlySet<string> = new Set(['gradientNorm', 'unweighted']);
+/** Steps after which it is known how long all take; the first is slower. */
+const known = 3;
+
 /** Means over some steps, how fast they went and how long the rest will take. */
 class ProgressLines {
   readonly #output: Output;
@@ -80,6 +85,7 @@ class ProgressLines {
   readonly #sums = new Map<string, number>();
   #count = 0;
   #since = performance.now();
+  #begun: { readonly step: number; readonly at: number } | undefined;
 
   constructor(output: Output, total: number, every: number) {
     this.#output = output;
@@ -88,15 +94,28 @@ class ProgressLines {
   }
 
   add(step: number, metrics: Readonly<Record<string, number>>): void {
+    this.#tellFirst(step);
     for (const [name, value] of Object.entries(metrics)) this.#sums.set(name, (this.#sums.get(name) ?? 0) + value);
     this.#count++;
     if (step % this.#every !== 0 && step !== this.#total) return;
     const seconds = (performance.now() - this.#since) / 1000 / this.#count;
-    const means = [...this.#sums].map(([name, sum]) => `${name} ${(sum / this.#count).toPrecision(4)}`);
+    const means = [...this.#sums]
+      .filter(([name]) => !unsaid.has(name))
+      .map(([name, sum]) => `${name} ${(sum / this.#count).toPrecision(4)}`);
     const left = formatDuration(seconds * (this.#total - step));
     this.#output.result(`step ${step}/${this.#total}  ${means.join('  ')}  ${seconds.toFixed(2)} s/step  ETA ${left}`);
     this.#sums.clear();
     this.#count = 0;
     this.#since = performance.now();
+  }
+
+  /** Long before the first line, how long it will be. */
+  #tellFirst(step: number): void {
+    const at = performance.now();
+    this.#begun ??= { step, at };
+    if (step - this.#begun.step !== known || this.#every <= known) return;
+    const seconds = (at - this.#begun.at) / 1000 / known;
+    const left = this.#total - step;
+    this.#output.note(`${seconds.toFixed(2)} s a step: about ${formatDuration(seconds * left)} for ${left} more steps`);
   }
 }

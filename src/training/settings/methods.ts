@@ -12,13 +12,16 @@ const trainsParts = {
 };
 
 const loraFields = networkFields({
-  network_dim: rank.default(8).describe('Rank of linear layers.'),
-  network_alpha: z.number().positive().default(8).describe('Strength is alpha over rank.'),
+  network_dim: rank.default(16).describe('Rank of linear layers.'),
+  network_alpha: z.number().positive().default(16).describe('Strength is alpha over rank.'),
   network_algo: z.enum(['lora', 'loha', 'lokr']).default('lora').describe('Form of the change.'),
   conv_dim: rank.optional().describe('Rank of 3x3 convolutions; default none.'),
   conv_alpha: z.number().positive().default(1).describe('As network_alpha, for convolutions.'),
   dora_wd: z.boolean().default(false).describe('Train lengths of the weights apart from their directions (DoRA).'),
-  dora_axis: z.enum(['in', 'out']).default('in').describe('Lengths of inputs (A1111, LyCORIS) or outputs (PEFT).'),
+  dora_axis: z
+    .enum(['in', 'out'])
+    .default('in')
+    .describe('Lengths of inputs (A1111, ComfyUI) or of outputs (LyCORIS, PEFT, ComfyUI).'),
   factor: z.int().min(-1).default(-1).describe('Largest factor of LoKr; -1 the nearest to a square.'),
   network_dropout: share.lt(1).default(0).describe('Share of what passes the rank that is dropped.'),
   rank_dropout: share.lt(1).default(0).describe('Share of ranks dropped.'),
@@ -40,6 +43,21 @@ const rate = (usual: number) => ({
     .meta({ group: 'learning' }),
 });
 
+/** What shows on ten pictures in a few hundred steps, also with guidance, which needs some captions left empty. */
+const firstLora = {
+  ...rate(5e-4),
+  lr_scheduler: sharedSettings.lr_scheduler
+    .unwrap()
+    .default('cosine')
+    .describe('How the rate changes.')
+    .meta({ group: 'learning' }),
+  caption_dropout_rate: sharedSettings.caption_dropout_rate
+    .unwrap()
+    .default(0.1)
+    .describe('Share of captions left empty, for guidance.')
+    .meta({ group: 'captions' }),
+};
+
 const classFields = networkFields({
   reg_data_dir: z.string().optional().describe('Folder of pictures of the class, which must not change.'),
   class_prompt: z
@@ -50,7 +68,7 @@ const classFields = networkFields({
 });
 
 export const methodSchemas = {
-  lora: z.strictObject({ task: z.literal('lora'), ...sharedSettings, ...loraFields, ...classFields }),
+  lora: z.strictObject({ task: z.literal('lora'), ...sharedSettings, ...firstLora, ...loraFields, ...classFields }),
   ti: z.strictObject({
     task: z.literal('ti'),
     ...sharedSettings,

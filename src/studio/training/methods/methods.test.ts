@@ -70,10 +70,10 @@ describe('training', { timeout: 300_000 }, () => {
     expect(existsSync(join(folder, 'report/pictures.png'))).toBe(true);
     const file = await nodeModelFiles.source(join(folder, 'models/loras/walls.safetensors'));
     const { metadata, tensors } = await readSafetensorsHeader(file);
-    expect(metadata).toMatchObject({ ss_network_module: 'networks.lora', ss_network_dim: '8', ss_steps: '24' });
+    expect(metadata).toMatchObject({ ss_network_module: 'networks.lora', ss_network_dim: '16', ss_steps: '24' });
     expect(JSON.parse(metadata.ss_tag_frequency!).pictures['a red wall']).toBe(1);
     expect(tensors.has('lora_te_text_model_encoder_layers_0_self_attn_q_proj.alpha')).toBe(true);
-    await expect(train({ ...lora, network_dim: 4 })).rejects.toThrow(/state does not fit: network_dim from 8 to 4/);
+    await expect(train({ ...lora, network_dim: 4 })).rejects.toThrow(/state does not fit: network_dim from 16 to 4/);
     await expect(
       train({ ...lora, network_train_unet_only: true, network_train_text_encoder_only: true }),
     ).rejects.toThrow(/network_train_unet_only from false to true/);

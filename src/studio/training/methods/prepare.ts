@@ -24,7 +24,7 @@ import { changesByBlock, reportEffect } from './effect.ts';
 import { ExampleSource, splitHeldOut } from './examples.ts';
 import { Latents } from './latents.ts';
 import { type ResultForm, resultFile, resultForms, resultRoot } from './result-files.ts';
-import { withResult, wordOf } from './result-prompt.ts';
+import { howToUse, withResult, wordOf } from './result-prompt.ts';
 import type { ResultFacts } from './trained-result.ts';
 import { checkForm } from './whole-model.ts';
 
@@ -67,7 +67,8 @@ export async function prepareMethod(settings: MethodConfig, context: RunContext)
       const still = Object.entries(blocks).flatMap(([block, { change }]) => (change === 0 ? [block] : []));
       if (still.length > 0) warn(`nothing has changed in ${still.join(', ')}`);
       if (settings.effect_report) {
-        await reportEffect({
+        log('drawing the same prompts without the result and with it');
+        const { differences } = await reportEffect({
           settings,
           files,
           weights,
@@ -78,8 +79,11 @@ export async function prepareMethod(settings: MethodConfig, context: RunContext)
           step,
           blocks,
         });
+        const most = Math.max(...differences.flat());
+        log(`pictures with it differ by up to ${most.toFixed(0)} of 255: see ${path.join(run, 'report/index.html')}`);
       }
       log(`the result is ${await installed(file, form, settings, context)}`);
+      log(howToUse(settings));
     },
   });
 }

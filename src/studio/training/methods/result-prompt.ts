@@ -26,3 +26,19 @@ export function withResult(settings: MethodSettings, prompt: SamplePrompt, stren
       return prompt;
   }
 }
+
+/** What a user writes to draw with it. */
+export function howToUse(settings: MethodSettings): string {
+  const { output_name: name } = settings;
+  switch (settings.task) {
+    case 'lora':
+      return `to use it, write <lora:${name}:1> into a prompt`;
+    case 'hypernet':
+      return `to use it, write <hypernet:${name}:1> into a prompt`;
+    case 'ti':
+      return `to use it, write ${name} into a prompt`;
+    case 'dreambooth':
+    case 'finetune':
+      return `to use it, choose the model ${name}`;
+  }
+}
