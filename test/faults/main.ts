@@ -9,6 +9,8 @@ import { parseArgs } from 'node:util';
 interface Flags {
   readonly count: number | undefined;
   readonly seed: number;
+  /** Of a list, the place of the first that is tried. */
+  readonly from: number | undefined;
   readonly clients: number | undefined;
   readonly seconds: number | undefined;
   readonly fake: boolean;
@@ -21,6 +23,8 @@ interface Report {
   readonly problems: readonly string[];
 }
 
+const mostMutations = 1000;
+
 const runs: Readonly<Record<string, (flags: Flags) => Promise<Report>>> = {
   load: async ({ count = 1000, clients = 50, fake }) =>
     await (await import('./load-run.ts')).loadRun({ jobs: count, clients, real: !fake }),
@@ -32,9 +36,9 @@ const runs: Readonly<Record<string, (flags: Flags) => Promise<Report>>> = {
   },
   events: async ({ clients = 500, seconds = 60, seed }) =>
     await (await import('./events-run.ts')).eventsRun({ clients, seconds, seed }),
-  mutations: async ({ count, tell }) => {
+  mutations: async ({ count = mostMutations, from = 0, tell }) => {
     const { mutations } = await import('./mutations.ts');
-    return (await import('./mutations-run.ts')).mutationsRun(tell, mutations.slice(0, count));
+    return (await import('./mutations-run.ts')).mutationsRun(tell, mutations.slice(from, from + count));
   },
   crowd: async ({ tell }) => await (await import('./crowd-run.ts')).crowdRun(tell),
   hostile: async ({ only, tell }) => await (await import('./hostile-run.ts')).hostileRun({ only, tell }),
@@ -48,6 +52,7 @@ const { values, positionals } = parseArgs({
   options: {
     count: { type: 'string' },
     seed: { type: 'string' },
+    from: { type: 'string' },
     clients: { type: 'string' },
     seconds: { type: 'string' },
     fake: { type: 'boolean', default: false },
@@ -67,6 +72,7 @@ if (run) {
     clients: whole(clients),
     seconds: whole(seconds),
     seed,
+    from: values.from === undefined ? undefined : Math.trunc(Number(values.from)),
     fake: values.fake,
     role: values.role,
     only: values.only,
