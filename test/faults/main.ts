@@ -40,6 +40,7 @@ const runs: Readonly<Record<string, (flags: Flags) => Promise<Report>>> = {
     const { mutations } = await import('./mutations.ts');
     return (await import('./mutations-run.ts')).mutationsRun(tell, mutations.slice(from, from + count));
   },
+  trouble: async ({ count = 30, seed, tell }) => await (await import('./trouble-run.ts')).troubleRun(count, seed, tell),
   crowd: async ({ tell }) => await (await import('./crowd-run.ts')).crowdRun(tell),
   hostile: async ({ only, tell }) => await (await import('./hostile-run.ts')).hostileRun({ only, tell }),
   growth: async ({ count, only, tell }) =>

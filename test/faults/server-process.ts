@@ -13,6 +13,7 @@ import { createServer } from '#server/server';
 import { createStudio } from '#studio/studio';
 import { type Hold, LoopWatch } from './loop-watch.ts';
 import { adminToken } from './server-child.ts';
+import { shiftClock } from './shifted-clock.ts';
 
 export interface ServerOrders {
   /** Folder of data and outputs. */
@@ -24,6 +25,10 @@ export interface ServerOrders {
   readonly defaultModel?: string;
   /** Accounts, each with the role user; with any, everybody has to sign in. */
   readonly users: readonly string[];
+  /** Requests of one account or address are counted, as in a server that people start. Default no. */
+  readonly rateLimit?: boolean;
+  /** A file that says by how many milliseconds the clock is off. */
+  readonly clockFile?: string;
   /** Of accounts that are no users. */
   readonly roles?: Readonly<Record<string, Role>>;
 }
@@ -49,6 +54,7 @@ export type FromServer =
 export type ToServer = 'figures' | 'reset' | 'stop';
 
 const orders = JSON.parse(process.argv[2]!) as ServerOrders;
+if (orders.clockFile !== undefined) shiftClock(orders.clockFile);
 const studio = await createStudio({
   dataDir: join(orders.root, 'data'),
   outputsDir: join(orders.root, 'outputs'),
@@ -69,7 +75,7 @@ const server = await createServer({
   log: pino({ level: 'error' }, pino.destination({ dest: 2, sync: true })),
   version: 'faults',
   access: required ? { required, token: adminToken } : { required },
-  rateLimit: false,
+  ...(orders.rateLimit === true ? {} : { rateLimit: false as const }),
 });
 await studio.warm();
 const listener = await listen(server.app, { port: 0 });

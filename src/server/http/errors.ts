@@ -48,12 +48,19 @@ const statuses: Readonly<Record<string, number>> = {
   'feature.missing': 501,
   'server.closing': 503,
   'store.busy': 503,
+  'studio.not-ready': 503,
+  'reader.closed': 503,
   'disk-full': 507,
   'store.disk-full': 507,
 };
 
 /** Seconds after which it is worth another try. */
-const waits: Readonly<Record<string, string>> = { 'queue.full': '5', 'body.busy': '2', 'store.busy': '2' };
+const waits: Readonly<Record<string, string>> = {
+  'queue.full': '5',
+  'body.busy': '2',
+  'store.busy': '2',
+  'studio.not-ready': '5',
+};
 
 /** An error that says what its answer's headers are. */
 export class AnswerError extends UserError {

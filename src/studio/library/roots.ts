@@ -46,6 +46,15 @@ export function modelRoots(given: readonly string[] = []): string[] {
 export function existingFolder(folder: string): string {
   const isOwn = folder === 'examples' && !existsSync(folder);
   const full = isOwn ? ownExamples : path.resolve(folder.replace(/^~(?=$|[\\/])/, homedir()));
-  if (statSync(full, { throwIfNoEntry: false })?.isDirectory()) return full;
-  throw new UserError('models.folder', `There is no folder ${full}.`);
+  if (isFolder(full)) return full;
+  throw new UserError('models.folder', `There is no folder ${JSON.stringify(full.slice(0, 500))}.`);
+}
+
+/** A path that no system takes (a NUL, too long, a loop of links) is none. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }

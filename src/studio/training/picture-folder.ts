@@ -59,7 +59,7 @@ export async function pictureFolder(
 const captionExtension = '.txt';
 
 async function listPictures(folder: string, warn: (message: string) => void): Promise<FolderPicture[]> {
-  const files = listFiles(folder).filter((file) => !path.basename(file).startsWith('.'));
+  const files = (await listFiles(folder)).filter((file) => !path.basename(file).startsWith('.'));
   const pictures = files.filter(isPicture).sort();
   if (pictures.length === 0) {
     const known = [...pictureExtensions].join(' ');

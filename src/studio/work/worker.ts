@@ -127,15 +127,18 @@ export class Worker<K extends JobKind = JobKind> {
   /** Writes the outcome down, however long the disk takes to let it. */
   async #settle(job: Job<K>, outcome: JobOutcome): Promise<void> {
     const { queue, log } = this.#parts;
+    const isHeld = outcome.state === 'failed' && fullDisk.includes(outcome.error.code) && kindRules[job.kind].isHeld;
+    let pauses = isHeld;
     while (true) {
       try {
-        if (outcome.state === 'failed' && fullDisk.includes(outcome.error.code) && kindRules[job.kind].isHeld)
-          await queue.pause(outcome.error.message);
+        if (pauses && outcome.state === 'failed') await queue.pause(outcome.error.message);
         if (outcome.state === 'cancelled') await this.discard(job);
         await queue.finish(job.id, outcome);
         return;
       } catch (error) {
         log('error', 'The end of a job could not be noted down.', { job: job.id, error: messageOf(error) });
+        // Once it can, there is room again: whoever made it may have resumed the queue already.
+        if (fullDisk.includes(codeOf(error))) pauses = false;
         // After a restart the job is found running and dealt with then.
         if (this.#stopping || !this.#parts.isReady()) return;
         await pause(retryMs);

@@ -46,7 +46,7 @@ const smallest = 16;
 
 /** @throws UserError `training.data.*` for a folder that is not there or has no picture that can be used */
 export async function readDataset(folder: string, { captionExtension }: DatasetOptions): Promise<Dataset> {
-  const files = listFiles(folder).filter((file) => !path.basename(file).startsWith('.'));
+  const files = (await listFiles(folder)).filter((file) => !path.basename(file).startsWith('.'));
   const pictures = files.filter((file) => isPicture(file) && !isMask(file)).sort();
   if (pictures.length === 0) throw new UserError('training.data.empty', `there is no picture in ${folder}`);
   const texts = new Map(

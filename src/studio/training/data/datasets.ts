@@ -121,7 +121,7 @@ export class Datasets {
    */
   async importFolder(name: string, from: string): Promise<string[]> {
     const folder = await this.folder(name);
-    const files = listFiles(from).filter((file) => !path.basename(file).startsWith('.'));
+    const files = (await listFiles(from)).filter((file) => !path.basename(file).startsWith('.'));
     const pictures = files.filter((file) => isPicture(file) && !isMask(file)).sort();
     if (pictures.length === 0) throw new UserError('training.data.empty', `there is no picture in ${from}`);
     const all = new Set(files);
