@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { DarkroomError } from '#core/errors';
 import { startTestServer, type TestServer } from '../../../test/fixtures/test-server.ts';
+import { failureOf } from './errors.ts';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -25,6 +27,11 @@ it('tells unknown addresses and unknown things apart from wrong methods', async 
   for (const path of ['/nothing', '/api/v1/jobs/none', '/api/v1/images/none']) {
     expect((await server.call('GET', path)).status).toBe(404);
   }
+});
+
+it('says when it cannot work now, and when to ask again', () => {
+  const away = failureOf(new DarkroomError('studio.not-ready', 'The disk is away.'));
+  expect(away).toMatchObject({ status: 503, message: 'The disk is away.', headers: { 'retry-after': '5' } });
 });
 
 it('takes a client that left for no failure', async () => {

@@ -61,7 +61,8 @@ describe('models over HTTP', () => {
     expect(await add(other)).toEqual({ folder: other, models: 1 });
     expect((await list('?text=theirs')).map(({ path }) => path)).toEqual([join(other, 'embeddings', 'theirs.pt')]);
     expect(server.studio.library.roots[0]).toBe(modelsFolder());
-    await expect(add(join(server.root, 'nowhere'))).rejects.toThrow('models.folder');
+    for (const none of ['nowhere', 'a\0b', 'n'.repeat(300)])
+      await expect(add(join(server.root, none))).rejects.toThrow('models.folder');
   });
 
   it('show previews and metadata, and take cards', async () => {

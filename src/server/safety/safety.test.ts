@@ -109,6 +109,8 @@ describe('beyond loopback', () => {
     for (const path of ['/api/v1/queue/pause', '/api/v1/engines/unload', '/api/v1/pulls']) {
       expect((await server.call('POST', path, {}, as.ann)).status, path).toBe(403);
     }
+    for (const name of ['ann', 'eve'])
+      expect((await server.call('PATCH', '/api/v1/settings', { previewEvery: 2 }, as[name])).status).toBe(403);
     expect((await server.call('PATCH', '/api/v1/users/ann', { role: 'admin' }, as.ann)).status).toBe(403);
     expect((await server.call('PATCH', '/api/v1/users/bob', { password: 'not mine to set' }, as.ann)).status).toBe(403);
     expect((await server.call('PATCH', '/api/v1/users/ann', { password: 'a better password' }, as.ann)).status).toBe(

@@ -13,6 +13,8 @@ import { encodeImage } from '../images/codec.ts';
 
 /** Some 100 MB at 512 pixels and 20 steps. */
 const jobsKept = 100;
+/** Of one job, in characters: its file is read whole by whoever shows it. */
+const mostKept = 16 * 2 ** 20;
 
 export class KeptSteps {
   readonly #folder: string;
@@ -49,6 +51,42 @@ export class KeptSteps {
     );
     dated.sort((a, b) => b.at - a.at);
     for (const { name } of dated.slice(jobsKept)) await rm(join(this.#folder, name), { force: true });
+  }
+}
+
+/** The steps of one picture as they are kept, as far as there is room. */
+export class StepsToKeep {
+  readonly #steps: KeptStep[] = [];
+  readonly #most: number;
+  #left: number;
+  #leftOut = 0;
+
+  /** @param most characters */
+  constructor(most = mostKept) {
+    this.#most = most;
+    this.#left = most;
+  }
+
+  async add(event: TraceEvent): Promise<void> {
+    const step = await keptStep(event);
+    this.#left -= [step.noised, step.predicted, step.noise, step.latent].join('').length;
+    if (this.#left >= 0) this.#steps.push(step);
+    else this.#leftOut++;
+  }
+
+  /** What there is, which is forgotten here. */
+  take(): KeptStep[] {
+    return this.#steps.splice(0);
+  }
+
+  get count(): number {
+    return this.#steps.length;
+  }
+
+  /** What is to be told; undefined where all are kept. */
+  get warning(): string | undefined {
+    if (this.#leftOut === 0) return undefined;
+    return `${this.#leftOut} steps were not kept: the pictures of one job's steps may have ${this.#most} characters.`;
   }
 }
 

@@ -193,6 +193,10 @@ describe('states', () => {
     await queue.warn(a!.id, 'one');
     await queue.warn(a!.id, 'say "two"');
     expect((await queue.get(a!.id))?.warnings).toEqual(['one', 'say "two"']);
+    for (let i = 0; i < 300; i++) await queue.warn(a!.id, String(i));
+    const { warnings } = (await queue.get(a!.id))!;
+    expect(warnings).toHaveLength(201);
+    expect(warnings.at(-1)).toBe('Further warnings than these 200 were left out.');
   });
 });
 

@@ -40,6 +40,10 @@ import { readPause, writePause } from './pause.ts';
 const storedSchema = jobSchema.omit({ cancelRequested: true }).extend({ stop: z.enum(stops).optional() });
 type StoredJob = z.output<typeof storedSchema>;
 
+/** Of one job: each is told again with every change of it. */
+const mostWarnings = 200;
+const furtherWarnings = `Further warnings than these ${mostWarnings} were left out.`;
+
 export class SqliteJobQueue implements JobQueue {
   readonly #db: Database;
   readonly #table: Table<typeof storedSchema>;
@@ -234,7 +238,9 @@ export class SqliteJobQueue implements JobQueue {
   async warn(id: string, message: string): Promise<void> {
     await this.#write(() => {
       const { warnings } = this.#require(id);
-      this.#table.update(id, { warnings: [...warnings, message] });
+      if (warnings.length < mostWarnings) this.#table.update(id, { warnings: [...warnings, message] });
+      else if (warnings.at(-1) !== furtherWarnings)
+        this.#table.update(id, { warnings: [...warnings, furtherWarnings] });
     });
     this.#changed(id);
   }

@@ -214,10 +214,15 @@ export class Datasets {
 
   async scan(name: string, look: ScanPicture): Promise<DatasetScan> {
     const folder = await this.folder(name);
+    const names = await this.#pictures(name);
+    const there = new Set(names.map((picture) => path.join(folder, picture)));
+    // Nothing is known any more of pictures that have gone.
+    for (const file of this.#scanned.keys())
+      if (file.startsWith(folder + path.sep) && !there.has(file)) this.#scanned.delete(file);
     const pictures: DatasetPicture[] = [];
     const looks: { name: string; look: string }[] = [];
     const oddEncodings: string[] = [];
-    for (const picture of await this.#pictures(name)) {
+    for (const picture of names) {
       const file = path.join(folder, picture);
       const found = await this.#look(file, look);
       const bytes = await readFile(`${withoutExtension(file)}.txt`).catch(() => undefined);

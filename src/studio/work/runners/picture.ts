@@ -3,7 +3,6 @@
  * delivered anything gets one more try. What survives a kill is what is in the gallery; the rest is made again.
  */
 
-import type { KeptStep } from '#api/records/steps';
 import { DarkroomError } from '#core/errors';
 import { type GenerateEvent, type GenerateRequest, generateSchema, keepPartial } from '#pipelines/request';
 import { gridText } from '#pipelines/series/grid-text';
@@ -11,7 +10,7 @@ import { cellRequest, placesOf, type Series, type SeriesGrid } from '#pipelines/
 import { settingRows } from '#pipelines/settings/index';
 import type { EngineHost } from '../../engine-host/host.ts';
 import type { Gallery } from '../../gallery/gallery.ts';
-import { type KeptSteps, keptStep } from '../../gallery/kept-steps.ts';
+import { type KeptSteps, StepsToKeep } from '../../gallery/kept-steps.ts';
 import { decodePixels, encodePreview } from '../../images/codec.ts';
 import type { Library } from '../../library/library.ts';
 import type { PictureJob, StoredRequest } from '../../queue/job.ts';
@@ -155,7 +154,7 @@ export class PictureRunner implements Runner<'picture'> {
     const delivered = [...gallery.delivered(job.id)].map((place) => place - first);
     const inside = new Set(delivered.filter((place) => place >= 0 && place < own));
     if (job.request.series && inside.size === own) return;
-    const steps: KeptStep[] = [];
+    const steps = new StepsToKeep();
     const remainder = remainderOf(request, inside);
     // A job of an older version lacks the settings that have come since.
     const complete = generateSchema.parse(remainder.request);
@@ -163,13 +162,14 @@ export class PictureRunner implements Runner<'picture'> {
     const previewEvery = settings.get().previewEvery;
     for await (const event of host.generate(whole, { files, signal: engineSignal(call.signal), previewEvery })) {
       if (event.type === 'trace') {
-        steps.push(await keptStep(event));
+        await steps.add(event);
         continue;
       }
       // Before the picture is told of: who asks for its steps then is to find them.
-      if (event.type === 'image' && steps.length > 0) await keptSteps.write(job.id, steps.splice(0));
+      if (event.type === 'image' && steps.count > 0) await keptSteps.write(job.id, steps.take());
       await this.#onEvent(piece, remainder, event);
     }
+    if (steps.warning !== undefined) await call.warn(steps.warning);
   }
 
   /** The engine opens files, not names; a model that has gone meanwhile is said so here. */
