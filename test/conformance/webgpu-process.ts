@@ -43,7 +43,7 @@ try {
   process.exit(0);
 }
 report({ ready: true });
-for (const c of conformanceCases(seeds, { goldens: engine === 'own' }).slice(first)) {
+for (const c of conformanceCases(seeds, { whole: engine === 'own' }).slice(first)) {
   try {
     report({ name: c.name, errors: await runCase(backend, c) });
   } catch (e) {

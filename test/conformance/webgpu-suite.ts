@@ -48,7 +48,7 @@ async function reportsFrom(engine: WebGpuEngine, cases: readonly ConformanceCase
 
 /** `skipped`: cases that the engine cannot compute, and why. */
 export function describeWebGpu(engine: WebGpuEngine, skipped: Readonly<Record<string, string>>): void {
-  const cases = conformanceCases(seeds, { goldens: engine === 'own' });
+  const cases = conformanceCases(seeds, { whole: engine === 'own' });
   const byName = new Map<string, Report>();
   let unavailable: string | undefined;
 

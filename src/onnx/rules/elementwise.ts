@@ -49,22 +49,34 @@ const gatedSigmoid =
   };
 
 /**
- * Shading languages promise sine and cosine on [-pi, pi] only, so a GPU gets its argument reduced: 2 pi is subtracted
- * in two parts, the first with so few bits that its multiples are exact (Cody & Waite 1980).
+ * Shading languages promise sine and cosine to 2^-11 alone, which is too coarse for embeddings of time. So a GPU gets a
+ * polynomial: the nearest multiple of pi (of sine's zeros; cosine's lie half a turn of pi further) is subtracted in three
+ * parts, whose multiples are exact (Cody & Waite 1980), and Taylor's series on [-pi/2, pi/2] ends with the power of 11.
  */
 const periodic =
   (opType: 'Sin' | 'Cos'): LoweringRule<'sin' | 'cos'> =>
   (b, v, [x]) => {
-    if (b.target === 'cpu') return b.node(opType, [x!]);
+    if (b.target === 'cpu' || v.dtype === 'f64') return b.node(opType, [x!]);
     const number = (value: number): string => b.filled(v.dtype, value);
-    const turns = b.node('Mul', [x!, number(1 / TWO_PI)]);
-    const nearest = b.node('Floor', [b.node('Add', [turns, number(0.5)])]);
-    const rough = b.node('Sub', [x!, b.node('Mul', [nearest, number(TWO_PI_HIGH)])]);
-    return b.node(opType, [b.node('Sub', [rough, b.node('Mul', [nearest, number(TWO_PI - TWO_PI_HIGH)])])]);
+    const scaled = (y: string, factor: number): string => b.node('Mul', [y, number(factor)]);
+    const turns = scaled(x!, 1 / Math.PI);
+    const nearest = b.node('Floor', [opType === 'Sin' ? b.node('Add', [turns, number(0.5)]) : turns]);
+    const zero = opType === 'Sin' ? nearest : b.node('Add', [nearest, number(0.5)]);
+    const rest = PI_PARTS.reduce((y, part) => b.node('Sub', [y, scaled(zero, part)]), x!);
+    const square = b.node('Mul', [rest, rest]);
+    const [last, ...others] = SINE_SERIES;
+    const series = others.reduce((y, c) => b.node('Add', [b.node('Mul', [y, square]), number(c)]), number(last));
+    const sine = b.node('Add', [rest, b.node('Mul', [b.node('Mul', [rest, square]), series])]);
+    // The parity of the zero is the sign: sine rises through even ones, cosine falls.
+    const half = scaled(nearest, 0.5);
+    const odd = scaled(b.node('Sub', [half, b.node('Floor', [half])]), opType === 'Sin' ? -4 : 4);
+    return b.node('Mul', [sine, b.node('Add', [odd, number(opType === 'Sin' ? 1 : -1)])]);
   };
 
-const TWO_PI = 2 * Math.PI;
-const TWO_PI_HIGH = 6.28125;
+/** Their sum is pi; each but the last has few bits. */
+const PI_PARTS = [3.140625, 9.675025939941406e-4, 1.509957990978376e-7];
+/** 1/11!, 1/9!, ... 1/3! with their signs. */
+const SINE_SERIES = [-1 / 39_916_800, 1 / 362_880, -1 / 5040, 1 / 120, -1 / 6] as const;
 
 export const elementwiseRules: LoweringTable<ElementwiseOp> = {
   neg: direct('Neg'),
