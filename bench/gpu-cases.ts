@@ -88,24 +88,33 @@ export function feedsOf(graph: Graph): Feeds {
     graph.inputs.map((v): [string, HostTensor] => {
       const shape = shapeOf(v);
       if (v.dtype === 'i64') return [v.attrs.name, i64(shape, new Array<number>(sizeOf(shape)).fill(1))];
-      return [v.attrs.name, v.attrs.name === 'timestep' ? f32(shape, [500, 500]) : waves(shape)];
+      return [v.attrs.name, v.attrs.name === 'timestep' ? f32(shape, [500, 500]) : noise(shape, 1)];
     }),
   );
 }
 
-export function wavesFor(graph: Graph): WeightSource {
+export function weightsFor(graph: Graph): WeightSource {
   const shapes = new Map(graph.parameters.map((p) => [p.attrs.name, shapeOf(p)]));
-  return { get: (name) => ({ kind: 'memory', tensor: waves(shapes.get(name)!) }) };
+  return { get: (name) => ({ kind: 'memory', tensor: weight(name, shapes.get(name)!) }) };
 }
 
-/** Small numbers, so that nothing overflows on its way through the network. */
-function waves(shape: readonly number[]): HostTensor {
-  const width = sizeOf(shape) / (shape[0] ?? 1);
-  const scale = shape.length === 1 ? 0.1 : 1 / Math.sqrt(width);
-  return f32(
-    shape,
-    Float32Array.from({ length: sizeOf(shape) }, (_, i) => scale * Math.sin(i * 12.9898 + 1)),
-  );
+/** Of the size that keeps signals as large as they came, so that every layer has its part in the result. */
+function weight(name: string, shape: readonly number[]): HostTensor {
+  const isGain = shape.length === 1 && /norm.*weight$/.test(name);
+  const fanIn = sizeOf(shape) / (shape[0] ?? 1);
+  return noise(shape, shape.length === 1 ? 0.1 : 1 / Math.sqrt(fanIn), isGain ? 1 : 0);
+}
+
+/** Uniform numbers of this spread around a mean, the same each time (Numerical Recipes' linear congruence). */
+function noise(shape: readonly number[], spread: number, mean = 0): HostTensor {
+  const values = new Float32Array(sizeOf(shape));
+  const scale = (spread * Math.sqrt(12)) / 2 ** 32;
+  let state = values.length;
+  for (let i = 0; i < values.length; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    values[i] = mean + scale * (state - 2 ** 31);
+  }
+  return f32(shape, values);
 }
 
 /** Over the largest value of the second. */

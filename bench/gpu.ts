@@ -12,7 +12,7 @@ import { createWebGpuBackend, type WebGpuBackend } from '#backends/webgpu/backen
 import { openNodeDevice, readFileRange } from '#backends/webgpu-node/device';
 import type { HostTensor } from '#core/tensor';
 import type { Backend, WeightSource } from '#engine/backend';
-import { feedsOf, type GpuCase, gpuCases, largestDifference, wavesFor } from './gpu-cases.ts';
+import { feedsOf, type GpuCase, gpuCases, largestDifference, weightsFor } from './gpu-cases.ts';
 import { timeLoading } from './gpu-loading.ts';
 import { type PeerTimes, peerTimes } from './gpu-peer.ts';
 import { timeTrainingSteps } from './gpu-training.ts';
@@ -48,7 +48,7 @@ async function timeCase(
   { name, backend, precision }: { name: string; backend: Backend; precision: 'full' | 'half' },
   rounds: number,
 ): Promise<Timed> {
-  const weights: WeightSource = wavesFor(graph);
+  const weights: WeightSource = weightsFor(graph);
   const feeds = feedsOf(graph);
   try {
     const start = performance.now();
@@ -72,7 +72,7 @@ async function timeCase(
 async function printKernels({ graph }: GpuCase, precision: 'full' | 'half'): Promise<void> {
   const backend = own();
   try {
-    const session = await backend.compile(graph, { weights: wavesFor(graph), precision });
+    const session = await backend.compile(graph, { weights: weightsFor(graph), precision });
     const times = await session.profile(feedsOf(graph));
     const shown = times
       .slice(0, 8)
