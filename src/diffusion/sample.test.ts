@@ -14,7 +14,7 @@ import {
 } from './parameterization.ts';
 import { diffusersFirstStep, planSampling, type SamplingOptions } from './sample.ts';
 import { findSampler, findSamplerAndScheduler, samplers } from './samplers/index.ts';
-import { findScheduler, scheduleSigmas } from './schedules.ts';
+import { findScheduler, schedulers, scheduleSigmas } from './schedules.ts';
 import { diffusersDdimSchedule, diffusersEulerSchedule, webuiTimesteps, withRoundedTimesteps } from './timesteps.ts';
 
 const table = stableDiffusionTable();
@@ -48,6 +48,22 @@ describe.each(samplers.map((row) => row.name))('%s', (name) => {
     expect(states.length).toBeGreaterThan(0);
     expect(states.at(-1)!.every(Number.isFinite)).toBe(true);
     expect(states.at(-1)).toBeInstanceOf(Float32Array);
+  });
+
+  it('stays finite with every schedule, few steps and a picture that hardly changes', async () => {
+    const image = Float32Array.from({ length: 16 }, (_, i) => Math.sin(i));
+    const asked = [{ steps: 1 }, { steps: 2 }, { steps: 3, discardPenultimate: true }, { steps: 20, strength: 0.05 }];
+    for (const scheduler of findSampler(name).grid ? ['Automatic'] : schedulers.map((row) => row.name)) {
+      for (const options of asked) {
+        const { states } = await runPlan(
+          { sampler: name, scheduler, ...options },
+          [5],
+          options.strength ? image : undefined,
+        );
+        expect(states.length, scheduler).toBeGreaterThan(0);
+        expect(states.at(-1)!.every(Number.isFinite), `${scheduler} ${JSON.stringify(options)}`).toBe(true);
+      }
+    }
   });
 
   it('leaves the start latent unchanged', async () => {

@@ -6,6 +6,7 @@
 import { mergesTokens } from '#models/adjust/token-merging';
 import { stripComments } from '#prompt/comments';
 import { extractExtraNetworks } from '#prompt/extra-networks';
+import { unclosedBrackets } from '#prompt/unclosed';
 import { tagOf } from './adapters.ts';
 import type { GenerationJob } from './job.ts';
 import { factsOf } from './parameters-text.ts';
@@ -15,8 +16,29 @@ import { idleSettings } from './settings/index.ts';
 export function unheeded(job: GenerationJob): string[] {
   const { adapters, controls } = job;
   const own = [...adapters.embeddings.warnings, ...controls.warnings, ...controlsOf(job)];
-  const settings = [...clipSkipOf(job), ...sidesOf(job), ...tokenMergingOf(job), ...idleSettings(factsOf(job, 0))];
+  const given = [...bracketsOf(job), ...maskOf(job)];
+  const settings = [
+    ...given,
+    ...clipSkipOf(job),
+    ...sidesOf(job),
+    ...tokenMergingOf(job),
+    ...idleSettings(factsOf(job, 0)),
+  ];
   return [...networksOf(job), ...own, ...settings];
+}
+
+function bracketsOf({ request: { prompt, negativePrompt } }: GenerationJob): string[] {
+  const plain = (text: string): string => extractExtraNetworks(stripComments(text)).prompt;
+  return [
+    ...unclosedBrackets(plain(prompt), 'The prompt'),
+    ...unclosedBrackets(plain(negativePrompt), 'The negative prompt'),
+  ];
+}
+
+function maskOf({ asked: { init, mask } }: GenerationJob): string[] {
+  if (!init || !mask || (init.width === mask.width && init.height === mask.height)) return [];
+  const sizes = `The mask is ${mask.width} x ${mask.height}, the picture ${init.width} x ${init.height}`;
+  return [`${sizes}; the mask was stretched over it.`];
 }
 
 function tokenMergingOf({ passes }: GenerationJob): string[] {

@@ -48,7 +48,7 @@ it('enlarges to a size, with two upscalers mixed', async () => {
 
 it.each([
   [['--by', '900'], 'must be at most 16'],
-  [['--to', '20000x'], 'width'],
+  [['--to', '20000x'], '--to: width and height go from 1 to 16384 pixels; got 20000x.'],
   [['--to', 'big'], '--to must be a size like 2048x2048'],
   [['--upscaler', '4x-UltraSharp'], 'There is no upscaler "4x-UltraSharp". Did you mean'],
 ])('with %j says what is wrong', async (args, words) => {

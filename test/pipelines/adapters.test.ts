@@ -160,6 +160,11 @@ describe('LoRAs in prompts', () => {
     expect((await draw('a fox <lora:0123456789ab:1>')).warnings[0]).toContain('there is no LoRA "0123456789ab"');
   });
 
+  it('are not found by a part of a name, which is another network', async () => {
+    const { warnings } = await draw('a <lora:lora_koh:1>');
+    expect(warnings.join()).toMatch(/<lora:lora_koh:1> is left out: there is no LoRA/);
+  });
+
   it('are found by the name that their trainer gave them', async () => {
     expect((await draw('a fox <lora:Trainer Name:1>')).pixels).toEqual((await draw('a fox <lora:file1:1>')).pixels);
   });

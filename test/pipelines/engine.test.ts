@@ -272,6 +272,16 @@ describe('events', () => {
     await expect(eventsOf({ side: 15 })).rejects.toThrow('The width must be a multiple of 2 for this model; got 15');
   });
 
+  it('tells of brackets that are not closed and of a mask of another size, and goes on', async () => {
+    const mask = checkered(24);
+    const events = await eventsOf({ prompt: '((a fox', init: checkered(16), mask, inpaintArea: 'Whole picture' });
+    expect(only(events, 'warning').map(({ message }) => message)).toEqual([
+      'The prompt opens 2 "(" and does not close; each acts to the end.',
+      'The mask is 24 x 24, the picture 16 x 16; the mask was stretched over it.',
+    ]);
+    expect(only(events, 'image')).toHaveLength(1);
+  });
+
   it('warns of adapters that it leaves out', async () => {
     const events = await eventsOf({ prompt: 'a fox <lora:style:0.8>' });
     expect(only(events, 'warning')[0]!.message).toContain('<lora:style:0.8> is left out');

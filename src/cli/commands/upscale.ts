@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { type Command, Option } from 'commander';
 import type { GenerateEvent, PictureEngine } from '#pipelines/request';
 import { type UpscaleSettings, upscaleSchema } from '#pipelines/upscale/request';
+import { longestUpscaledSide } from '#pipelines/upscale/upscalers';
 import { devices } from '../../backend-main.ts';
 import { createEngine } from '../../engine-main.ts';
 import { type CommandContext, gather } from '../command.ts';
@@ -94,7 +95,9 @@ function settingsOf({ to, ...options }: UpscaleOptions): UpscaleSettings {
     throw new UsageError('request.invalid', `--to must be a size like 2048x2048, 2048x or x2048; got ${to}.`);
   }
   const sides = { width: width ? Number(width) : undefined, height: height ? Number(height) : undefined };
-  return upscaleSchema.parse({ ...settings, ...sides });
+  const sized = upscaleSchema.safeParse({ ...settings, ...sides });
+  if (sized.success) return sized.data;
+  throw new UsageError('request.invalid', `--to: width and height go from 1 to ${longestUpscaledSide} pixels; got ${to}.`);
 }
 
 interface Work {

@@ -9,7 +9,7 @@ import type { LoadedCheckpoint } from '#models/load';
 import { openTensorFile, type TensorFile } from '#models/tensor-file';
 import type { FoundAdapter, FoundEmbedding, PipelineModel } from '#pipelines/model';
 import { nodeModelFiles } from '../files/model-files.ts';
-import { findModel } from './find.ts';
+import { findCalled } from './find.ts';
 import { hashModel } from './hash.ts';
 import { type FoundModel, scanModels } from './scan.ts';
 
@@ -62,7 +62,7 @@ export function loraOpener(
 /** By file name as other models, then by the name that its trainer gave it (`ss_output_name`). */
 async function findLora(name: string, roots: readonly string[]): Promise<string | undefined> {
   const loras = (await scanModels(roots)).filter(({ kind }) => kind === 'lora' || kind === undefined);
-  const found = findModel(loras, name) ?? (await byOutputName(loras, name)) ?? (await byHash(loras, name));
+  const found = findCalled(loras, name) ?? (await byOutputName(loras, name)) ?? (await byHash(loras, name));
   return found?.path;
 }
 

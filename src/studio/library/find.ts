@@ -16,11 +16,21 @@ export interface Findable {
   readonly legacyHash?: string;
 }
 
+/** As `findCalled`; otherwise a part of the title, the shortest first. */
+export function findModel<M extends Findable>(models: readonly M[], wanted: string): M | undefined {
+  const text = wanted.trim().toLowerCase();
+  const found = findCalled(models, wanted);
+  if (found || text === '' || text.endsWith(']')) return found;
+  return models
+    .filter((model) => titleOf(model).toLowerCase().includes(text))
+    .sort((a, b) => titleOf(a).length - titleOf(b).length)[0];
+}
+
 /**
  * Exact by id, path, name, title, file name or hash; then the same whatever the case and between spaces, hyphens and
- * underscores; otherwise a part of the title, the shortest first.
+ * underscores. What prompts name is found by this alone: a part of a name is another network.
  */
-export function findModel<M extends Findable>(models: readonly M[], wanted: string): M | undefined {
+export function findCalled<M extends Findable>(models: readonly M[], wanted: string): M | undefined {
   const text = wanted.trim().replaceAll('\\', '/');
   const [, name = text, hash] = /^(.*?) ?\[([0-9a-f]{4,64})\]$/i.exec(text) ?? [];
   if (hash !== undefined) return findHashed(models, name, hash.toLowerCase());
@@ -28,11 +38,7 @@ export function findModel<M extends Findable>(models: readonly M[], wanted: stri
   const exact = models.find((model) => aliases(model).includes(text));
   if (exact) return exact;
   const key = canonical(text);
-  const folded = models.find((model) => aliases(model).some((alias) => canonical(alias) === key));
-  if (folded) return folded;
-  return models
-    .filter((model) => titleOf(model).toLowerCase().includes(text.toLowerCase()))
-    .sort((a, b) => titleOf(a).length - titleOf(b).length)[0];
+  return models.find((model) => aliases(model).some((alias) => canonical(alias) === key));
 }
 
 /** `name.safetensors [0123456789]`, as A1111 shows it: the file of that hash, of several the one called so. */

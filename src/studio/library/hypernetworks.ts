@@ -8,7 +8,7 @@ import { ModelFileError } from '#models/model-error';
 import { openTensorFile } from '#models/tensor-file';
 import type { FoundHypernetwork, PipelineModel } from '#pipelines/model';
 import { nodeModelFiles } from '../files/model-files.ts';
-import { findModel } from './find.ts';
+import { findCalled } from './find.ts';
 import { hashModel } from './hash.ts';
 import { scanModels } from './scan.ts';
 
@@ -20,7 +20,7 @@ export function hypernetworkOpener(
   let widths: ReadonlySet<number> | undefined;
   return async (name) => {
     const files = (await scanModels(roots)).filter(({ kind }) => kind === 'hypernetwork');
-    const path = findModel(files, name)?.path;
+    const path = findCalled(files, name)?.path;
     if (path === undefined) return undefined;
     const { ino, size, mtimeMs } = await stat(path);
     const id = `${path} ${ino} ${size} ${mtimeMs}`;
