@@ -97,7 +97,10 @@ function settingsOf({ to, ...options }: UpscaleOptions): UpscaleSettings {
   const sides = { width: width ? Number(width) : undefined, height: height ? Number(height) : undefined };
   const sized = upscaleSchema.safeParse({ ...settings, ...sides });
   if (sized.success) return sized.data;
-  throw new UsageError('request.invalid', `--to: width and height go from 1 to ${longestUpscaledSide} pixels; got ${to}.`);
+  throw new UsageError(
+    'request.invalid',
+    `--to: width and height go from 1 to ${longestUpscaledSide} pixels; got ${to}.`,
+  );
 }
 
 interface Work {
