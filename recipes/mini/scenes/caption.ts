@@ -76,6 +76,11 @@ export interface CaptionReading {
   readonly time?: TimeOfDay;
 }
 
+/** Every name of every object, longest first. */
+const objectNames = objectKinds
+  .flatMap((kind, object) => [kind.name, kind.plural, ...kind.synonyms].map((name) => ({ name, object })))
+  .toSorted((a, b) => b.name.length - a.name.length);
+
 /** Reads a caption, or a prompt in the same words, back: known names, longest first. */
 export function readCaption(caption: string): CaptionReading {
   let rest = ` ${caption.toLowerCase().replaceAll(',', ' ')} `;
@@ -86,11 +91,8 @@ export function readCaption(caption: string): CaptionReading {
   };
   const place = places.find((p) => [...placePhrases[p], p].some((phrase) => take(phrase) >= 0));
   const time = times.find((t) => [...timePhrases[t], t].some((phrase) => take(phrase) >= 0));
-  const names = objectKinds
-    .flatMap((kind, object) => [kind.name, kind.plural, ...kind.synonyms].map((name) => ({ name, object })))
-    .toSorted((a, b) => b.name.length - a.name.length);
   const found: { at: number; object: number }[] = [];
-  for (const { name, object } of names) {
+  for (const { name, object } of objectNames) {
     for (let at = take(name); at >= 0; at = take(name)) found.push({ at, object });
   }
   const objects = found.toSorted((a, b) => a.at - b.at).map(({ object }) => object);
