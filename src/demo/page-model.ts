@@ -8,7 +8,7 @@ import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { openTensorFile } from '#models/tensor-file';
 import type { FoundAdapter, OpenModel, PipelineModel } from '#pipelines/model';
 import type { ReadableModel } from '#training/networks/trained-networks';
-import type { PageFiles } from './page-files.ts';
+import type { PageFiles } from '../web/models/page-files.ts';
 
 export type PageModel = LoadedCheckpoint & ReadableModel;
 

@@ -6,8 +6,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ModelCard, modelCardSchema } from '#api/records/model';
+import type { ModelDescription } from '#models/describe';
 import { isMissing } from '../files/disk-error.ts';
-import type { ModelDescription } from './describe.ts';
 import { modelStem } from './scan.ts';
 
 const maxSideFileBytes = 2 ** 20;

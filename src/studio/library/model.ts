@@ -1,7 +1,7 @@
 /** A model as the library lists it. */
 
 import type { ModelCard, ModelKind } from '#api/records/model';
-import type { ModelDescription } from './describe.ts';
+import type { ModelDescription } from '#models/describe';
 
 export interface LibraryModel {
   readonly id: string;

@@ -8,7 +8,7 @@ import { UserError } from '#core/errors';
 import { isMissing } from '../files/disk-error.ts';
 import { isBelow, isSafeName, pathInside } from '../files/safe-path.ts';
 import { writeWholeFile } from '../files/whole-file.ts';
-import type { ModelDescription } from '../library/describe.ts';
+import type { ModelDescription } from '#models/describe';
 import { folderForKind } from '../library/layout.ts';
 import { modelStem } from '../library/scan.ts';
 import { planAddress, planLocal } from './address.ts';
