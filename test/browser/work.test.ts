@@ -13,7 +13,11 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
   let folder: string;
   beforeAll(async () => {
     folder = newFolder();
-    mkdirSync(join(folder, 'models'));
+    mkdirSync(join(folder, 'models', 'Lora'), { recursive: true });
+    copyFileSync(
+      join(repository, 'examples/loras/mini-woodcut.safetensors'),
+      join(folder, 'models/Lora/mini-woodcut.safetensors'),
+    );
     served = await serve(folder, '--models-dir', join(folder, 'models'));
   }, patience);
   afterAll(async () => await stop(served), patience);
@@ -50,6 +54,55 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
     await form.getByRole('button', { name: 'Start' }).click();
     const made = page.getByRole('list', { name: 'Begun here' }).getByRole('img');
     await expect.poll(() => made.count(), { timeout: patience }).toBe(3);
+    expect(faults).toEqual([]);
+  });
+
+  it('draws with a LoRA that completion offers and with hires fix; the file, read again, recalls both', async () => {
+    const page = await open(address('/'));
+    const prompt = page.getByRole('textbox', { name: 'Prompt', exact: true });
+    await prompt.fill('');
+    await prompt.pressSequentially('a fox <lora:woo');
+    await page
+      .getByRole('listbox', { name: 'Completions' })
+      .getByRole('option', { name: /woodcut/ })
+      .waitFor();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => prompt.inputValue()).toBe('a fox <lora:mini-woodcut:1>');
+    await page.getByRole('textbox', { name: 'Steps', exact: true }).fill('2');
+    await page.getByRole('checkbox', { name: /^Hires fix/ }).check();
+    await page.keyboard.press('Control+Enter');
+    const made = page.getByRole('region', { name: 'At work' }).getByRole('img', { name: /mini-woodcut/ });
+    const width = () => made.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth);
+    await expect.poll(width, { timeout: patience }).toBe(256);
+    const { images } = (await (await fetch(address('/api/v1/images?limit=1'))).json()) as {
+      images: { infotext: string; url: string }[];
+    };
+    expect(images[0]!.infotext).toMatch(/Lora hashes: "mini-woodcut: [0-9a-f]{12}"/);
+    const bytes = Buffer.from(await (await fetch(address(images[0]!.url))).arrayBuffer());
+    await prompt.fill('something else');
+    await page.goto(address('/gallery'));
+    await page.getByLabel('Read a picture').setInputFiles({ name: 'back.png', mimeType: 'image/png', buffer: bytes });
+    await page.getByRole('button', { name: 'Use these settings' }).click();
+    await expect.poll(() => prompt.inputValue()).toBe('a fox <lora:mini-woodcut:1>');
+    expect(await page.getByRole('checkbox', { name: /^Hires fix/ }).isChecked()).toBe(true);
+    expect(faults).toEqual([]);
+  });
+
+  it('looks into a model file that is brought, which stays where it is', async () => {
+    const page = await open(address('/models'));
+    const bring = page.getByLabel('Look into a file');
+    await bring.setInputFiles(join(repository, 'examples/loras/mini-woodcut.safetensors'));
+    const found = page.getByRole('region', { name: 'A model file that was brought' });
+    await found.getByText('mini-woodcut.safetensors').waitFor();
+    await found.getByText('ss_network_dim').waitFor();
+    await bring.setInputFiles({ name: 'letter.ckpt', mimeType: 'text/plain', buffer: Buffer.from('not a model') });
+    await found
+      .getByText(/letter\.ckpt/)
+      .first()
+      .waitFor();
+    await found.getByText('a file that cannot be read').waitFor();
+    await found.getByRole('button', { name: 'Close' }).click();
+    await expect.poll(() => found.count()).toBe(0);
     expect(faults).toEqual([]);
   });
 

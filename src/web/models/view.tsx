@@ -1,7 +1,7 @@
 /** Models: what is on this machine, why something cannot be used, and how to get more. */
 
 import { useSearchParams } from '@solidjs/router';
-import { createMemo, createSignal, For, Show } from 'solid-js';
+import { createMemo, createSignal, For, Show, Suspense } from 'solid-js';
 import { useModels } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
@@ -10,6 +10,7 @@ import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { Select } from '../ui/select.tsx';
 import { words } from '../words/index.ts';
+import { BroughtModel } from './brought.tsx';
 import { ModelCard } from './card.tsx';
 import { GetModels } from './get.tsx';
 
@@ -17,8 +18,19 @@ export default function Models() {
   const studio = useStudio();
   const [params, setParams] = useSearchParams<{ get: string }>();
   const getting = () => params.get !== undefined;
+  const [brought, setBrought] = createSignal<File>();
   return (
-    <div class="flex-1 flex flex-col px-3 md:px-6 pb-8">
+    <section
+      aria-label={words().models.title}
+      class="flex-1 flex flex-col px-3 md:px-6 pb-8"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        const file = event.dataTransfer?.files[0];
+        if (!file) return;
+        event.preventDefault();
+        setBrought(file);
+      }}
+    >
       <PageHead title={words().models.title}>
         <Group class="row" label={words().models.title}>
           <button type="button" class="chip" aria-pressed={!getting()} onClick={() => setParams({ get: undefined })}>
@@ -36,11 +48,30 @@ export default function Models() {
         >
           <Icon name="refresh" /> <span class="hidden sm:inline">{words().models.refresh}</span>
         </button>
+        <label class="btn focus-within:border-accent" title={words().models.broughtHint}>
+          <Icon name="search" /> <span class="hidden sm:inline">{words().models.lookInto}</span>
+          <input
+            type="file"
+            class="sr-only"
+            aria-label={words().models.lookInto}
+            onChange={(event) => {
+              setBrought(event.currentTarget.files?.[0]);
+              event.currentTarget.value = '';
+            }}
+          />
+        </label>
       </PageHead>
+      <Show when={brought()}>
+        {(file) => (
+          <Suspense>
+            <BroughtModel file={file()} onClose={() => setBrought(undefined)} />
+          </Suspense>
+        )}
+      </Show>
       <Show when={getting()} fallback={<Installed />}>
         <GetModels />
       </Show>
-    </div>
+    </section>
   );
 }
 

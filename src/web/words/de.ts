@@ -305,6 +305,9 @@ export const de = {
     addFolder: 'Hinzufügen',
     folderAdded: (folder: string, models: number) =>
       `In ${folder} wird von nun an gesucht: ${models === 1 ? '1 Modell' : `${models} Modelle`} darin.`,
+    lookInto: 'In eine Datei sehen',
+    broughtTitle: 'Eine mitgebrachte Modelldatei',
+    broughtHint: 'Die Datei wird hier gelesen und geht nirgendwohin. Ziehe jede Modelldatei auf diese Seite.',
     installed: 'Auf diesem Rechner',
     get: 'Weitere holen',
     search: 'Modelle suchen',
@@ -360,6 +363,8 @@ export const de = {
       path: 'Datei',
       sha256: 'SHA-256',
       autoV3: 'AutoV3',
+      size: 'Größe',
+      parameters: 'Parameter',
     },
     cardTexts: {
       description: 'Beschreibung',

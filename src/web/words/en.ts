@@ -303,6 +303,9 @@ export const en = {
     addFolder: 'Add',
     folderAdded: (folder: string, models: number) =>
       `${folder} is looked through from now on: ${models === 1 ? '1 model' : `${models} models`} in it.`,
+    lookInto: 'Look into a file',
+    broughtTitle: 'A model file that was brought',
+    broughtHint: 'The file is read here and goes nowhere. Drop any model file on this page.',
     installed: 'On this machine',
     get: 'Get more',
     search: 'Search models',
@@ -358,6 +361,8 @@ export const en = {
       path: 'File',
       sha256: 'SHA-256',
       autoV3: 'AutoV3',
+      size: 'Size',
+      parameters: 'Parameters',
     } as Readonly<Record<string, string>>,
     cardTexts: {
       description: 'Description',

@@ -42,13 +42,17 @@ export function spokenProgress(progress: WireProgress | undefined, words: Words)
   return words.progress.percent(Math.floor(progress.fraction * 10) * 10);
 }
 
+export function parameterCount(parameters: number): string {
+  if (parameters >= 1e9) return `${(parameters / 1e9).toFixed(1)} B`;
+  return `${(parameters / 1e6).toFixed(parameters < 10e6 ? 1 : 0)} M`;
+}
+
 export function modelFacts(model: WireModel, words: Words): string {
   const { parameters } = model;
-  const count = parameters >= 1e9 ? `${(parameters / 1e9).toFixed(1)} B` : `${Math.round(parameters / 1e6)} M`;
   const facts = [
     model.embedded ? words.models.comesWith : undefined,
     model.family,
-    parameters > 0 ? words.models.parameters(count) : undefined,
+    parameters > 0 ? words.models.parameters(parameterCount(parameters)) : undefined,
     fileSize(model.bytes),
   ];
   return facts.filter((fact) => fact !== undefined).join(' · ');
