@@ -33,8 +33,9 @@ export interface SoakReport {
   readonly residentMiB: readonly number[];
   /** Open files and sockets, in the same parts. */
   readonly descriptors: readonly number[];
-  /** Milliseconds by which the event loop was late at worst, in the same parts. */
+  /** Milliseconds by which the event loop was late at worst, in the same parts, and what of it the server computed. */
   readonly loopWorstMs: readonly number[];
+  readonly loopRanMs: readonly number[];
   readonly problems: readonly string[];
 }
 
@@ -42,8 +43,12 @@ const parts = 10;
 const workers = 4;
 /** Longer than an engine may take to start again on a machine that others load. */
 const patienceMs = 300_000;
-/** Of memory, from the third part to the last; what fills in the first minutes is no leak. */
+/**
+ * Of memory, from the third part on to the end, in means of three parts: what fills in the first minutes is no leak, and
+ * the window of latest events is emptied by a fifth now and then.
+ */
 const allowedGrowth = 0.05;
+const meanOf = 3;
 /** Of runs that are too short to have filled their caches by then. */
 const allowedEarlyGrowth = 16 * 2 ** 20;
 const longSeconds = 600;
@@ -116,6 +121,7 @@ class SoakRun {
       residentMiB: this.#figures.map(({ rss }) => mebibytes(rss)),
       descriptors: this.#figures.map(({ descriptors }) => descriptors),
       loopWorstMs: this.#figures.map(({ loop }) => Math.round(loop.worst)),
+      loopRanMs: this.#figures.map(({ held }) => Math.round(held.ranMs)),
       problems: this.#problems.slice(0, 20),
     };
   }
@@ -233,14 +239,19 @@ class SoakRun {
     const problems: string[] = [];
     const [first, last] = [this.#figures[2] ?? this.#figures.at(-1), this.#figures.at(-1)];
     if (!first || !last) return ['no figures of the server'];
-    const inUse = ({ heap, external }: ServerFigures) => heap + external;
-    const grown = inUse(last) - inUse(first);
-    const allowed = this.#options.seconds < longSeconds ? allowedEarlyGrowth : allowedGrowth * inUse(first);
+    const inUse = this.#figures.slice(2).map(({ heap, external }) => heap + external);
+    const before = mean(inUse.slice(0, meanOf));
+    const grown = mean(inUse.slice(-meanOf)) - before;
+    const allowed = this.#options.seconds < longSeconds ? allowedEarlyGrowth : allowedGrowth * before;
     if (grown > allowed) problems.push(`${(grown / 2 ** 20).toFixed(1)} MiB more are in use than after the third part`);
     if (last.descriptors > first.descriptors + allowedDescriptors)
       problems.push(`${last.descriptors} files and sockets are open, ${first.descriptors} were after the third part`);
     return problems;
   }
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** As often as people do it. */

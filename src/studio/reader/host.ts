@@ -177,7 +177,8 @@ export async function withReader<N extends TaskName, T>(
 }
 
 function nameOf({ request: { input }, options }: Pick<Call, 'request' | 'options'>): string {
-  return options.name ?? String(input);
+  if (options.name !== undefined) return options.name;
+  return typeof input === 'object' && input !== null && 'file' in input ? String(input.file) : String(input);
 }
 
 function leftAlone(name: string, why: string): DarkroomError {

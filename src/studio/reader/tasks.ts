@@ -3,6 +3,7 @@
  * (`main.ts`), so that a hostile file costs that process and nothing else.
  */
 
+import type { InspectOrder } from '../library/inspect.ts';
 import type { DrawOrder } from '../prompts/draw.ts';
 import type { SheetOrder } from '../prompts/prompt-files.ts';
 import type { PictureChange } from '../training/data/change-picture.ts';
@@ -17,6 +18,9 @@ export type Task<Input = unknown> = (input: Input, tell: (bytes: number) => void
 /** Each loads what it needs when it is first asked. */
 export const readerTasks = {
   describe: async (path: string) => await (await import('../library/describe.ts')).describeModel(path),
+  async inspect(order: InspectOrder, tell: (bytes: number) => void) {
+    return await (await import('../library/inspect.ts')).inspectFile(order, tell);
+  },
   metadata: async (path: string) => await (await import('../library/describe.ts')).readMetadata(path),
   thumbnail: async (path: string) => await (await import('../library/describe.ts')).readThumbnail(path),
   async hash(path: string, tell: (bytes: number) => void) {
