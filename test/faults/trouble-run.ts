@@ -72,6 +72,7 @@ class TroubleRun {
       const ready = await get(server, '/readyz');
       this.#expect(status === 503, `a job was answered ${status} with ${gone[0]} away`);
       this.#expect(ready.status === 503, `/readyz answers ${ready.status} with ${gone[0]} away`);
+      this.#expect(!ready.text.includes(root), `/readyz tells where files lie: ${ready.text}`);
       await server.stop();
       return await this.#serving(root, {}, async (again) => {
         const job = await draw(again);

@@ -387,7 +387,11 @@ describe('txt2img', () => {
   });
 
   it('lets scripts be sent that are switched off', async () => {
-    const alwayson_scripts = { controlnet: { args: [{ enabled: false, model: 'None' }] }, Seed: { args: [-1, false] } };
+    const alwayson_scripts = {
+      controlnet: { args: [{ enabled: false, model: 'None' }] },
+      Seed: { args: [-1, false] },
+      Refiner: { args: null },
+    };
     expect(
       (await server.json('POST', `${api}/txt2img`, { steps: 1, alwayson_scripts, script_name: null })).images,
     ).toHaveLength(1);

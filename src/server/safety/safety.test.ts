@@ -111,6 +111,15 @@ describe('beyond loopback', () => {
     }
     for (const name of ['ann', 'eve'])
       expect((await server.call('PATCH', '/api/v1/settings', { previewEvery: 2 }, as[name])).status).toBe(403);
+    // What a request for a picture overrides holds for that picture, whatever it asks for.
+    const clip = { CLIP_stop_at_last_layers: 2 };
+    const lasting = { steps: 1, override_settings: clip, override_settings_restore_afterwards: false };
+    const drawn = await server.json('POST', '/sdapi/v1/txt2img', lasting, as.ann);
+    expect(drawn.warnings.join()).toContain('settings are for admins to change');
+    expect((await server.call('POST', '/sdapi/v1/options', clip, as.ann)).status).toBe(403);
+    expect(await server.json('GET', '/sdapi/v1/options', undefined, as.root)).toMatchObject({
+      CLIP_stop_at_last_layers: 1,
+    });
     expect((await server.call('PATCH', '/api/v1/users/ann', { role: 'admin' }, as.ann)).status).toBe(403);
     expect((await server.call('PATCH', '/api/v1/users/bob', { password: 'not mine to set' }, as.ann)).status).toBe(403);
     expect((await server.call('PATCH', '/api/v1/users/ann', { password: 'a better password' }, as.ann)).status).toBe(
