@@ -208,7 +208,7 @@ class FuzzRun {
 }
 
 function judge({ status, headers, text, json }: Answered, method: string): string | undefined {
-  const namesPart = text.includes('not part of this version') || method === 'HEAD';
+  const namesPart = /feature[._]missing/.test(text) || method === 'HEAD';
   if (status >= 500 && !(status === 501 && namesPart)) return `${status} ${text.slice(0, 300)}`;
   const ours = headers['x-request-id'] !== undefined;
   if (status >= 400 && ours && text !== '' && (typeof json !== 'object' || json === null))
