@@ -23,18 +23,37 @@ import { createStore, reconcile } from 'solid-js/store';
 interface Observer<Options, Result> {
   setOptions(options: Options): void;
   getCurrentResult(): Result;
+  getCurrentQuery(): { readonly queryHash: string };
   subscribe(listener: (result: Result) => void): () => void;
 }
 
-/** The state of one question and its answer, followed until the owner goes. */
-function followed<Options, Result extends { readonly data: unknown }>(
+interface Told {
+  readonly data: unknown;
+  readonly isPlaceholderData: boolean;
+}
+
+/**
+ * The state of one question and its answer, followed until the owner goes.
+ *
+ * `merge`: rows that changed stay the same element under someone's pointer, by their ids. Else they are new ones, and
+ * an answer costs the same however long it is.
+ */
+function followed<Options, Result extends Told>(
   options: () => Options,
   observe: (options: Options) => Observer<Options, Result>,
+  merge: boolean,
 ): Result {
   const observer = observe(options());
-  const [answer, setAnswer] = createStore({ state: ownCopy(observer.getCurrentResult()) });
-  // By id, so that a row that was there stays the same element under someone's pointer.
-  const take = (result: Result) => setAnswer('state', reconcile(ownCopy(result), { key: 'id' }));
+  const [answer, setAnswer] = createStore({ state: { ...observer.getCurrentResult() } });
+  /** The question that the data shown answers: only another answer of the same one may be merged into it. */
+  let answered: string | undefined;
+  const take = (result: Result) => {
+    const before = answered;
+    answered = result.isPlaceholderData ? undefined : observer.getCurrentQuery().queryHash;
+    const same = merge && before !== undefined && before === answered;
+    setAnswer('state', same ? reconcile({ ...result }, { key: 'id' }) : { ...result });
+  };
+  take(observer.getCurrentResult());
   // It asks now, and may tell at once.
   onCleanup(observer.subscribe(take));
   const change = (changed: Options) => {
@@ -45,18 +64,12 @@ function followed<Options, Result extends { readonly data: unknown }>(
   return answer.state;
 }
 
-/** A store's rows are changed in place; those of the cache must stay as they came. */
-const ownCopy = <Result extends { readonly data: unknown }>(result: Result): Result => ({
-  ...result,
-  data: structuredClone(result.data),
-});
-
 /** A question whose answer comes whole. */
 export function useQuery<Data, Key extends QueryKey>(
   options: UseQueryOptions<Data, Error, Data, Key>,
 ): UseQueryResult<Data> {
   const client = useQueryClient();
-  return followed(createMemo(options), (first) => new QueryObserver(client, first));
+  return followed(createMemo(options), (first) => new QueryObserver(client, first), true);
 }
 
 /** A question whose answer comes page by page. */
@@ -64,5 +77,5 @@ export function useInfiniteQuery<Page, Key extends QueryKey, Cursor>(
   options: UseInfiniteQueryOptions<Page, Error, InfiniteData<Page>, Key, Cursor>,
 ): UseInfiniteQueryResult<InfiniteData<Page>> {
   const client = useQueryClient();
-  return followed(createMemo(options), (first) => new InfiniteQueryObserver(client, first));
+  return followed(createMemo(options), (first) => new InfiniteQueryObserver(client, first), false);
 }
