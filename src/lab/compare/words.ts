@@ -58,6 +58,12 @@ export function cellTable(results: readonly RunResult[], real: RealScores): Tabl
   return [heading, ...cells.map(row), ['real digits', '', '', ...reference, '', '']];
 }
 
+/** Three digits and M (millions) or G (thousands of millions). */
+export function amount(count: number): string {
+  const [unit, letter] = count < 1e9 ? [1e6, 'M'] : [1e9, 'G'];
+  return `${Number((count / unit).toPrecision(3))} ${letter}`;
+}
+
 /** A row for each model: how it does at its best, what it costs, how much hangs on settings. */
 export function modelTable(results: readonly RunResult[], real: RealScores): Table {
   const heading = [
@@ -80,8 +86,8 @@ export function modelTable(results: readonly RunResult[], real: RealScores): Tab
     String(row.seen),
     spread(row.trainingSeconds, 1),
     spread(row.clockSeconds, 0),
-    `${(row.training / 1e9).toFixed(0)} G`,
-    `${(row.drawing / 1e6).toFixed(2)} M`,
+    amount(row.training),
+    amount(row.drawing),
     row.lossTells === undefined ? '–' : row.lossTells.toFixed(2),
   ]);
   const blank = new Array<string>(heading.length - 4).fill('');

@@ -3,8 +3,9 @@
  * network predicts the noise, plain squared error, moving average of the weights. Pictures are drawn by DDIM (Song, Meng
  * and Ermon 2021, arXiv:2010.02502) in 25 steps with the clean picture clipped to [-1, 1].
  *
- * The network is small, so that a run takes a minute: the U-Net's residual blocks, all at one size, on 4x4 pixels folded
- * into channels, and a skip from the first layer to the last. Left out: the U-Net's levels, attention, dropout.
+ * The network is a U-Net small enough for a run of a minute: pixels folded 2x2 into channels, residual blocks with the
+ * time at 14x14 and 7x7, self-attention between the lower ones (Ho et al., appendix B, has it at 16x16), skips between
+ * equal sizes. Left out: a level at 28x28, which would take most of the multiplications; dropout.
  */
 
 import { f32 } from '#core/tensor';
@@ -14,6 +15,7 @@ import { planSampling } from '#diffusion/sample';
 import * as g from '#graph/build';
 import { mse, pixelShuffle, pixelUnshuffle } from '#graph/compose';
 import { closeGraph, type Value } from '#graph/value';
+import { attention } from '#models/nn/attention';
 import { initialValue } from '#models/nn/init';
 import { conv, groupNorm, zeroInit } from '#models/nn/layers';
 import { resnetBlock } from '#models/nn/resnet';
@@ -26,10 +28,10 @@ import { side } from '../data/digits.ts';
 import { multiplications } from '../multiplications.ts';
 import type { GenerativeModel, GeneratorRow, PictureShape, Sampler, SamplerOptions } from './model.ts';
 
-/** Side of the squares of pixels that are folded into channels: the network works on 7x7 cells. */
-const fold = 4;
-const width = 32;
-const blocks = 3;
+/** Side of the squares of pixels that are folded into channels: the network's upper level has 14x14 cells. */
+const fold = 2;
+/** Channels at 14x14 and at 7x7. */
+const [upper, lower] = [16, 32] as const;
 const groups = 4;
 const eps = 1e-5;
 const steps = 25;
@@ -38,14 +40,28 @@ const table = () => discreteTable(alphasCumprod(linearBetas()));
 /** Noised pictures [b, c, 28, 28] and timesteps [b] -> the noise that is in them. */
 function noisePredictor(scope: Scope, picture: Value, timestep: Value): Value {
   const channels = picture.shape[1] as number;
-  const time = embeddingMlp(scope.child('time'), sinusoids(timestep, 32), 2 * width);
-  const entry = conv(scope.child('in'), pixelUnshuffle(picture, fold), width, { kernel: 3 });
-  let x = entry;
-  for (let i = 0; i < blocks; i++) {
-    x = resnetBlock(scope.child(`block${i}`), x, { out: width, groups, eps, time, zeroStart: true });
-  }
+  const time = embeddingMlp(scope.child('time'), sinusoids(timestep, 32), 64);
+  const block = (name: string, x: Value, out: number): Value =>
+    resnetBlock(scope.child(name), x, { out, groups, eps, time, zeroStart: true });
+  const entry = conv(scope.child('in'), pixelUnshuffle(picture, fold), upper, { kernel: 3 });
+  const wide = block('down', entry, upper);
+  let x = conv(scope.child('downsample'), wide, lower, { kernel: 3, stride: 2, padding: 1 });
+  x = block('lower0', x, lower);
+  x = selfAttention(scope.child('attention'), x);
+  x = block('lower1', x, lower);
+  x = pixelShuffle(conv(scope.child('upsample'), x, 4 * upper, { kernel: 1 }), 2);
+  x = block('up', g.concat([x, wide], 1), upper);
   x = g.concat([g.silu(groupNorm(scope.child('norm'), x, groups, eps)), entry], 1);
   return pixelShuffle(conv(scope.child('out'), x, fold * fold * channels, { kernel: 3, init: zeroInit }), fold);
+}
+
+/** Cells [b, c, h, w] that attend to each other, added to what they were. */
+function selfAttention(scope: Scope, x: Value): Value {
+  const tokens = g.imageToTokens(groupNorm(scope.child('norm'), x, groups, eps));
+  return g.add(
+    x,
+    g.tokensToImage(attention(scope, tokens, tokens, { heads: 2 }), side / (2 * fold), side / (2 * fold)),
+  );
 }
 
 function create(shape: PictureShape): GenerativeModel {
