@@ -49,6 +49,15 @@ function difference(a: ReadonlyMap<string, HostTensor>, b: ReadonlyMap<string, H
 }
 
 describe('resuming', () => {
+  it('ends a training that is given fewer steps than it has done', async () => {
+    const files = new MemoryRunFiles();
+    await run(toyTask(4), toyOptions(), { files });
+    const ended: number[] = [];
+    const task = { ...toyTask(4), finish: async (_: unknown, step: number) => void ended.push(step) };
+    const { done } = await run(task, { ...toyOptions(), steps: 3 }, { files });
+    expect([done, ended]).toEqual([toyOptions().steps, [toyOptions().steps]]);
+  });
+
   it.each([1, 2, 5, 7, 11])('continues bit for bit when stopped after step %d', async (stop) => {
     const whole = await run(toyTask(4), toyOptions());
     const files = new MemoryRunFiles();

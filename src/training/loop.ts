@@ -193,7 +193,8 @@ export async function train(task: TrainingTask, options: LoopOptions, host: Loop
       if (options.sampleEvery && (last || run.done % options.sampleEvery === 0)) await writeSample(run);
     }
     if (run.kept !== run.done) await save(run);
-    if (run.done === options.steps) await task.finish?.(weightsOf(run), run.done);
+    // More than was asked for where a training that was stopped is given fewer steps: it is enough.
+    if (run.done >= options.steps) await task.finish?.(weightsOf(run), run.done);
     return run.done;
   } finally {
     run.resident?.dispose();
