@@ -65,7 +65,7 @@ export async function trainModel<Config>(
       },
     });
     context.exitCode = interrupt.exitCode;
-    output.note(`${done} of ${commons.steps} steps done; everything is in ${commons.run}.`);
+    output.note(`${done} of ${Math.max(done, commons.steps)} steps done; everything is in ${commons.run}.`);
   } finally {
     interrupt.release();
     await backend.dispose();

@@ -93,9 +93,9 @@ async function sizeOf(file: string, name: string, odd: OddThings): Promise<Pictu
     const { width, height, autoOrient } = await sharp(file).metadata();
     const size = autoOrient ?? { width: width, height: height };
     if (Math.min(size.width, size.height) >= smallest) return { width: size.width, height: size.height };
-    odd.add('too small, left out', `${name} (${size.width}x${size.height})`);
+    odd.add('Too small, left out', `${name} (${size.width}x${size.height})`);
   } catch (error) {
-    odd.add('cannot be read, left out', `${name} (${(error as Error).message.trim().split('\n').at(-1)})`);
+    odd.add('Cannot be read, left out', `${name} (${(error as Error).message.trim().split('\n').at(-1)})`);
   }
   return undefined;
 }
@@ -103,14 +103,14 @@ async function sizeOf(file: string, name: string, odd: OddThings): Promise<Pictu
 function captionOfName(name: string, words: string | undefined, odd: OddThings): string | undefined {
   if (words !== undefined) return words;
   const own = path.basename(withoutExtension(name)).replace(sortingNumber, '').replace(/[_-]+/g, ' ').trim();
-  odd.add('have no caption; the words of their names are taken', name);
+  odd.add('Without a caption, called by the words of their names', name);
   return own === '' ? undefined : own;
 }
 
 async function captionOf(file: string, name: string, odd: OddThings): Promise<string> {
   const { text, encoding } = decodeText(await readFile(file));
-  if (encoding === 'binary') odd.add('are no text, taken as empty captions', name);
-  if (encoding === 'latin-1') odd.add('are not UTF-8, read as Latin-1', name);
+  if (encoding === 'binary') odd.add('No text, taken as empty captions', name);
+  if (encoding === 'latin-1') odd.add('Not UTF-8, read as Latin-1', name);
   return text.replace(/\s+/g, ' ').trim();
 }
 
@@ -122,6 +122,6 @@ class OddThings {
   }
 
   sentences(): string[] {
-    return Array.from(this.#names, ([what, names]) => `${names.length} files ${what}: ${shown(names)}.`);
+    return Array.from(this.#names, ([what, names]) => `${what}: ${shown(names)}.`);
   }
 }

@@ -49,7 +49,7 @@ it('reads folders as kohya names them, captions in every encoding, and says what
     ['wide.png', 1, 'a wide one'],
   ]);
   expect(warnings.join(' ')).toMatch(/broken\.png/);
-  expect(warnings.join(' ')).toMatch(/too small, left out: tiny\.png \(12x12\)/);
+  expect(warnings.join(' ')).toMatch(/Too small, left out: tiny\.png \(12x12\)/);
   expect(warnings.join(' ')).toMatch(/read as Latin-1: old\.txt/);
   await expect(readDataset(join(root, 'none'), options)).rejects.toMatchObject({ code: 'training.data.missing' });
 });

@@ -16,6 +16,7 @@ import type { RunFiles } from '#training/run-directory';
 import type { MethodSettings } from '#training/settings/methods';
 import { escaped, reportPage } from '../report-page.ts';
 import { type DrawingOptions, draw, sheet } from './drawing.ts';
+import { nearnessTo } from './nearness.ts';
 import { withResult } from './result-prompt.ts';
 
 export interface EffectOptions {
@@ -27,6 +28,8 @@ export interface EffectOptions {
   readonly prompts: readonly SamplePrompt[];
   /** Model without the result. */
   readonly basePath: string;
+  /** Files that were learnt from. */
+  readonly pictures: readonly string[];
   readonly step: number;
   readonly blocks: EffectReport['blocks'];
 }
@@ -42,6 +45,8 @@ export interface EffectReport {
   readonly prompts: readonly string[];
   /** Mean difference of a colour value (0 to 255) from the picture without the result, by prompt and strength. */
   readonly differences: readonly (readonly number[])[];
+  /** Mean distance of the drawn pictures to the nearest one that was learnt from, by strength (`nearnessTo`). */
+  readonly nearness: readonly number[];
   /** The same for a prompt that does not ask for it. */
   readonly drift: { readonly prompt: string; readonly difference: number };
   /** How far weights have gone, by block: length of the change and of what there was at the start. */
@@ -70,6 +75,7 @@ export async function reportEffect(options: EffectOptions): Promise<EffectReport
     strengths,
     prompts: prompts.map(({ prompt }) => prompt),
     differences: prompts.map((_, i) => drawn.map((images) => difference(drawn[0]![i]!, images[i]!))),
+    nearness: await nearnessTo(options.pictures, drawn),
     drift: { prompt: other.prompt, difference: difference(others[0]!, others.at(-1)!) },
     blocks,
     heldOut: await heldOut(files),
@@ -197,6 +203,7 @@ function page(report: EffectReport): string {
 <p><img src="pictures.png" alt="Pictures without the result and with it"></p>
 <h2>Difference from the picture without it (0 to 255)</h2>
 <table><tr><th>prompt</th>${report.strengths.map((s) => `<th>${s}</th>`).join('')}</tr>${rows.join('')}</table>
+<p>Distance to the nearest of the pictures learnt from, as thumbnails: ${report.nearness.map((d) => d.toFixed(1)).join(', ')}.</p>
 <p>A prompt that does not ask for it (${escaped(drift.prompt)}) differs by ${drift.difference.toFixed(2)}.</p>
 ${held ? `<h2>Loss of what was held out</h2><p>${held.before.toPrecision(5)} before, ${held.after.toPrecision(5)} after.</p>` : ''}
 <h2>What to try</h2>

@@ -68,7 +68,7 @@ export async function prepareMethod(settings: MethodConfig, context: RunContext)
       if (still.length > 0) warn(`nothing has changed in ${still.join(', ')}`);
       if (settings.effect_report) {
         log('drawing the same prompts without the result and with it');
-        const { differences } = await reportEffect({
+        const { differences, nearness } = await reportEffect({
           settings,
           files,
           weights,
@@ -76,10 +76,14 @@ export async function prepareMethod(settings: MethodConfig, context: RunContext)
           drawing,
           prompts,
           basePath: model.path,
+          pictures: dataset.items.map(({ file: picture }) => picture),
           step,
           blocks,
         });
         const most = Math.max(...differences.flat());
+        log(
+          `distance to the nearest of the pictures learnt from: ${nearness.map((d) => d.toFixed(0)).join(', ')} of 255`,
+        );
         log(`pictures with it differ by up to ${most.toFixed(0)} of 255: see ${path.join(run, 'report/index.html')}`);
       }
       log(`the result is ${await installed(file, form, settings, context)}`);
@@ -87,6 +91,8 @@ export async function prepareMethod(settings: MethodConfig, context: RunContext)
     },
   });
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** Pictures that are enough to see what a step takes, in every shape that is usual among them. */
 const rehearsed = 12;
@@ -102,7 +108,7 @@ export async function datasetOf(
   const dataset = await readDataset(path.resolve(root, folder), { captionExtension });
   for (const warning of dataset.warnings) warn(warning);
   const { items } = dataset;
-  log(`${items.length} pictures in ${folder}`);
+  log(`${counted(items.length, 'picture')} in ${folder}`);
   if (!rehearsal) return dataset;
   const every = Math.max(1, Math.floor(items.length / rehearsed));
   return { ...dataset, items: items.filter((_, i) => i % every === 0).slice(0, rehearsed) };
@@ -147,8 +153,9 @@ export async function prepareDenoising(
     log,
   });
   const captions = captionRules(settings, root, word?.text);
+  const split = splitHeldOut(dataset.items, settings.validation_split, settings.seed);
   const source = new ExampleSource({
-    ...splitHeldOut(dataset.items, settings.validation_split, settings.seed),
+    ...split,
     classItems,
     classCaption: ('class_prompt' in settings && settings.class_prompt) || '',
     buckets: settings.enable_bucket ? bucketOptions(settings, size, model) : undefined,
@@ -168,7 +175,12 @@ export async function prepareDenoising(
   });
   await source.prepare();
   if (!settings.random_crop) await latents.dispose();
-  log(`${source.batchesPerEpoch} batches an epoch`);
+  log(`${source.batchesPerEpoch} ${source.batchesPerEpoch === 1 ? 'batch' : 'batches'} an epoch`);
+  if (settings.validation_split > 0 && split.heldOut.length === 0) {
+    warn(
+      `validation_split ${settings.validation_split} of ${counted(dataset.items.length, 'picture')} is none: no held-out loss`,
+    );
+  }
   const shownCaptions = [...new Set(dataset.items.map(({ caption = '' }) => plainCaption(caption, captions)))];
   const prompts = samplePrompts(settings, root, subject.prompts ?? promptsOf(shownCaptions));
   const write = async (weights: Weights, step: number): Promise<void> =>
