@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { ParsedInfotext } from '#prompt/infotext';
 import type { InfotextEntry } from '#prompt/infotext-writer';
+import { withKinKeys } from '#prompt/kin';
 import { controlSettings } from './control.ts';
 import { hiresSettings, refinerSettings } from './hires.ts';
 import { outpaintSettings } from './outpaint.ts';
@@ -141,8 +142,9 @@ export function samplerSettings(request: Readonly<Record<string, unknown>>, read
 /** What an infotext says, by setting; values as they are there, not yet held to the schema. */
 export function settingsOfInfotext(parsed: ParsedInfotext): Partial<Record<SettingName, unknown>> {
   const found: Partial<Record<SettingName, unknown>> = {};
+  const read = withKinKeys(parsed);
   for (const [name, { infotext }] of settingRows) {
-    const value = infotext?.read?.(parsed);
+    const value = infotext?.read?.(read);
     if (value !== undefined) found[name] = value;
   }
   return found;

@@ -6,6 +6,7 @@
  */
 
 import { type ParsedInfotext, parseInfotext, readPairs } from '#prompt/infotext';
+import { kinKeys } from '#prompt/kin';
 import { settingRows } from './index.ts';
 
 interface OtherKey {
@@ -41,7 +42,7 @@ export interface InfotextReport {
 
 /** What an infotext says that no setting reads. */
 export function reportInfotext(text: string, parsed = parseInfotext(text)): InfotextReport {
-  const own = new Set(settingRows.flatMap(([, { infotext }]) => infotext?.keys ?? []));
+  const own = new Set([...settingRows.flatMap(([, { infotext }]) => infotext?.keys ?? []), ...kinKeys]);
   const missing = new Set<string>();
   const unheeded = new Set<string>();
   for (const [key, value] of statedPairs(text, parsed)) {

@@ -1,14 +1,25 @@
 /**
  * ComfyUI: the graph that was run, as JSON under `prompt`: nodes by id, each with `class_type` and `inputs`, where a
  * link is `[node id, output]`. Read are the settings of the first pass: the sampler whose latent comes from no other
- * one, and what leads to it. Nodes are told by their inputs, since there are thousands of kinds.
+ * one, and what leads to it. Nodes are told by their inputs, since there are thousands of kinds; by their names are told
+ * those that are a schedule or a sampler, and those that are named as left out.
  *
  * Source: ComfyUI nodes.py and comfy_extras/nodes_custom_sampler.py (names of inputs). Left out: the page's drawing of
  * the graph (`workflow`), which is no record of what was run; ControlNet and other images; later passes.
  */
 
 import type { InfotextEntry } from '../infotext-writer.ts';
-import { type Dialect, type Json, numberOf, objectOf, parseObject, sizeText, textOf } from './dialect.ts';
+import {
+  baseName,
+  type Dialect,
+  type Json,
+  loraTag,
+  numberOf,
+  objectOf,
+  parseObject,
+  sizeText,
+  textOf,
+} from './dialect.ts';
 
 export const comfyUi: Dialect = {
   program: 'ComfyUI',
@@ -22,9 +33,13 @@ export const comfyUi: Dialect = {
       graph.search(sampler, (node) => isLink(node.positive) || isLink(node.conditioning), guides) ?? sampler;
     const loras = graph.loraTags(sampler);
     return {
-      prompt: [graph.textOf(guided.positive ?? guided.conditioning), ...loras].filter(Boolean).join(' '),
-      negativePrompt: graph.textOf(guided.negative),
-      entries: [...samplingEntries(graph, sampler), ...modelEntries(graph, sampler, guided, size)],
+      prompt: [graph.textOf(guided.positive ?? guided.conditioning, 'positive'), ...loras].filter(Boolean).join(' '),
+      negativePrompt: graph.textOf(guided.negative, 'negative'),
+      entries: [
+        ...samplingEntries(graph, sampler),
+        ...modelEntries(graph, sampler, guided, size),
+        ['ComfyUI nodes', graph.leftOut()],
+      ],
     };
   },
 };
@@ -34,8 +49,8 @@ function samplingEntries(graph: Graph, sampler: Json): InfotextEntry[] {
   const denoise = numberOf(setting('denoise'));
   return [
     ['Steps', numberOf(setting('steps'))],
-    ['Sampler', textOf(setting('sampler_name'))],
-    ['Schedule type', textOf(setting('scheduler'))],
+    ['Sampler', textOf(setting('sampler_name')) ?? graph.named(sampler, 'sampler', samplerNodes)],
+    ['Schedule type', textOf(setting('scheduler')) ?? graph.named(sampler, 'sigmas', scheduleNodes)],
     ['CFG scale', numberOf(setting('cfg'))],
     ['Seed', numberOf(setting('seed', 'noise_seed'))],
     ['Denoising strength', denoise === undefined || Number(denoise) === 1 ? undefined : denoise],
@@ -52,13 +67,39 @@ function modelEntries(
   const loader = graph.search(sampler, (node) => modelNameOf(node) !== undefined, [...guides, 'model']);
   const encoder = graph.search(guided, (node) => 'stop_at_clip_layer' in node, ['positive', 'conditioning', 'clip']);
   const layer = Number(graph.value(encoder?.stop_at_clip_layer));
+  const vae = graph.vaeName();
   const own = latent && sizeText(graph.value(latent.width), graph.value(latent.height));
   return [
     ['Size', own ?? (size && sizeText(size.width, size.height))],
     ['Model', loader && modelNameOf(loader)],
+    ['VAE', vae],
     ['Clip skip', layer < -1 ? -layer : undefined],
   ];
 }
+
+/** Schedules and samplers that are nodes, by their kinds. */
+const scheduleNodes: Readonly<Record<string, string>> = {
+  KarrasScheduler: 'karras',
+  ExponentialScheduler: 'exponential',
+  PolyexponentialScheduler: 'polyexponential',
+  AlignYourStepsScheduler: 'align_your_steps',
+  BetaSamplingScheduler: 'beta',
+};
+const samplerNodes: Readonly<Record<string, string>> = {
+  SamplerEulerAncestral: 'euler_ancestral',
+  SamplerDPMPP_2S_Ancestral: 'dpmpp_2s_ancestral',
+  SamplerDPMPP_SDE: 'dpmpp_sde',
+  SamplerDPMPP_2M_SDE: 'dpmpp_2m_sde',
+  SamplerDPMPP_3M_SDE: 'dpmpp_3m_sde',
+  SamplerDPMAdaptative: 'dpm_adaptive',
+  SamplerLMS: 'lms',
+  SamplerER_SDE: 'er_sde',
+  SamplerSASolver: 'sa_solver',
+};
+
+/** Kinds of nodes that change a picture and are not read, by their names. */
+const changing =
+  /ControlNet|IPAdapter|T2IAdapter|FreeU|HyperTile|ToMe|PAG|PerturbedAttention|RescaleCFG|DynamicThreshold|FaceDetailer|Ultimate|UpscaleModel|LatentUpscale|Hypernetwork|DeepCache|Inpaint|Style|unCLIP/;
 
 /** Inputs through which a sampler of several nodes gets its settings. */
 const guides = ['guider', 'sigmas', 'sampler', 'noise', 'basic_pipe'] as const;
@@ -127,16 +168,58 @@ class Graph {
   }
 
   /** The text behind a conditioning; several are joined as A1111 writes it. */
-  textOf(link: unknown): string {
+  textOf(link: unknown, side: 'positive' | 'negative'): string {
     const node = isLink(link) ? this.#visit(link) : undefined;
-    if (!node || !isLink(link) || this.#letters > maxLetters) return '';
-    const texts = textInputs.flatMap((name) => this.value(node[name]) ?? []);
+    if (!node || this.#letters > maxLetters) return '';
+    // Loaders that hold both prompts as text.
+    const own = textOf(node[side]);
+    if (own !== undefined) return this.#spend(plainNames(own));
+    const texts = textInputs.flatMap((name) => this.#words(node[name]) ?? []);
     if (texts.length > 0) return this.#spend(plainNames([...new Set(texts)].join(', ')));
     const [a, b, joint] = jointsOf(node);
-    if (joint !== undefined) return [this.textOf(a), this.textOf(b)].filter(Boolean).join(joint);
-    if (isLink(node.positive) && isLink(node.negative))
-      return this.textOf(link[1] === 1 ? node.negative : node.positive);
-    return this.textOf(Object.entries(node).find(([name, value]) => /^cond/.test(name) && isLink(value))?.[1]);
+    if (joint !== undefined) return [this.textOf(a, side), this.textOf(b, side)].filter(Boolean).join(joint);
+    if (isLink(node.positive) && isLink(node.negative)) return this.textOf(node[side], side);
+    const further = Object.entries(node).find(([name, value]) => /^cond/.test(name) && isLink(value));
+    return this.textOf(further?.[1] ?? onlyLink(node), side);
+  }
+
+  /** A text, be it the input itself or what the node behind it makes: texts joined, or drawn from lists. */
+  #words(input: unknown): string | number | undefined {
+    const node = isLink(input) ? this.#visit(input) : undefined;
+    const drawn = textOf(node?.populated_text);
+    if (drawn !== undefined) return drawn;
+    const delimiter = textOf(node?.delimiter);
+    if (!node || delimiter === undefined) return this.value(input);
+    const parts = Object.entries(node).flatMap(([name, part]) =>
+      name !== 'delimiter' && (typeof part === 'string' || isLink(part)) ? [this.#words(part)] : [],
+    );
+    return parts.filter((part) => part !== undefined && part !== '').join(delimiter);
+  }
+
+  /** What the kind of the node behind an input of the sampler stands for. */
+  named(sampler: Json, input: string, kinds: Readonly<Record<string, string>>): string | undefined {
+    const link = sampler[input];
+    return isLink(link) ? kinds[this.#kind(link[0]) ?? ''] : undefined;
+  }
+
+  /** Of the VAE that a node asks for by name. */
+  vaeName(): string | undefined {
+    for (const id of Object.keys(this.#nodes).slice(0, maxVisits)) {
+      const vae = textOf(this.#inputs(id)?.vae_name);
+      if (vae !== undefined && this.#kind(id) === 'VAELoader') return baseName(vae);
+    }
+    return undefined;
+  }
+
+  /** Kinds of nodes that change pictures and are not read. */
+  leftOut(): string | undefined {
+    const ids = Object.keys(this.#nodes).slice(0, maxVisits);
+    const kinds = ids.map((id) => this.#kind(id)).filter((kind) => kind !== undefined && changing.test(kind));
+    return kinds.length > 0 ? [...new Set(kinds)].slice(0, 10).join(', ') : undefined;
+  }
+
+  #kind(id: string): string | undefined {
+    return Object.hasOwn(this.#nodes, id) ? textOf(objectOf(this.#nodes[id])?.class_type)?.slice(0, 100) : undefined;
   }
 
   /** A tag for each LoRA between the sampler and its checkpoint. */
@@ -148,7 +231,7 @@ class Graph {
         tags.push(...loraTagsOf(node));
         return modelNameOf(node) !== undefined;
       },
-      ['guider', 'model'],
+      ['guider', 'model', 'lora_stack'],
     );
     return tags;
   }
@@ -163,9 +246,10 @@ class Graph {
       seen.add(link[0]);
       const node = this.#visit(link);
       if (node && fits(node)) return node;
-      for (const [name, value] of Object.entries(node ?? {})) {
-        if ((through?.includes(name) ?? true) && isLink(value)) open.push(value);
-      }
+      const links = Object.entries(node ?? {}).filter(([, value]) => isLink(value));
+      const named = links.filter(([name]) => through?.includes(name) ?? true);
+      // A node on the way, whatever its input is called: one that hands on what it gets.
+      for (const [, value] of named.length > 0 || links.length > 1 ? named : links) open.push(value);
     }
     return undefined;
   }
@@ -214,20 +298,24 @@ function modelNameOf(node: Json): string | undefined {
   return name && baseName(name);
 }
 
-/** Of LoraLoader, and of loaders that hold several as objects. */
+/** Of LoraLoader, of loaders that hold several as objects, and of stacks that number them. */
 function loraTagsOf(node: Json): string[] {
-  const one = { lora: node.lora_name, strength: node.strength_model, on: true };
-  const several = [one, ...Object.values(node).map(objectOf)].filter((value) => value !== undefined);
-  return several.flatMap(({ lora, strength, on }: Json) =>
-    typeof lora === 'string' && on !== false ? [`<lora:${baseName(lora)}:${numberOf(strength) ?? 1}>`] : [],
-  );
+  const one = { lora: node.lora_name, strength: node.strength_model ?? node.lora_model_strength, on: true };
+  const numbered = Object.keys(node).flatMap((key): Json[] => {
+    const [, number] = /^lora(?:_name)?_(\d+)$/.exec(key) ?? [];
+    if (number === undefined || typeof node[key] !== 'string') return [];
+    const weights = ['strength', 'lora_wt', 'model_str', 'model_weight', 'strength_model'];
+    const strength = weights.map((name) => node[`${name}_${number}`]).find((value) => value !== undefined);
+    return [{ lora: node[key], strength, on: node[`switch_${number}`] !== 'Off' }];
+  });
+  const several = [one, ...numbered, ...Object.values(node).map(objectOf)].filter((value) => value !== undefined);
+  return several.flatMap(({ lora, strength, on }: Json) => (on === false ? [] : (loraTag(lora, strength) ?? [])));
 }
 
-function baseName(file: string): string {
-  return file
-    .split(/[\\/]/)
-    .at(-1)!
-    .replace(/\.\w{2,11}$/, '');
+/** Of a node with no other link. */
+function onlyLink(node: Json): Link | undefined {
+  const links = Object.values(node).filter(isLink);
+  return links.length === 1 ? links[0] : undefined;
 }
 
 /** A1111 knows an embedding by its name alone. */

@@ -41,6 +41,21 @@ export function numberOf(value: unknown): number | string | undefined {
   return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? value : undefined;
 }
 
+/** The tag by which a prompt names a LoRA; undefined without a name. */
+export function loraTag(file: unknown, weight: unknown): string | undefined {
+  return typeof file === 'string' && file !== '' && file !== 'None'
+    ? `<lora:${baseName(file)}:${numberOf(weight) ?? 1}>`
+    : undefined;
+}
+
+/** A file's name without folders and extension. */
+export function baseName(file: string): string {
+  return file
+    .split(/[\\/]/)
+    .at(-1)!
+    .replace(/\.(safetensors|ckpt|pth?|bin|gguf|sft|pickle|json)$/i, '');
+}
+
 /** `WIDTHxHEIGHT`, or undefined unless both are whole numbers. */
 export function sizeText(width: unknown, height: unknown): string | undefined {
   return Number.isInteger(width) && Number.isInteger(height) ? `${width}x${height}` : undefined;

@@ -50,7 +50,7 @@ describe('foreignInfotext', () => {
     });
     expect(read({ prompt: nodes })).toBe(
       'a lighthouse <lora:ink:0.8>\nNegative prompt: blurry\nSteps: 20, Sampler: dpmpp_2m_sde, ' +
-        'Schedule type: karras, CFG scale: 8, Seed: 8456123456789, Size: 512x768, Model: tiny-sd1, Clip skip: 2',
+        'Schedule type: karras, CFG scale: 8, Seed: 8456123456789, Size: 512x768, Model: tiny-sd1, Clip skip: 2, ComfyUI nodes: LatentUpscale',
     );
   });
 
@@ -71,7 +71,151 @@ describe('foreignInfotext', () => {
     });
     expect(read({ prompt: nodes })).toBe(
       'a lighthouse AND toy at (dusk:1.2)\nNegative prompt: blurry\nSteps: 12, Sampler: euler, ' +
-        'Schedule type: normal, CFG scale: 6.5, Seed: 5, Size: 512x768, Model: tiny-sd1, Denoising strength: 0.6',
+        'Schedule type: normal, CFG scale: 6.5, Seed: 5, Size: 512x768, Model: tiny-sd1, Denoising strength: 0.6, ComfyUI nodes: ControlNetApplyAdvanced',
+    );
+  });
+
+  it('reads SamplerCustom with schedules and samplers as nodes, subgraphs, reroutes and named VAEs', () => {
+    const nodes = graph({
+      '12:loader': ['CheckpointLoaderSimple', { ckpt_name: 'tiny-sd1.v2.safetensors' }],
+      '12:skip': ['Reroute', { '': ['12:loader', 0] }],
+      latent: ['EmptyLatentImage', { width: 640, height: 448, batch_size: 1 }],
+      a: ['CLIPTextEncode', { text: ['joined', 0], clip: ['12:loader', 1] }],
+      joined: ['StringConcatenate', { string_a: 'a lighthouse', string_b: ['drawn', 0], delimiter: ', ' }],
+      drawn: ['ImpactWildcardProcessor', { wildcard_text: '{dusk|dawn}', populated_text: 'dawn', mode: 'populate' }],
+      b: ['CLIPTextEncode', { text: 'blurry', clip: ['12:loader', 1] }],
+      sigmas: ['KarrasScheduler', { steps: 18, sigma_max: 14.6, sigma_min: 0.03, rho: 7 }],
+      solver: ['SamplerDPMPP_2M_SDE', { solver_type: 'midpoint', eta: 1, s_noise: 1, noise_device: 'gpu' }],
+      loras: [
+        'Power Lora Loader',
+        {
+          model: ['12:skip', 0],
+          lora_1: { on: true, lora: 'ink.safetensors', strength: 0.4 },
+          lora_2: { on: false, lora: 'off', strength: 1 },
+        },
+      ],
+      stack: [
+        'CR LoRA Stack',
+        {
+          model: ['loras', 0],
+          switch_1: 'On',
+          lora_name_1: 'wood.safetensors',
+          model_weight_1: 0.7,
+          switch_2: 'Off',
+          lora_name_2: 'no.pt',
+          model_weight_2: 1,
+          lora_name_3: 'None',
+        },
+      ],
+      sampler: [
+        'SamplerCustom',
+        {
+          add_noise: true,
+          noise_seed: 77,
+          cfg: 5.5,
+          model: ['stack', 0],
+          positive: ['a', 0],
+          negative: ['b', 0],
+          sampler: ['solver', 0],
+          sigmas: ['sigmas', 0],
+          latent_image: ['latent', 0],
+        },
+      ],
+      vae: ['VAELoader', { vae_name: 'vae-ft-mse.safetensors' }],
+    });
+    expect(read({ prompt: nodes })).toBe(
+      'a lighthouse, dawn <lora:wood:0.7> <lora:ink:0.4>\nNegative prompt: blurry\nSteps: 18, Sampler: dpmpp_2m_sde, ' +
+        'Schedule type: karras, CFG scale: 5.5, Seed: 77, Size: 640x448, Model: tiny-sd1.v2, VAE: vae-ft-mse',
+    );
+  });
+
+  it('reads loaders that hold everything, and two samplers that share the steps', () => {
+    const loader: Node = [
+      'Efficient Loader',
+      {
+        ckpt_name: 'x.ckpt',
+        positive: 'a fox',
+        negative: 'text',
+        lora_name: 'ink.pt',
+        lora_model_strength: 0.5,
+        empty_latent_width: 64,
+      },
+    ];
+    const share = { add_noise: 'enable', steps: 25, cfg: 7, sampler_name: 'euler', scheduler: 'normal' };
+    const linked = { model: ['l', 0], positive: ['l', 1], negative: ['l', 2] };
+    const nodes = graph({
+      l: loader,
+      base: ['KSamplerAdvanced', { ...share, ...linked, noise_seed: 4, end_at_step: 20, latent_image: ['l', 3] }],
+      rest: ['KSamplerAdvanced', { ...share, ...linked, noise_seed: 4, start_at_step: 20, latent_image: ['base', 0] }],
+    });
+    expect(read({ prompt: nodes })).toBe(
+      'a fox <lora:ink:0.5>\nNegative prompt: text\nSteps: 25, Sampler: euler, Schedule type: normal, CFG scale: 7, ' +
+        'Seed: 4, Size: 64x96, Model: x',
+    );
+  });
+
+  it('reads characters of NovelAI 4, and what InvokeAI 5 and Fooocus used beside', () => {
+    const caption = {
+      base_caption: 'two people',
+      char_captions: [{ char_caption: 'girl, red hair' }, { char_caption: '' }],
+    };
+    const comment = {
+      steps: 28,
+      sampler: 'k_euler',
+      noise_schedule: 'karras',
+      scale: 5,
+      cfg_rescale: 0.2,
+      seed: 3,
+      uc: 'lowres',
+      v4_prompt: { caption },
+    };
+    expect(read({ Software: 'NovelAI', Description: 'two people', Comment: comment })).toBe(
+      'two people, girl, red hair\nNegative prompt: lowres\nSteps: 28, Sampler: k_euler, Schedule type: karras, ' +
+        'CFG scale: 5, Seed: 3, Size: 64x96, Clip skip: 2, ENSD: 31337, CFG rescale: 0.2',
+    );
+    const invoke = {
+      positive_prompt: 'a fox',
+      negative_prompt: '',
+      width: 64,
+      height: 96,
+      seed: 1,
+      rand_device: 'cpu',
+      cfg_scale: 6,
+      cfg_rescale_multiplier: 0,
+      steps: 9,
+      scheduler: 'dpmpp_2m_k',
+      clip_skip: 0,
+      seamless_x: false,
+      model: { key: 'k', hash: 'blake3:00', name: 'tiny', base: 'sd-1', type: 'main' },
+      vae: { key: 'v', name: 'mse' },
+      loras: [{ model: { name: 'ink' }, weight: 0.6 }],
+      controlnets: [{ image: {} }],
+      ipAdapters: [],
+    };
+    expect(read({ invokeai_metadata: invoke })).toBe(
+      'a fox <lora:ink:0.6>\nSteps: 9, Sampler: dpmpp_2m, Schedule type: karras, CFG scale: 6, Seed: 1, Size: 64x96, ' +
+        'Model: tiny, VAE: mse, RNG: CPU, InvokeAI: controlnets',
+    );
+    const fooocus = {
+      prompt: 'a fox',
+      negative_prompt: '',
+      steps: 30,
+      seed: '5',
+      sampler: 'dpmpp_2m_sde_gpu',
+      scheduler: 'karras',
+      guidance_scale: 4,
+      resolution: '(64, 96)',
+      base_model: 'juggernaut',
+      refiner_model: 'tiny',
+      refiner_switch: 0.8,
+      loras: [['offset', 0.1, '4852686128']],
+      vae: 'Default (model)',
+      styles: "['Fooocus V2']",
+      clip_skip: 2,
+    };
+    expect(read({ parameters: fooocus, fooocus_scheme: 'fooocus' })).toBe(
+      'a fox <lora:offset:0.1>\nSteps: 30, Sampler: dpmpp_2m_sde, Schedule type: karras, CFG scale: 4, Seed: 5, ' +
+        "Size: 64x96, Model: juggernaut, Clip skip: 2, Refiner: tiny, Refiner switch at: 0.8, Fooocus styles: ['Fooocus V2']",
     );
   });
 
