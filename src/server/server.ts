@@ -262,10 +262,12 @@ function report(c: ServerContext, { metrics }: ServerParts, seconds: number): vo
   const { status } = c.res;
   const route = status === 404 && routePath(c).includes('*') ? 'unknown' : routePath(c);
   metrics.request(method, route, status, seconds);
-  // 501 names a part that is not there yet: nothing has failed.
-  const level = status >= 500 && status !== 501 ? 'error' : quietPaths.includes(path) ? 'debug' : 'info';
+  const level = isFailure(status) ? 'error' : quietPaths.includes(path) ? 'debug' : 'info';
   c.get('log')[level]({ method, path, status, ms: Math.round(seconds * 1000), user: c.get('caller').name }, 'request');
 }
+
+/** 501 names a part that is not there yet, 503 a time when nothing is taken: nothing has failed then. */
+const isFailure = (status: number): boolean => status >= 500 && status !== 501 && status !== 503;
 
 /** The most specific pattern that took the request: one row of figures for each route, not for each path. */
 function routePath(c: ServerContext): string {
@@ -274,7 +276,7 @@ function routePath(c: ServerContext): string {
 
 function fail(error: unknown, c: ServerContext, dialects: readonly Dialect[]): Response {
   const failure = failureOf(reasonOf(error, c.get('signal')));
-  if (failure.status >= 500 && failure.code !== 'feature.missing') {
+  if (isFailure(failure.status)) {
     const stack = error instanceof Error ? error.stack : undefined;
     c.get('log').error({ code: failure.code, error: String(error), stack }, 'request failed');
   }
