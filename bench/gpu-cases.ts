@@ -60,19 +60,27 @@ function stepCase(name: string, title: string, graph: Graph): GpuCase {
   return { name, title, graph, output: 'prediction', half: true, unchanged: new Set(lora) };
 }
 
-export const gpuCases: readonly GpuCase[] = [
-  stepCase('sd15-512', 'step of SD 1.5, 512x512', step(sd1UNet, 512)),
-  stepCase('sd15-lora-512', `the same with a LoRA of rank ${LORA_RANK}`, withLora(step(sd1UNet, 512))),
-  stepCase('sd15-1024', 'step of SD 1.5, 1024x1024', step(sd1UNet, 1024)),
-  stepCase('sdxl-1024', 'step of SDXL, 1024x1024', step(sdxlUNet, 1024)),
-  {
-    name: 'vae-512',
-    title: 'decoding 512x512',
-    graph: vaeDecoderGraph(klF8, { size: { height: 64, width: 64 } }),
-    output: 'image',
-    half: false,
-  },
-];
+/** `rehearsal`: the same networks with a tenth of the width and pictures of 64x64, for machines without a card. */
+export function gpuCases(rehearsal: boolean): GpuCase[] {
+  const narrow = (config: UNetConfig): UNetConfig =>
+    rehearsal ? { ...config, blockChannels: config.blockChannels.map((c) => c / 10), heads: [1, 2, 4, 4] } : config;
+  const sized = (config: UNetConfig, side: number): Graph => step(narrow(config), rehearsal ? 64 : side);
+  const vae = rehearsal ? { ...klF8, blockChannels: [32, 32, 32, 32] } : klF8;
+  const cells = rehearsal ? 8 : 64;
+  return [
+    stepCase('sd15-512', 'step of SD 1.5, 512x512', sized(sd1UNet, 512)),
+    stepCase('sd15-lora-512', `the same with a LoRA of rank ${LORA_RANK}`, withLora(sized(sd1UNet, 512))),
+    stepCase('sd15-1024', 'step of SD 1.5, 1024x1024', sized(sd1UNet, 1024)),
+    stepCase('sdxl-1024', 'step of SDXL, 1024x1024', sized(sdxlUNet, 1024)),
+    {
+      name: 'vae-512',
+      title: 'decoding 512x512',
+      graph: vaeDecoderGraph(vae, { size: { height: cells, width: cells } }),
+      output: 'image',
+      half: false,
+    },
+  ];
+}
 
 /** Symbols that graphs leave open: one picture, the rank of every adapter. */
 function shapeOf(v: Graph['inputs'][number] | Graph['parameters'][number]): number[] {

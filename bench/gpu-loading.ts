@@ -3,18 +3,29 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Backend } from '#engine/backend';
 import { loadCheckpoint } from '#models/load';
 import { nodeModelFiles } from '#studio/files/model-files';
 import type { Row } from './gpu.ts';
 import { writeCheckpoint } from './sd15/checkpoint.ts';
 
+const embedded = fileURLToPath(new URL('../models/darkroom-mini.safetensors', import.meta.url));
+
+interface Loading {
+  readonly own: () => Backend;
+  readonly runtime: () => Backend;
+  readonly halves: boolean;
+  /** Loads the embedded model instead of one of SD 1.5's size. */
+  readonly rehearsal: boolean;
+}
+
 /** The second time the shaders are compiled and the file is in memory; `first` is the first. */
-export async function timeLoading(own: () => Backend, runtime: () => Backend, halves: boolean): Promise<Row[]> {
+export async function timeLoading({ own, runtime, halves, rehearsal }: Loading): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'darkroom-bench-'));
   try {
-    const path = join(folder, 'sd15.safetensors');
-    writeCheckpoint(path, 'F16');
+    const path = rehearsal ? embedded : join(folder, 'sd15.safetensors');
+    if (!rehearsal) writeCheckpoint(path, 'F16');
     const rows: Row[] = [];
     for (const [name, backend] of [
       ['our own shaders', own()],
@@ -24,7 +35,7 @@ export async function timeLoading(own: () => Backend, runtime: () => Backend, ha
       const load = async (): Promise<number> => {
         const start = performance.now();
         const { parts, weights } = await loadCheckpoint(nodeModelFiles, path);
-        const graph = parts.denoiser.graph({ height: 64, width: 64 });
+        const graph = parts.denoiser.graph(rehearsal ? { height: 8, width: 8 } : { height: 64, width: 64 });
         const session = await backend.compile(graph, { weights, precision, bindings: { batch: 2, tokens: 77 } });
         const seconds = (performance.now() - start) / 1e3;
         await session.dispose();

@@ -7,17 +7,18 @@ import { TrainingRandom } from '#training/random';
 import { ResidentState } from '#training/resident-state';
 import { scalarFeed } from '#training/step';
 import type { Row } from './gpu.ts';
-import { inputs, network, training } from './training-step.ts';
+import { inputs, network, type StepSize, training } from './training-step.ts';
 
 export async function timeTrainingSteps(
   backends: Readonly<Record<string, () => Backend>>,
   rounds: number,
+  size?: StepSize,
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const [name, open] of Object.entries(backends)) {
     const backend = open();
     try {
-      rows.push({ name, ...(await timeSteps(backend, rounds)) });
+      rows.push({ name, ...(await timeSteps(backend, rounds, size)) });
     } catch (error) {
       console.log(`    ${name}: ${(error as Error).message}`);
     } finally {
@@ -27,10 +28,10 @@ export async function timeTrainingSteps(
   return rows;
 }
 
-async function timeSteps(backend: Backend, rounds: number): Promise<Omit<Row, 'name'>> {
+async function timeSteps(backend: Backend, rounds: number, size?: StepSize): Promise<Omit<Row, 'name'>> {
   const random = new TrainingRandom(1);
-  const { step, options, weights } = network(random, false);
-  const data = inputs(random);
+  const { step, options, weights } = network(random, false, size);
+  const data = inputs(random, size);
   const session = await backend.compile(step.apply);
   const first = (parameter: string, slot: string): HostTensor => {
     const { shape, data: values } = weights[parameter]!;

@@ -5,6 +5,7 @@
  * one run, on one card, from made-up weights.
  *
  * Run: npm run bench -- gpu [parts, with commas between them; default all] [rounds, default 10]
+ * `rehearsal` among the parts: everything small enough for a machine without a card, to see that all of it works.
  */
 
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
@@ -16,6 +17,7 @@ import { feedsOf, type GpuCase, gpuCases, largestDifference, weightsFor } from '
 import { timeLoading } from './gpu-loading.ts';
 import { type PeerTimes, peerTimes } from './gpu-peer.ts';
 import { timeTrainingSteps } from './gpu-training.ts';
+import { rehearsal } from './training-step.ts';
 
 const own = (): WebGpuBackend =>
   createWebGpuBackend({ open: () => openNodeDevice(), readRange: readFileRange, warn: (m) => console.log(`    ${m}`) });
@@ -111,20 +113,25 @@ async function runCase(each: GpuCase, hasHalves: boolean, rounds: number, peers:
 
 const [parts = '', rounds = '10'] = process.argv.slice(2);
 const wanted = parts.split(',').filter(Boolean);
-const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
+const rehearses = wanted.includes('rehearsal');
+const isWanted = (name: string): boolean => wanted.every((part) => part === 'rehearsal') || wanted.includes(name);
 const probe = own();
 const report = await probe.report();
 await probe.dispose();
 console.log(`${report.description}; halves ${report.halves}, subgroup matrices ${report.matrix}; least of ${rounds}:`);
-const peers = peerTimes(process.env.DARKROOM_BENCH_PYTHON, Number(rounds));
-for (const each of gpuCases) {
+if (rehearses) console.log('a rehearsal: small networks under the names of the large ones; times say nothing');
+const peers = peerTimes(rehearses ? undefined : process.env.DARKROOM_BENCH_PYTHON, Number(rounds));
+for (const each of gpuCases(rehearses)) {
   if (isWanted(each.name)) await runCase(each, report.halves, Number(rounds), peers);
 }
 if (isWanted('load'))
-  print('loading the U-Net of SD 1.5 from a file of halves', await timeLoading(own, runtime, report.halves));
+  print(
+    'loading the U-Net of SD 1.5 from a file of halves',
+    await timeLoading({ own, runtime, halves: report.halves, rehearsal: rehearses }),
+  );
 if (isWanted('training')) {
   const backends = { 'our own shaders, state on the device': own, "ONNX Runtime's shaders": runtime };
-  const rows = await timeTrainingSteps(backends, Number(rounds));
+  const rows = await timeTrainingSteps(backends, Number(rounds), rehearses ? rehearsal : undefined);
   print('training step, 20.7 M parameters, batch 16, AdamW, moving average', [...rows, ...(await peers('training'))]);
 }
 process.exit(0);

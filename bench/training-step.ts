@@ -25,6 +25,16 @@ export const config: UNetConfig = {
 };
 export const batch = 16;
 const [side, tokens] = [16, 77];
+
+/** What a step is of: the one that is measured, and one that any machine can try. */
+export interface StepSize {
+  readonly config: UNetConfig;
+  readonly batch: number;
+  readonly side: number;
+}
+const whole: StepSize = { config, batch, side };
+export const rehearsal: StepSize = { config: { ...config, blockChannels: [32, 32, 32] }, batch: 1, side: 8 };
+
 export const training = {
   learningRate: 1e-4,
   betas: [0.9, 0.99] as [number, number],
@@ -35,15 +45,17 @@ export const training = {
 
 export type Tensors = Record<string, HostTensor>;
 
-const shapes: Readonly<Record<string, readonly number[]>> = {
+type Shapes = Readonly<Record<string, readonly number[]>>;
+
+const shapesOf = ({ config, batch, side }: StepSize): Shapes => ({
   sample: [batch, config.inChannels, side, side],
   timestep: [batch],
   context: [batch, tokens, config.contextWidth],
   target: [batch, config.outChannels, side, side],
-};
+});
 
-export function inputs(random: TrainingRandom): Tensors {
-  const drawn = Object.entries(shapes).map(([name, shape]) => {
+export function inputs(random: TrainingRandom, size = whole): Tensors {
+  const drawn = Object.entries(shapesOf(size)).map(([name, shape]) => {
     const values = random.fillNormal(new Float32Array(sizeOf(shape)));
     return [name, f32(shape, name === 'timestep' ? values.map((v) => Math.abs(300 * v)) : values)];
   });
@@ -54,10 +66,11 @@ export function inputs(random: TrainingRandom): Tensors {
  * The step graph and first weights. Layers that start at zero get values, so that every gradient is a real one.
  * `updatesApart`: see `StepOptions`.
  */
-export function network(random: TrainingRandom, updatesApart: boolean) {
+export function network(random: TrainingRandom, updatesApart: boolean, size = whole) {
+  const shapes = shapesOf(size);
   const scope = new Scope(unetScope);
   const leaf = (name: string) => input(name, 'f32', shapes[name]!);
-  const prediction = unet(scope, config, {
+  const prediction = unet(scope, size.config, {
     sample: leaf('sample'),
     timestep: leaf('timestep'),
     context: leaf('context'),
