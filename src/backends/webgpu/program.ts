@@ -4,7 +4,7 @@
  */
 
 import type { HostTensor } from '#core/tensor';
-import { toEngineError } from '#engine/errors';
+import { EngineError, toEngineError } from '#engine/errors';
 import type { Graph, Value } from '#graph/value';
 import type { Gpu } from './device.ts';
 import type { Kernel, KernelText } from './kernel.ts';
@@ -59,8 +59,18 @@ export type TimesOfKernel = (kernel: number) => {
 
 let nextPlace = 0;
 
-/** A new place; ids are unique, so that equal shaders have equal text only by their own numbering. */
+/** What shaders count to: indices are u32. */
+const MOST_ELEMENTS = 2 ** 32 - 1;
+
+/**
+ * A new place; ids are unique, so that equal shaders have equal text only by their own numbering.
+ * @throws EngineError `out-of-memory` for more elements than can be counted
+ */
 export function newPlace(storage: Place['storage'], elements: number, rounded?: boolean): Place {
+  if (elements > MOST_ELEMENTS) {
+    const message = `a tensor of ${elements} elements is more than shaders count to (${MOST_ELEMENTS}); use a smaller size, a smaller batch or tiles`;
+    throw new EngineError('out-of-memory', 'webgpu', message);
+  }
   return { id: nextPlace++, storage, elements, rounded };
 }
 
@@ -84,12 +94,10 @@ export async function createProgram(options: ProgramOptions): Promise<Program> {
   const planner = new Planner(graph, { traits: gpu.traits, sizes, precision, leaf, newPlace });
   const plan = planner.plan();
   const compiled = await compileAll(options, plan.kernels);
-  const memory = new Map<Place, DeviceMemory>();
-  for (const w of weights.values()) memory.set(w.place, w.memory);
-  const held = await gpu.watch('compile', `reserving memory for ${graph.name}`, () => {
-    const fixed = [...inputs.values(), ...constants.map((c) => c.place)].map((place) => hold(gpu, memory, place));
-    for (const { place, tensor } of constants) writeWords(gpu, memory.get(place)!, tensor);
-    return [...fixed, ...placeResults(gpu, plan, compiled, memory)];
+  const memory = await reserve(options, (into) => {
+    for (const place of [...inputs.values(), ...constants.map((c) => c.place)]) hold(gpu, into, place);
+    for (const { place, tensor } of constants) writeWords(gpu, into.get(place)!, tensor);
+    placeResults(gpu, plan, compiled, into);
   });
   const written = new Set(
     compiled.flatMap((c) => c.text.bindings.flatMap((b) => (b.access === 'write' ? [b.place] : []))),
@@ -102,19 +110,47 @@ export async function createProgram(options: ProgramOptions): Promise<Program> {
     memoryOf: (place) => memory.get(place)!,
     encode: (encoder, brought, times) => encode(gpu, compiled, memory, encoder, brought, times),
     dispose: () => {
-      for (const m of held) gpu.pool.give(m);
+      for (const m of ownMemory(memory, weights)) gpu.pool.give(m);
     },
   };
+}
+
+/** Memory by place. Where the device has none left, what the pool keeps free is given back, and it is tried once more. */
+async function reserve(
+  { gpu, graph, weights }: ProgramOptions,
+  fill: (into: Map<Place, DeviceMemory>) => void,
+): Promise<Map<Place, DeviceMemory>> {
+  const attempt = async (): Promise<Map<Place, DeviceMemory>> => {
+    const memory = new Map([...weights.values()].map((w) => [w.place, w.memory]));
+    try {
+      await gpu.watch('compile', `reserving memory for ${graph.name}`, () => fill(memory));
+    } catch (e) {
+      for (const m of ownMemory(memory, weights)) gpu.pool.destroy(m);
+      throw e;
+    }
+    return memory;
+  };
+  try {
+    return await attempt();
+  } catch (e) {
+    if (!(e instanceof EngineError && e.failure === 'out-of-memory')) throw e;
+    gpu.pool.trim();
+    return await attempt();
+  }
+}
+
+function ownMemory(memory: ReadonlyMap<Place, DeviceMemory>, weights: ResidentWeights): Set<DeviceMemory> {
+  const own = new Set(memory.values());
+  for (const w of weights.values()) own.delete(w.memory);
+  return own;
 }
 
 function storageFor(v: Value): Place['storage'] {
   return v.dtype === 'bool' || v.dtype === 'u32' || v.dtype === 'u64' ? 'u32' : /^(f|bf)/.test(v.dtype) ? 'f32' : 'i32';
 }
 
-function hold(gpu: Gpu, memory: Map<Place, DeviceMemory>, place: Place): DeviceMemory {
-  const taken = gpu.pool.take(bytesOf(place));
-  memory.set(place, taken);
-  return taken;
+function hold(gpu: Gpu, memory: Map<Place, DeviceMemory>, place: Place): void {
+  memory.set(place, gpu.pool.take(bytesOf(place)));
 }
 
 /** Uploads the elements of a tensor. */
@@ -126,12 +162,7 @@ export function writeWords(gpu: Gpu, memory: DeviceMemory, tensor: Pick<HostTens
 }
 
 /** Gives results memory in the order of their making; memory whose reader was the last one serves the next. */
-function placeResults(
-  gpu: Gpu,
-  plan: Plan,
-  kernels: readonly Compiled[],
-  memory: Map<Place, DeviceMemory>,
-): DeviceMemory[] {
+function placeResults(gpu: Gpu, plan: Plan, kernels: readonly Compiled[], memory: Map<Place, DeviceMemory>): void {
   const last = new Map<Place, number>();
   kernels.forEach(({ text }, i) => {
     for (const { place } of text.bindings) last.set(place, i);
@@ -154,8 +185,7 @@ function placeResults(
       if (last.get(place) === i && !kept.has(place) && held.has(mine)) free.push(mine);
     }
   });
-  for (const place of kept) if (!memory.has(place)) held.add(hold(gpu, memory, place));
-  return [...held];
+  for (const place of kept) if (!memory.has(place)) hold(gpu, memory, place);
 }
 
 /** Takes the smallest of `free` that is large enough without wasting more than it holds. */
