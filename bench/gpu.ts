@@ -116,7 +116,10 @@ const wanted = parts.split(',').filter(Boolean);
 const rehearses = wanted.includes('rehearsal');
 const isWanted = (name: string): boolean => wanted.every((part) => part === 'rehearsal') || wanted.includes(name);
 const probe = own();
-const report = await probe.report();
+const report = await probe.report().catch((error: Error) => {
+  console.error(`${error.message}; \`darkroom doctor --device webgpu\` says what is missing`);
+  process.exit(1);
+});
 await probe.dispose();
 console.log(`${report.description}; halves ${report.halves}, subgroup matrices ${report.matrix}; least of ${rounds}:`);
 if (rehearses) console.log('a rehearsal: small networks under the names of the large ones; times say nothing');
