@@ -2,6 +2,7 @@
 
 import 'virtual:uno.css';
 import './theme/colours.css';
+import { createRoot } from 'solid-js';
 import { render } from 'solid-js/web';
 import { ApiError, createApi } from './api.ts';
 import { forgetToken, keepToken, storedToken } from './session.ts';
@@ -19,7 +20,8 @@ if (taken.token !== undefined) {
 }
 const token = taken.token ?? storedToken();
 const api = createApi();
-const studio = createStudio(api);
+// It lives as long as the page.
+const studio = createRoot(() => createStudio(api));
 applyTheme(storedTheme());
 await speak(preferredLanguage());
 render(() => <App studio={studio} />, document.getElementById('page')!);
