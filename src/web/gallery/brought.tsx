@@ -6,6 +6,7 @@ import { dataUrl } from '../canvas/pictures.ts';
 import { recall } from '../state/draft.ts';
 import { keepPicture } from '../state/kept-pictures.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
+import { FileHead } from '../ui/file-head.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
 
@@ -53,17 +54,7 @@ export function Brought(props: { readonly file: File; readonly onClose: () => vo
     <section class="card p-3 mb-4 flex flex-wrap gap-4 items-start" aria-label={words().brought.title}>
       <img src={address} alt={props.file.name} class="max-h-60 max-w-full rounded-lg object-contain" />
       <div class="flex-1 min-w-60 stack">
-        <div class="row">
-          <h2 class="title truncate">{props.file.name}</h2>
-          <button
-            type="button"
-            class="btn-quiet ml-auto px-2"
-            aria-label={words().common.close}
-            onClick={() => props.onClose()}
-          >
-            <Icon name="close" />
-          </button>
-        </div>
+        <FileHead name={props.file.name} onClose={props.onClose} />
         <Show when={!read.loading} fallback={<p class="hint">{words().common.loading}</p>}>
           <Show when={read()?.infotext} fallback={<p class="hint">{words().brought.none}</p>}>
             {(text) => (

@@ -6,6 +6,7 @@ import { fileAddress } from '../api.ts';
 import { usePictures } from '../create/latest.ts';
 import { picturesOf } from '../state/lists.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
+import { dropsOf } from '../ui/drops.ts';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
@@ -51,17 +52,7 @@ export default function Gallery() {
   const emptyText = () =>
     trashed() ? words().gallery.emptyTrash : filter() === '' ? words().gallery.empty : words().gallery.noneFit;
   return (
-    <section
-      aria-label={words().gallery.all}
-      class="flex-1 flex flex-col px-3 md:px-6"
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => {
-        const file = event.dataTransfer?.files[0];
-        if (!file) return;
-        event.preventDefault();
-        setBrought(file);
-      }}
-    >
+    <section aria-label={words().gallery.all} class="flex-1 flex flex-col px-3 md:px-6" {...dropsOf(setBrought)}>
       <PageHead title={words().gallery.title} note={words().gallery.count(total())}>
         <ReadButton onChoose={setBrought} />
       </PageHead>

@@ -1,7 +1,8 @@
 /** A model file that was dropped on the page: what it is and whether it can be used, before it is put into a folder. */
 
-import { createResource, For, Show } from 'solid-js';
-import { Icon } from '../ui/icon.tsx';
+import { createResource, Show } from 'solid-js';
+import { FactList } from '../ui/facts.tsx';
+import { FileHead } from '../ui/file-head.tsx';
 import { fileSize, parameterCount } from '../words/figures.ts';
 import { words } from '../words/index.ts';
 
@@ -17,32 +18,13 @@ export function BroughtModel(props: BroughtProps) {
   );
   return (
     <section class="card p-4 mb-4 stack" aria-label={words().models.broughtTitle}>
-      <div class="row">
-        <h2 class="title truncate">{props.file.name}</h2>
-        <button
-          type="button"
-          class="btn-quiet ml-auto px-2"
-          aria-label={words().common.close}
-          onClick={() => props.onClose()}
-        >
-          <Icon name="close" />
-        </button>
-      </div>
+      <FileHead name={props.file.name} onClose={props.onClose} />
       <Show when={!found.loading && found()} fallback={<p class="hint">{words().common.loading}</p>}>
         {(model) => (
           <>
             <p>{model().title}</p>
             <Show when={model().problem}>{(problem) => <p class="problem-text">{problem()}</p>}</Show>
-            <dl class="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 text-sm m-0 max-h-100 overflow-auto">
-              <For each={rowsOf(props.file, model())}>
-                {([name, value]) => (
-                  <>
-                    <dt class="text-dim break-all">{name}</dt>
-                    <dd class="m-0 [overflow-wrap:anywhere]">{value}</dd>
-                  </>
-                )}
-              </For>
-            </dl>
+            <FactList rows={rowsOf(props.file, model())} />
           </>
         )}
       </Show>

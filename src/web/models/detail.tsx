@@ -9,6 +9,7 @@ import { useModels } from '../state/queries.ts';
 import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
+import { FactList } from '../ui/facts.tsx';
 import { Field } from '../ui/field.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
@@ -107,16 +108,7 @@ function Facts(props: { readonly model: WireModel }) {
   };
   return (
     <section class="card p-4 stack" aria-label={words().models.about}>
-      <dl class="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 text-sm m-0">
-        <For each={rows()}>
-          {([name, value]) => (
-            <>
-              <dt class="text-dim">{name}</dt>
-              <dd class="m-0 break-all">{value}</dd>
-            </>
-          )}
-        </For>
-      </dl>
+      <FactList rows={rows()} />
       <Show when={!props.model.sha256}>
         <button type="button" class="btn self-start" disabled={busy()} onClick={() => void hash()}>
           {words().models.hash}

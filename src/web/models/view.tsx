@@ -4,6 +4,7 @@ import { useSearchParams } from '@solidjs/router';
 import { createMemo, createSignal, For, Show, Suspense } from 'solid-js';
 import { useModels } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
+import { dropsOf } from '../ui/drops.ts';
 import { Empty } from '../ui/empty.tsx';
 import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -20,17 +21,7 @@ export default function Models() {
   const getting = () => params.get !== undefined;
   const [brought, setBrought] = createSignal<File>();
   return (
-    <section
-      aria-label={words().models.title}
-      class="flex-1 flex flex-col px-3 md:px-6 pb-8"
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => {
-        const file = event.dataTransfer?.files[0];
-        if (!file) return;
-        event.preventDefault();
-        setBrought(file);
-      }}
-    >
+    <section aria-label={words().models.title} class="flex-1 flex flex-col px-3 md:px-6 pb-8" {...dropsOf(setBrought)}>
       <PageHead title={words().models.title}>
         <Group class="row" label={words().models.title}>
           <button type="button" class="chip" aria-pressed={!getting()} onClick={() => setParams({ get: undefined })}>
