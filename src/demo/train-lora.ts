@@ -17,7 +17,7 @@ import { type StepReport, train, type Weights } from '#training/loop';
 import { MemoryRunFiles } from '#training/memory-run-files';
 import { loraTensors } from '#training/networks/lora';
 import { networksOf } from '#training/networks/of-method';
-import { TrainingRandom } from '#training/random';
+import { type RandomSource, TrainingRandom } from '#training/random';
 import { commonsOf, lossOf, noiseOf } from '#training/settings/commons';
 import { type MethodSettings, methodSchemas } from '#training/settings/methods';
 import { denoisingTask, type Examples, type LatentSize, readsText } from '#training/tasks/denoising';
@@ -51,9 +51,11 @@ export async function trainLora(asked: LoraTraining): Promise<Uint8Array[]> {
     settings.train_batch_size,
     settings.seed,
   );
-  const batch = async (number: number): Promise<Examples> => {
+  const captionOf = (item: number, random: RandomSource): string =>
+    random.uniform() < settings.caption_dropout_rate ? '' : asked.pictures[item]!.caption;
+  const batch = async (number: number, random: RandomSource): Promise<Examples> => {
     const { items } = order.batch(number);
-    const said = items.map((i) => ({ text: asked.pictures[i]!.caption, size: shown.pixels }));
+    const said = items.map((i) => ({ text: captionOf(i, random), size: shown.pixels }));
     return {
       size: shown.cells,
       latents: joined(items.map((i) => shown.latents[i]!)),
@@ -76,7 +78,7 @@ export async function trainLora(asked: LoraTraining): Promise<Uint8Array[]> {
       windows,
       clipSkip,
       sizes: [shown.cells],
-      examples: (step) => batch(step),
+      examples: (step, _part, random) => batch(step, random),
       heldOut: async () => [],
     },
     {
