@@ -61,7 +61,7 @@ function oracle(tokens: readonly Token[], height: number, width: number, ratio: 
     return group[0]!.map((_, c) => group.reduce((total, each) => total + each[c]!, 0) / group.length);
   });
   const [q, k, v] = ['to_q', 'to_k', 'to_v'].map((name) =>
-    means.map((x) => times(weights[`block.attn1.${name}.weight`]!.data as Float32Array, x)),
+    means.map((x) => times(weights[`block.attn1.${name}.weight`]!.data, x)),
   );
   const answers = left.map((_, i) => {
     const scores = left.map((_, j) => Math.exp(dot(q![i]!, k![j]!) / 2));

@@ -88,7 +88,7 @@ function isMerged(v: Value, { height, width }: Size): boolean {
   const [q, k] = v.inputs;
   const isSelf = q!.inputs.some((x) => x.op === 'parameter' && selfAttention.test(x.attrs.name));
   // Others have put something between the projections and the attention.
-  return isSelf && q!.op === 'linear' && k!.inputs[0] === q!.inputs[0];
+  return isSelf && q!.op === 'linear' && k!.inputs[0] === q.inputs[0];
 }
 
 interface Matching {

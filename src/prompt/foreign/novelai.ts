@@ -5,7 +5,7 @@
  * braces, which A1111 also leaves as they are.
  */
 
-import { type Dialect, type Json, numberOf, objectOf, parseObject, sizeText, textOf } from './dialect.ts';
+import { type Dialect, numberOf, objectOf, parseObject, sizeText, textOf } from './dialect.ts';
 
 /** A1111 takes this where it does not know the name. */
 const fallbackSampler = 'Euler a';
@@ -42,6 +42,6 @@ export const novelAi: Dialect = {
 function withCharacters(prompt: string, structured: unknown): string {
   const caption = objectOf(objectOf(structured)?.caption);
   const listed: readonly unknown[] = Array.isArray(caption?.char_captions) ? caption.char_captions : [];
-  const characters = listed.map((each) => textOf((objectOf(each) as Json | undefined)?.char_caption)?.trim());
+  const characters = listed.map((each) => textOf(objectOf(each)?.char_caption)?.trim());
   return [prompt, ...characters].filter(Boolean).join(', ');
 }
