@@ -5,6 +5,7 @@ import process from 'node:process';
 const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   adapters: () => import('./adapters.ts'),
   gpu: () => import('./gpu.ts'),
+  'gpu-count': () => import('./gpu-count.ts'),
   lowering: () => import('./lowering.ts'),
   memory: () => import('./memory.ts'),
   sd15: () => import('./sd15.ts'),
