@@ -96,7 +96,9 @@ export function feedsOf(graph: Graph): Feeds {
     graph.inputs.map((v): [string, HostTensor] => {
       const shape = shapeOf(v);
       if (v.dtype === 'i64') return [v.attrs.name, i64(shape, new Array<number>(sizeOf(shape)).fill(1))];
-      return [v.attrs.name, v.attrs.name === 'timestep' ? f32(shape, [500, 500]) : noise(shape, 1)];
+      if (v.attrs.name === 'timestep') return [v.attrs.name, f32(shape, [500, 500])];
+      // Adapters are weights that are fed.
+      return [v.attrs.name, /\.lora_(down|up)$/.test(v.attrs.name) ? weight(v.attrs.name, shape) : noise(shape, 1)];
     }),
   );
 }
