@@ -139,7 +139,7 @@ export const plot = commandOf({
   hidden: axisFlags.flatMap((flag) => [`${flag}Axis`, `${flag}Values`]),
   flags: axisFlags.map((flag) => [
     `--${flag} <axis=values>`,
-    `What varies along ${flag.toUpperCase()}, with its values: steps=10,20 or cfgScale=1-7 (+2).`,
+    `What varies along ${flag.toUpperCase()}, with its values: steps=10,20 or denoisingStrength=0.3-0.7 (+0.2).`,
   ]),
   read: async (_argument, options) => ({
     texts: Object.assign({}, ...axisFlags.map((flag) => readAxis(flag, options[flag]))) as Texts,

@@ -8,10 +8,10 @@ import { sd1 } from '#models/sd1/family';
 import { createPictureEngine } from '#pipelines/engine';
 import { generateSchema } from '#pipelines/request';
 import { pixelsToPlanes, tile } from '#training/tasks/autoencoder';
+import { usualDrawing } from './methods/drawing.ts';
 import { memoryWeights } from './session-weights.ts';
 
 const columns = 8;
-const request = { steps: 20, cfgScale: 4, sampler: 'DDIM' };
 const firstSeed = 7;
 
 export interface SampleGridOptions {
@@ -39,7 +39,7 @@ export async function sampleGrid(options: SampleGridOptions): Promise<PixelImage
   try {
     for (const [n, prompt] of prompts.entries()) {
       const asked = generateSchema.parse({
-        ...request,
+        ...usualDrawing.grid,
         prompt: literally(prompt),
         seed: firstSeed + n,
         width: size,

@@ -13,7 +13,7 @@ import type { SamplePrompt } from '#training/captions';
 import type { TrainingTask } from '#training/loop';
 import { type MethodSettings, methodSchemas } from '#training/settings/methods';
 import type { Dataset } from '../data/dataset.ts';
-import { type DrawingOptions, draw, sheet } from '../methods/drawing.ts';
+import { type DrawingOptions, draw, sheet, usualDrawing } from '../methods/drawing.ts';
 import { datasetOf, installed, literally, prepareDenoising } from '../methods/prepare.ts';
 import { resultForms, resultRoot } from '../methods/result-files.ts';
 import { escaped, reportPage } from '../report-page.ts';
@@ -45,7 +45,7 @@ export async function prepareScratch(settings: ScratchConfigured, context: RunCo
     vae: undefined,
     roots: [resultRoot(run), ...context.modelRoots],
     size,
-    usual: { steps: 30, cfgScale: settings.kind === 'pixel' ? 1 : 3 },
+    usual: settings.kind === 'pixel' ? usualDrawing.unconditional : usualDrawing.fresh,
   };
   return await prepareDenoising(asFineTuning(settings, size.width), context, {
     model,
