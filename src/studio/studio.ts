@@ -18,6 +18,7 @@ import { type UpscaleSettings, upscaledSize } from '#pipelines/upscale/request';
 import { EngineHost, type EngineHostOptions, type EngineStatus } from './engine-host/host.ts';
 import { machineMemory } from './engine-host/process-info.ts';
 import { type BusEvent, type Emit, type EmitOptions, EventBus, type ResetEvents } from './events/bus.ts';
+import { inTurns } from './events/next-turn.ts';
 import { TrashClock } from './gallery/old-trash.ts';
 import { localUser } from './gallery/picture-path.ts';
 import { adoptPictures, mendTrash } from './gallery/rebuild.ts';
@@ -446,7 +447,9 @@ export class Studio extends StudioFolder {
     }
     const checked = await this.#checkAll(list);
     for (const { input, request } of checked) await this.#checkControls(request, input.pictures ?? {});
-    return await Promise.all(checked.map(async (each) => ({ ...each, ...(await this.#whole(each)) })));
+    const accepted: Submission[] = [];
+    for await (const each of inTurns(checked)) accepted.push({ ...each, ...(await this.#whole(each)) });
+    return accepted;
   }
 
   async #checkControls({ controls }: Pick<StoredRequest, 'controls'>, pictures: InputUploads): Promise<void> {
@@ -481,18 +484,21 @@ export class Studio extends StudioFolder {
 
   /** A model that is not known yet may lie where the first look at the folders has not come to. */
   async #checkAll(list: readonly SubmitInput[]) {
-    const check = () => {
+    const check = async () => {
       const { defaultModel } = this.settings.get();
-      return list.map((input) => ({ input, id: newId(), ...checkRequest(input.request, this.library, defaultModel) }));
+      const checked: Submission[] = [];
+      for await (const input of inTurns(list))
+        checked.push({ input, id: newId(), ...checkRequest(input.request, this.library, defaultModel) });
+      return checked;
     };
     try {
-      const checked = check();
+      const checked = await check();
       if (checked.every(({ warnings }) => warnings.length === 0)) return checked;
     } catch (error) {
       if (!(error instanceof UserError && error.code === 'model.unknown')) throw error;
     }
     await this.#listed;
-    return check();
+    return await check();
   }
 
   /** Ends a job, a running one as `CancelOptions` say. @throws UserError `job.unknown` */

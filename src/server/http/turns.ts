@@ -1,3 +1,5 @@
+import { nextTurn } from '#studio/events/next-turn';
+
 /**
  * Requests that arrive together are begun one in each turn of the event loop. Each does a few milliseconds of work
  * before it first waits for anything, and fifty of them in one turn would hold up the pictures' events by all of that.
@@ -11,8 +13,3 @@ export class Turns {
     return this.#last;
   }
 }
-
-const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => {
-    setImmediate(resolve);
-  });

@@ -36,23 +36,30 @@ export const orders: Readonly<Record<NonNullable<ImageQuery['order']>, Order<key
 /** Scripts that are written without spaces have no words to index; they are searched as substrings. */
 const unspaced = /[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/;
 
-function* textTerms(text: string): Generator<Condition> {
+/** Words together: each is one look into the index of words, however many they are. */
+function textTerms(text: string): Condition[] {
+  const conditions: Condition[] = [];
+  const [wanted, unwanted] = [new Set<string>(), new Set<string>()];
   // SQLite takes NUL for the end of the query.
   for (const match of text
     .slice(0, 1000)
     .replaceAll('\0', ' ')
     .matchAll(/(-?)(?:"([^"]*)"|(\S+))/g)) {
     const words = match[2] ?? match[3]!;
-    const not = match[1] === '-' ? 'NOT ' : '';
+    const not = match[1] === '-';
     if (unspaced.test(words)) {
       const pattern = `%${words.replaceAll(/[\\%_]/g, '\\$&')}%`;
-      yield { sql: `prompt ${not}LIKE ? ESCAPE '\\'`, params: [pattern] };
+      conditions.push({ sql: `prompt ${not ? 'NOT ' : ''}LIKE ? ESCAPE '\\'`, params: [pattern] });
     } else if (/[\p{L}\p{N}]/u.test(words)) {
       const phrase = `"${words.replaceAll('"', '')}"${match[2] === undefined ? '*' : ''}`;
-      yield {
-        sql: `rowid ${not}IN (SELECT rowid FROM images_text WHERE images_text MATCH ?)`,
-        params: [`prompt : ${phrase}`],
-      };
+      (not ? unwanted : wanted).add(phrase);
     }
   }
+  const found = (phrases: ReadonlySet<string>, joined: string): Condition['params'] => [
+    `prompt : (${[...phrases].join(` ${joined} `)})`,
+  ];
+  const inIndex = 'IN (SELECT rowid FROM images_text WHERE images_text MATCH ?)';
+  if (wanted.size > 0) conditions.push({ sql: `rowid ${inIndex}`, params: found(wanted, 'AND') });
+  if (unwanted.size > 0) conditions.push({ sql: `rowid NOT ${inIndex}`, params: found(unwanted, 'OR') });
+  return conditions;
 }

@@ -7,6 +7,7 @@ import type { ModelKind } from '#api/records/model';
 import type { InfotextReading } from '#pipelines/settings/infotext-reading';
 import type { ParsedInfotext } from '#prompt/infotext';
 import { renameNetwork } from '#prompt/network-hashes';
+import { nextTurn } from '../events/next-turn.ts';
 import { findModel } from './find.ts';
 import type { Library } from './library.ts';
 import type { LibraryModel } from './model.ts';
@@ -39,8 +40,6 @@ export async function withLocalNames(
   const vae = localName(files, parsed.VAE, parsed['VAE hash'], ['vae']);
   return { ...parsed, ...prompts, ...(vae === undefined ? {} : { VAE: vae }) };
 }
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The checkpoint that an infotext names, if it is here. */
 export function localCheckpoint(parsed: ParsedInfotext, files: LocalFiles): string | undefined {

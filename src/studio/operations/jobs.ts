@@ -12,6 +12,7 @@ import { loopback } from '#pipelines/series/loopback';
 import { matrix } from '#pipelines/series/matrix';
 import { plot } from '#pipelines/series/plot';
 import { promptList } from '#pipelines/series/prompt-list';
+import { inTurns } from '../events/next-turn.ts';
 import type { JobFilter, Place } from '../queue/job.ts';
 import type { Upload } from '../reader/large-bodies.ts';
 import type { SubmitInput } from '../studio.ts';
@@ -43,8 +44,10 @@ export const jobHandlers = {
   },
   async submitJobs({ jobs: list }, context) {
     const inputs: SubmitInput[] = [];
-    for (const input of list) inputs.push(await submission(input, context));
-    return { jobs: (await context.studio.submit(inputs)).map((job) => toldJob(job, context.caller)) };
+    for await (const input of inTurns(list)) inputs.push(await submission(input, context));
+    const jobs: Job[] = [];
+    for await (const job of inTurns(await context.studio.submit(inputs))) jobs.push(toldJob(job, context.caller));
+    return { jobs };
   },
   async generate(input, context) {
     const many = (['batchSize', 'batchCount'] as const).find((field) => (input[field] ?? 1) > 1);

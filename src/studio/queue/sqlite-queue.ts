@@ -16,6 +16,7 @@ import {
 } from '#api/records/job';
 import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
+import { inTurns } from '../events/next-turn.ts';
 import type { Database, SqlRow } from '../store/database.ts';
 import { followId, newId } from '../store/id.ts';
 import { patiently } from '../store/patience.ts';
@@ -84,8 +85,12 @@ export class SqliteJobQueue implements JobQueue {
       let position = this.#edge('max') + 1;
       return jobs.map((job) => this.#insert(job, position++));
     });
-    const added = ids.map((id) => this.#require(id));
-    for (const job of added) this.#emit('job.added', job, { user: job.user });
+    const added: Job[] = [];
+    for await (const id of inTurns(ids)) {
+      const job = this.#require(id);
+      this.#emit('job.added', job, { user: job.user });
+      added.push(job);
+    }
     this.#announce();
     return added;
   }

@@ -5,6 +5,7 @@
 
 import { randomInt } from 'node:crypto';
 import { UserError } from '#core/errors';
+import { nextTurn } from '../events/next-turn.ts';
 
 /** Levels of arrays and objects; what walks a value by recursion is safe below. */
 const deepestJson = 100;
@@ -35,7 +36,6 @@ export async function parseJsonInTurns(bytes: Uint8Array): Promise<unknown> {
 
 /** Bytes that are read in a few milliseconds. */
 const inOneTurn = 64 * 1024;
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function* parsing(bytes: Uint8Array): Generator<void, unknown> {
   if (bytes.length === 0) return undefined;
