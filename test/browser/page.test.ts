@@ -82,7 +82,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     expect(faults).toEqual([]);
   });
 
-  it('shows a running job after a reload and in a second tab, and stops it softly, then at once', async () => {
+  it('shows a running job after a reload and in a second tab, and stops it after its step', async () => {
     served = await serve(newFolder());
     const page = await open(served.url);
     await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a castle');

@@ -84,7 +84,15 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
     await page.getByLabel('Read a picture').setInputFiles({ name: 'back.png', mimeType: 'image/png', buffer: bytes });
     await page.getByRole('button', { name: 'Use these settings' }).click();
     await expect.poll(() => prompt.inputValue()).toBe('a fox <lora:mini-woodcut:1>');
-    expect(await page.getByRole('checkbox', { name: /^Hires fix/ }).isChecked()).toBe(true);
+    const hires = page.getByRole('checkbox', { name: /^Hires fix/ });
+    expect(await hires.isChecked()).toBe(true);
+    await hires.uncheck();
+    await prompt.fill('an owl <lora:nowhere:1>');
+    await page.keyboard.press('Control+Enter');
+    await page
+      .getByRole('region', { name: 'What was not done as asked' })
+      .getByText(/nowhere/)
+      .waitFor();
     expect(faults).toEqual([]);
   });
 

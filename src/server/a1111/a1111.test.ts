@@ -195,6 +195,7 @@ describe('txt2img', () => {
     expect(await lastRequest()).toMatchObject({ unipcOrder: 2, commaPaddingBacktrack: 0 });
     const options = await server.call('POST', `${api}/options`, { save_txt: true });
     expect(options.headers.get('x-darkroom-warnings')).toContain('save_txt is kept, and has no effect here.');
+    expect(await warningsOf({ prompt: 'a fox fake:warn' })).toEqual(['this is a warning']);
     expect(await warningsOf({ sampler_name: 'Euler a', scheduler: 'Turbo' })).toEqual([
       'There is no noise schedule Turbo; Automatic was taken.',
     ]);
@@ -276,6 +277,14 @@ describe('txt2img', () => {
       sMinUncondAll: true,
       noiseSchedule: 'Zero Terminal SNR',
     });
+    await server.json('POST', `${api}/txt2img`, {
+      steps: 1,
+      override_settings: { sigma_max: 10, sigma_min: 0.1, rho: 5 },
+    });
+    expect(await lastRequest()).toMatchObject({ sigmaMax: 10, sigmaMin: 0.1, rho: 5 });
+    const infotext = 'a\nSteps: 2, Sampler: Euler, Seed: 1, Tiling: True';
+    expect((await server.json('POST', `${api}/txt2img`, { infotext })).warnings ?? []).toEqual([]);
+    expect(await lastRequest()).toMatchObject({ tiling: true, steps: 2 });
   });
 
   it.each([
@@ -622,6 +631,7 @@ describe('lists and options', () => {
     const names = async (path: string, key: string) =>
       (await server.json('GET', `${api}/${path}`)).map((row: Record<string, unknown>) => row[key]) as unknown[];
     expect(await names('samplers', 'name')).toEqual(expect.arrayContaining(['Euler', 'Euler a', 'DPM++ 2M', 'DDIM']));
+    expect((await names('samplers', 'options')).every((options) => typeof options === 'object')).toBe(true);
     expect(await names('schedulers', 'label')).toEqual(expect.arrayContaining(['Automatic', 'Karras', 'Exponential']));
     expect((await server.json('GET', `${api}/schedulers`))[2]).toEqual({
       name: 'karras',

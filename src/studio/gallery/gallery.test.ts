@@ -171,6 +171,8 @@ describe('search', () => {
     expect(prompts({ text: 'red -fox' })).toEqual(['snow on a (red:1.2) house']);
     expect(prompts({ text: '狐' })).toEqual(['赤い狐の絵']);
     expect(prompts({ text: 'RED' })).toHaveLength(3);
+    expect(prompts({ text: 'red -house -glove*' })).toHaveLength(2);
+    expect(prompts({ text: `fox ${'red '.repeat(80)}-house ${'-glove '.repeat(80)}` })).toHaveLength(2);
     expect(prompts({ text: 'sn\0ow fox' })).toEqual([]);
     expect(prompts({ text: 'fox\0snow' })).toEqual(['a red fox in snow']);
   });

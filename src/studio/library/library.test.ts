@@ -131,8 +131,8 @@ describe('folders', () => {
   });
 
   it('finds loose files beside folders of known names, and a root that is a diffusers folder itself', async () => {
-    for (const file of ['vae/README', 'Lora/a.safetensors', 'loose.safetensors', 'mine/deep.ckpt'])
-      put(`plain/${file}`);
+    const empty = ['vae/README', 'embeddings/README', 'clip/README'];
+    for (const file of [...empty, 'Lora/a.safetensors', 'loose.safetensors', 'mine/deep.ckpt']) put(`plain/${file}`);
     put('webui/models/Stable-diffusion/x.ckpt');
     put('webui/models/other/y.safetensors');
     put('webui/embeddings/e.pt');
