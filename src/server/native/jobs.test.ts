@@ -129,6 +129,12 @@ describe('jobs over HTTP', () => {
     const init = Buffer.from(await encodeImage(picture({}, 1), 'png', '')).toString('base64');
     const half = await plan({ steps: 4, init, denoisingStrength: 0.5 });
     expect(half.seconds).toBeCloseTo(once.seconds / 2, 6);
+    const second = await plan({ steps: 4, hires: true, hiresScale: 2, denoisingStrength: 0.5 });
+    expect(second.seconds).toBeCloseTo(3 * once.seconds, 6);
+    expect((await plan({ steps: 4, hires: true, hiresWidth: 1024, denoisingStrength: 0.5 })).seconds).toBeCloseTo(
+      second.seconds,
+      6,
+    );
     const refused = await server.call('POST', `${jobs}/plan`, { prompt: 'a fox', model: 'nowhere' });
     expect(refused.status).toBe(404);
     expect((await server.json('GET', jobs)).jobs).toHaveLength(1);

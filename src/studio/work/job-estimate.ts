@@ -3,7 +3,7 @@
  * how long pictures of the same model took before.
  */
 
-import { hiresRequest } from '#pipelines/hires';
+import { hiresRequest, hiresSizes } from '#pipelines/hires';
 import type { MemoryEvent } from '#pipelines/request';
 import { cellRequest } from '#pipelines/series/series';
 import type { EngineHost } from '../engine-host/host.ts';
@@ -56,23 +56,23 @@ function workOf({ series, ...plain }: StoredRequest, size: Size, hasInit: boolea
 function workOfOne(request: Omit<StoredRequest, 'series'>, size: Size, hasInit: boolean): number {
   const { width = size.width, height = size.height, batchSize, batchCount } = request;
   const partly = hasInit && !request.exactSteps ? request.denoisingStrength : 1;
-  const second = request.hires && !hasInit ? hiresWork(request) : 0;
-  return batchSize * batchCount * width * height * (request.steps * partly + second);
+  const second = request.hires && !hasInit ? hiresWork(request, { width, height }) : 0;
+  return batchSize * batchCount * (width * height * request.steps * partly + second);
 }
 
-/** Of the second pass, in steps of the first one. */
-function hiresWork(request: Omit<StoredRequest, 'series'>): number {
-  const { width, hiresScale, hiresWidth, denoisingStrength } = request;
-  const scale = width && hiresWidth ? hiresWidth / width : hiresScale;
-  return hiresRequest(request).steps * denoisingStrength * scale ** 2;
+/** Of the second pass over a picture of this size. */
+function hiresWork(request: Omit<StoredRequest, 'series'>, first: Size): number {
+  const { width, height } = hiresSizes(request, first, 1).to;
+  return width * height * hiresRequest(request).steps * request.denoisingStrength;
 }
 
 /** The middle one of how long they took for the same work. */
 function secondsLike(jobs: readonly PictureJob[], size: Size, work: number): number | undefined {
   const rates = jobs
     .flatMap(({ request, inputs, startedAt, finishedAt }) => {
-      if (startedAt === undefined || finishedAt === undefined) return [];
-      return [(finishedAt - startedAt) / 1000 / workOf(request, size, inputs.includes('init'))];
+      const done = workOf(request, size, inputs.includes('init'));
+      if (startedAt === undefined || finishedAt === undefined || done === 0) return [];
+      return [(finishedAt - startedAt) / 1000 / done];
     })
     .sort((a, b) => a - b);
   const middle = rates[Math.floor(rates.length / 2)];
