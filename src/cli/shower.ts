@@ -32,7 +32,7 @@ export class Shower {
     const told = tell(name, row, output, input, inList);
     if (told.failed) this.#context.exitCode = 1;
     this.#note = told.note;
-    if (this.#options.json) this.#printJson(output, list?.items, input);
+    if (this.#options.json) this.#printJson(output, list?.ofRecords ? list.items : undefined, input);
     else this.#print(told);
   }
 

@@ -124,26 +124,35 @@ export function tell(name: OperationName, row: Operation, output: unknown, input
   if (own?.text) return { ...facts, text: own.text(output, input as never) };
   if (output === undefined) return { ...facts, text: 'done' };
   const list = listOf(row, output);
-  const recordView = recordViews.get(list?.schema ?? row.output) ?? (list && plainView(list.schema));
+  const recordView = recordViews.get(list?.schema ?? row.output) ?? (list && plainView(list));
   if (!recordView) return { ...facts, text: describe(output) };
   const records = list?.items ?? [output];
   return { ...facts, heading: recordView.heading, rows: records.map((record) => recordView.row(record as never)) };
 }
 
-/** The list that an answer is, which is then its first field; undefined for a record of its own. */
-export function listOf(
-  { output: schema }: Pick<Operation, 'output'>,
-  output: unknown,
-): { readonly name: string; readonly schema: z.ZodType; readonly items: readonly unknown[] } | undefined {
-  if (!(schema instanceof z.ZodObject) || recordViews.has(schema)) return undefined;
-  const [name, field] = Object.entries(schema.shape)[0] ?? [];
-  if (name === undefined || !(field instanceof z.ZodArray) || !(field.element instanceof z.ZodObject)) return undefined;
-  const items = (output as Record<string, readonly unknown[]>)[name] ?? [];
-  return { name, schema: field.element, items };
+interface List {
+  readonly name: string;
+  /** Of an item. */
+  readonly schema: z.ZodType;
+  /** Or of names alone. */
+  readonly ofRecords: boolean;
+  readonly items: readonly unknown[];
 }
 
-function plainView(schema: z.ZodType): RecordView | undefined {
-  if (!(schema instanceof z.ZodObject)) return undefined;
+/** The list that an answer is, which is then its first field; undefined for a record of its own. */
+export function listOf({ output: schema }: Pick<Operation, 'output'>, output: unknown): List | undefined {
+  if (!(schema instanceof z.ZodObject) || recordViews.has(schema)) return undefined;
+  const [name, field] = Object.entries(schema.shape)[0] ?? [];
+  if (name === undefined || !(field instanceof z.ZodArray)) return undefined;
+  const { element } = field;
+  const ofRecords = element instanceof z.ZodObject;
+  if (!ofRecords && !(element instanceof z.ZodString)) return undefined;
+  const items = (output as Record<string, readonly unknown[]>)[name] ?? [];
+  return { name, schema: element, ofRecords, items };
+}
+
+function plainView({ name, schema }: List): RecordView {
+  if (!(schema instanceof z.ZodObject)) return { heading: [name.toUpperCase()], row: (text: string) => [text] };
   const names = Object.keys(schema.shape);
   const cell = (value: unknown) => (Array.isArray(value) ? value.join(', ') : oneLine(String(value ?? '')));
   return {

@@ -3,13 +3,14 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import { f32, type HostTensor } from '#core/tensor';
+import { input } from '#graph/build';
 import { interpret } from '#graph/interpret';
-import type { Graph } from '#graph/value';
+import { closeGraph, type Graph } from '#graph/value';
 import { tinyAutoencoder, tinyTextToImage } from '../../test/fixtures/training-tasks.ts';
 import type { TrainingTask } from './loop.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { TrainingRandom } from './random.ts';
-import { buildTrainingStep, scalarFeed, zeroGradients } from './step.ts';
+import { buildTrainingStep, globalNorm, scalarFeed, zeroGradients } from './step.ts';
 import { autoencoderTask } from './tasks/autoencoder.ts';
 import { textToImageTask } from './tasks/text-to-image.ts';
 
@@ -86,5 +87,21 @@ describe.each(Object.keys(tasks))('a training step of the %s task', (name) => {
     for (const [kind, error] of Object.entries(await compare(step.apply, feeds))) {
       expect(error, kind).toBeLessThan(1e-4);
     }
+  });
+});
+
+describe('the norm of all gradients', () => {
+  it('is right over millions of values, which one chain of additions in float32 is not', async () => {
+    const count = 8_000_000;
+    const [embedding, bias] = [input('embedding', 'f32', [count / 100, 100]), input('bias', 'f32', [3])];
+    const session = await backend.compile(closeGraph('norm', { norm: globalNorm([embedding, bias]) }));
+    const feeds = {
+      embedding: f32([count / 100, 100], new Float32Array(count).fill(0.1)),
+      bias: f32([3], [3, 4, 12]),
+    };
+    const { norm } = await session.run(feeds);
+    await session.dispose();
+    const value = Number(norm!.data[0]);
+    expect(Math.abs(value / Math.sqrt(count * Math.fround(0.1) ** 2 + 169) - 1)).toBeLessThan(1e-5);
   });
 });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ownModule } from '#studio/files/own-module';
 import type { GalleryImage } from '#studio/gallery/image';
 import { createStudio } from '#studio/studio';
-import { cli } from './run-cli.ts';
+import { cli, cliWith } from './run-cli.ts';
 
 type Found = GalleryImage & { file: string };
 
@@ -64,6 +64,11 @@ describe('gallery', () => {
     const { stdout, stderr } = await gallery('search', 'fox');
     expect(stdout).toMatch(/^\S{16} {2}\d{4}-\d\d-\d\d \d\d:\d\d {2}64x64 .*-0000-1\.png {2}a red fox$/);
     expect(stderr).toBe('1 of 1 pictures');
+    const shown = await cliWith({ shown: true }, 'gallery', 'search', 'fox', '--outputs', outputs);
+    expect(shown.stdout.split('\n')).toEqual([
+      expect.stringMatching(/^PICTURE +CREATED +SIZE +STARS +FILE +PROMPT$/),
+      stdout,
+    ]);
   });
 
   it('shows where a picture is and how it was made', async () => {
@@ -110,6 +115,10 @@ describe('gallery', () => {
     };
     await run('board', 'create', 'Foxes');
     expect(await run('board', 'list')).toMatch(/Foxes/);
+    const asked = await cli('board', 'remove', 'Foxes', '--outputs', outputs);
+    expect([asked.code, asked.stderr]).toEqual([2, expect.stringMatching(/^darkroom: Remove this board\?.*--yes/)]);
+    await run('board', 'remove', 'Foxes', '--yes');
+    expect(await run('board', 'list')).not.toMatch(/Foxes/);
     await run('settings', 'set', '--preview-every', '7');
     expect(await run('settings', 'show')).toMatch(/previewEvery: 7/);
     await run('dataset', 'create', 'foxes');

@@ -71,6 +71,8 @@ it('moves a model to the trash and brings it back', async () => {
   expect((await withModels('remove', 'gold')).stdout).toContain('gold.pt');
   expect((await withModels('list', 'shiny')).stdout).toBe('');
   expect((await withModels('trash')).stdout).toContain('gold.pt');
+  const asked = await withModels('purge', 'gold');
+  expect([asked.code, asked.stderr]).toEqual([2, expect.stringMatching(/^darkroom: Remove these models for good\?/)]);
   expect((await withModels('restore', 'gold')).code).toBe(0);
   expect((await withModels('list', 'shiny')).stdout).toMatch(/^gold /);
   const { code, stderr } = await withModels('purge', 'gold', '--yes');

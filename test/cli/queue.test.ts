@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownModule } from '#studio/files/own-module';
 import type { PictureJob } from '#studio/queue/job';
 import { createStudio, type Studio } from '#studio/studio';
-import { cli } from './run-cli.ts';
+import { cli, cliWith } from './run-cli.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'darkroom-queue-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -90,6 +90,35 @@ describe('queue', () => {
     while (!running()) await new Promise((resolve) => setTimeout(resolve, 20));
     expect((await jobs('cancel', job!.id))[0]).toMatchObject({ cancelRequested: true });
     expect(await studio.wait(job!.id)).toMatchObject({ state: 'cancelled' });
+  });
+
+  it('says that there is nothing, of every list', async () => {
+    for (const [words, told] of [
+      ['queue list', 'The queue is paused: no jobs.'],
+      ['queue history', 'No such jobs.'],
+      ['queue list --kind pull', 'The queue is paused: no jobs.'],
+      ['gallery search', '0 of 0 pictures'],
+      ['gallery tags', 'No such tags.'],
+      ['board list', 'No such boards.'],
+      ['user list', 'No such users.'],
+      ['dataset list', 'No such datasets.'],
+      ['style list', 'No such styles.'],
+      ['style wildcards', 'No such wildcards.'],
+      ['library trash', expect.stringMatching(/^No such models in /)],
+    ] as const) {
+      const result = await cli(...words.split(' '), '--outputs', outputs);
+      expect(result, words).toEqual({ code: 0, stdout: '', stderr: told });
+    }
+  });
+
+  it('has headings where people read, and examples in its help', async () => {
+    const id = await submit('a');
+    const { stdout } = await cliWith({ shown: true }, 'queue', 'list', '--outputs', outputs);
+    expect(stdout.split('\n')).toEqual([
+      expect.stringMatching(/^JOB +STATE +DONE +USER +CREATED +PROMPT$/),
+      expect.stringContaining(id),
+    ]);
+    expect((await queue('cancel', '--help')).stdout).toContain('Examples:\n  darkroom queue cancel 1m8dcpx\n');
   });
 
   it('understands the beginning of an id', async () => {

@@ -17,11 +17,17 @@ export const fixture = (path: string): string =>
 export const tinyModel = fixture('tiny-sd1/tiny-sd1.safetensors');
 
 export async function cli(...argv: readonly string[]): Promise<CliResult> {
+  return await cliWith({ shown: false }, ...argv);
+}
+
+/** @param output `shown`: as where a person reads what is written, who gets headings */
+export async function cliWith({ shown }: { shown: boolean }, ...argv: readonly string[]): Promise<CliResult> {
   const lines = { stdout: [] as string[], stderr: [] as string[] };
   const code = await runCommandLine(argv, {
     result: (line) => void lines.stdout.push(line),
     note: (line) => void lines.stderr.push(line),
     interactive: false,
+    shown,
   });
   return { code, stdout: lines.stdout.join('\n'), stderr: lines.stderr.join('\n') };
 }

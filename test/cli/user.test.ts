@@ -33,6 +33,9 @@ describe('user', () => {
     expect((await user('role', 'bob', 'viewer')).stdout).toMatch(/^bob {2}viewer {2}tokens only {2}/);
     const names = (await user('list', '--json')).stdout.split('\n').map((line) => JSON.parse(line).name);
     expect(names).toEqual(['ann', 'bob']);
+    const asked = await user('remove', 'bob');
+    expect([asked.code, asked.stderr]).toEqual([2, expect.stringMatching(/^darkroom: Remove this account\?.*--yes/)]);
+    expect((await user('list')).stdout.split('\n')).toHaveLength(2);
     expect((await user('remove', 'bob', '--yes')).stdout).toBe('bob removed');
     expect((await user('list')).stdout.split('\n')).toHaveLength(1);
   });

@@ -199,6 +199,17 @@ describe('events', () => {
     expect(largestDifference(forward[0]!.noised, only(events, 'image')[0]!.image)).toBeGreaterThan(0);
   });
 
+  it('skips no more of the text encoder than it has, and says so', async () => {
+    const most = await drawn({ prompt: 'a fox', clipSkip: 3 });
+    const events = await eventsOf({ prompt: 'a fox', clipSkip: 13 });
+    expect(only(events, 'warning').map(({ message }) => message)).toEqual([
+      "Clip skip 13 is more than this model's text encoder has; 3 was taken.",
+    ]);
+    const [image] = only(events, 'image');
+    expect(image!.image.data).toEqual(most.image.data);
+    expect(image!.infotext).toBe(most.infotext);
+  });
+
   it('yields what is half done when it is interrupted rather than cancelled', async () => {
     const cancel = new AbortController();
     const events: GenerateEvent[] = [];

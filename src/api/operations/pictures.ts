@@ -253,7 +253,7 @@ export const boards = {
     changes,
     summary: 'Remove a board; its pictures stay.',
     input: z.object({ id: board }),
-    command: { usage: 'board remove <id>' },
+    command: { usage: 'board remove <id>', ask: 'Remove this board?' },
   }),
   addToBoard: operation({
     method: 'post',

@@ -46,7 +46,7 @@ export const styles = {
     changes: ['settings'],
     summary: 'Forget a style of the data folder.',
     input: z.object({ name }),
-    command: { usage: 'style remove <name>' },
+    command: { usage: 'style remove <name>', ask: 'Forget this style for good?' },
   }),
   importStyles: operation({
     method: 'post',

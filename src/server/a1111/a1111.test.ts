@@ -714,6 +714,17 @@ describe('lists and options', () => {
     });
     expect(server.studio.settings.get()).toMatchObject({ defaultModel: 'tiny', outputFormat: 'jpeg' });
     expect((await server.call('POST', `${api}/options`, { sd_model_checkpoint: 'none' })).status).toBe(404);
+    mkdirSync(join(server.root, 'models', 'VAE'), { recursive: true });
+    writeFileSync(
+      join(server.root, 'models', 'VAE', 'soft.safetensors'),
+      safetensorsOf({ 'decoder.conv_in.bias': [4] }),
+    );
+    await server.json('POST', `${api}/refresh-vae`);
+    const infotext =
+      'a\nSteps: 2, Sampler: Euler, Seed: 1, VAE: soft.safetensors, Refiner: tiny, Refiner switch at: 0.6';
+    const answer = await server.json('POST', `${api}/txt2img`, { infotext });
+    expect(await lastRequest()).toMatchObject({ vae: 'soft', refiner: 'tiny', refinerSwitchAt: 0.6 });
+    expect(answer.warnings).toEqual([]);
   });
 
   it('keeps the sampler whatever its spelling and whatever the schedule is called', async () => {

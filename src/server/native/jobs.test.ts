@@ -140,7 +140,9 @@ describe('jobs over HTTP', () => {
     expect((await server.json('GET', jobs)).jobs).toHaveLength(1);
   });
 
-  it('says that a job failed, and why', async () => {
+  it('says that a job failed, and why; and what the engine did not do as asked', async () => {
+    const warned = await server.json('POST', `${jobs}?wait=true`, { prompt: 'a fox fake:warn', steps: 2 });
+    expect(warned.job).toMatchObject({ state: 'done', warnings: ['this is a warning'] });
     const { job } = await server.json('POST', `${jobs}?wait=true`, { prompt: 'fake:mistake', steps: 2 });
     expect(job).toMatchObject({ state: 'failed', error: { code: 'engine.unknown-sampler' } });
   });

@@ -173,6 +173,11 @@ describe('the openai client', () => {
       warnings: ['style has no effect here.', 'extra_body.made_up has no effect here.'],
     });
     expect(await lastRequest()).toMatchObject({ seed: 4, sChurn: 2 });
+    const warned = { model: 'gpt-image-1', prompt: 'fake:warn' } as const;
+    expect(await client.images.generate(warned)).toMatchObject({ warnings: ['this is a warning'] });
+    const told: unknown[] = [];
+    for await (const event of await client.images.generate({ ...warned, stream: true })) told.push(event);
+    expect(told.at(-1)).toMatchObject({ type: 'image_generation.completed', warnings: ['this is a warning'] });
   });
 
   it('lists models', async () => {

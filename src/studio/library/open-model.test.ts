@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
+import { f32 } from '#core/tensor';
 import { writeSafetensors } from '#formats/safetensors-writer';
+import { writeTorch } from '#formats/torch-writer';
 import { openTensorFile } from '#models/tensor-file';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { modelOpener } from './open-model.ts';
@@ -37,4 +39,9 @@ it('takes the VAE that lies beside a checkpoint under its name, unless another i
   expect([automatic.vae?.name, pathOf(automatic.weights)]).toEqual(['tiny.vae.safetensors', beside]);
   const asked = await open({ model, vae: model });
   expect(pathOf(asked.weights)).toBe(model);
+  // What torch saved comes before safetensors, as upstream has it.
+  const pickled = join(folder, 'tiny.vae.pt');
+  const state = own.map(({ name, shape, data }) => [name, f32(shape, new Float32Array(data.buffer))] as const);
+  writeFileSync(pickled, writeTorch(new Map([['state_dict', new Map(state)]])));
+  expect(pathOf((await modelOpener([])({ model, vae: undefined })).weights)).toBe(pickled);
 });

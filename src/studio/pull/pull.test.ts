@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Job } from '#api/records/job';
 import type { Pull } from '#api/records/pull';
 import { writeSafetensors } from '#formats/safetensors-writer';
+import { families } from '#models/families';
 import { TestHub } from '../../../test/fixtures/test-hub.ts';
 import { EventBus, type ResetEvents } from '../events/bus.ts';
 import { describeModel } from '../library/describe.ts';
@@ -374,8 +375,11 @@ describe('sources', () => {
     expect(servicesFromEnvironment({}, '/').allowPrivate).toEqual([]);
   });
 
-  it('knows where its starters come from', () => {
-    for (const { source, sha256, bytes } of starters) {
+  it('knows where its starters come from, and can use each of them', () => {
+    const usable = new Set(families.map(({ id }) => id));
+    for (const { source, sha256, bytes, name, kind, family } of starters) {
+      expect(kind === 'upscaler' || usable.has(family!), `${name}, a ${kind} of ${family}`).toBe(true);
+      expect(kind, name).not.toBe('unknown');
       expect(parsePullSource(source, hosts).type).toMatch(/hugging-face|url/);
       expect(sha256).toMatch(/^[0-9a-f]{64}$/);
       expect(bytes).toBeGreaterThan(1e6);
@@ -491,6 +495,18 @@ describe('pulls', () => {
       'unet/diffusion_pytorch_model.bin': lora(8, 4),
       'vae/config.json': '{}',
       'vae/diffusion_pytorch_model.bin': lora(8, 5),
+      'text_encoder/config.json': '{}',
+      'text_encoder/model.safetensors.index.json': '{}',
+      'text_encoder/model-00001-of-00002.safetensors': lora(8, 8),
+      'text_encoder/model-00002-of-00002.safetensors': lora(8, 9),
+      'text_encoder/model.safetensors.index.fp16.json': '{}',
+      'text_encoder/model.fp16-00001-of-00002.safetensors': lora(8, 10),
+      'text_encoder/model.fp16-00002-of-00002.safetensors': lora(8, 11),
+      'text_encoder/pytorch_model.bin.index.json': '{}',
+      'text_encoder/pytorch_model-00001-of-00001.bin': lora(8, 12),
+      'text_encoder_2/model.safetensors.index.fp16.json': '{}',
+      'text_encoder_2/model.fp16-00001-of-00001.safetensors': lora(8, 13),
+      'text_encoder_2/pytorch_model.bin': lora(8, 14),
       'tokenizer/vocab.json': '{}',
       'tokenizer/merges.txt': 'a b',
       'safety_checker/model.safetensors': lora(8, 6),
@@ -501,6 +517,12 @@ describe('pulls', () => {
     expect(files(join(models(), 'checkpoints')).filter((name) => /\.\w+$/.test(name))).toEqual([
       'diff.darkroom.json',
       'diff/model_index.json',
+      'diff/text_encoder/config.json',
+      'diff/text_encoder/model-00001-of-00002.safetensors',
+      'diff/text_encoder/model-00002-of-00002.safetensors',
+      'diff/text_encoder/model.safetensors.index.json',
+      'diff/text_encoder_2/model.fp16-00001-of-00001.safetensors',
+      'diff/text_encoder_2/model.safetensors.index.fp16.json',
       'diff/tokenizer/merges.txt',
       'diff/tokenizer/vocab.json',
       'diff/unet/config.json',
