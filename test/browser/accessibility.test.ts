@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, patience, type Served, serve, stop, useBrowser } from './served-page.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -12,7 +12,7 @@ interface AxeResult {
 }
 
 describe.skipIf(chromiumPath === undefined)('accessibility', { timeout: patience }, () => {
-  const { newFolder, open } = useBrowser();
+  const { newFolder, open, closePages } = useBrowser();
   let served: Served | undefined;
   let picture: string;
   beforeAll(async () => {
@@ -24,6 +24,7 @@ describe.skipIf(chromiumPath === undefined)('accessibility', { timeout: patience
     const page = (await (await fetch(`${origin}/api/v1/images`)).json()) as { images: { id: string }[] };
     picture = `/gallery/${page.images[0]!.id}`;
   }, patience);
+  afterEach(closePages, patience);
   afterAll(async () => await stop(served), patience);
 
   // By night only the colours are others.

@@ -8,10 +8,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { chromiumPath, patience, type Served, serve, stop, useBrowser } from './served-page.ts';
 
 describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, () => {
-  const { newFolder, faults, open, openBeside } = useBrowser();
+  const { newFolder, faults, open, openBeside, closePages } = useBrowser();
   let served: Served | undefined;
   afterEach(async () => {
-    if (served) await stop(served);
+    await closePages();
+    await stop(served);
     served = undefined;
   }, patience);
 

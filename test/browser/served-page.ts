@@ -65,6 +65,11 @@ export interface Bench {
   open(url: string, options?: BrowserContextOptions): Promise<Page>;
   /** Another tab of the same browser. */
   openBeside(page: Page, url: string): Promise<Page>;
+  /**
+   * Closes what a test has opened, before its server goes: a page that stays asks on for a server that is not there,
+   * and what a test put between them is called for answers that nobody waits for.
+   */
+  closePages(): Promise<void>;
 }
 
 /** Where a source is newer than the page; `npm ci` has built it where nothing was changed since. */
@@ -115,5 +120,11 @@ export function useBrowser(): Bench {
       return await watched(await (await browser.newContext(options)).newPage(), url);
     },
     openBeside: async (page, url) => await watched(await page.context().newPage(), url),
+    async closePages() {
+      for (const context of browser.contexts()) {
+        for (const page of context.pages()) await page.unrouteAll({ behavior: 'ignoreErrors' });
+        await context.close();
+      }
+    },
   };
 }

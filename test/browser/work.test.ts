@@ -2,13 +2,13 @@
 
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, patience, repository, type Served, serve, stop, useBrowser } from './served-page.ts';
 
 const examples = join(repository, 'src/web/public/examples');
 
 describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: patience }, () => {
-  const { newFolder, faults, open } = useBrowser();
+  const { newFolder, faults, open, closePages } = useBrowser();
   let served: Served;
   let folder: string;
   beforeAll(async () => {
@@ -20,6 +20,7 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
     );
     served = await serve(folder, '--models-dir', join(folder, 'models'));
   }, patience);
+  afterEach(closePages, patience);
   afterAll(async () => await stop(served), patience);
   const address = (path: string) => new URL(path, served.url).href;
 
