@@ -92,6 +92,7 @@ export function createStudio(api: Api) {
       setProgress(reconcile(Object.fromEntries(status.running.map((each) => [each.id, each]))));
       stopEvents = connect(`/api/v1/ws?${jobKinds.map((kind) => `kind=${kind}`).join('&')}`, {
         after: status.lastEvent,
+        user: status.user.name,
         handlers,
         onLive: setLive,
         onReopened: () => void client.invalidateQueries(),
