@@ -8,11 +8,13 @@ import { ApiError, createApi } from './api.ts';
 import { forgetToken, keepToken, storedToken } from './session.ts';
 import { App } from './shell/app.tsx';
 import { applyTheme, storedTheme } from './shell/theme.ts';
+import { watchMissingFiles } from './state/build.ts';
 import { forgetOldPictures } from './state/kept-pictures.ts';
 import { createStudio } from './state/studio.tsx';
 import { takeToken } from './state/token.ts';
 import { preferredLanguage, speak } from './words/index.ts';
 
+watchMissingFiles();
 const taken = takeToken(location.hash);
 if (taken.token !== undefined) {
   keepToken(taken.token);
@@ -23,7 +25,8 @@ const api = createApi();
 // It lives as long as the page.
 const studio = createRoot(() => createStudio(api));
 applyTheme(storedTheme());
-await speak(preferredLanguage());
+// Where the texts do not come, those that are here will do.
+await speak(preferredLanguage()).catch(() => {});
 render(() => <App studio={studio} />, document.getElementById('page')!);
 void begin();
 void forgetOldPictures();

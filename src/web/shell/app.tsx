@@ -2,10 +2,11 @@
 
 import { Route, Router, type RouteSectionProps } from '@solidjs/router';
 import { QueryClientProvider } from '@tanstack/solid-query';
-import { type Component, For, lazy, Match, Show, Suspense, Switch } from 'solid-js';
+import { type Component, ErrorBoundary, For, lazy, Match, Show, Suspense, Switch } from 'solid-js';
 import { type PageView, pageViews } from '#api/page-views';
 import { type Studio, StudioProvider, useStudio } from '../state/studio.tsx';
 import { words } from '../words/index.ts';
+import { BrokenView } from './broken-view.tsx';
 import { Header } from './header.tsx';
 import { Notices } from './notices.tsx';
 import { Rail } from './rail.tsx';
@@ -71,7 +72,9 @@ function Frame(props: RouteSectionProps) {
                 </p>
               </Show>
               <main id="content" class="flex-1 min-h-0 flex flex-col" tabindex="-1">
-                <Suspense fallback={<p class="p-6 text-dim">{words().common.loading}</p>}>{props.children}</Suspense>
+                <ErrorBoundary fallback={(error) => <BrokenView error={error} />}>
+                  <Suspense fallback={<p class="p-6 text-dim">{words().common.loading}</p>}>{props.children}</Suspense>
+                </ErrorBoundary>
               </main>
             </div>
           </div>

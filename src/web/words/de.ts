@@ -26,6 +26,12 @@ export const de = {
     usePassword: 'Mit Name und Passwort anmelden',
     useToken: 'Mit einem Token anmelden',
   },
+  broken: {
+    missing: 'Dieser Teil der Seite konnte nicht geladen werden.',
+    view: (message: string) => `Dieser Teil der Seite ist gescheitert: ${message}`,
+    kept: 'Was du geschrieben und gezeichnet hast, bleibt.',
+    again: 'Seite neu laden',
+  },
   live: { lost: 'Verbindung verloren; neuer Versuch …', ok: 'Verbunden' },
   common: {
     close: 'Schließen',

@@ -24,6 +24,12 @@ export const en = {
     usePassword: 'Use name and password instead',
     useToken: 'Use a token instead',
   },
+  broken: {
+    missing: 'This part of the page could not be loaded.',
+    view: (message: string) => `This part of the page broke: ${message}`,
+    kept: 'What you typed and drew is kept.',
+    again: 'Load the page again',
+  },
   live: { lost: 'Connection lost; trying again…', ok: 'Connected' },
   common: {
     close: 'Close',
