@@ -6,17 +6,13 @@
  */
 
 import { InternalError } from '#core/errors';
-import { i64 } from '#core/tensor';
-import type { Session } from '#engine/backend';
-import { insertionFeeds } from '#models/embeddings/insert';
-import type { TextEncoderPart } from '#models/family';
-import { emptyChunk, type PromptChunk } from '#prompt/chunks';
+import { emptyChunk } from '#prompt/chunks';
 import { splitComposition } from '#prompt/composition';
 import { applyEmphasis, type EmphasisMode, readsEmptyPrompt, type TextStates } from '#prompt/emphasis';
 import { evenChunks, planPrompt } from '#prompt/encode-plan';
 import { entryAt, schedulePrompt } from '#prompt/schedule';
-import { embeddingFinder, type JobEmbeddings, noEmbeddings, tableOf } from './embeddings.ts';
-import { checkFinite } from './non-finite.ts';
+import { embeddingFinder, type JobEmbeddings, noEmbeddings } from './embeddings.ts';
+import { encodeChunks, joinTokens, type LoadedTextEncoder } from './encode-chunks.ts';
 
 /** What one text says to the denoiser: [tokens, width], and a vector of each encoder that makes one. */
 export interface Context {
@@ -35,11 +31,6 @@ export interface Conditioning {
 export interface WeightedConditioning {
   readonly weight: number;
   readonly conditioning: Conditioning;
-}
-
-export interface LoadedTextEncoder {
-  readonly part: TextEncoderPart;
-  readonly session: Session;
 }
 
 export interface EncodeOptions {
@@ -122,10 +113,11 @@ async function encodeTexts(texts: ReadonlyMap<string, number>, options: EncodeOp
 }
 
 async function encodeWith(
-  { part, session }: LoadedTextEncoder,
+  encoder: LoadedTextEncoder,
   texts: ReadonlyMap<string, number>,
   { emphasis, commaBacktrack, embeddings = noEmbeddings }: EncodeOptions,
 ): Promise<Context[]> {
+  const { part } = encoder;
   const tokenizer = part.tokenizer();
   const findEmbedding = embeddingFinder(embeddings, tokenizer);
   const planOptions = { tokenizer, padId: part.padId, emphasis, commaBacktrack, findEmbedding };
@@ -136,13 +128,14 @@ async function encodeWith(
   const states: TextStates[][] = [];
   const pooled: Context['pooled'][] = [];
   for (const [i, chunks] of planned.entries()) {
-    const encoded = await encodeChunks(chunks, part, session, embeddings);
+    const encoded = await encodeChunks(chunks, encoder, embeddings);
     const times = [...texts.values()][i];
     states.push(chunks.map(({ multipliers }, k) => ({ hidden: encoded.hidden[k]!, multipliers, times })));
-    pooled.push(encoded.pooled ? { [part.component]: encoded.pooled } : {});
+    // What upstream takes for the whole text.
+    pooled.push(encoded.pooled ? { [part.component]: encoded.pooled[0]! } : {});
   }
   const weighs = readsEmptyPrompt(emphasis, planned.flat());
-  const nothing = weighs ? await encodeChunks([emptyChunk(planOptions)], part, session, embeddings) : undefined;
+  const nothing = weighs ? await encodeChunks([emptyChunk(planOptions)], encoder, embeddings) : undefined;
   // Chunk by chunk over all texts: the mean that emphasis keeps is taken over what upstream runs as one batch.
   const weighted = states[0]!.map((_, k) =>
     applyEmphasis(
@@ -158,46 +151,6 @@ async function encodeWith(
     ),
     pooled: pooled[i]!,
   }));
-}
-
-interface EncodedChunks {
-  /** Of each chunk, [positions, width]. */
-  readonly hidden: readonly Float32Array[];
-  /** Of the first chunk, [pooledWidth]: what upstream takes for the whole text. */
-  readonly pooled: Float32Array | undefined;
-}
-
-async function encodeChunks(
-  chunks: readonly PromptChunk[],
-  part: TextEncoderPart,
-  session: Session,
-  embeddings: JobEmbeddings,
-): Promise<EncodedChunks> {
-  const ids = i64(
-    [chunks.length, part.positions],
-    chunks.flatMap((chunk) => chunk.ids),
-  );
-  const insertions = chunks.flatMap((chunk, i) =>
-    chunk.insertions.map(({ name, position }) => ({
-      at: i * part.positions + position,
-      table: tableOf(embeddings, name, part),
-    })),
-  );
-  const { context, pooled } = await session.run({ ids, ...insertionFeeds(session.graph, chunks.length, insertions) });
-  const hidden = context!.data as Float32Array;
-  checkFinite(hidden, part.component, 'encoding the prompt');
-  const size = part.positions * part.width;
-  return {
-    hidden: chunks.map((_, i) => hidden.slice(i * size, (i + 1) * size)),
-    pooled: (pooled?.data as Float32Array | undefined)?.slice(0, part.pooledWidth),
-  };
-}
-
-function joinTokens(chunks: readonly Float32Array[], { positions }: TextEncoderPart): Omit<Context, 'pooled'> {
-  const size = chunks[0]!.length;
-  const data = new Float32Array(chunks.length * size);
-  for (const [i, chunk] of chunks.entries()) data.set(chunk, i * size);
-  return { tokens: chunks.length * positions, data };
 }
 
 /** The context with its last vector repeated up to `tokens`. */

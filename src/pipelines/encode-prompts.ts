@@ -4,10 +4,10 @@ import {
   type Conditioning,
   encodeComposition,
   encodePrompt,
-  type LoadedTextEncoder,
   type WeightedConditioning,
   zeroed,
 } from './conditioning.ts';
+import type { LoadedTextEncoder } from './encode-chunks.ts';
 import type { SamplingPass } from './job.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import { callsOf, wordsOf } from './words.ts';
