@@ -8,11 +8,12 @@
 import { InternalError } from '#core/errors';
 import { emptyChunk } from '#prompt/chunks';
 import { splitComposition } from '#prompt/composition';
-import { applyEmphasis, type EmphasisMode, readsEmptyPrompt, type TextStates } from '#prompt/emphasis';
+import { applyEmphasis, type EmphasisMode, isWindowed, readsEmptyPrompt, type TextStates } from '#prompt/emphasis';
 import { evenChunks, planPrompt } from '#prompt/encode-plan';
 import { entryAt, schedulePrompt } from '#prompt/schedule';
 import { embeddingFinder, type JobEmbeddings, noEmbeddings } from './embeddings.ts';
 import { encodeChunks, joinTokens, type LoadedTextEncoder } from './encode-chunks.ts';
+import { encodeWindowed } from './windowed-prompts.ts';
 
 /** What one text says to the denoiser: [tokens, width], and a vector of each encoder that makes one. */
 export interface Context {
@@ -97,10 +98,7 @@ async function encodeSchedule(prompt: string, calls: number, options: EncodeOpti
   return entries.map(({ until, text }) => ({ until, context: contexts.get(text)! }));
 }
 
-/**
- * Encodes one text without prompt editing.
- * @internal For tests and benchmarks.
- */
+/** Encodes one text without prompt editing. */
 export async function encodeText(text: string, options: EncodeOptions): Promise<Context> {
   return (await encodeTexts(new Map([[text, 1]]), options)).get(text)!;
 }
@@ -121,6 +119,10 @@ async function encodeWith(
   const tokenizer = part.tokenizer();
   const findEmbedding = embeddingFinder(embeddings, tokenizer);
   const planOptions = { tokenizer, padId: part.padId, emphasis, commaBacktrack, findEmbedding };
+  if (isWindowed(emphasis)) {
+    const windowed = await encodeWindowed([...texts.keys()], encoder, embeddings, planOptions);
+    return windowed.map(({ pooled, ...own }) => ({ ...own, pooled: pooled ? { [part.component]: pooled } : {} }));
+  }
   const planned = evenChunks(
     [...texts.keys()].map((text) => planPrompt(text, planOptions).chunks),
     planOptions,

@@ -2,6 +2,7 @@
 
 import { i64 } from '#core/tensor';
 import type { Session } from '#engine/backend';
+import { hiddenTokenFeeds } from '#models/clip/hidden-tokens';
 import { insertionFeeds } from '#models/embeddings/insert';
 import type { TextEncoderPart } from '#models/family';
 import type { PromptChunk } from '#prompt/chunks';
@@ -20,10 +21,12 @@ export interface EncodedChunks {
   readonly pooled: readonly Float32Array[] | undefined;
 }
 
+/** `unseen`: positions of each chunk that no token looks at; none unless given. */
 export async function encodeChunks(
   chunks: readonly PromptChunk[],
   { part, session }: LoadedTextEncoder,
   embeddings: JobEmbeddings,
+  unseen: readonly (readonly number[])[] = chunks.map(() => []),
 ): Promise<EncodedChunks> {
   const ids = i64(
     [chunks.length, part.positions],
@@ -35,7 +38,11 @@ export async function encodeChunks(
       table: tableOf(embeddings, name, part),
     })),
   );
-  const { context, pooled } = await session.run({ ids, ...insertionFeeds(session.graph, chunks.length, insertions) });
+  const feeds = {
+    ...insertionFeeds(session.graph, chunks.length, insertions),
+    ...hiddenTokenFeeds(session.graph, unseen),
+  };
+  const { context, pooled } = await session.run({ ids, ...feeds });
   const hidden = context!.data as Float32Array;
   checkFinite(hidden, part.component, 'encoding the prompt');
   return {

@@ -15,6 +15,7 @@ import type { Graph } from '#graph/value';
 import { type CombinedAdapters, noAdapters } from '#models/adapters/combine';
 import { branchFeeds, withSideBranches } from '#models/adapters/side-branch';
 import { shallowPart, withDeepFeatures } from '#models/adjust/deep-cache';
+import { withHiddenTokens } from '#models/clip/hidden-tokens';
 import { withInsertedVectors } from '#models/embeddings/insert';
 import type { TextEncoderPart } from '#models/family';
 import {
@@ -94,11 +95,13 @@ export class ModelSessions {
     for (const part of [component, shallowOf(component)]) await this.#release(part);
   }
 
-  textEncoder(part: TextEncoderPart, clipSkip: number): LoadingSession {
+  /** `hides`: able not to look at some tokens. */
+  textEncoder(part: TextEncoderPart, clipSkip: number, hides = false): LoadingSession {
     // Run once a prompt: loading soonest matters more than running fastest.
-    const graph = (): Graph => withInsertedVectors(part.graph({ clipSkip }));
+    const whole = (): Graph => withInsertedVectors(part.graph({ clipSkip }));
+    const graph = (): Graph => (hides ? withHiddenTokens(whole()) : whole());
     const options = { optimize: 'load', precision: 'half' } as const;
-    return this.#open(part.component, part.component, String(clipSkip), graph, options);
+    return this.#open(part.component, part.component, `${clipSkip}${hides ? ' hides' : ''}`, graph, options);
   }
 
   /** `givesDeep`: with the result of its deep part, for `shallowDenoiser`. */

@@ -5,12 +5,15 @@
 
 import { mergesTokens } from '#models/adjust/token-merging';
 import { stripComments } from '#prompt/comments';
+import { parseCompel } from '#prompt/compel/syntax';
+import { isWindowed } from '#prompt/emphasis';
 import { extractExtraNetworks } from '#prompt/extra-networks';
 import { unclosedBrackets } from '#prompt/unclosed';
 import { tagOf } from './adapters.ts';
 import type { GenerationJob } from './job.ts';
 import { factsOf } from './parameters-text.ts';
 import { idleSettings } from './settings/index.ts';
+import { textsOf } from './words.ts';
 
 /** One sentence each. */
 export function unheeded(job: GenerationJob): string[] {
@@ -27,7 +30,9 @@ export function unheeded(job: GenerationJob): string[] {
   return [...networksOf(job), ...own, ...settings];
 }
 
-function bracketsOf({ request: { prompt, negativePrompt } }: GenerationJob): string[] {
+function bracketsOf({ request }: GenerationJob): string[] {
+  const { prompt, negativePrompt, emphasis } = request;
+  if (isWindowed(emphasis)) return [...new Set(textsOf(request).flatMap((text) => parseCompel(text).notes))];
   const plain = (text: string): string => extractExtraNetworks(stripComments(text)).prompt;
   return [
     ...unclosedBrackets(plain(prompt), 'The prompt'),

@@ -2,7 +2,7 @@
  * Emphasis: how attention weights act on the text encoder's output.
  *
  * Source: AUTOMATIC1111 web UI v1.10.1, modules/sd_emphasis.py; ComfyUI comfy/sd1_clip.py, encode_token_weights
- * (behaviour). Pooled outputs are never weighted.
+ * (behaviour). Pooled outputs are never weighted. What compel does is in compel/windows.ts.
  */
 
 import { assert } from '#core/errors';
@@ -13,9 +13,25 @@ import { assert } from '#core/errors';
  * - `Original`: each token is multiplied by its weight, then all are scaled so that their mean stays what it was.
  * - `No norm`: each token is multiplied by its weight.
  * - `ComfyUI`: each token is moved by its weight along the line from what an empty prompt has in its place.
+ * - `compel`: compel's own signs (`word++`) instead of A1111's brackets, and its weights, which need more than one run.
  */
-export const EMPHASIS_MODES = ['None', 'Ignore', 'Original', 'No norm', 'ComfyUI'] as const;
+export const EMPHASIS_MODES = ['Original', 'No norm', 'Ignore', 'None', 'ComfyUI', 'compel'] as const;
 export type EmphasisMode = (typeof EMPHASIS_MODES)[number];
+
+const brackets = /[([]/;
+
+/** What a prompt has at least where a mode would act in it. */
+const signs: Partial<Record<EmphasisMode, RegExp>> = { compel: /[(+"-]/ };
+
+/** Whether a prompt may have something on which a mode acts. */
+export function mayWeigh(mode: EmphasisMode, prompt: string): boolean {
+  return (signs[mode] ?? brackets).test(prompt);
+}
+
+/** Whether the windows of a prompt are sums of several runs, for which `applyEmphasis` has no say. */
+export function isWindowed(mode: EmphasisMode): boolean {
+  return mode === 'compel';
+}
 
 export const DEFAULT_EMPHASIS: EmphasisMode = 'Original';
 

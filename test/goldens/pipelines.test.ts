@@ -8,6 +8,7 @@ import { type HostTensor, toF32 } from '#core/tensor';
 import { bytesSource } from '#formats/byte-source';
 import { readFileTensor } from '#formats/file-dtype';
 import { readSafetensorsHeader } from '#formats/safetensors';
+import { withHiddenTokens } from '#models/clip/hidden-tokens';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import type { ModelFiles } from '#models/tensor-file';
 import { encodeText } from '#pipelines/conditioning';
@@ -82,6 +83,24 @@ it('encodes the prompts of the cases to their contexts', async () => {
       const { data } = await encodeText(String(prompt), options);
       const error = relativeError(data, toF32(tensors.get(inputs[role]!)!));
       expect(error, `${name} ${role}: ${error}`).toBeLessThanOrEqual(rtol);
+    }
+  }
+});
+
+it('weighs words as compel does', async () => {
+  const model = await loadCheckpoint(files, fixture('tiny-sd1'));
+  const [part] = model.parts.textEncoders;
+  const graph = withHiddenTokens(part!.graph());
+  const session = await backend.compile(graph, { weights: model.weights });
+  const { states } = JSON.parse(readFileSync(fixture('../reference/compel.json'), 'utf8')) as {
+    states: { prompt: string; tokens: number; rows: Record<string, number[]> }[];
+  };
+  for (const { prompt, tokens, rows } of states) {
+    const context = await encodeText(prompt, { encoders: [{ part: part!, session }], emphasis: 'compel' });
+    expect(context.tokens, prompt).toBe(tokens);
+    for (const [row, want] of Object.entries(rows)) {
+      const got = context.data.subarray(Number(row) * want.length, (Number(row) + 1) * want.length);
+      expect(relativeError(got, Float32Array.from(want)), `${prompt}, row ${row}`).toBeLessThanOrEqual(2e-4);
     }
   }
 });

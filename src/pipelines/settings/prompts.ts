@@ -1,6 +1,7 @@
 /** Prompts, how their weights act, and the model that reads them. */
 
 import { z } from 'zod';
+import { DEFAULT_EMPHASIS, EMPHASIS_MODES, type EmphasisMode, mayWeigh } from '#prompt/emphasis';
 import { entry, type InfotextFace, setting, textEntry } from './setting.ts';
 
 /** Prompts lead the infotext; they are no entries of its last line. */
@@ -89,18 +90,17 @@ export const modelSettings = {
   }),
 };
 
-const usesBrackets = ({ prompt, negativePrompt }: Readonly<Record<string, unknown>>): boolean =>
-  /[([]/.test(`${String(prompt)}${String(negativePrompt)}`);
-
 export const textSettings = {
   emphasis: setting({
-    type: z.enum(['Original', 'No norm', 'Ignore', 'None', 'ComfyUI']).default('Original'),
-    help: 'How (weights:1.2) act: A1111’s ways, or ComfyUI’s, which moves each token away from the empty prompt.',
+    type: z.enum(EMPHASIS_MODES).default(DEFAULT_EMPHASIS),
+    help: 'How (weights:1.2) act: A1111’s ways, or ComfyUI’s, which moves tokens away from the empty prompt; compel has its own signs: word++, (words)1.2, ("a", "b").blend(1, 0.5).',
     form: { label: 'Emphasis', group: 'text', level: 'full', control: 'choice' },
     infotext: {
       ...textEntry('Emphasis'),
       write: (value, { request }) =>
-        value !== 'Original' && usesBrackets(request) ? [['Emphasis', value as string]] : [],
+        value !== DEFAULT_EMPHASIS && mayWeigh(value as EmphasisMode, `${request.prompt}${request.negativePrompt}`)
+          ? [['Emphasis', value as string]]
+          : [],
     },
     a1111: { option: 'emphasis' },
   }),
