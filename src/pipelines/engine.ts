@@ -7,14 +7,21 @@
 
 import { DarkroomError, InternalError, UserError } from '#core/errors';
 import type { Backend } from '#engine/backend';
-import { EngineError } from '#engine/errors';
+import { EngineError, type EngineFailure } from '#engine/errors';
 import { openJobAdapters } from './adapters.ts';
 import { runOnnxAnnotator } from './annotators/onnx.ts';
 import type { RunAnnotator } from './control/hint.ts';
 import { type FindAnnotator, noControls, openJobControls } from './control/units.ts';
 import { hiresRequest } from './hires.ts';
 import { checkRequest, type GenerationJob, type OpenedModels, planJob, wantsHires } from './job.ts';
-import { describePlan, type HostMemory, type JobMemory, planJobMemory } from './memory/job-memory.ts';
+import {
+  costsOf,
+  describePlan,
+  type HostMemory,
+  type JobMemory,
+  planJobMemory,
+  smallestPlan,
+} from './memory/job-memory.ts';
 import type { NeedContext } from './memory/need.ts';
 import type { ModelRequest, OpenModel, PipelineModel } from './model.ts';
 import { NonFiniteError } from './non-finite.ts';
@@ -61,6 +68,8 @@ class LocalPictureEngine implements PictureEngine {
   readonly #upscalers: Upscalers;
   readonly #takeWarnings: () => readonly string[];
   #busy = false;
+  /** Of the request at hand: it has not fitted otherwise. */
+  #inSmallestParts = false;
 
   constructor(options: PictureEngineOptions) {
     this.#options = options;
@@ -82,14 +91,17 @@ class LocalPictureEngine implements PictureEngine {
     this.#busy = true;
     const drawn = new Set<number>();
     const replay = remembered(this.#options.drawSeed ?? drawSeed32);
+    this.#inSmallestParts = false;
     try {
       for await (const event of this.#drawAny(request, options, replay())) {
         if (event.type === 'image') drawn.add(event.index);
         yield event;
       }
     } catch (error) {
-      if (!isLoss(error)) throw error;
-      yield { type: 'warning', message: `${error.message}; everything is loaded again, and it is drawn once more.` };
+      const remedy = error instanceof EngineError ? remedies[error.failure] : undefined;
+      if (!remedy) throw error;
+      yield { type: 'warning', message: `${(error as EngineError).message}; ${remedy.told}.` };
+      this.#inSmallestParts = remedy.inSmallestParts;
       await this.#models.dispose();
       for await (const event of this.#drawAny(request, options, replay())) {
         if (event.type !== 'image' || !drawn.has(event.index)) yield event;
@@ -155,6 +167,12 @@ class LocalPictureEngine implements PictureEngine {
   /** Says what the job takes, and has the sessions keep within what there is. */
   async *#fit(job: GenerationJob): AsyncGenerator<GenerateEvent> {
     const { memory } = this.#options;
+    if (this.#inSmallestParts) {
+      const plan = await smallestPlan(job, this.#needs);
+      this.#models.usePlan(plan);
+      for (const message of costsOf(plan)) yield { type: 'warning', message };
+      return;
+    }
     const planned = memory && (await planJobMemory(job, this.#needs, memory));
     this.#models.usePlan(planned?.plan);
     if (!planned) return;
@@ -226,10 +244,11 @@ function namesIn(list: string): string[] {
     .filter(Boolean);
 }
 
-/** The device went away; a new one may be had. */
-function isLoss(error: unknown): error is EngineError {
-  return error instanceof EngineError && error.failure === 'lost';
-}
+/** What is tried once where a device has failed, and what is said of it. */
+const remedies: Partial<Record<EngineFailure, { readonly told: string; readonly inSmallestParts: boolean }>> = {
+  lost: { told: 'everything is loaded again, and it is drawn once more', inSmallestParts: false },
+  'out-of-memory': { told: 'it is drawn once more, in the smallest parts', inSmallestParts: true },
+};
 
 /** Each call gives a source that starts over with the numbers that were drawn before. */
 function remembered(draw: () => number): () => () => number {

@@ -6,14 +6,28 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createOrtNodeBackend } from '#backends/ort-node/cpu';
+import type { Backend } from '#engine/backend';
+import { EngineError } from '#engine/errors';
 import { createPictureEngine } from '#pipelines/engine';
-import { type GenerateEvent, generateSchema } from '#pipelines/request';
+import { type GenerateEvent, generateSchema, type PictureEngine } from '#pipelines/request';
 import { childExecArgv, ownModule } from '#studio/files/own-module';
 import { modelOpener } from '#studio/library/open-model';
 import { createEngine } from '../../src/engine-main.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const model = `${root}models/darkroom-mini.safetensors`;
+
+/** Runs nothing that makes pictures of that width. */
+function withoutRoomFor(width: number, backend: Backend): Backend {
+  return {
+    ...backend,
+    async compile(graph, options) {
+      if (graph.outputs['image']?.shape.at(-1) === width)
+        throw new EngineError('out-of-memory', 'cpu', 'no memory left (a test)');
+      return await backend.compile(graph, options);
+    },
+  };
+}
 
 describe('the memory of a job', () => {
   // The highest resident set of a process is read from /proc.
@@ -28,18 +42,19 @@ describe('the memory of a job', () => {
 
   it('is kept by tiles and rows, with about the same picture', async () => {
     const request = generateSchema.parse({ prompt: 'a red fox', model, steps: 2, seed: 3, width: 384, height: 256 });
-    const made: { image: Uint8Array; warnings: string[]; plan: string }[] = [];
-    for (const memoryLimit of [20e9, 1e8]) {
-      const engine = createEngine({ device: 'cpu', modelRoots: [], options: { memoryLimit, threads: 1 } });
+    const draw = async (engine: PictureEngine) => {
       const events: GenerateEvent[] = [];
       for await (const event of engine.generate(request)) events.push(event);
       await engine.dispose();
       const [image] = events.flatMap((event) => (event.type === 'image' ? [event.image.data] : []));
       const [plan] = events.flatMap((event) => (event.type === 'memory' ? [event.plan] : []));
       const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
-      made.push({ image: Uint8Array.from(image!), warnings, plan: plan! });
-    }
-    const [whole, tiled] = made as [(typeof made)[0], (typeof made)[0]];
+      return { image: Uint8Array.from(image!), warnings, plan };
+    };
+    const within = (memoryLimit: number) =>
+      createEngine({ device: 'cpu', modelRoots: [], options: { memoryLimit, threads: 1 } });
+    const whole = await draw(within(20e9));
+    const tiled = await draw(within(1e8));
     expect(whole.warnings).toEqual([]);
     expect(tiled.plan).toMatch(/1 row of the batch at once; .*tiles of 32 cells/);
     expect(tiled.warnings).toEqual([
@@ -49,6 +64,15 @@ describe('the memory of a job', () => {
     const differences = whole.image.map((v, i) => Math.abs(v - tiled.image[i]!));
     expect(differences.reduce((sum, v) => sum + v, 0) / differences.length).toBeLessThan(6);
     expect(differences.some((v) => v > 0)).toBe(true);
+
+    // A device of which nobody knows how much it has, until it has none left.
+    const backend = withoutRoomFor(384, createOrtNodeBackend({ device: 'cpu', threads: 1 }));
+    const full = await draw(createPictureEngine({ backend, openModel: modelOpener([]) }));
+    expect(full.warnings).toEqual([
+      expect.stringMatching(/no memory left \(a test\); it is drawn once more, in the smallest parts/),
+      tiled.warnings[0],
+    ]);
+    expect(full.image).toEqual(tiled.image);
   });
 
   it('is refused where the machine could never hold it', async () => {

@@ -227,12 +227,19 @@ describe.skipIf(missing !== undefined)('a device', () => {
       const failed: unknown = await work().catch((e: unknown) => e);
       expect(failed).toMatchObject({ failure: 'out-of-memory', message: expect.stringMatching(/\d+ MiB held.*tiles/) });
     }
-    // A first session's memory lies free until another needs it.
+    // A first session's memory lies free until another needs it, for its results or for its weights.
     full = 1;
     await session.dispose();
     const again = await backend.compile(graph);
     expect(full).toBe(0);
     expect(Array.from((await again.run(feeds)).y!.data as Float32Array)).toEqual([2, 4, 6]);
+    full = 1;
+    await again.dispose();
+    const weighted = closeGraph('weighted', { y: mul(input('x', 'f32', [3]), parameter('w', [3])) });
+    const weights = new Map([['w', { kind: 'memory', tensor: f32([3], [3, 2, 1]) } as const]]);
+    const loaded = await backend.compile(weighted, { weights });
+    expect(full).toBe(0);
+    expect(Array.from((await loaded.run(feeds)).y!.data as Float32Array)).toEqual([3, 4, 3]);
   });
 
   it('names what is missing, cut off or too large', async () => {

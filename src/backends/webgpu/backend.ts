@@ -122,8 +122,8 @@ export function createWebGpuBackend(options: WebGpuOptions): WebGpuBackend {
 
   async function upload(tensor: HostTensor): Promise<DeviceTensor> {
     const { gpu } = await opened();
-    return await gpu.watch('run', 'bringing a tensor to the device', () => {
-      const memory = gpu.pool.take(bytesOf({ storage: 'f32', elements: tensor.data.length }));
+    return await gpu.reserve('a tensor that is brought to the device', (take) => {
+      const memory = take(bytesOf({ storage: 'f32', elements: tensor.data.length }));
       writeWords(gpu, memory, tensor);
       return new GpuTensor(gpu, tensor.dtype, tensor.shape, memory);
     });

@@ -5,7 +5,7 @@
 
 import { DarkroomError } from '#core/errors';
 import { EngineError, toEngineError } from '#engine/errors';
-import { MemoryPool, usage } from './memory.ts';
+import { type DeviceMemory, MemoryPool, type TakeMemory, usage } from './memory.ts';
 import type { DeviceTraits, MatrixShape } from './shader.ts';
 
 /** What a `main` hands in. */
@@ -136,6 +136,34 @@ export class Gpu {
     if (thrown !== undefined) throw asEngineError(failure, doing, thrown);
     if (value.status === 'rejected') throw asEngineError(failure, doing, value.reason);
     return value.value;
+  }
+
+  /**
+   * Fills memory of the pool, all or nothing. Where the device has none left, what the pool keeps free is given back,
+   * and it is tried once more.
+   */
+  async reserve<T>(purpose: string, fill: (take: TakeMemory) => T): Promise<T> {
+    const attempt = async (): Promise<T> => {
+      const taken: DeviceMemory[] = [];
+      const take: TakeMemory = (bytes) => {
+        const memory = this.pool.take(bytes);
+        taken.push(memory);
+        return memory;
+      };
+      try {
+        return await this.watch('compile', `reserving memory for ${purpose}`, () => fill(take));
+      } catch (e) {
+        for (const memory of taken) this.pool.destroy(memory);
+        throw e;
+      }
+    };
+    try {
+      return await attempt();
+    } catch (e) {
+      if (!(e instanceof EngineError && e.failure === 'out-of-memory')) throw e;
+      this.pool.trim();
+      return await attempt();
+    }
   }
 }
 

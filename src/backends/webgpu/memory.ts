@@ -49,6 +49,8 @@ export class DeviceMemory {
   }
 }
 
+export type TakeMemory = (bytes: number) => DeviceMemory;
+
 /** Free memory that is at most this much too large is used rather than new memory. */
 const SLACK = 1.25;
 

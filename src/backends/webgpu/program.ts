@@ -9,7 +9,7 @@ import type { Graph, Value } from '#graph/value';
 import type { Gpu } from './device.ts';
 import type { Kernel, KernelText } from './kernel.ts';
 import { placesOf } from './kernel.ts';
-import type { DeviceMemory } from './memory.ts';
+import type { DeviceMemory, TakeMemory } from './memory.ts';
 import { bytesOf, type Place } from './place.ts';
 import { type Plan, Planner, type Precision } from './planner.ts';
 import { toWords } from './transfer.ts';
@@ -94,10 +94,16 @@ export async function createProgram(options: ProgramOptions): Promise<Program> {
   const planner = new Planner(graph, { traits: gpu.traits, sizes, precision, leaf, newPlace });
   const plan = planner.plan();
   const compiled = await compileAll(options, plan.kernels);
-  const memory = await reserve(options, (into) => {
-    for (const place of [...inputs.values(), ...constants.map((c) => c.place)]) hold(gpu, into, place);
-    for (const { place, tensor } of constants) writeWords(gpu, into.get(place)!, tensor);
-    placeResults(gpu, plan, compiled, into);
+  const memory = await gpu.reserve(graph.name, (take) => {
+    const into = new Map([...weights.values()].map((w) => [w.place, w.memory]));
+    const hold = (place: Place): unknown => into.set(place, take(bytesOf(place)));
+    for (const place of inputs.values()) hold(place);
+    for (const { place, tensor } of constants) {
+      hold(place);
+      writeWords(gpu, into.get(place)!, tensor);
+    }
+    placeResults(plan, compiled, into, take);
+    return into;
   });
   const written = new Set(
     compiled.flatMap((c) => c.text.bindings.flatMap((b) => (b.access === 'write' ? [b.place] : []))),
@@ -115,30 +121,6 @@ export async function createProgram(options: ProgramOptions): Promise<Program> {
   };
 }
 
-/** Memory by place. Where the device has none left, what the pool keeps free is given back, and it is tried once more. */
-async function reserve(
-  { gpu, graph, weights }: ProgramOptions,
-  fill: (into: Map<Place, DeviceMemory>) => void,
-): Promise<Map<Place, DeviceMemory>> {
-  const attempt = async (): Promise<Map<Place, DeviceMemory>> => {
-    const memory = new Map([...weights.values()].map((w) => [w.place, w.memory]));
-    try {
-      await gpu.watch('compile', `reserving memory for ${graph.name}`, () => fill(memory));
-    } catch (e) {
-      for (const m of ownMemory(memory, weights)) gpu.pool.destroy(m);
-      throw e;
-    }
-    return memory;
-  };
-  try {
-    return await attempt();
-  } catch (e) {
-    if (!(e instanceof EngineError && e.failure === 'out-of-memory')) throw e;
-    gpu.pool.trim();
-    return await attempt();
-  }
-}
-
 function ownMemory(memory: ReadonlyMap<Place, DeviceMemory>, weights: ResidentWeights): Set<DeviceMemory> {
   const own = new Set(memory.values());
   for (const w of weights.values()) own.delete(w.memory);
@@ -147,10 +129,6 @@ function ownMemory(memory: ReadonlyMap<Place, DeviceMemory>, weights: ResidentWe
 
 function storageFor(v: Value): Place['storage'] {
   return v.dtype === 'bool' || v.dtype === 'u32' || v.dtype === 'u64' ? 'u32' : /^(f|bf)/.test(v.dtype) ? 'f32' : 'i32';
-}
-
-function hold(gpu: Gpu, memory: Map<Place, DeviceMemory>, place: Place): void {
-  memory.set(place, gpu.pool.take(bytesOf(place)));
 }
 
 /** Uploads the elements of a tensor. */
@@ -162,7 +140,12 @@ export function writeWords(gpu: Gpu, memory: DeviceMemory, tensor: Pick<HostTens
 }
 
 /** Gives results memory in the order of their making; memory whose reader was the last one serves the next. */
-function placeResults(gpu: Gpu, plan: Plan, kernels: readonly Compiled[], memory: Map<Place, DeviceMemory>): void {
+function placeResults(
+  plan: Plan,
+  kernels: readonly Compiled[],
+  memory: Map<Place, DeviceMemory>,
+  take: TakeMemory,
+): void {
   const last = new Map<Place, number>();
   kernels.forEach(({ text }, i) => {
     for (const { place } of text.bindings) last.set(place, i);
@@ -176,7 +159,7 @@ function placeResults(gpu: Gpu, plan: Plan, kernels: readonly Compiled[], memory
       if (memory.has(place)) continue;
       const bytes = bytesOf(place);
       const fit = bestFit(free, bytes);
-      const taken = fit ?? gpu.pool.take(bytes);
+      const taken = fit ?? take(bytes);
       if (!fit) held.add(taken);
       memory.set(place, taken);
     }
@@ -185,7 +168,7 @@ function placeResults(gpu: Gpu, plan: Plan, kernels: readonly Compiled[], memory
       if (last.get(place) === i && !kept.has(place) && held.has(mine)) free.push(mine);
     }
   });
-  for (const place of kept) if (!memory.has(place)) hold(gpu, memory, place);
+  for (const place of kept) if (!memory.has(place)) memory.set(place, take(bytesOf(place)));
 }
 
 /** Takes the smallest of `free` that is large enough without wasting more than it holds. */

@@ -74,9 +74,7 @@ async function loadOne(options: LoadOptions, parameter: Value<'parameter'>, give
   const storage = narrowed ? 'f16' : storedAs(dtype);
   const transposed = ref.kind === 'file' && ref.transpose ? ([shape[0]!, shape[1]!] as const) : undefined;
   const place: Place = { ...newPlace(storage, elements), transposed };
-  const memory = await gpu.watch('compile', `reserving memory for the weights of ${options.graph.name}`, () =>
-    gpu.pool.take(bytesOf(place)),
-  );
+  const memory = await gpu.reserve(`the weights of ${options.graph.name}`, (take) => take(bytesOf(place)));
   const send = (bytes: Uint8Array, first: number): void =>
     writeElements(gpu, memory, place.storage, dtype, bytes, first);
   if (ref.kind === 'memory') {

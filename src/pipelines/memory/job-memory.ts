@@ -49,6 +49,11 @@ export async function planJobMemory(job: GenerationJob, context: NeedContext, ho
   return { ...most, limit, warnings: warningsOf(most.plan, most.estimate, limit) };
 }
 
+/** The plan that needs least, whatever there is: for a device that tells nobody how much memory it has. */
+export async function smallestPlan(job: GenerationJob, context: NeedContext): Promise<MemoryPlan> {
+  return (await planJobMemory(job, context, { limit: () => 0, total: Number.POSITIVE_INFINITY })).plan;
+}
+
 /**
  * Where one batch after another goes through several passes of one model: bytes with the networks of all of them there,
  * at most. What is there before the first of them counts once.
@@ -60,9 +65,13 @@ function peakTogether({ batches, passes }: GenerationJob, estimates: readonly Me
   return before + estimates.reduce((bytes, { peak }) => bytes + peak - before, 0);
 }
 
-function warningsOf({ tiling }: MemoryPlan, { peak, phase }: MemoryEstimate, limit: number): string[] {
-  const warnings: string[] = [];
-  if (tiling) warnings.push('To fit into memory the VAE works in tiles; colours may differ a little from the whole.');
+/** What a plan changes about a picture, one sentence each. */
+export function costsOf({ tiling }: MemoryPlan): string[] {
+  return tiling ? ['To fit into memory the VAE works in tiles; colours may differ a little from the whole.'] : [];
+}
+
+function warningsOf(plan: MemoryPlan, { peak, phase }: MemoryEstimate, limit: number): string[] {
+  const warnings = costsOf(plan);
   if (peak > limit) {
     const needs = `This needs about ${gigabytes(peak)} of memory for ${phase}, and ${gigabytes(limit)} are free`;
     warnings.push(`${needs}; it may be slow or be stopped. Use a smaller size, or a GGUF or 8-bit file of the model.`);
