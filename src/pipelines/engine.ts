@@ -68,7 +68,7 @@ class LocalPictureEngine implements PictureEngine {
   readonly #upscalers: Upscalers;
   readonly #takeWarnings: () => readonly string[];
   #busy = false;
-  /** Of the request at hand: it has not fitted otherwise. */
+  /** Of the request at hand: as little memory at once as can be had. */
   #inSmallestParts = false;
 
   constructor(options: PictureEngineOptions) {
@@ -91,7 +91,7 @@ class LocalPictureEngine implements PictureEngine {
     this.#busy = true;
     const drawn = new Set<number>();
     const replay = remembered(this.#options.drawSeed ?? drawSeed32);
-    this.#inSmallestParts = false;
+    this.#inSmallestParts = options.inSmallestParts ?? false;
     try {
       for await (const event of this.#drawAny(request, options, replay())) {
         if (event.type === 'image') drawn.add(event.index);
@@ -99,7 +99,7 @@ class LocalPictureEngine implements PictureEngine {
       }
     } catch (error) {
       const remedy = error instanceof EngineError ? remedies[error.failure] : undefined;
-      if (!remedy) throw error;
+      if (!remedy || (remedy.inSmallestParts && this.#inSmallestParts)) throw error;
       yield { type: 'warning', message: `${(error as EngineError).message}; ${remedy.told}.` };
       this.#inSmallestParts = remedy.inSmallestParts;
       await this.#models.dispose();

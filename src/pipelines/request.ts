@@ -106,4 +106,6 @@ export interface GenerateOptions {
   readonly takeSkip?: () => boolean;
   /** A preview every so many steps; 0 (default) for none. */
   readonly previewEvery?: number;
+  /** As little memory at once as can be had: there was too little for it otherwise. */
+  readonly inSmallestParts?: boolean;
 }

@@ -202,6 +202,12 @@ describe('studio', () => {
     const done = await studio.wait(job.id);
     expect(done.state).toBe('done');
     expect(done.warnings).toEqual([expect.stringMatching(/killed by the system.*Tried once more/)]);
+    // For want of memory, so with less at once than before.
+    const large = await studio.wait((await submit(studio, 'fake:too-large')).id);
+    expect(large).toMatchObject({
+      state: 'done',
+      warnings: [expect.stringMatching(/Tried once more, in the smallest/)],
+    });
     const hopeless = await studio.wait((await submit(studio, 'fake:exit')).id);
     expect(hopeless).toMatchObject({ state: 'failed', error: { code: 'engine.crashed' } });
     expect(hopeless.warnings).toHaveLength(1);

@@ -51,14 +51,14 @@ async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<voi
 }
 
 async function run(message: Extract<ToEngine, { type: 'run' }>): Promise<void> {
-  const { run, files, previewEvery } = message;
+  const { run, files, previewEvery, inSmallestParts } = message;
   const cancel = new AbortController();
   const { signal } = cancel;
   cancels.set(run, cancel);
   try {
     if (!engine) throw new InternalError('an engine was asked to run before it was started');
     const pictures = await readPictures(files);
-    const options = { signal, previewEvery, takeSkip: () => skips.delete(run) };
+    const options = { signal, previewEvery, inSmallestParts, takeSkip: () => skips.delete(run) };
     for await (const event of eventsOf(engine, message.work, pictures, options)) {
       await send({ type: 'event', run, event });
       await yieldToMessages();

@@ -177,6 +177,7 @@ export class EngineHost implements PictureEngine {
         work,
         files: options.files ?? {},
         previewEvery: options.previewEvery ?? 0,
+        inSmallestParts: options.inSmallestParts ?? false,
       });
       for await (const event of run.events) {
         if (signal?.aborted) this.cancel(wantsPartial(signal));

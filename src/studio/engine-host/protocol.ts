@@ -38,6 +38,7 @@ export type ToEngine =
       /** The request's pictures as files of ours: decoded where they are used. */
       readonly files: InputPaths;
       readonly previewEvery: number;
+      readonly inSmallestParts: boolean;
     }
   | { readonly type: 'cancel'; readonly run: number; readonly keepPartial?: boolean }
   | { readonly type: 'skip'; readonly run: number }

@@ -35,7 +35,8 @@ const filesByChoice = Object.fromEntries(
 );
 
 /** Ends of the engine process that another try may get past. */
-const crashes: readonly string[] = ['engine.crashed', 'engine.out-of-memory'];
+const fullMemory = 'engine.out-of-memory';
+const crashes: readonly string[] = ['engine.crashed', fullMemory];
 
 export class PictureRunner implements Runner<'picture'> {
   readonly kind = 'picture';
@@ -50,10 +51,11 @@ export class PictureRunner implements Runner<'picture'> {
   }
 
   async run(job: PictureJob, call: WorkCall): Promise<WorkResult | undefined> {
+    let inSmallestParts = false;
     for (let tries = 1; ; tries++) {
       const before = this.#delivered(job);
       try {
-        await this.#generate(job, call);
+        await this.#generate(job, call, inSmallestParts);
         const delivered = this.#delivered(job);
         if (delivered >= job.total && !isPartial(call.signal)) return {};
         if (call.signal.aborted) return undefined;
@@ -61,7 +63,8 @@ export class PictureRunner implements Runner<'picture'> {
       } catch (error) {
         const isCrash = error instanceof DarkroomError && crashes.includes(error.code);
         if (!isCrash || tries > 1 || this.#delivered(job) > before || call.signal.aborted) throw error;
-        await call.warn(`${error.message} Tried once more.`);
+        inSmallestParts = error.code === fullMemory;
+        await call.warn(`${error.message} Tried once more${inSmallestParts ? ', in the smallest parts' : ''}.`);
       }
     }
   }
@@ -78,15 +81,17 @@ export class PictureRunner implements Runner<'picture'> {
     return this.#parts.gallery.delivered(id).size;
   }
 
-  async #generate(job: PictureJob, call: WorkCall): Promise<void> {
+  async #generate(job: PictureJob, call: WorkCall, inSmallestParts: boolean): Promise<void> {
     const { series, ...request } = job.request;
     const files = await this.#parts.inputs.paths(job.id, job.inputs);
-    if (series) await this.#drawSeries({ job, call, files, request }, series);
-    else await this.#draw({ job, call, files, request, first: 0, batchesBefore: 0, batches: request.batchCount });
+    const all = { job, call, files, request, inSmallestParts };
+    if (series) await this.#drawSeries(all, series);
+    else await this.#draw({ ...all, first: 0, batchesBefore: 0, batches: request.batchCount });
   }
 
   /** Cell after cell, then the grid. */
-  async #drawSeries({ job, call, files, request }: Omit<Piece, keyof PiecePlace>, series: Series): Promise<void> {
+  async #drawSeries(all: Omit<Piece, keyof PiecePlace>, series: Series): Promise<void> {
+    const { job, call, files, request } = all;
     const { gallery } = this.#parts;
     const { first, pictures } = placesOf(request, series);
     const told = new Set<string>();
@@ -105,7 +110,8 @@ export class PictureRunner implements Runner<'picture'> {
       const before = cell.follows ? gallery.ofJob(job.id).find(({ index }) => index === first[place]! - 1) : undefined;
       const from = before ? { ...files, init: gallery.pathOf(before) } : files;
       const batches = batchesOf(job.request);
-      await this.#draw({ job, call: once, files: from, request: own, first: first[place]!, batchesBefore, batches });
+      const cellPlace = { first: first[place]!, batchesBefore, batches };
+      await this.#draw({ ...all, call: once, files: from, request: own, ...cellPlace });
       batchesBefore += own.batchCount;
     }
     if (series.grid && !call.signal.aborted) await this.#drawGrid(job, call, series.grid, first, pictures);
@@ -148,7 +154,7 @@ export class PictureRunner implements Runner<'picture'> {
 
   /** What is missing of one request. */
   async #draw(piece: Piece): Promise<void> {
-    const { job, call, files, request, first } = piece;
+    const { job, call, files, request, first, inSmallestParts } = piece;
     const { gallery, host, settings, keptSteps } = this.#parts;
     const own = request.batchSize * request.batchCount;
     const delivered = [...gallery.delivered(job.id)].map((place) => place - first);
@@ -159,8 +165,9 @@ export class PictureRunner implements Runner<'picture'> {
     // A job of an older version lacks the settings that have come since.
     const complete = generateSchema.parse(remainder.request);
     const whole: GenerateRequest = { ...complete, ...this.#modelFiles(request) };
-    const previewEvery = settings.get().previewEvery;
-    for await (const event of host.generate(whole, { files, signal: engineSignal(call.signal), previewEvery })) {
+    const { previewEvery } = settings.get();
+    const options = { files, signal: engineSignal(call.signal), previewEvery, inSmallestParts };
+    for await (const event of host.generate(whole, options)) {
       if (event.type === 'trace') {
         await steps.add(event);
         continue;
@@ -242,6 +249,8 @@ interface Piece extends PiecePlace {
   readonly call: WorkCall;
   readonly files: InputPaths;
   readonly request: StoredRequest;
+  /** A try before ran out of memory. */
+  readonly inSmallestParts: boolean;
 }
 
 function batchesOf({ series, ...request }: StoredRequest): number {
