@@ -3,7 +3,8 @@
 import type { Entity } from '#api/operation';
 import { modelKinds } from '#api/records/model';
 import { UserError } from '#core/errors';
-import { type StudioFolder, unknownJob } from '#studio/studio-folder';
+import { unknownJob } from '#studio/queue/unknown-job';
+import type { StudioFolder } from '#studio/studio-folder';
 import { tokenId } from '#studio/users/users';
 
 /** The id that a text stands for. @throws UserError `*.unknown`, `id.ambiguous` */

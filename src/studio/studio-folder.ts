@@ -6,7 +6,6 @@
 
 import { join } from 'node:path';
 import { endStates, type InputRole, type Job, type JobState, type QueueState } from '#api/records/job';
-import { UserError } from '#core/errors';
 import { type InfotextReading, readInfotext } from '#pipelines/settings/infotext-reading';
 import type { Emit } from './events/bus.ts';
 import type { FileSystemCalls } from './files/whole-file.ts';
@@ -254,7 +253,3 @@ export class StudioFolder {
 export const trainingsFolder = (dataDir: string): string => join(dataDir, 'trainings');
 /** The same of the lab's runs. */
 export const labFolder = (dataDir: string): string => join(dataDir, 'lab');
-
-export function unknownJob(id: string): UserError {
-  return new UserError('job.unknown', `There is no job ${id}; darkroom queue list shows them.`);
-}

@@ -6,35 +6,28 @@
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { controlRoles, endStates, type Job, type JobKind, type JobRequests } from '#api/records/job';
+import type { Job, JobKind, JobRequests } from '#api/records/job';
 import type { ModelWorkKind } from '#api/records/model-work';
-import type { SettingsValues } from '#api/records/settings';
 import { DarkroomError, UserError } from '#core/errors';
 import type { Caption } from '#pipelines/annotators/captioner';
-import { checkControls, findModule } from '#pipelines/control/units';
-import type { GenerateSettings } from '#pipelines/request';
-import { placesOf } from '#pipelines/series/series';
-import { type UpscaleSettings, upscaledSize } from '#pipelines/upscale/request';
-import { EngineHost, type EngineHostOptions, type EngineStatus } from './engine-host/host.ts';
-import { machineMemory } from './engine-host/process-info.ts';
+import { Engines, type EnginesOptions } from './engine-host/engines.ts';
+import type { EngineStatus } from './engine-host/host.ts';
 import { type BusEvent, type Emit, type EmitOptions, EventBus, type ResetEvents } from './events/bus.ts';
-import { inTurns } from './events/next-turn.ts';
+import { nextEpoch } from './events/epoch.ts';
 import { TrashClock } from './gallery/old-trash.ts';
 import { localUser } from './gallery/picture-path.ts';
 import { adoptPictures, mendTrash } from './gallery/rebuild.ts';
 import { OutputsWatch } from './gallery/watch-outputs.ts';
-import { annotatorFinder, listAnnotators } from './library/controls.ts';
+import { listAnnotators } from './library/controls.ts';
 import { existingFolder } from './library/roots.ts';
-import { checkModelWork } from './model-work/check.ts';
-import { preparePrompts } from './prompts/prepare.ts';
 import { type JobControl, type PullEvents, Pulls } from './pull/pulls.ts';
 import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
-import type { NewJob, PictureJob, Stop, StoredRequest } from './queue/job.ts';
+import type { PictureJob, Stop } from './queue/job.ts';
+import { hasEnded, waitForJob } from './queue/wait-for-job.ts';
 import { withReader } from './reader/host.ts';
 import type { Upload } from './reader/large-bodies.ts';
 import type { Asker } from './reader/pool.ts';
 import { type Database, openDatabase } from './store/database.ts';
-import { newId } from './store/id.ts';
 import { type Lock, lockFolder } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
 import { migrations } from './store/migrations.ts';
@@ -42,24 +35,17 @@ import { watchOutsideChanges } from './store/outside-changes.ts';
 import { untilFree, waitElsewhere } from './store/patience.ts';
 import { keepReserve, spendReserve } from './store/reserve.ts';
 import { Whereabouts } from './store/whereabouts.ts';
-import {
-  type CancelOptions,
-  type FolderEvents,
-  StudioFolder,
-  type StudioFolderOptions,
-  unknownJob,
-} from './studio-folder.ts';
+import { type CancelOptions, type FolderEvents, StudioFolder, type StudioFolderOptions } from './studio-folder.ts';
 import type { CaptionRequest } from './work/caption-picture.ts';
-import { type CheckedRequest, checkRequest, upscalerName } from './work/check-request.ts';
-import type { InputUploads } from './work/inputs.ts';
-import { type EstimateParts, estimateJob, type JobEstimate } from './work/job-estimate.ts';
+import type { CheckedRequest } from './work/check-request.ts';
+import { Intake, type SubmitInput, type Submitter, type UpscaleInput } from './work/intake.ts';
+import { estimateJob, type JobEstimate } from './work/job-estimate.ts';
 import type { HintRequest } from './work/make-hint.ts';
 import { ModelSides } from './work/model-sides.ts';
-import type { InputRules } from './work/prepare-inputs.ts';
 import { ProgressBoard, type ProgressEvents } from './work/progress.ts';
+import { Quota } from './work/quota.ts';
 import type { Log, Runner, WorkPlan } from './work/runner.ts';
 import { runnersOf } from './work/runners/index.ts';
-import { type SeriesInput, storedSeries } from './work/series.ts';
 import { fullDisk, Worker } from './work/worker.ts';
 
 export type { Log } from './work/runner.ts';
@@ -71,18 +57,11 @@ export type StudioEvents = FolderEvents &
 
 export type StudioEvent = BusEvent<StudioEvents>;
 
-export interface StudioDevice {
-  /** E.g. `cpu`, `webgpu`. */
-  readonly name: string;
-  /** Passed on to the engine. */
-  readonly options?: Readonly<Record<string, unknown>>;
-}
-
 export interface StudioOptions extends StudioFolderOptions {
   /** Absolute path of a module that exports `createEngine` (see engine-host/protocol.ts). */
   readonly engineModule: string;
   /** One engine process each; default one called `cpu`. */
-  readonly devices?: readonly StudioDevice[];
+  readonly devices?: EnginesOptions['devices'];
   /** Hubs, tokens and cache for downloads; default from the environment. */
   readonly pulls?: PullServices;
   /** Who does further kinds of work (trainings); made by whoever knows the backend. */
@@ -90,35 +69,6 @@ export interface StudioOptions extends StudioFolderOptions {
   /** Default true. */
   readonly hashInBackground?: boolean;
   readonly log?: Log;
-}
-
-export interface SubmitInput {
-  readonly request: GenerateSettings;
-  /** Pictures to start from, as they came. */
-  readonly pictures?: InputUploads;
-  readonly inputRules?: InputRules;
-  /** Default: the local user. */
-  readonly user?: string;
-  /** Higher goes first; default 0. */
-  readonly priority?: number;
-  readonly label?: string;
-  /** Cut sides to what the model takes rather than refuse them. */
-  readonly fitSides?: boolean;
-  /** Many pictures of varied requests, of which `request` is the base. */
-  readonly series?: SeriesInput;
-  /** What whoever made the request of another one could not keep of it. */
-  readonly warnings?: readonly string[];
-}
-
-interface Submission extends CheckedRequest {
-  readonly input: SubmitInput;
-  readonly id: string;
-}
-
-/** A picture to enlarge, as it came. */
-export interface UpscaleInput extends Pick<SubmitInput, 'user' | 'priority' | 'label'> {
-  readonly request: UpscaleSettings;
-  readonly picture: Upload;
 }
 
 /** @throws UserError `folder.locked` when another Darkroom has the folders; DarkroomError `store.*` */
@@ -163,8 +113,6 @@ type EmitAny = (type: string, data: unknown, options?: EmitOptions) => void;
 
 const dayMs = 86_400_000;
 const lookAtTrashMs = 15 * 60_000;
-/** Someone who asks what a job takes often asks again with a change. */
-const estimatesIdleMs = 60_000;
 
 export class Studio extends StudioFolder {
   readonly pulls: Pulls;
@@ -172,14 +120,14 @@ export class Studio extends StudioFolder {
   readonly events: EventBus<StudioEvents>;
   readonly #options: StudioOptions;
   readonly #locks: readonly Lock[];
-  readonly #hosts: readonly EngineHost[];
-  readonly #estimates: EstimateParts;
+  readonly #engines: Engines;
+  readonly #sides: ModelSides;
+  readonly #intake: Intake;
   readonly #workers: readonly Worker[];
   readonly #log: Log;
   readonly #outputsWatch: OutputsWatch;
   readonly #trashClock = new TrashClock();
   #whereabouts = new Whereabouts([]);
-  readonly #sides: ModelSides;
   #trouble: string | undefined;
   #trashTimer: NodeJS.Timeout | undefined;
   #offOutside: () => void = () => {};
@@ -199,7 +147,6 @@ export class Studio extends StudioFolder {
     };
     super(db, options, emit, () => this.#hashNewModels());
     this.#options = options;
-    this.#sides = new ModelSides(this.library);
     this.#locks = locks;
     this.#log = log;
     this.events = events;
@@ -207,29 +154,28 @@ export class Studio extends StudioFolder {
     const services = options.pulls ?? servicesFromEnvironment(process.env, homedir());
     this.pulls = new Pulls({ jobs: this.#control(), progress: this.progress, hosts: services.hosts, emit });
     pulls = this.pulls;
-    this.#hosts = (options.devices ?? [{ name: 'cpu' }]).map((device) => this.#makeHost(device));
-    const [device = { name: 'cpu' }] = options.devices ?? [];
-    this.#estimates = {
-      host: new EngineHost({ ...this.#hostOptions(device), idleMs: estimatesIdleMs }),
-      done: async () => (await this.queue.list({ kinds: ['picture'], states: ['done'], limit: 50 })).jobs,
-      sizeOf: async (model) => await this.#sides.ownSize({ model }),
-    };
-    const { gallery, library, settings, inputs, keptSteps } = this;
+    const { queue, gallery, library, settings, inputs, keptSteps, promptFiles } = this;
+    const { engineModule, modelRoots, devices, outputsDir } = options;
+    const onStatus = (status: EngineStatus) => events.emit('engine', status);
+    this.#engines = new Engines({ module: engineModule, devices, modelRoots, settings, onStatus, log });
+    const sides = new ModelSides(library);
+    const quota = new Quota({ db, queue, gallery, settings, inputs });
+    const listed = async () => await this.#listed;
+    this.#sides = sides;
+    this.#intake = new Intake({ queue, library, settings, promptFiles, inputs, sides, quota, modelRoots, listed });
     const runners = runnersOf({
       gallery,
       library,
       settings,
       inputs,
       keptSteps,
-      hosts: this.#hosts,
-      roots: options.modelRoots,
+      hosts: this.#engines.hosts,
+      roots: modelRoots,
       services,
       describe: (path) => library.describe(path),
       onInstalled: () => this.#lookAtModels(),
     });
     this.#workers = [...runners, ...(options.runners ?? [])].map((runner) => this.#makeWorker(runner));
-    settings.onChange((values) => this.#applyLimits(values));
-    const { outputsDir } = options;
     this.#outputsWatch = new OutputsWatch(
       outputsDir,
       async (paths) => await this.gallery.adopt(paths),
@@ -289,109 +235,42 @@ export class Studio extends StudioFolder {
    * @throws UserError `request.invalid`, `model.unknown`, `queue.full`; nothing is queued then
    */
   async submit(inputs: SubmitInput | readonly SubmitInput[]): Promise<readonly PictureJob[]> {
-    this.#lookForTrouble();
-    if (this.#trouble) throw new DarkroomError('studio.not-ready', this.#trouble);
-    const list = Array.isArray(inputs) ? (inputs as readonly SubmitInput[]) : [inputs as SubmitInput];
-    this.#checkRoom(list);
-    const batch = list.length > 1 ? newId() : undefined;
-    const jobs: NewJob[] = [];
-    for (const { input, id, request, warnings } of await this.#accepted(list)) {
-      jobs.push({
-        id,
-        kind: 'picture',
-        user: input.user ?? localUser,
-        priority: input.priority ?? 0,
-        label: input.label,
-        batch,
-        request,
-        inputs: await this.inputs.write(id, input.pictures ?? {}, input.inputRules, askerOf(input.user)),
-        total: request.series ? placesOf(request, request.series).total : request.batchSize * request.batchCount,
-        warnings: [...(input.warnings ?? []), ...warnings],
-      });
-    }
-    return (await this.queue.add(jobs)) as readonly PictureJob[];
+    this.#checkReady();
+    return await this.#intake.pictures([inputs].flat());
   }
 
   /** What a request would take if it were queued; nothing is. @throws UserError as `submit` would */
   async estimate(input: SubmitInput, signal: AbortSignal): Promise<JobEstimate & Pick<CheckedRequest, 'warnings'>> {
-    const [{ id, request, warnings }] = (await this.#accepted([input])) as [Submission];
-    try {
-      const roles = await this.inputs.write(id, input.pictures ?? {}, input.inputRules);
-      const files = await this.inputs.paths(id, roles);
-      return { ...(await estimateJob(request, files, this.#estimates, signal)), warnings };
-    } finally {
-      await this.inputs.remove(id);
-    }
+    const parts = {
+      host: this.#engines.estimator,
+      done: async () => (await this.queue.list({ kinds: ['picture'], states: ['done'], limit: 50 })).jobs,
+      sizeOf: async (model: string | undefined) => await this.#sides.ownSize({ model }),
+    };
+    return await this.#intake.withWhole(input, async ({ request, warnings }, files) => {
+      return { ...(await estimateJob(request, files, parts, signal)), warnings };
+    });
   }
 
   /** Queues the enlarging of a picture, whose text goes on to the enlarged one. @throws UserError */
-  async submitUpscale({ request, picture, user = localUser, priority = 0, label }: UpscaleInput): Promise<Job> {
-    this.#lookForTrouble();
-    if (this.#trouble) throw new DarkroomError('studio.not-ready', this.#trouble);
-    this.#checkRoom([{ user }]);
-    const asker = askerOf(user);
-    const { width, height } = await this.readHeader(picture, asker);
-    upscaledSize({ width, height }, request);
-    await this.#listed;
-    const names = {
-      upscaler: upscalerName(this.library, request.upscaler),
-      upscaler2: upscalerName(this.library, request.upscaler2),
-    };
-    const { infotext } = await this.readTexts(picture, asker);
-    const id = newId();
-    const inputs = await this.inputs.write(id, { init: picture }, {}, asker);
-    const [job] = await this.queue.add([
-      { id, kind: 'upscale', user, priority, label, request: { ...request, ...names, infotext }, inputs, total: 1 },
-    ]);
-    return job!;
+  async submitUpscale(input: UpscaleInput): Promise<Job> {
+    this.#checkReady();
+    return await this.#intake.upscale(input);
   }
 
   /** Queues the making of a model file of others. @throws UserError `model.unknown`, `queue.full`, `*.exists` */
   async submitModelWork<K extends ModelWorkKind>(
     kind: K,
     request: JobRequests[K],
-    { user = localUser, priority = 0, label }: Pick<SubmitInput, 'user' | 'priority' | 'label'> = {},
+    submitter: Submitter = {},
   ): Promise<Job> {
+    this.#checkReady();
+    return await this.#intake.modelWork(kind, request, submitter);
+  }
+
+  /** @throws DarkroomError `studio.not-ready` */
+  #checkReady(): void {
     this.#lookForTrouble();
     if (this.#trouble) throw new DarkroomError('studio.not-ready', this.#trouble);
-    this.#checkRoom([{ user }]);
-    await this.#listed;
-    const checked = await checkModelWork(kind, request, this.library);
-    const [job] = await this.queue.add([
-      { kind, user, priority, label: label ?? checked.name, request: checked, total: 1 } as NewJob,
-    ]);
-    return job!;
-  }
-
-  /** @throws UserError `queue.full`, `disk.share` that say the bound, and the setting that raises it */
-  #checkRoom(list: readonly Pick<SubmitInput, 'user'>[]): void {
-    for (const user of new Set(list.map((input) => input.user ?? localUser))) this.#checkDisk(user);
-    const { maxWaitingJobs, maxWaitingJobsPerUser } = this.settings.get();
-    const refuse = (most: number, jobs: string, setting: string): never => {
-      const advice = `try again when some are done, or raise the setting ${setting}`;
-      throw new UserError('queue.full', `At most ${most} ${jobs} may wait; ${advice}.`);
-    };
-    if (this.queue.waiting() + list.length > maxWaitingJobs) {
-      refuse(maxWaitingJobs, 'jobs', 'maxWaitingJobs');
-    }
-    for (const user of new Set(list.map((input) => input.user ?? localUser))) {
-      const own = list.filter((input) => (input.user ?? localUser) === user).length;
-      if (this.queue.waiting(user) + own <= maxWaitingJobsPerUser) continue;
-      refuse(maxWaitingJobsPerUser, 'jobs of one account', 'maxWaitingJobsPerUser');
-    }
-  }
-
-  #checkDisk(user: string): void {
-    const { maxDiskMibPerUser } = this.settings.get();
-    if (maxDiskMibPerUser === 0) return;
-    const jobs = this.db.all<{ id: string }>("SELECT id FROM jobs WHERE user = ? AND inputs <> '[]'", [user]);
-    const used = this.gallery.bytesOf(user) + this.inputs.sizeOf(jobs.map(({ id }) => id));
-    if (used < maxDiskMibPerUser * 2 ** 20) return;
-    const what = `The pictures of ${user} take ${Math.ceil(used / 2 ** 20)} MiB of the ${maxDiskMibPerUser} that an account may have`;
-    throw new UserError(
-      'disk.share',
-      `${what}; purge the trash, clear jobs that have ended, or raise the setting maxDiskMibPerUser.`,
-    );
   }
 
   /** What a module makes of a picture, as a PNG. @throws UserError `image.*`, `control.*`, `annotator.*` */
@@ -429,7 +308,7 @@ export class Studio extends StudioFolder {
       keepModelFolder?.(full);
       modelRoots.push(full);
       await this.library.follow();
-      for (const host of [...this.#hosts, this.#estimates.host]) host.renew();
+      this.#engines.renew();
     }
     return full;
   }
@@ -437,68 +316,6 @@ export class Studio extends StudioFolder {
   /** Annotators that lie in the model folders, by name. */
   async annotators(): Promise<string[]> {
     return (await listAnnotators(this.#options.modelRoots)).map(({ name }) => name);
-  }
-
-  /** @throws UserError for units whose pictures or modules are not there */
-  /** Checked and made whole, as they would be queued. @throws UserError */
-  async #accepted(list: readonly SubmitInput[]): Promise<Submission[]> {
-    if (list.some(({ pictures }) => pictures?.mask && !pictures.init)) {
-      throw new UserError('request.invalid', 'mask: a mask needs a picture (init) that it is the mask of.');
-    }
-    const checked = await this.#checkAll(list);
-    for (const { input, request } of checked) await this.#checkControls(request, input.pictures ?? {});
-    const accepted: Submission[] = [];
-    for await (const each of inTurns(checked)) accepted.push({ ...each, ...(await this.#whole(each)) });
-    return accepted;
-  }
-
-  async #checkControls({ controls }: Pick<StoredRequest, 'controls'>, pictures: InputUploads): Promise<void> {
-    checkControls(controls, {
-      init: pictures.init !== undefined,
-      initMask: pictures.mask !== undefined,
-      image: (unit) => pictures[controlRoles[unit]!.image] !== undefined,
-      mask: (unit) => pictures[controlRoles[unit]!.mask] !== undefined,
-    });
-    const find = annotatorFinder(this.#options.modelRoots);
-    for (const { module, weight } of controls) if (weight > 0) await findModule(module, find);
-  }
-
-  /** With sides that fit, prompts as they are drawn, and the cells of a series. @throws UserError */
-  async #whole({ input, request: asked, warnings }: Submission): Promise<CheckedRequest> {
-    const complete = async (request: StoredRequest, told: readonly string[]) => {
-      const sized = await this.#sides.checked(request, input.fitSides ?? false);
-      const { request: prepared, warnings: unfound } = await preparePrompts(
-        sized,
-        this.promptFiles,
-        async (order) => await this.inputs.uploads.run('draw', order, askerOf(input.user), 'prompt'),
-      );
-      return { request: prepared, warnings: [...told, ...unfound] };
-    };
-    if (!input.series) return await complete(asked, warnings);
-    const hasInit = input.pictures?.init !== undefined;
-    return await storedSeries(input.series, input.request, hasInit, async (fields) => {
-      const cell = checkRequest(fields, this.library, this.settings.get().defaultModel);
-      return await complete(cell.request, cell.warnings);
-    });
-  }
-
-  /** A model that is not known yet may lie where the first look at the folders has not come to. */
-  async #checkAll(list: readonly SubmitInput[]) {
-    const check = async () => {
-      const { defaultModel } = this.settings.get();
-      const checked: Submission[] = [];
-      for await (const input of inTurns(list))
-        checked.push({ input, id: newId(), ...checkRequest(input.request, this.library, defaultModel) });
-      return checked;
-    };
-    try {
-      const checked = await check();
-      if (checked.every(({ warnings }) => warnings.length === 0)) return checked;
-    } catch (error) {
-      if (!(error instanceof UserError && error.code === 'model.unknown')) throw error;
-    }
-    await this.#listed;
-    return await check();
   }
 
   /** Ends a job, a running one as `CancelOptions` say. @throws UserError `job.unknown` */
@@ -523,51 +340,21 @@ export class Studio extends StudioFolder {
 
   /** The job once it has ended. Rejects with the signal's reason when that comes first. */
   async wait(id: string, signal?: AbortSignal): Promise<Job> {
-    return await this.#waitFor(id, hasEnded, signal);
-  }
-
-  async #waitFor(id: string, isOver: (job: Job) => boolean, signal?: AbortSignal): Promise<Job> {
-    return await new Promise<Job>((resolve, reject) => {
-      const onAbort = () => settle(() => reject(signal!.reason as Error));
-      const off = this.events.subscribe((event) => {
-        if (event.type === 'job.changed' && event.data.id === id && isOver(event.data))
-          settle(() => resolve(event.data));
-        if (event.type === 'job.removed' && event.data.id === id) settle(() => reject(unknownJob(id)));
-        // Another process may have ended it.
-        if (event.type === 'reset') look();
-      });
-      const settle = (outcome: () => void) => {
-        off();
-        signal?.removeEventListener('abort', onAbort);
-        outcome();
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (signal?.aborted) return onAbort();
-      const look = (): void => {
-        this.queue.get(id).then(
-          (job) => {
-            if (!job) settle(() => reject(unknownJob(id)));
-            else if (isOver(job)) settle(() => resolve(job));
-          },
-          (error: Error) => settle(() => reject(error)),
-        );
-      };
-      look();
-    });
+    return await waitForJob(id, hasEnded, this, signal);
   }
 
   engines(): readonly EngineStatus[] {
-    return this.#hosts.map((host) => host.status());
+    return this.#engines.status();
   }
 
   /** Starts every engine process ahead of the first job. */
   async warm(): Promise<void> {
-    await Promise.all(this.#hosts.map((host) => host.start()));
+    await this.#engines.warm();
   }
 
   /** Ends engine processes that have nothing to do, which gives their memory back. */
   async unload(): Promise<void> {
-    await Promise.all(this.#hosts.map((host) => host.unload()));
+    await this.#engines.unload();
   }
 
   /**
@@ -588,17 +375,13 @@ export class Studio extends StudioFolder {
     this.#outputsWatch.close();
     const stopped = Promise.all(this.#workers.map((worker) => worker.close()));
     // A step may take long: what is not over in a moment is ended with its process.
-    const force = setTimeout(() => void this.#disposeHosts(), 1000);
+    const force = setTimeout(() => void this.#engines.dispose(), 1000);
     await stopped;
     clearTimeout(force);
-    await this.#disposeHosts();
+    await this.#engines.dispose();
     await super.close();
     this.db.close();
     for (const lock of this.#locks) lock.release();
-  }
-
-  async #disposeHosts(): Promise<void> {
-    await Promise.all([...this.#hosts, this.#estimates.host].map((host) => host.dispose()));
   }
 
   /** A command in another process changed the queue, the gallery or an account. */
@@ -618,22 +401,6 @@ export class Studio extends StudioFolder {
     });
   }
 
-  #makeHost(device: StudioDevice): EngineHost {
-    return new EngineHost({
-      ...this.#hostOptions(device),
-      onStatus: (status) => this.events.emit('engine', status),
-    });
-  }
-
-  #hostOptions(device: StudioDevice): EngineHostOptions {
-    return {
-      module: this.#options.engineModule,
-      settings: { device: device.name, modelRoots: this.#options.modelRoots, options: device.options ?? {} },
-      ...limits(this.settings.get()),
-      onOutput: (text) => this.#log('info', 'engine output', { device: device.name, text: text.trimEnd() }),
-    };
-  }
-
   #makeWorker(runner: Runner): Worker {
     const { queue, progress } = this;
     return new Worker({ queue, runner, progress, isReady: () => this.#trouble === undefined, log: this.#log });
@@ -645,7 +412,7 @@ export class Studio extends StudioFolder {
       cancel: async (id) => await this.cancel(id),
       pause: async (id) => await this.pause(id),
       clear: async (filter) => await this.clear(filter),
-      settled: async (id) => await this.#waitFor(id, (job) => hasEnded(job) || job.state === 'paused'),
+      settled: async (id) => await waitForJob(id, (job) => hasEnded(job) || job.state === 'paused', this),
     };
   }
 
@@ -689,37 +456,4 @@ export class Studio extends StudioFolder {
       this.#log('warn', 'The trash could not be emptied of old pictures.', { error: String(error) });
     }
   }
-
-  #applyLimits(values: SettingsValues): void {
-    for (const host of this.#hosts) host.configure(limits(values));
-  }
-}
-
-function askerOf(user = localUser): Asker {
-  return { caller: { name: user } };
-}
-
-function limits(values: SettingsValues): { idleMs: number; memoryLimit: number } {
-  const { idleUnloadMinutes, memoryLimitMib } = values;
-  // Below the point where the system would choose what to end, and might choose the studio.
-  const memoryLimit = memoryLimitMib > 0 ? memoryLimitMib * 2 ** 20 : 0.9 * machineMemory();
-  return { idleMs: idleUnloadMinutes * 60_000, memoryLimit };
-}
-
-function hasEnded(job: Job): boolean {
-  return (endStates as readonly string[]).includes(job.state);
-}
-
-/** Counts the starts, so that event ids grow over restarts. */
-function nextEpoch(db: Database): number {
-  return db.transaction(() => {
-    const row = db.get<{ value: string }>("SELECT value FROM settings WHERE name = 'events.epoch'");
-    const epoch = row ? Number(row.value) + 1 : 0;
-    db.run(
-      `INSERT INTO settings (name, value) VALUES ('events.epoch', ?)
-       ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
-      [String(epoch)],
-    );
-    return epoch;
-  });
 }

@@ -3,7 +3,8 @@
 import { FieldError } from '#api/check';
 import type { Upload } from '#studio/reader/large-bodies';
 import type { Asker } from '#studio/reader/pool';
-import type { Studio, SubmitInput } from '#studio/studio';
+import type { Studio } from '#studio/studio';
+import type { SubmitInput } from '#studio/work/intake';
 
 export interface EditUploads {
   readonly init: Upload;

@@ -14,10 +14,11 @@ import { plot } from '#pipelines/series/plot';
 import { promptList } from '#pipelines/series/prompt-list';
 import { inTurns } from '../events/next-turn.ts';
 import type { JobFilter, Place } from '../queue/job.ts';
+import { unknownJob } from '../queue/unknown-job.ts';
 import type { Upload } from '../reader/large-bodies.ts';
-import type { SubmitInput } from '../studio.ts';
-import { type StudioFolder, unknownJob } from '../studio-folder.ts';
+import type { StudioFolder } from '../studio-folder.ts';
 import { finishedJob } from '../work/finished-job.ts';
+import type { SubmitInput } from '../work/intake.ts';
 import type { Context, HandlersOf } from './context.ts';
 import { toldJob, toldPicture } from './told.ts';
 

@@ -36,6 +36,7 @@ import {
   stops,
 } from './job.ts';
 import { readPause, writePause } from './pause.ts';
+import { unknownJob } from './unknown-job.ts';
 
 /** How a running job was asked to stop is kept, so that a restart does not let it go on. */
 const storedSchema = jobSchema.omit({ cancelRequested: true }).extend({ stop: z.enum(stops).optional() });
@@ -372,7 +373,7 @@ export class SqliteJobQueue implements JobQueue {
 
   #require(id: string): Job {
     const stored = this.#table.get(id);
-    if (!stored) throw new UserError('job.unknown', `There is no job ${id}.`);
+    if (!stored) throw unknownJob(id);
     return toJob(stored);
   }
 
