@@ -66,30 +66,27 @@ export async function prepareMethod(settings: MethodConfig, context: RunContext)
       const blocks = await changesByBlock({ settings, files, weights, networks });
       const still = Object.entries(blocks).flatMap(([block, { change }]) => (change === 0 ? [block] : []));
       if (still.length > 0) warn(`nothing has changed in ${still.join(', ')}`);
-      if (settings.effect_report) {
-        log('drawing the same prompts without the result and with it');
-        const { differences, nearness } = await reportEffect({
-          settings,
-          files,
-          weights,
-          networks,
-          drawing,
-          prompts,
-          basePath: model.path,
-          pictures: dataset.items.map(({ file: picture }) => picture),
-          step,
-          blocks,
-        });
-        const most = Math.max(...differences.flat());
-        log(
-          `distance to the nearest of the pictures learnt from: ${nearness.map((d) => d.toFixed(0)).join(', ')} of 255`,
-        );
-        log(`pictures with it differ by up to ${most.toFixed(0)} of 255: see ${path.join(run, 'report/index.html')}`);
-      }
+      const pictures = dataset.items.map(({ file: picture }) => picture);
+      const basePath = model.path;
+      const facts = { settings, files, weights, networks, drawing, prompts, basePath, pictures, step, blocks };
+      if (settings.effect_report) await tellEffect(facts, run, log);
       log(`the result is ${await installed(file, form, settings, context)}`);
       log(howToUse(settings));
     },
   });
+}
+
+async function tellEffect(
+  facts: Parameters<typeof reportEffect>[0],
+  run: string,
+  log: RunContext['log'],
+): Promise<void> {
+  log('drawing the same prompts without the result and with it');
+  const { differences, nearness } = await reportEffect(facts);
+  const nearest = nearness.map((d) => d.toFixed(0)).join(', ');
+  log(`distance to the nearest of the pictures learnt from: ${nearest} of 255`);
+  const most = Math.max(...differences.flat()).toFixed(0);
+  log(`pictures with it differ by up to ${most} of 255: see ${path.join(run, 'report/index.html')}`);
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
@@ -134,26 +131,65 @@ export async function prepareDenoising(
   context: RunContext,
   subject: DenoisingSubject,
 ): Promise<TrainingTask> {
-  const { backend, files, log, warn, root } = context;
-  const { model, dataset, classItems, networks, drawing } = subject;
-  const { threads } = settings;
-  const size = pictureSizeOf(settings, model.parts.limits);
-  const windows = settings.max_token_length / 75;
-  const { clip_skip: clipSkip } = settings;
-  const word = settings.task === 'ti' ? { text: wordOf(settings), vectors: settings.num_vectors_per_token } : undefined;
-  const isInside = readsText({ model, networks });
-  const texts = new TextInputs({ backend, model, networks, isInside, windows, clipSkip, threads, word });
-  const latents = new Latents({
+  const { model, networks, classItems } = subject;
+  const { parts, weights } = model;
+  const shown = await shownPictures(settings, context, subject);
+  const { source } = shown;
+  const table = parts.noiseTable(settings.zero_terminal_snr);
+  const { factor } = parts.latent;
+  return denoisingTask(
+    {
+      model,
+      weights,
+      networks,
+      prediction: predictionOf(settings, model),
+      alphaBars: alphaBarsOf(table),
+      batchSize: settings.train_batch_size * (classItems.length > 0 ? 2 : 1),
+      loss: lossOf(settings),
+      noise: noiseOf(settings),
+      timesteps: [settings.min_timestep, Math.min(settings.max_timestep, table.sigmas.length)],
+      windows: windowsOf(settings),
+      clipSkip: settings.clip_skip,
+      sizes: source.sizes.map(({ width, height }) => ({ width: width / factor, height: height / factor })),
+      examples: (step, part, random) => source.next(step, part, random),
+      heldOut: () => source.heldOut(),
+    },
+    hooksOf(settings, context, subject, shown),
+  );
+}
+
+/** What the networks are shown: pictures as latents, captions as what text encoders make of them. */
+interface ShownPictures {
+  readonly source: ExampleSource;
+  readonly texts: TextInputs;
+  readonly latents: Latents;
+  readonly captions: CaptionRules;
+}
+
+/** Encodes what will be shown, and tells how much there is. */
+async function shownPictures(
+  settings: MethodConfig,
+  { backend, files, log, warn, root }: RunContext,
+  { model, dataset, classItems, networks }: DenoisingSubject,
+): Promise<ShownPictures> {
+  const { threads, validation_split: share, masked_loss: masked } = settings;
+  const { latent, limits } = model.parts;
+  const word = learntWord(settings);
+  const texts = new TextInputs({
     backend,
-    files,
     model,
-    masked: settings.masked_loss,
-    toDisk: settings.cache_latents_to_disk,
+    networks,
+    isInside: readsText({ model, networks }),
+    windows: windowsOf(settings),
+    clipSkip: settings.clip_skip,
     threads,
-    log,
+    word,
   });
+  const toDisk = settings.cache_latents_to_disk;
+  const latents = new Latents({ backend, files, model, masked, toDisk, threads, log });
   const captions = captionRules(settings, root, word?.text);
-  const split = splitHeldOut(dataset.items, settings.validation_split, settings.seed);
+  const split = splitHeldOut(dataset.items, share, settings.seed);
+  const size = pictureSizeOf(settings, limits);
   const source = new ExampleSource({
     ...split,
     classItems,
@@ -167,70 +203,63 @@ export async function prepareDenoising(
     mirrors: settings.flip_aug,
     randomCrop: settings.random_crop,
     sampling: settings.latent_sampling,
-    masked: settings.masked_loss,
+    masked,
     latents,
     texts,
-    scale: model.parts.latent.scale,
-    factor: model.parts.latent.factor,
+    scale: latent.scale,
+    factor: latent.factor,
   });
   await source.prepare();
   if (!settings.random_crop) await latents.dispose();
   log(`${source.batchesPerEpoch} ${source.batchesPerEpoch === 1 ? 'batch' : 'batches'} an epoch`);
-  if (settings.validation_split > 0 && split.heldOut.length === 0) {
-    warn(
-      `validation_split ${settings.validation_split} of ${counted(dataset.items.length, 'picture')} is none: no held-out loss`,
-    );
+  if (share > 0 && split.heldOut.length === 0) {
+    const pictures = counted(dataset.items.length, 'picture');
+    warn(`validation_split ${share} of ${pictures} is none: no held-out loss`);
   }
+  return { source, texts, latents, captions };
+}
+
+/** What is written and drawn on the way and at the end. */
+function hooksOf(
+  settings: MethodConfig,
+  { root, warn }: RunContext,
+  { model, dataset, drawing, prompts: given, write, begin, finish }: DenoisingSubject,
+  { texts, latents, captions }: ShownPictures,
+): Pick<TrainingTask, 'sample' | 'publish' | 'begin' | 'finish'> {
+  const { width, height } = pictureSizeOf(settings, model.parts.limits);
   const shownCaptions = [...new Set(dataset.items.map(({ caption = '' }) => plainCaption(caption, captions)))];
-  const prompts = samplePrompts(settings, root, subject.prompts ?? promptsOf(shownCaptions));
-  const write = async (weights: Weights, step: number): Promise<void> =>
-    await subject.write(weights, {
-      settings,
-      model,
-      dataset,
-      step,
-      resolution: `${size.width}x${size.height}`,
-      trigger: word?.text,
-    });
-  const table = model.parts.noiseTable(settings.zero_terminal_snr);
-  const { factor } = model.parts.latent;
-  return denoisingTask(
-    {
-      model,
-      weights: model.weights,
-      networks,
-      prediction: predictionOf(settings, model),
-      alphaBars: alphaBarsOf(table),
-      batchSize: settings.train_batch_size * (classItems.length > 0 ? 2 : 1),
-      loss: lossOf(settings),
-      noise: noiseOf(settings),
-      timesteps: [settings.min_timestep, Math.min(settings.max_timestep, table.sigmas.length)],
-      windows,
-      clipSkip,
-      sizes: source.sizes.map(({ width, height }) => ({ width: width / factor, height: height / factor })),
-      examples: (step, part, random) => source.next(step, part, random),
-      heldOut: () => source.heldOut(),
+  const prompts = samplePrompts(settings, root, given ?? promptsOf(shownCaptions));
+  const facts = { settings, model, dataset, resolution: `${width}x${height}`, trigger: learntWord(settings)?.text };
+  const publish = async (weights: Weights, step: number): Promise<void> => await write(weights, { ...facts, step });
+  return {
+    publish,
+    begin,
+    async sample(weights, step): Promise<PixelImage | undefined> {
+      await publish(weights, step);
+      const images = await draw(
+        drawing,
+        prompts.map((prompt) => withResult(settings, prompt, 1)),
+      );
+      return sheet(images, Math.min(4, images.length));
     },
-    {
-      publish: write,
-      begin: subject.begin,
-      async sample(weights, step): Promise<PixelImage | undefined> {
-        await write(weights, step);
-        const images = await draw(
-          drawing,
-          prompts.map((prompt) => withResult(settings, prompt, 1)),
-        );
-        return sheet(images, Math.min(4, images.length));
-      },
-      async finish(weights, step) {
-        await write(weights, step);
-        if (texts.cut.size > 0) warn(`${texts.cut.size} captions are longer than is read: their ends are cut off`);
-        await texts.dispose();
-        await latents.dispose();
-        await subject.finish(weights, step, prompts);
-      },
+    async finish(weights, step) {
+      await publish(weights, step);
+      if (texts.cut.size > 0) warn(`${texts.cut.size} captions are longer than is read: their ends are cut off`);
+      await texts.dispose();
+      await latents.dispose();
+      await finish(weights, step, prompts);
     },
-  );
+  };
+}
+
+/** Windows of text that are read. */
+function windowsOf({ max_token_length: length }: MethodConfig): number {
+  return length / 75;
+}
+
+/** The word that an embedding stands for. */
+function learntWord(settings: MethodConfig): { readonly text: string; readonly vectors: number } | undefined {
+  return settings.task === 'ti' ? { text: wordOf(settings), vectors: settings.num_vectors_per_token } : undefined;
 }
 
 /** Where the result is: beside the user's other models, where prompts find it, or in the run's folder. */
