@@ -6,9 +6,9 @@
 import type { HostTensor } from '#core/tensor';
 import { sizeOf } from '#core/tensor';
 import type { ByteSource } from './byte-source.ts';
-import { type CheckpointContainer, openCheckpointContainer } from './checkpoint-container.ts';
+import { type CheckpointContainer, checkpointError, openCheckpointContainer } from './checkpoint-container.ts';
 import { bitsOf, type FileDType, hostTensor } from './file-dtype.ts';
-import { FormatError } from './format-error.ts';
+import { inPlace } from './format-error.ts';
 import { childrenOf, PickleDict, PickleTensor, type PickleValue } from './pickle-value.ts';
 import { gatherStrided, isContiguous } from './strided.ts';
 
@@ -48,28 +48,27 @@ const WRAPPERS = ['state_dict', 'model_state_dict', 'model', 'module', 'params_e
  * Throws FormatError.
  */
 export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
-  const container = await openCheckpointContainer(source);
-  const { root } = container;
-  if (!(root instanceof PickleDict)) {
-    throw new FormatError('checkpoint.malformed', 'the checkpoint is no dictionary of tensors', { file: source.name });
-  }
-  const all = tensorsWithin(root);
-  if (all.size === 0)
-    throw new FormatError('checkpoint.malformed', 'the checkpoint holds no tensors', { file: source.name });
-  for (const view of all) container.block(view.storage);
-  const tensors = new Map<string, CheckpointTensor>();
-  const { table, choices } = unwrap(root);
-  for (const [name, view] of table.entries) {
-    if (typeof name === 'string' && view instanceof PickleTensor) tensors.set(name, entry(container, name, view));
-  }
-  return {
-    container: container.kind,
-    root,
-    tensors,
-    choices,
-    locate: (name, view) => entry(container, name, view),
-    readBytes: (view) => readBytes(container, view),
-  };
+  return await inPlace({ file: source.name }, async () => {
+    const container = await openCheckpointContainer(source);
+    const { root } = container;
+    if (!(root instanceof PickleDict)) throw checkpointError('malformed', 'the checkpoint is no dictionary of tensors');
+    const all = tensorsWithin(root);
+    if (all.size === 0) throw checkpointError('malformed', 'the checkpoint holds no tensors');
+    for (const view of all) container.block(view.storage);
+    const tensors = new Map<string, CheckpointTensor>();
+    const { table, choices } = unwrap(root);
+    for (const [name, view] of table.entries) {
+      if (typeof name === 'string' && view instanceof PickleTensor) tensors.set(name, entry(container, name, view));
+    }
+    return {
+      container: container.kind,
+      root,
+      tensors,
+      choices,
+      locate: (name, view) => entry(container, name, view),
+      readBytes: (view) => readBytes(container, view),
+    };
+  });
 }
 
 /** The values of one tensor of the state dictionary. Throws `tensor.unsupported-dtype`, or FormatError when damaged. */

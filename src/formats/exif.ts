@@ -4,6 +4,7 @@
  * Model are read, where ComfyUI keeps its graph.
  */
 
+import { viewOf } from './bytes.ts';
 import { decodeLatin1, decodeLoosely, encodeLatin1 } from './text.ts';
 
 const MAKE = 0x010f;
@@ -63,7 +64,7 @@ class TiffReader {
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = viewOf(bytes);
     this.#little = bytes[0] === 0x49;
   }
 

@@ -40,6 +40,15 @@ export class FormatError extends UserError {
   }
 }
 
+/** What `work` finds wrong, with the place where it did not know it. */
+export async function inPlace<R>(place: FormatPlace, work: () => Promise<R>): Promise<R> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof FormatError ? error.within(place) : error;
+  }
+}
+
 /** The place of a tensor. */
 export function atTensor(name: string): string {
   return `tensor ${quoteName(name)}`;

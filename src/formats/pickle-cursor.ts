@@ -1,5 +1,6 @@
 /** Reads the arguments of pickle opcodes (CPython Lib/pickletools.py, "argument descriptors"); see pickle.ts. */
 
+import { viewOf } from './bytes.ts';
 import { FormatError } from './format-error.ts';
 import { decodeEither, decodeLatin1, decodeUtf8 } from './text.ts';
 
@@ -26,7 +27,7 @@ export class PickleCursor {
 
   constructor(bytes: Uint8Array, start: number) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = viewOf(bytes);
     this.at = start;
     this.opcodeAt = start;
   }

@@ -44,22 +44,11 @@ const MAX_COPIED = 16 * 2 ** 20;
 const MARK = Symbol('mark');
 type Slot = PickleValue | typeof MARK;
 
-export interface PickleSpan {
-  /** Where the pickle begins. */
-  readonly start?: number;
-  /** Name for errors. */
-  readonly file?: string;
-}
-
 /**
  * Reads one pickle; `end` is the byte after its STOP. Throws FormatError with the byte of the opcode at which it came
  * up; a value that contains itself is malformed.
  */
-export function readPickle(
-  bytes: Uint8Array,
-  rules: PickleRules,
-  { start = 0, file }: PickleSpan = {},
-): { value: PickleValue; end: number } {
+export function readPickle(bytes: Uint8Array, rules: PickleRules, start = 0): { value: PickleValue; end: number } {
   const machine = new PickleMachine(bytes, rules, start);
   try {
     const value = machine.run();
@@ -67,7 +56,7 @@ export function readPickle(
     return { value, end: machine.cursor.at };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw error.within({ file, place: `byte ${machine.cursor.opcodeAt} of the pickle` });
+    throw error.within({ place: `byte ${machine.cursor.opcodeAt} of the pickle` });
   }
 }
 

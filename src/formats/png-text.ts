@@ -5,7 +5,7 @@
  * hold it, otherwise as iTXt. Pixels are never decoded.
  */
 
-import { concatBytes } from './bytes.ts';
+import { concatBytes, viewOf } from './bytes.ts';
 import { crc32 } from './crc32.ts';
 import { FormatError } from './format-error.ts';
 import { inflateZlib } from './inflate.ts';
@@ -50,7 +50,7 @@ export function* pngChunks(
 ): Generator<PngChunk, void, undefined> {
   if (!isPng(bytes))
     throw new FormatError('png.malformed', 'not a PNG file: its first 8 bytes are not the PNG signature');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   for (let start = 8; ; ) {
     const left = bytes.length - start;
     const length = left >= 12 ? view.getUint32(start) : 0;
@@ -110,7 +110,7 @@ export async function readPngTexts(bytes: Uint8Array, wanted?: readonly string[]
 export function pngSize(bytes: Uint8Array): { readonly width: number; readonly height: number } | undefined {
   const [{ type, data } = { type: '', data: bytes }] = pngChunks(bytes);
   if (type !== 'IHDR' || data.length < 8) return undefined;
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const view = viewOf(data);
   return { width: view.getUint32(0), height: view.getUint32(4) };
 }
 

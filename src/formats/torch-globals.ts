@@ -6,6 +6,7 @@
  */
 
 import { sizeOf } from '#core/tensor';
+import { viewOf } from './bytes.ts';
 import { bitsOf, type FileDType } from './file-dtype.ts';
 import type { FormatError } from './format-error.ts';
 import type { GlobalRule, PickleRules } from './pickle.ts';
@@ -306,6 +307,6 @@ function numpyScalar(dtype: PickleValue | undefined, bytes: PickleValue | undefi
   const plain =
     (order === '<' || order === '|') && bytes instanceof Uint8Array && String(code).endsWith(String(bytes.length));
   if (!read || !plain) return new PickleObject('numpy.scalar', [dtype, bytes]);
-  const value = read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  const value = read(viewOf(bytes));
   return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }

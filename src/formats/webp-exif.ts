@@ -3,7 +3,7 @@
  * chunk) is turned into the extended layout, which alone has metadata. Pixels are never decoded.
  */
 
-import { concatBytes } from './bytes.ts';
+import { concatBytes, viewOf } from './bytes.ts';
 import { FormatError } from './format-error.ts';
 import { decodeLatin1, encodeLatin1 } from './text.ts';
 
@@ -25,7 +25,7 @@ function malformed(what: string): FormatError {
 
 function chunksOf(bytes: Uint8Array): Chunk[] {
   if (!isWebp(bytes)) throw malformed('no RIFF header of type WEBP');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const end = view.getUint32(4, true) + 8;
   if (end > bytes.length) throw malformed(`it states ${end} bytes, ${bytes.length} are there`);
   const chunks: Chunk[] = [];
@@ -76,7 +76,7 @@ function extendedHeader(image: Chunk | undefined): Uint8Array {
 /** Size from the first bytes of a lossy (RFC 6386 section 9.1) or lossless (RFC 9649 section 3.4) bitstream. */
 function imageHeader(image: Chunk | undefined): { width: number; height: number; alpha: boolean } {
   const data = image?.data ?? new Uint8Array();
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const view = viewOf(data);
   if (image?.type === 'VP8 ' && data.length >= 10) {
     return { width: view.getUint16(6, true) & 0x3fff, height: view.getUint16(8, true) & 0x3fff, alpha: false };
   }
