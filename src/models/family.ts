@@ -158,6 +158,18 @@ export interface FamilyIdentity {
   readonly contextWidth?: number;
   /** Names under which its embeddings keep their vectors. */
   readonly embeddingKeys?: readonly string[];
+  /** What other programs call it in the metadata of files; its id where they do not know it. */
+  readonly knownAs?: MetadataNames;
+}
+
+/** Of a family, in metadata: the architecture of modelspec, the base version of kohya's scripts. */
+export interface MetadataNames {
+  readonly architecture: string;
+  readonly baseVersion: string;
+}
+
+export function metadataNames({ id, knownAs }: FamilyIdentity): MetadataNames {
+  return knownAs ?? { architecture: id, baseVersion: id };
 }
 
 export interface ModelFamily<Config = unknown> extends FamilyIdentity {

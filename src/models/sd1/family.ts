@@ -37,6 +37,7 @@ export const sd1: ModelFamily<Sd1Config> = {
   id: 'sd1',
   title: 'Stable Diffusion 1',
   contextWidth: publishedWidth,
+  knownAs: { architecture: 'stable-diffusion-v1', baseVersion: 'sd_v1' },
   matches: isSd1,
   variants: [undefined, 'inpaint', 'instruct-pix2pix'],
   components: [

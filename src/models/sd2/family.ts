@@ -39,6 +39,7 @@ export const sd2: ModelFamily<Sd2Config> = {
   id: 'sd2',
   title: 'Stable Diffusion 2',
   contextWidth: 1024,
+  knownAs: { architecture: 'stable-diffusion-v2-512', baseVersion: 'sd_v2' },
   matches,
   variantOf: ({ unet }) => (unclipWidths.includes(unet?.vectorWidth ?? 0) ? 'unclip' : undefined),
   variants: [undefined, 'inpaint'],

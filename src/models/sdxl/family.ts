@@ -76,6 +76,7 @@ export const sdxl: ModelFamily<SdxlConfig> = {
   id: 'sdxl',
   title: 'SDXL',
   contextWidth: 2048,
+  knownAs: { architecture: 'stable-diffusion-xl-v1-base', baseVersion: 'sdxl_base_v1-0' },
   embeddingKeys: Object.values(embeddingKeys),
   matches: ({ unet, tensors }) => unet?.vectorWidth !== undefined && unet.linearProjection && hasFirst(tensors),
   variants: [undefined, 'inpaint'],

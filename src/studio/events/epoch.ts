@@ -1,15 +1,14 @@
 import type { Database } from '../store/database.ts';
+import { readValue, writeValue } from '../store/kept-values.ts';
+
+const name = 'events.epoch';
 
 /** Counts the starts of a studio, so that event ids grow over restarts. */
 export function nextEpoch(db: Database): number {
   return db.transaction(() => {
-    const row = db.get<{ value: string }>("SELECT value FROM settings WHERE name = 'events.epoch'");
-    const epoch = row ? Number(row.value) + 1 : 0;
-    db.run(
-      `INSERT INTO settings (name, value) VALUES ('events.epoch', ?)
-       ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
-      [String(epoch)],
-    );
+    const last = readValue(db, name) as number | undefined;
+    const epoch = last === undefined ? 0 : last + 1;
+    writeValue(db, name, epoch);
     return epoch;
   });
 }

@@ -13,6 +13,7 @@ import { f32, type HostTensor } from '#core/tensor';
 import { factored } from '#models/adapters/factor';
 import type { Matrix } from '#models/adapters/matrix';
 import { readWeight } from '#models/adapters/read-weight';
+import { metadataNames } from '#models/family';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { loraTargets } from '#training/networks/lora';
 import { nodeModelFiles } from '../files/model-files.ts';
@@ -99,7 +100,7 @@ function metadataOf(
     ss_network_alpha: String(rank),
     ss_network_args: JSON.stringify(convRank > 0 ? { conv_dim: String(convRank), conv_alpha: String(convRank) } : {}),
     ss_output_name: path.basename(to, path.extname(to)),
-    ss_base_model_version: family.id,
+    ss_base_model_version: metadataNames(family).baseVersion,
     ss_sd_model_name: path.basename(base),
     'modelspec.implementation': `Darkroom ${version()}`,
     'darkroom.extracted_from': path.basename(tuned),

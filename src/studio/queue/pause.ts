@@ -1,6 +1,7 @@
 /** Whether the queue is paused, kept with the settings so that a restart does not let it go. */
 
 import type { Database } from '../store/database.ts';
+import { readValue, writeValue } from '../store/kept-values.ts';
 
 export interface PauseState {
   readonly paused: boolean;
@@ -10,13 +11,9 @@ export interface PauseState {
 const name = 'queue.pause';
 
 export function readPause(db: Database): PauseState {
-  const row = db.get<{ value: string }>('SELECT value FROM settings WHERE name = ?', [name]);
-  return row ? (JSON.parse(row.value) as PauseState) : { paused: false };
+  return (readValue(db, name) as PauseState | undefined) ?? { paused: false };
 }
 
 export function writePause(db: Database, state: PauseState): void {
-  db.run('INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value', [
-    name,
-    JSON.stringify(state),
-  ]);
+  writeValue(db, name, state);
 }

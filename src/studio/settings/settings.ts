@@ -8,6 +8,7 @@ import { type SettingsValues, settingsSchema } from '#api/records/settings';
 import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
 import type { Database } from '../store/database.ts';
+import { readValue, writeValue } from '../store/kept-values.ts';
 
 export type SettingsPatch = z.input<typeof settingsSchema>;
 
@@ -55,15 +56,11 @@ export class Settings {
 
   /** A value of another part (compatibility layers keep their options under names of their own). */
   read(key: string): unknown {
-    const row = this.#db.get<{ value: string }>('SELECT value FROM settings WHERE name = ?', [key]);
-    return row ? (JSON.parse(row.value) as unknown) : undefined;
+    return readValue(this.#db, key);
   }
 
   write(key: string, value: unknown): void {
-    this.#db.run(
-      'INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
-      [key, JSON.stringify(value)],
-    );
+    writeValue(this.#db, key, value);
   }
 }
 

@@ -6,7 +6,9 @@ import { DarkroomError, UserError } from '#core/errors';
 import { f32, type HostTensor } from '#core/tensor';
 import { alphasCumprod, scaledLinearBetas } from '#diffusion/noise-table';
 import { textEncoderScope } from '#models/clip/network';
+import { metadataNames } from '#models/family';
 import type { Sd1Config } from '#models/sd1/config';
+import { sd1 } from '#models/sd1/family';
 import { stableDiffusionSchedule } from '#models/training-noise';
 import { vaeFactor } from '#models/vae/config';
 import { vaeScope } from '#models/vae/network';
@@ -38,7 +40,7 @@ export async function prepareTextToImage(
 ): Promise<TrainingTask> {
   const { backend, files, log, warn, root } = context;
   const autoencoder = await readAutoencoder(path.resolve(root, config.autoencoder));
-  const sd1 = modelConfig(config, autoencoder);
+  const model = modelConfig(config, autoencoder);
   const { windowOf, vocabulary, cut } = captionWindows(config.textEncoder.positions, pictures.captions());
   if (cut > 0) warn(`${cut} captions are longer than the model reads: their ends are cut off`);
   const cache = await latentCache({ backend, files, pictures, autoencoder, log });
@@ -57,7 +59,7 @@ export async function prepareTextToImage(
     {
       textEncoder: config.textEncoder,
       unet: config.unet,
-      source: latentSource(cache, pictures, sd1, windowOf),
+      source: latentSource(cache, pictures, model, windowOf),
       alphaBars: alphasCumprod(scaledLinearBetas()),
       batchSize: config.batchSize,
       prediction: config.prediction,
@@ -72,7 +74,7 @@ export async function prepareTextToImage(
       async sample(weights) {
         const { samplePrompts: prompts, size } = pictures;
         try {
-          return await sampleGrid({ backend, config: sd1, weights: complete(weights), prompts, size });
+          return await sampleGrid({ backend, config: model, weights: complete(weights), prompts, size });
         } catch (error) {
           if (!(error instanceof DarkroomError)) throw error;
           warn(`no samples this time: ${error.message}`);
@@ -80,9 +82,9 @@ export async function prepareTextToImage(
         }
       },
       publish: (weights, step) =>
-        exportSingleFile(path.resolve(root, config.run, publishedModel), sd1, complete(weights), {
+        exportSingleFile(path.resolve(root, config.run, publishedModel), model, complete(weights), {
           'modelspec.title': title,
-          'modelspec.architecture': 'stable-diffusion-v1',
+          'modelspec.architecture': metadataNames(sd1).architecture,
           'modelspec.prediction_type': config.prediction,
           'darkroom.steps': String(step),
         }),

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { f32ToF16Array } from '#core/half';
 import { type HostTensor, toF32 } from '#core/tensor';
 import { planSafetensors, type TensorSpec } from '#formats/safetensors-writer';
+import { metadataNames } from '#models/family';
 import type { MethodSettings } from '#training/settings/methods';
 import { version } from '../../version.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -55,22 +56,16 @@ function hashesOf(header: Uint8Array, data: readonly Uint8Array[]): Record<strin
   return { sshs_model_hash: whole.digest('hex'), sshs_legacy_hash: legacy };
 }
 
-const architectures: Readonly<Record<string, string>> = {
-  sd1: 'stable-diffusion-v1',
-  sd2: 'stable-diffusion-v2-512',
-  sdxl: 'stable-diffusion-xl-v1-base',
-};
-const baseVersions: Readonly<Record<string, string>> = { sd1: 'sd_v1', sd2: 'sd_v2', sdxl: 'sdxl_base_v1-0' };
-
 /** What kohya's trainer writes, as texts; and modelspec 1.0.1. */
 export function metadataOf(facts: ResultFacts): Record<string, string> {
   const { settings, model, dataset, step, resolution, trigger } = facts;
   const lora = settings.task === 'lora' ? loraMetadata(settings) : {};
   const count = dataset.items.length;
+  const known = metadataNames(model.family);
   const kind = { lora: '/lora', ti: '/textual-inversion', hypernet: '/hypernetwork' }[settings.task as string] ?? '';
   const values: Record<string, unknown> = {
     ss_output_name: settings.output_name,
-    ss_base_model_version: baseVersions[model.family.id] ?? model.family.id,
+    ss_base_model_version: known.baseVersion,
     ss_sd_model_name: path.basename(model.path),
     ss_steps: step,
     ss_max_train_steps: settings.max_train_steps,
@@ -104,7 +99,7 @@ export function metadataOf(facts: ResultFacts): Record<string, string> {
     }),
     ...lora,
     'modelspec.sai_model_spec': '1.0.1',
-    'modelspec.architecture': `${architectures[model.family.id] ?? model.family.id}${kind}`,
+    'modelspec.architecture': known.architecture + kind,
     'modelspec.implementation': `Darkroom ${version()}`,
     'modelspec.title': settings.output_name,
     'modelspec.resolution': resolution,

@@ -7,6 +7,7 @@
 import path from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '#core/errors';
+import { metadataNames } from '#models/family';
 import { ddpmSchedule, embeddedPixelConfig } from '#models/pixel/config';
 import { pixel } from '#models/pixel/family';
 import type { SamplePrompt } from '#training/captions';
@@ -58,7 +59,7 @@ export async function prepareScratch(settings: ScratchConfigured, context: RunCo
       const all = model.trainedAlready ? new Map([...model.trainedAlready, ...weights]) : weights;
       await writeNewModel(file, model, all, settings.save_precision, {
         'modelspec.title': settings.output_name,
-        'modelspec.architecture': model.family.id,
+        'modelspec.architecture': metadataNames(model.family).architecture,
         'darkroom.steps': String(step),
         ...(settings.training_comment !== undefined && { ss_training_comment: settings.training_comment }),
       });

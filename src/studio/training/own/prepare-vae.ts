@@ -7,6 +7,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '#core/errors';
 import { f32, type HostTensor } from '#core/tensor';
+import { metadataNames } from '#models/family';
 import { singleFileTensors } from '#models/ldm/family';
 import type { TrainingTask, Weights } from '#training/loop';
 import type { TrainedParameter } from '#training/networks/trained-networks';
@@ -50,7 +51,7 @@ export async function prepareVae(settings: VaeConfigured, context: RunContext): 
   const write = async (weights: Weights, step: number): Promise<void> =>
     await writeTensors(file, await vaeTensors(model, weights), settings.save_precision, {
       'modelspec.title': settings.output_name,
-      'modelspec.architecture': `${model.family.id}/vae`,
+      'modelspec.architecture': `${metadataNames(model.family).architecture}/vae`,
       'darkroom.steps': String(step),
       ...(settings.training_comment !== undefined && { ss_training_comment: settings.training_comment }),
     });
