@@ -33,6 +33,7 @@ it('merge, convert and extract, each into the folder of its kind', async () => {
   expect(converted).toMatchObject({ state: 'done', result: { file: 'loras/again32.safetensors' } });
   const { models } = await server.json('GET', '/api/v1/models?kind=lora');
   expect(models.map(({ name }: Answered) => name)).toEqual(['again', 'again32', 'style']);
+  expect(models[0].card.baseModel).toBe('sd_v1');
 }, 60_000);
 
 it('refuse what cannot be before anything is queued', async () => {
