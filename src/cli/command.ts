@@ -1,6 +1,6 @@
 /** What a command is. Its code is loaded only when it is the one that was asked for. */
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Output } from './terminal.ts';
 
 export interface CommandEntry {
@@ -23,6 +23,11 @@ export interface CommandContext {
   readonly commands: readonly CommandEntry[];
   /** What the process will exit with, unless the action throws; 0 until set. */
   exitCode: number;
+}
+
+/** The folders that `modelRoots` takes; those of the configuration come after them. */
+export function modelsOption(): Option {
+  return new Option('--models-dir <folder>', 'One more folder with models; may be repeated.').argParser(gather);
 }
 
 /** Collects the values of a flag that may be repeated. */

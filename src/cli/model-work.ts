@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type ModelWorkKind, modelWorkRequests } from '#api/records/model-work';
 import { modelRoots } from '#studio/library/roots';
 import { type Made, type MakeContext, type MakeRequest, modelMakers } from '#studio/model-work/make';
-import { type CommandContext, gather } from './command.ts';
+import { type CommandContext, modelsOption } from './command.ts';
 import { addFlags, fieldsOf, givenFlags, readFields } from './fields.ts';
 import { watchInterrupt } from './interrupt.ts';
 import { formatBytes } from './terminal.ts';
@@ -43,7 +43,7 @@ export function defineModelWork(command: Command, row: ModelWorkCommand, context
   addFlags(command, flags);
   command
     .option('--force', 'Replace what is there.')
-    .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
+    .addOption(modelsOption())
     .option('--json', 'Print one JSON object.')
     .addHelpText('after', `\nExamples:\n${examples}`)
     .action(async (...given: unknown[]) => {

@@ -7,11 +7,11 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import type { CommandFacts } from '#api/operation';
 import type { OperationName } from '#api/operations/index';
-import type { CommandContext } from './command.ts';
+import { type CommandContext, modelsOption } from './command.ts';
 import { addFlags, type Field, givenFlags, optionKey, type Texts } from './fields.ts';
 import { runVerb } from './run-verb.ts';
 import { extraArguments } from './spellings.ts';
-import { addFolderOptions, addModelsOption } from './studio-folder.ts';
+import { addFolderOptions } from './studio-folder.ts';
 import { UsageError } from './usage-error.ts';
 import { flagsOf, readsModelFolders, takesArguments, type Verb, type VerbOptions, verbOf, verbsOf } from './verb.ts';
 
@@ -66,7 +66,7 @@ function defineVerb(command: Command, verbs: readonly Verb[], context: CommandCo
   if (all !== undefined) command.option(`--${all}`, 'All of them.');
   if (main.fields.some(({ meta }) => meta.secret)) addSecretOptions(command, main);
   if (!main.row.command.bare) addFolderOptions(command);
-  if (readsModelFolders(main)) addModelsOption(command);
+  if (readsModelFolders(main)) command.addOption(modelsOption());
   if (verbs.some(({ row }) => row.command.ask)) command.option('--yes', 'Do not ask.');
   command.option('--json', 'Print one JSON object a line.');
   const examples = verbs.flatMap(({ row }) => row.command.examples ?? []);

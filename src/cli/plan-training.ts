@@ -1,14 +1,17 @@
 /** A dry run: what a training would take, told before it starts. */
 
+import { modelRoots } from '#studio/library/roots';
 import { planTraining } from '#studio/training/plan';
 import type { TrainingKind } from '#studio/training/runner';
 import { createBackend } from '../backend-main.ts';
 import type { CommandContext } from './command.ts';
 import { checkUsable } from './doctor/usable.ts';
 import { formatDuration } from './terminal.ts';
+import type { TrainingOptions } from './training.ts';
 
 export async function tellPlan<Config extends { readonly run: string }>(
   config: Config,
+  { modelsDir }: Pick<TrainingOptions, 'modelsDir'>,
   { output }: CommandContext,
   kind: TrainingKind<Config>,
 ): Promise<void> {
@@ -17,7 +20,12 @@ export async function tellPlan<Config extends { readonly run: string }>(
   const note = (message: string): void => output.note(message);
   const backend = createBackend(device, { threads, warn: note });
   try {
-    const plan = await planTraining(config, kind, { backend, root: process.cwd(), note });
+    const plan = await planTraining(config, kind, {
+      backend,
+      root: process.cwd(),
+      modelRoots: modelRoots(modelsDir),
+      note,
+    });
     output.result(`memory ${(plan.memoryBytes / 2 ** 30).toFixed(1)} GiB at most`);
     if (plan.secondsPerStep === undefined) return;
     output.result(

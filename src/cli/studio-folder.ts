@@ -14,7 +14,6 @@ import { type Lock, lockFolder } from '#studio/store/lock';
 import { migrate, schemaVersion } from '#studio/store/migrate';
 import { migrations } from '#studio/store/migrations';
 import { type FolderEvents, StudioFolder } from '#studio/studio-folder';
-import { gather } from './command.ts';
 
 export interface FolderOptions {
   readonly outputs?: string;
@@ -44,10 +43,6 @@ export function addFolderOptions(command: Command): Command {
   return command
     .option('--outputs <folder>', 'Where pictures are.', 'outputs')
     .option('--data <folder>', 'Where the queue, the index and settings are (default: .darkroom in the outputs).');
-}
-
-export function addModelsOption(command: Command): Command {
-  return command.option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather);
 }
 
 export function studioFolders({ outputs = 'outputs', data }: FolderOptions): StudioFolders {

@@ -3,9 +3,10 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import type { z } from 'zod';
+import { modelRoots } from '#studio/library/roots';
 import type { TrainingKind } from '#studio/training/runner';
 import { createBackend } from '../backend-main.ts';
-import type { CommandContext } from './command.ts';
+import { type CommandContext, modelsOption } from './command.ts';
 import { checkUsable } from './doctor/usable.ts';
 import { watchInterrupt } from './interrupt.ts';
 import { formatDuration, type Output } from './terminal.ts';
@@ -16,6 +17,7 @@ export interface Trainings<Config> extends TrainingKind<Config> {
 }
 
 export interface TrainingOptions {
+  readonly modelsDir?: readonly string[];
   readonly every: string;
   readonly json?: boolean;
 }
@@ -27,6 +29,7 @@ export function defineTraining<Config>(
 ): void {
   command
     .argument('<config>', 'The configuration, a JSON file; its paths are relative to this folder.')
+    .addOption(modelsOption())
     .option('--every <n>', 'Steps between two lines.', '20')
     .option('--json', 'Print every step as a JSON line.')
     .action(async (file: string, options: TrainingOptions) => {
@@ -38,7 +41,7 @@ export function defineTraining<Config>(
 
 export async function trainModel<Config>(
   config: Config,
-  { every, json }: TrainingOptions,
+  { every, json, modelsDir }: TrainingOptions,
   context: CommandContext,
   kind: TrainingKind<Config>,
 ): Promise<void> {
@@ -54,6 +57,7 @@ export async function trainModel<Config>(
     const done = await runTraining(config, kind, {
       backend,
       root: process.cwd(),
+      modelRoots: modelRoots(modelsDir),
       log: (message) => output.note(message),
       warn,
       signal: interrupt.signal,

@@ -85,7 +85,7 @@ export function createOrtNodeBackend({ device, threads }: OrtNodeOptions): OrtNo
         );
       }
     }
-    const settings = sessionSettings(device, lowered, { threads, ...options });
+    const settings = sessionSettings(device, lowered, { ...options, threads: options.threads ?? threads });
     const inner = await ort.InferenceSession.create(encodeModel(lowered.model), settings).catch((cause: unknown) => {
       throw toEngineError('compile', device, `loading ${graph.name}`, cause);
     });

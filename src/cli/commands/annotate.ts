@@ -10,7 +10,7 @@ import { toRgb } from '#pipelines/picture';
 import { annotatorFinder, listAnnotators } from '#studio/library/controls';
 import { modelRoots } from '#studio/library/roots';
 import { createBackend } from '../../backend-main.ts';
-import { type CommandContext, gather } from '../command.ts';
+import { type CommandContext, modelsOption } from '../command.ts';
 import { checkFree, checkWritable, PictureWriter, pictureTarget } from '../generate/picture-files.ts';
 import { readPictureFile } from '../picture-file.ts';
 import { UsageError } from '../usage-error.ts';
@@ -39,7 +39,7 @@ export function define(command: Command, context: CommandContext): void {
     .option('--out <file>', 'Where to put the hint (default: beside the picture, as NAME-MODULE.png).')
     .option('--force', 'Let --out replace a file.')
     .option('--list', 'List the modules that there are.')
-    .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
+    .addOption(modelsOption())
     .addHelpText('after', examples)
     .action((picture: string | undefined, options: AnnotateOptions) => annotate(picture, options, context));
 }

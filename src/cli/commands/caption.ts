@@ -8,7 +8,7 @@ import { writeWholeFile } from '#studio/files/whole-file';
 import { findCaptioner } from '#studio/library/captioners';
 import { modelRoots } from '#studio/library/roots';
 import { createBackend } from '../../backend-main.ts';
-import { type CommandContext, gather } from '../command.ts';
+import { type CommandContext, modelsOption } from '../command.ts';
 import { readPictureFile } from '../picture-file.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -30,7 +30,7 @@ export function define(command: Command, context: CommandContext): void {
     .option('--prefix <text>', 'Words before the tags, such as what wakes a LoRA.')
     .option('--write', 'Write each caption to a text file beside its picture, for a training.')
     .option('--force', 'Let --write replace text files.')
-    .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
+    .addOption(modelsOption())
     .option('--json', 'Print one JSON object a picture.')
     .addHelpText('after', examples)
     .action((pictures: string[], options: CaptionOptions) => caption(pictures, options, context));

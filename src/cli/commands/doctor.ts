@@ -3,7 +3,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { defaultModel, modelRoots, ownModels } from '#studio/library/roots';
-import { type CommandContext, gather } from '../command.ts';
+import { type CommandContext, gather, modelsOption } from '../command.ts';
 import { checkDevices, likelyDevices } from '../doctor/devices.ts';
 import { checkFetched } from '../doctor/fetched.ts';
 import type { Finding, Patient } from '../doctor/finding.ts';
@@ -25,7 +25,7 @@ interface DoctorOptions extends FolderOptions {
 
 export function define(command: Command, context: CommandContext): void {
   addFolderOptions(command)
-    .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
+    .addOption(modelsOption())
     .option('--device <device>', 'Device to try; may be repeated (default: those that this system may have).', gather)
     .option('--host <address>', 'Address that a server would listen on.', '127.0.0.1')
     .option('--port <n>', 'Port that a server would listen on.', '7860')

@@ -16,7 +16,7 @@ import { preparePrompts } from '#studio/prompts/prepare';
 import { PromptFiles } from '#studio/prompts/prompt-files';
 import { devices } from '../../backend-main.ts';
 import { createEngine } from '../../engine-main.ts';
-import { type CommandContext, gather } from '../command.ts';
+import { type CommandContext, gather, modelsOption } from '../command.ts';
 import { checkUsable } from '../doctor/usable.ts';
 import { type GivenUnit, readControl } from '../generate/control-flag.ts';
 import {
@@ -72,7 +72,7 @@ export function addGenerateFlags(command: Command): Command {
     )
     .option('--force', 'Let --out replace a file.')
     .addOption(new Option('--format <format>', 'File format (default: png).').choices(formats))
-    .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
+    .addOption(modelsOption())
     .addOption(new Option('--device <device>', 'What to compute on.').choices(devices).default('cpu'))
     .option('--threads <n>', 'CPU threads (default: one for each core).')
     .option('--memory-budget <megabytes>', 'Memory for faster forms of the weights (default: 0).')

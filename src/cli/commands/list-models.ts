@@ -3,11 +3,11 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { existingFolder, modelRoots } from '#studio/library/roots';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, modelsOption } from '../command.ts';
 import { changeModelFolders } from '../configuration.ts';
 import { configurationFile } from '../configuration-file.ts';
 import { defineOperation } from '../operations.ts';
-import { addModelsOption, type FolderOptions } from '../studio-folder.ts';
+import type { FolderOptions } from '../studio-folder.ts';
 import type { Output } from '../terminal.ts';
 
 export function define(command: Command, context: CommandContext): void {
@@ -33,7 +33,7 @@ export function define(command: Command, context: CommandContext): void {
       changeFolders((known) => known.filter((folder) => !given.includes(folder)), output);
     });
   const folders = command.command('folders').description('Folders in which models are looked for, in their order.');
-  addModelsOption(folders).action(({ modelsDir }: FolderOptions) => {
+  folders.addOption(modelsOption()).action(({ modelsDir }: FolderOptions) => {
     for (const folder of modelRoots(modelsDir)) output.result(folder);
   });
 }

@@ -17,7 +17,7 @@ import { version } from '#studio/version';
 import type { Runner } from '#studio/work/runner';
 import { LabRunner } from '#studio/work/runners/lab';
 import { TrainingRunner } from '#studio/work/runners/training';
-import { type CommandContext, gather } from '../command.ts';
+import { type CommandContext, gather, modelsOption } from '../command.ts';
 import { changeModelFolders } from '../configuration.ts';
 import { watchInterrupt } from '../interrupt.ts';
 import { catchForgotten } from '../last-resort.ts';
@@ -53,7 +53,7 @@ export function define(command: Command, context: CommandContext): void {
     .option('--device <device>', 'What to compute on; may be repeated (default: cpu).', gather)
     .option('--threads <n>', 'CPU threads of an engine (default: one for each core).')
     .option('--memory-limit <megabytes>', 'Memory that an engine may take in all (default: what is free).')
-    .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
+    .addOption(modelsOption())
     .option('--token <token>', 'Token that opens the server (default beyond this machine: one that is kept).')
     .option('--new-token', 'Make that one anew: everybody who used it must sign in again.')
     .option('--allow-host <name>', 'A name under which this server is called; may be repeated.', gather)

@@ -7,7 +7,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import type { z } from 'zod';
 import { type TrainingName, trainingNames, trainingSchemas } from '#training/settings/methods';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, modelsOption } from '../command.ts';
 import { addFlags, fieldsOf, givenFlags, readFields } from '../fields.ts';
 import { defineTraining, type TrainingOptions, trainModel } from '../training.ts';
 import { UsageError } from '../usage-error.ts';
@@ -58,6 +58,7 @@ function defineMethod(parent: Command, method: TrainingName, context: CommandCon
     .argument('[folder]', 'The pictures (train_data_dir).')
     .option('--output_dir <folder>', 'Where the training has its folder, by output_name.', 'training')
     .option('--dry_run', 'Do two steps, say what all would take, and leave nothing.')
+    .addOption(modelsOption())
     .option('--every <n>', 'Steps between two lines.', '20')
     .option('--json', 'Print every step as a JSON line.');
   addFlags(command, fields);
@@ -75,7 +76,7 @@ function defineMethod(parent: Command, method: TrainingName, context: CommandCon
     const config = trainingConfigSchema.parse({ ...settings, task: method, run });
     if (options.dry_run) {
       const { tellPlan } = await import('../plan-training.ts');
-      await tellPlan(config, context, configuredTraining);
+      await tellPlan(config, options, context, configuredTraining);
     } else await trainModel(config, options, context, configuredTraining);
   });
 }

@@ -8,7 +8,7 @@ import { type UpscaleSettings, upscaleSchema } from '#pipelines/upscale/request'
 import { longestUpscaledSide } from '#pipelines/upscale/upscalers';
 import { devices } from '../../backend-main.ts';
 import { createEngine } from '../../engine-main.ts';
-import { type CommandContext, gather } from '../command.ts';
+import { type CommandContext, modelsOption } from '../command.ts';
 import { checkUsable } from '../doctor/usable.ts';
 import { addFlags, fieldsOf, givenFlags, readFields } from '../fields.ts';
 import { checkFree, checkWritable, formats, PictureWriter, pictureTarget } from '../generate/picture-files.ts';
@@ -42,7 +42,7 @@ export function define(command: Command, context: CommandContext): void {
     .option('--out <file or folder>', 'Where to put pictures (default: beside each, as NAME-upscaled).')
     .option('--force', 'Let --out replace a file.')
     .addOption(new Option('--format <format>', 'File format (default: png).').choices(formats))
-    .option('--models-dir <folder>', 'One more folder with models; may be repeated.', gather)
+    .addOption(modelsOption())
     .addOption(new Option('--device <device>', 'What to compute on.').choices(devices).default('cpu'))
     .option('--threads <n>', 'CPU threads (default: one for each core).')
     .option('--json', 'Print events as JSON lines.')

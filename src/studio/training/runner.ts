@@ -67,6 +67,7 @@ export async function runTraining<Config>(
   const commons = commonsOf(config);
   const options = loopOptions(commons);
   const { patienceMs = 0, signal, report: tell, saved, sampled, ...given } = host;
+  const { install = true, modelRoots: roots = modelRoots() } = given;
   const { backend, root } = given;
   const folder = path.resolve(root, commons.run);
   const isNew = !existsSync(folder);
@@ -75,7 +76,7 @@ export async function runTraining<Config>(
   try {
     const files = nodeRunFiles(folder);
     await checkResumed(files, config, given.warn);
-    const task = await prepare(config, { install: true, modelRoots: modelRoots(), ...given, signal, files });
+    const task = await prepare(config, { ...given, install, modelRoots: roots, signal, files });
     isBegun = true;
     await files.writeText('config.json', `${JSON.stringify(config, null, 2)}\n`);
     const random = new TrainingRandom(commons.seed);
