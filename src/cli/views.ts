@@ -6,7 +6,8 @@
 import { z } from 'zod';
 import type { Operation } from '#api/operation';
 import type { OperationName, Operations } from '#api/operations/index';
-import { jobSchema, jobStates, type queueStateSchema } from '#api/records/job';
+import { jobSchema, type queueStateSchema } from '#api/records/job';
+import { jobStates } from '#api/records/job-state';
 import { modelSchema, trashedModelSchema } from '#api/records/model';
 import { pictureSchema } from '#api/records/picture';
 import { starterSchema } from '#api/records/pull';

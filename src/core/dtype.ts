@@ -5,21 +5,6 @@
  * `bool` in a Uint8Array of 0 and 1.
  */
 
-export type DType =
-  | 'f64'
-  | 'f32'
-  | 'f16'
-  | 'bf16'
-  | 'i64'
-  | 'i32'
-  | 'i16'
-  | 'i8'
-  | 'u64'
-  | 'u32'
-  | 'u16'
-  | 'u8'
-  | 'bool';
-
 export interface DTypeArrays {
   f64: Float64Array;
   f32: Float32Array;
@@ -35,6 +20,8 @@ export interface DTypeArrays {
   u8: Uint8Array;
   bool: Uint8Array;
 }
+
+export type DType = keyof DTypeArrays;
 
 export type TypedArray = DTypeArrays[DType];
 
@@ -75,6 +62,9 @@ export function viewBytes<D extends DType>(dtype: D, bytes: Uint8Array): DTypeAr
   ) as DTypeArrays[D];
 }
 
-export function isFloat(dtype: DType): boolean {
-  return dtype === 'f64' || dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
+export const floatTypes = ['f32', 'f16', 'bf16', 'f64'] as const satisfies readonly DType[];
+
+/** Also of the name of a type that only files have. */
+export function isFloat(dtype: string): boolean {
+  return (floatTypes as readonly string[]).includes(dtype);
 }

@@ -4,7 +4,8 @@
  */
 
 import { UserError } from '#core/errors';
-import { describeFile, type FileDescription, type FileKind, type FilePart } from './detect.ts';
+import { describeFile, type FileDescription, type FilePart } from './detect.ts';
+import type { FileKind } from './file-kinds.ts';
 import { identifyCheckpoint } from './load.ts';
 import { type ModelSource, openModelSource } from './model-source.ts';
 import type { ModelFiles } from './tensor-file.ts';

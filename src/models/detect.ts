@@ -11,26 +11,11 @@ import { sizeOf } from '#core/tensor';
 import { clipPrefix } from './clip/infer.ts';
 import { families } from './families.ts';
 import type { FamilyIdentity, ModelFamily } from './family.ts';
+import { type FileKind, fileKinds } from './file-kinds.ts';
 import { otherArchitecture } from './other-architectures.ts';
 import { below, type TensorTable } from './tensor-table.ts';
 import { findModel, findVae, variantOf } from './traits.ts';
 import { isUpscaler } from './upscalers/index.ts';
-
-export type FileKind =
-  | 'checkpoint'
-  | 'unet'
-  | 'vae'
-  | 'text-encoder'
-  | 'lora'
-  | 'embedding'
-  | 'hypernetwork'
-  | 'controlnet'
-  | 't2i-adapter'
-  | 'ip-adapter'
-  | 'vision-encoder'
-  | 'tiny-autoencoder'
-  | 'upscaler'
-  | 'unknown';
 
 export interface FilePart {
   /** Prefix of the part's tensors without the last dot; empty for a file that is one part. */
@@ -52,23 +37,6 @@ export interface FileDescription {
   readonly problem?: string;
   readonly parts: readonly FilePart[];
 }
-
-const kindTitles: Readonly<Record<FileKind, string>> = {
-  checkpoint: 'checkpoint',
-  unet: 'U-Net',
-  vae: 'VAE',
-  'text-encoder': 'text encoder',
-  lora: 'LoRA',
-  embedding: 'textual inversion embedding',
-  hypernetwork: 'hypernetwork',
-  controlnet: 'ControlNet',
-  't2i-adapter': 'T2I adapter',
-  'ip-adapter': 'IP adapter',
-  'vision-encoder': 'vision encoder',
-  'tiny-autoencoder': 'tiny autoencoder (TAESD)',
-  upscaler: 'upscaler',
-  unknown: 'file of unknown kind',
-};
 
 interface Signature {
   readonly kind: FileKind;
@@ -199,7 +167,7 @@ function entitled(
 ): FileDescription {
   const model = kind === 'checkpoint' || kind === 'unet';
   const base = family?.title;
-  const words = model ? [base ?? 'diffusion', variant, kindTitles[kind]] : [kindTitles[kind]];
+  const words = model ? [base ?? 'diffusion', variant, fileKinds[kind]] : [fileKinds[kind]];
   const noun = words.filter(Boolean).join(' ');
   const article = /^(SDXL|IP |upscaler)/.test(noun) ? 'an' : 'a';
   const title = `${article} ${noun}${!model && base ? ` for ${base}` : ''}`;

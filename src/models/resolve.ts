@@ -3,7 +3,7 @@
  * both shapes, before anything runs.
  */
 
-import type { DType } from '#core/dtype';
+import { floatTypes, isFloat } from '#core/dtype';
 import { sizeOf } from '#core/tensor';
 import type { WeightBytes, WeightRef } from '#engine/backend';
 import { blockPackings } from '#formats/packing';
@@ -36,8 +36,6 @@ export interface Resolution {
   readonly used: ReadonlySet<string>;
 }
 
-/** Element types that a runtime widens to f32 as it loads. */
-const usable: readonly string[] = ['f32', 'f16', 'bf16', 'f64'] satisfies readonly DType[];
 /** What we unpack ourselves. */
 const unpackable: readonly string[] = ['F8_E4M3', 'F8_E5M2', 'I8 with scales', ...blockPackings];
 
@@ -86,8 +84,8 @@ function misfit(
   stored: string,
 ): Problem | undefined {
   const got = tensor.shape;
-  if (!tensor.ref || (tensor.ref.kind !== 'packed' && !usable.includes(tensor.dtype))) {
-    const message = `${stored} is ${tensor.dtype}; weights must be one of ${[...usable, ...unpackable].join(', ')}`;
+  if (!tensor.ref || (tensor.ref.kind !== 'packed' && !isFloat(tensor.dtype))) {
+    const message = `${stored} is ${tensor.dtype}; weights must be one of ${[...floatTypes, ...unpackable].join(', ')}`;
     return { kind: 'dtype', fatal: true, component, stored, message };
   }
   const turned = transpose ? [...shape].reverse() : shape;

@@ -5,7 +5,8 @@
  */
 
 import { join } from 'node:path';
-import { endStates, type InputRole, type Job, type JobState, type QueueState } from '#api/records/job';
+import type { InputRole, Job, QueueState } from '#api/records/job';
+import { endStates, type JobState } from '#api/records/job-state';
 import { type InfotextReading, readInfotext } from '#pipelines/settings/infotext-reading';
 import type { Emit } from './events/bus.ts';
 import type { FileSystemCalls } from './files/whole-file.ts';

@@ -6,20 +6,11 @@
  */
 
 import { z } from 'zod';
+import { scheduleNames } from './learning-rate.ts';
 import { trainingSchemas } from './settings/methods.ts';
 
 const scheduleSchema = z.object({
-  name: z
-    .enum([
-      'constant',
-      'constant_with_warmup',
-      'linear',
-      'cosine',
-      'cosine_with_restarts',
-      'polynomial',
-      'piecewise_constant',
-    ])
-    .default('constant_with_warmup'),
+  name: z.enum(scheduleNames).default('constant_with_warmup'),
   warmupSteps: z.int().min(0).default(100),
   cycles: z.number().positive().optional(),
   power: z.number().positive().optional(),

@@ -4,14 +4,7 @@
  */
 
 export interface LearningRateOptions {
-  readonly name:
-    | 'constant'
-    | 'constant_with_warmup'
-    | 'linear'
-    | 'cosine'
-    | 'cosine_with_restarts'
-    | 'polynomial'
-    | 'piecewise_constant';
+  readonly name: ScheduleName;
   readonly warmupSteps?: number;
   readonly totalSteps?: number;
   readonly cycles?: number;
@@ -29,7 +22,7 @@ const warmup = (step: number, warm: number): number | undefined => (step < warm 
 const progress = (step: number, { warmupSteps = 0, totalSteps = 1 }: LearningRateOptions): number =>
   (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
 
-const schedules: { readonly [N in LearningRateOptions['name']]: Schedule } = {
+const schedules = {
   constant: () => 1,
   constant_with_warmup: (s, { warmupSteps = 0 }) => warmup(s, warmupSteps) ?? 1,
   linear: (s, o) => warmup(s, o.warmupSteps ?? 0) ?? Math.max(0, 1 - progress(s, o)),
@@ -58,7 +51,10 @@ const schedules: { readonly [N in LearningRateOptions['name']]: Schedule } = {
     }
     return Number(parts.at(-1));
   },
-};
+} satisfies Record<string, Schedule>;
+
+export type ScheduleName = keyof typeof schedules;
+export const scheduleNames = Object.keys(schedules) as ScheduleName[];
 
 /** Learning rate during 0-based step `step`. */
 export function learningRateAt(step: number, baseRate: number, options: LearningRateOptions): number {

@@ -7,15 +7,8 @@ import { upscaleSchema } from '#pipelines/upscale/request';
 import { operation } from '../operation.ts';
 import { pictureText } from '../picture-text.ts';
 import { idOf } from '../records/id.ts';
-import {
-  type InputRole,
-  inputRoles,
-  jobKinds,
-  jobSchema,
-  jobStates,
-  progressSchema,
-  queueStateSchema,
-} from '../records/job.ts';
+import { type InputRole, inputRoles, jobKinds, jobSchema, progressSchema, queueStateSchema } from '../records/job.ts';
+import { jobStates } from '../records/job-state.ts';
 import { pictureSchema } from '../records/picture.ts';
 import { stepSchema } from '../records/steps.ts';
 

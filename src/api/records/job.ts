@@ -9,6 +9,7 @@ import { upscaleSchema } from '#pipelines/upscale/request';
 import { trainingRequestSchema } from '#training/config';
 import { jobErrorSchema } from './error.ts';
 import { milliseconds } from './id.ts';
+import { type JobState, jobStates } from './job-state.ts';
 import { modelWorkKinds, modelWorkRequests } from './model-work.ts';
 import { pullRequestSchema } from './pull.ts';
 
@@ -38,12 +39,6 @@ export const jobKinds = [
   'lab',
   ...modelWorkKinds,
 ] as const satisfies readonly JobKind[];
-
-export const jobStates = ['queued', 'running', 'paused', 'done', 'failed', 'cancelled'] as const;
-export type JobState = (typeof jobStates)[number];
-
-/** States in which a job will not change by itself any more. */
-export const endStates = ['done', 'failed', 'cancelled'] as const satisfies readonly JobState[];
 
 type ControlPlace = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 

@@ -1,24 +1,10 @@
 /** Models as they are told. */
 
 import { z } from 'zod';
+import { type FileKind, fileKinds } from '#models/file-kinds';
 
-export const modelKinds = [
-  'checkpoint',
-  'unet',
-  'vae',
-  'text-encoder',
-  'lora',
-  'embedding',
-  'hypernetwork',
-  'controlnet',
-  't2i-adapter',
-  'ip-adapter',
-  'vision-encoder',
-  'tiny-autoencoder',
-  'upscaler',
-  'unknown',
-] as const;
-export type ModelKind = (typeof modelKinds)[number];
+export type ModelKind = FileKind;
+export const modelKinds = Object.keys(fileKinds) as readonly ModelKind[];
 
 export const modelCardSchema = z.object({
   description: z.string().max(100_000).optional(),

@@ -3,9 +3,8 @@
 import { z } from 'zod';
 import { jobErrorSchema } from './error.ts';
 import { milliseconds } from './id.ts';
+import { jobStates } from './job-state.ts';
 import { modelKinds } from './model.ts';
-
-export const pullStates = ['queued', 'running', 'paused', 'done', 'failed', 'cancelled'] as const;
 
 export const pullRequestSchema = z.object({
   source: z.string().min(1).max(4000),
@@ -38,7 +37,7 @@ export const pullSchema = z.object({
   id: z.string(),
   source: z.string(),
   title: z.string(),
-  state: z.enum(pullStates),
+  state: z.enum(jobStates),
   files: z.array(pulledFileSchema),
   done: z.number().describe('Bytes.'),
   total: z.number().optional().describe('Over all files; absent while one is unknown.'),

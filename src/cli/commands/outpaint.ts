@@ -1,13 +1,13 @@
 /** `darkroom outpaint`: a picture grown beyond its edges; what is drawn there follows the prompt. */
 
 import type { Command } from 'commander';
+import { outpaintSides } from '#pipelines/settings/outpaint';
 import { parseInfotext } from '#prompt/infotext';
 import type { CommandContext } from '../command.ts';
 import { readPictureFile } from '../picture-file.ts';
 import { UsageError } from '../usage-error.ts';
 import { addGenerateFlags, type GenerateOptions, generate } from './generate.ts';
 
-const sides = ['left', 'right', 'up', 'down'] as const;
 /** What the scripts of the web UI advise: the new area has to be drawn, not only touched up. */
 const strength = '0.9';
 
@@ -31,7 +31,7 @@ async function outpaint(
   options: GenerateOptions,
   context: CommandContext,
 ): Promise<void> {
-  if (!sides.some((side) => Number(options[side] ?? 0) > 0)) {
+  if (!outpaintSides.some((side) => Number(options[side] ?? 0) > 0)) {
     throw new UsageError('request.outpaint', 'Say which side is to grow, and by how many pixels: --left 128, for one.');
   }
   const given = words.length > 0 || options.prompt !== undefined;

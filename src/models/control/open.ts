@@ -1,6 +1,7 @@
 /** Opens a file as a control network of a given model: what it is by its body, checked against the model here. */
 
-import { describeFile, type FileKind } from '../detect.ts';
+import { describeFile } from '../detect.ts';
+import type { FileKind } from '../file-kinds.ts';
 import { ModelFileError } from '../model-error.ts';
 import type { ModelFiles, TensorFile } from '../tensor-file.ts';
 import type { ControlBase } from './base.ts';

@@ -6,6 +6,7 @@
  * beside the weights is left out, or taken instead of them. Between layouts the names are those of the model's family.
  */
 
+import { isFloat } from '#core/dtype';
 import { UserError } from '#core/errors';
 import { sizeOf } from '#core/tensor';
 import type { WrittenForm } from '#formats/pack';
@@ -149,7 +150,6 @@ function averaged(tensor: SourceTensor, averages: ReadonlyMap<string, SourceTens
   return found ? { ...tensor, dtype: found.dtype, refs: found.refs } : tensor;
 }
 
-const floats: readonly string[] = ['f64', 'f32', 'f16', 'bf16'];
 const wholeForms = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;
 const block = 32;
 
@@ -162,8 +162,8 @@ function inForm(
   const [ref] = tensor.refs;
   // An empty tensor is a mark by its name; GGUF readers do not expect any.
   if (sizeOf(tensor.shape) === 0 && layout === 'gguf') return [];
-  const isFloat = ref?.kind === 'packed' || floats.includes(tensor.dtype);
-  if (!isFloat) return layout === 'gguf' ? [] : [{ ...tensor, form: 'as-is' }];
+  const hasFloats = ref?.kind === 'packed' || isFloat(tensor.dtype);
+  if (!hasFloats) return layout === 'gguf' ? [] : [{ ...tensor, form: 'as-is' }];
   return [{ ...tensor, form: formOf(tensor, form, loaded?.parts.denoiser.component) }];
 }
 

@@ -34,7 +34,7 @@ const hardSwish: Activation = (x) => mul(x, hardSigmoid(x));
 const same: Activation = (x) => x;
 
 /** Of `prelu` the slope is in the file. */
-export const activations: Readonly<Record<string, Activation>> = {
+const rows = {
   linear: same,
   identity: same,
   relu,
@@ -61,4 +61,7 @@ export const activations: Readonly<Record<string, Activation>> = {
   softshrink: (x) => sub(x, clamp(x, -0.5, 0.5)),
   hardshrink: (x) => where(greater(abs(x), 0.5), x, mul(x, 0)),
   prelu: same,
-};
+} satisfies Readonly<Record<string, Activation>>;
+
+export type StoredActivation = keyof typeof rows;
+export const activations: Readonly<Record<string, Activation>> = rows;

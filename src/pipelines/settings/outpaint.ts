@@ -3,7 +3,14 @@
 import { z } from 'zod';
 import { entry, setting, textEntry } from './setting.ts';
 
-function side(name: 'left' | 'right' | 'up' | 'down') {
+/** By their flags; a setting is `outpaint` and the side. */
+export const outpaintSides = ['left', 'right', 'up', 'down'] as const;
+export type OutpaintSide = (typeof outpaintSides)[number];
+
+export const outpaintSetting = (side: OutpaintSide) =>
+  `outpaint${(side[0]!.toUpperCase() + side.slice(1)) as Capitalize<OutpaintSide>}` as const;
+
+function side(name: OutpaintSide) {
   return setting({
     type: z.int().min(0).max(2048).default(0),
     help: `Outpaint: grow the picture by so many pixels ${name === 'left' || name === 'right' ? `on the ${name}` : name === 'up' ? 'above' : 'below'}.`,
@@ -22,9 +29,7 @@ function side(name: 'left' | 'right' | 'up' | 'down') {
 }
 
 const grows = ({ request }: { readonly request: Readonly<Record<string, unknown>> }): string | undefined =>
-  ['outpaintLeft', 'outpaintRight', 'outpaintUp', 'outpaintDown'].some((name) => Number(request[name] ?? 0) > 0)
-    ? undefined
-    : 'no side grows';
+  outpaintSides.some((side) => Number(request[outpaintSetting(side)] ?? 0) > 0) ? undefined : 'no side grows';
 
 const form = { group: 'outpaint', level: 'full', when: 'init' } as const;
 

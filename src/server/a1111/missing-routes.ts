@@ -1,9 +1,10 @@
 /** Routes of upstream that are not acted on here: each says why, and what does it instead. */
 
 import { z } from 'zod';
+import type { Method } from '#api/operation';
 import { pictureMaxBody } from '../http/body.ts';
 import { MissingFeatureError } from '../http/errors.ts';
-import { type Method, type Route, route } from '../http/route.ts';
+import { type Route, route } from '../http/route.ts';
 
 type Row = readonly [method: Method, path: string, what: string, why?: string];
 

@@ -1,6 +1,7 @@
 /** Scripts that requests name; those that upstream always has may be sent switched off. */
 
 import { FieldError } from '#api/check';
+import { outpaintSetting, outpaintSides } from '#pipelines/settings/outpaint';
 import { MissingFeatureError } from '../http/errors.ts';
 import { bool } from './pydantic.ts';
 import type { CommonFields } from './schemas.ts';
@@ -23,7 +24,7 @@ const settingScripts: Readonly<Record<string, SettingScript>> = {
     title: 'Outpainting mk2',
     tabs: ['img2img'],
     settings: ([, pixels = 128, blur = 8, sides, falloff = 1, variation = 0.05]) => ({
-      ...outpaintSides(pixels, sides),
+      ...grownSides(pixels, sides),
       outpaintFill: 'matched noise',
       outpaintFalloff: falloff,
       outpaintColorVariation: variation,
@@ -45,7 +46,7 @@ const settingScripts: Readonly<Record<string, SettingScript>> = {
     title: "Poor man's outpainting",
     tabs: ['img2img'],
     settings: ([pixels = 128, blur = 4, fill = 'fill', sides]) => ({
-      ...outpaintSides(pixels, sides),
+      ...grownSides(pixels, sides),
       outpaintFill: 'masked content',
       maskedContent: contentOf(fill),
       maskBlur: blur,
@@ -53,11 +54,10 @@ const settingScripts: Readonly<Record<string, SettingScript>> = {
   },
 };
 
-function outpaintSides(pixels: unknown, sides: unknown): Record<string, unknown> {
-  const named = Array.isArray(sides) ? sides : ['left', 'right', 'up', 'down'];
-  const grown = ['Left', 'Right', 'Up', 'Down'].filter((side) => named.includes(side.toLowerCase()));
+function grownSides(pixels: unknown, sides: unknown): Record<string, unknown> {
+  const grown = Array.isArray(sides) ? outpaintSides.filter((side) => sides.includes(side)) : outpaintSides;
   return {
-    ...Object.fromEntries(grown.map((side) => [`outpaint${side}`, pixels])),
+    ...Object.fromEntries(grown.map((side) => [outpaintSetting(side), pixels])),
     // The canvas is its own size.
     width: undefined,
     height: undefined,

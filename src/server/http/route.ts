@@ -4,12 +4,11 @@
  */
 
 import type { z } from 'zod';
+import type { Method } from '#api/operation';
 import type { Role } from '#api/rights';
 import type { FormParts } from '#studio/reader/bounded-form';
 import type { Upload } from '#studio/reader/large-bodies';
 import type { Call } from './call.ts';
-
-export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 /** A body of parts: text fields and files by name. */
 export type MultipartBody = FormParts<Upload>;

@@ -4,6 +4,7 @@
 
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isFloat } from '#core/dtype';
 import { UserError } from '#core/errors';
 import { f32ToBf16Array, f32ToF16Array } from '#core/half';
 import type { FileDType } from '#formats/file-dtype';
@@ -25,7 +26,6 @@ import type { Made, MakeContext, MakeRequest } from './make.ts';
 
 /** Prefix of a VAE inside a checkpoint. */
 const vaePrefix = 'first_stage_model.';
-const floats: readonly string[] = ['f32', 'f16', 'bf16', 'f64'];
 
 interface Files {
   readonly a: TensorFile;
@@ -155,7 +155,7 @@ async function read(name: string, { ref, dtype }: StoredTensor) {
 }
 
 function writtenAs({ dtype }: StoredTensor, half: boolean): FileDType {
-  if (!floats.includes(dtype)) return 'F32';
+  if (!isFloat(dtype)) return 'F32';
   if (half) return 'F16';
   return dtype === 'f64' ? 'F32' : (dtype.toUpperCase() as FileDType);
 }

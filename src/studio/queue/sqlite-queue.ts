@@ -5,15 +5,8 @@
  */
 
 import { z } from 'zod';
-import {
-  endStates,
-  type Job,
-  type JobKind,
-  type JobState,
-  jobSchema,
-  jobStates,
-  type QueueState,
-} from '#api/records/job';
+import { type Job, type JobKind, jobSchema, type QueueState } from '#api/records/job';
+import { endStates, type JobState, jobStates } from '#api/records/job-state';
 import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
 import { inTurns } from '../events/next-turn.ts';

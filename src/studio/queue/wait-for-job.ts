@@ -1,6 +1,7 @@
 /** Waiting for a job by the studio's events, without asking over and over. */
 
-import { endStates, type Job } from '#api/records/job';
+import type { Job } from '#api/records/job';
+import { endStates } from '#api/records/job-state';
 import type { BusEvent, ResetEvents } from '../events/bus.ts';
 import type { QueueEvents } from './job.ts';
 import type { SqliteJobQueue } from './sqlite-queue.ts';

@@ -1,5 +1,7 @@
 /** Names of what A1111's hypernetworks are made of. */
 
+import type { StoredActivation } from '#models/hypernetworks/activations';
+
 export const activationNames = [
   'linear',
   'relu',
@@ -23,7 +25,7 @@ export const activationNames = [
   'softshrink',
   'softsign',
   'tanhshrink',
-] as const;
+] as const satisfies readonly StoredActivation[];
 export type ActivationName = (typeof activationNames)[number];
 
 export const initialisations = ['Normal', 'XavierUniform', 'XavierNormal', 'KaimingUniform', 'KaimingNormal'] as const;

@@ -6,6 +6,7 @@
  */
 
 import { z } from 'zod';
+import { scheduleNames } from '../learning-rate.ts';
 import { activationNames, initialisations } from './hypernetwork-names.ts';
 
 const share = z.number().min(0).max(1);
@@ -126,7 +127,9 @@ const learning = grouped('learning', {
   unet_lr: z.number().positive().optional().describe('Of the denoiser; default learning_rate.'),
   text_encoder_lr: z.number().positive().optional().describe('Of the text encoders; default learning_rate.'),
   lr_scheduler: z
-    .enum(['constant', 'constant_with_warmup', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial'])
+    .enum(scheduleNames)
+    // A1111's steps are `lr_schedule`.
+    .exclude(['piecewise_constant'])
     .default('constant')
     .describe('How the rate changes.'),
   lr_schedule: z.string().optional().describe('A1111’s steps instead: 0.005:100, 1e-3:1000, 1e-5.'),

@@ -1,7 +1,8 @@
 /** The queue: what runs, what waits in its order, what failed and what was done before. */
 
 import { For, Show } from 'solid-js';
-import { endStates, jobKinds } from '#api/records/job';
+import { jobKinds } from '#api/records/job';
+import { endStates } from '#api/records/job-state';
 import type { WireJob, WireJobPage } from '#server/native/wire';
 import { keys } from '../state/keys.ts';
 import { useOpenJobs, useQueue } from '../state/queries.ts';
