@@ -5,6 +5,7 @@
 
 import { UserError } from '#core/errors';
 import { describeFile, type FileDescription, type FilePart } from './detect.ts';
+import { embeddedConfigKey } from './embedded-config.ts';
 import type { FileKind } from './file-kinds.ts';
 import { identifyCheckpoint } from './load.ts';
 import { type ModelSource, openModelSource } from './model-source.ts';
@@ -35,8 +36,6 @@ export interface ModelDescription {
   readonly problem?: string;
 }
 
-/** Where Darkroom's own files say their family. */
-const embeddedConfigKey = 'darkroom.config';
 export const thumbnailKey = 'modelspec.thumbnail';
 const tagsKey = 'ss_tag_frequency';
 /** Longer values (thumbnails, tag lists, training logs) are read again when asked for. */

@@ -7,6 +7,7 @@ import type { WeightRef, WeightSource } from '#engine/backend';
 import { readWeight } from './adapters/read-weight.ts';
 import { CheckpointError } from './checkpoint-error.ts';
 import { describeFile, type FileDescription } from './detect.ts';
+import { embeddedConfigKey } from './embedded-config.ts';
 import { families } from './families.ts';
 import type { ComponentLayout, ModelFamily, ModelParts, SingleFileHints } from './family.ts';
 import { Fields, parseJson } from './fields.ts';
@@ -15,9 +16,6 @@ import { type ModelSource, openComponent, openModelSource, readConfig } from './
 import { type Problem, resolveParameters, type StoredTensor } from './resolve.ts';
 import { type ModelFiles, openTensorFile } from './tensor-file.ts';
 import { below } from './tensor-table.ts';
-
-/** Key of the metadata in which Darkroom's trainer stores the model's config. */
-export const embeddedConfigKey = 'darkroom.config';
 
 export interface LoadOptions {
   /** A VAE (file, or diffusers folder of one) to use instead of the checkpoint's own. */

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { readWeight } from '#models/adapters/read-weight';
+import { embeddedConfigKey } from '#models/embedded-config';
 import { openTensorFile } from '#models/tensor-file';
 import { nodeModelFiles } from '#studio/files/model-files';
+import { smallestModel } from '../fixtures/smallest-model.ts';
 import { cli, fixture, tinyModel } from './run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'darkroom-merge-'));
@@ -50,6 +52,16 @@ it('sums by weight, adds differences and weighs blocks, each as the formula has 
   expect(near(await merged('--block-weights', middle), -1)).toBe(true);
   const others = Array.from({ length: 26 }, (_, i) => (i === 13 ? '0' : '1')).join(',');
   expect(near(await merged('--block-weights', others), 1)).toBe(true);
+});
+
+it('keeps what says how the weights of the first are read', async () => {
+  const [a, to] = [join(folder, 'small.safetensors'), join(folder, 'small-twice.safetensors')];
+  writeFileSync(a, Buffer.concat(smallestModel()));
+  expect(await cli('merge', a, a, '--to', to)).toMatchObject({ code: 0 });
+  const metadataOf = async (file: string) => (await openTensorFile(nodeModelFiles, file)).metadata;
+  const config = (await metadataOf(a))[embeddedConfigKey];
+  expect(config).toContain('"sampleSize":32');
+  expect((await metadataOf(to))[embeddedConfigKey]).toBe(config);
 });
 
 it.each([

@@ -11,6 +11,7 @@ import type { FileDType } from '#formats/file-dtype';
 import { planSafetensors } from '#formats/safetensors-writer';
 import { type BakedTensors, bakedTensors } from '#models/adapters/bake';
 import { readWeight } from '#models/adapters/read-weight';
+import { embeddedConfigKey } from '#models/embedded-config';
 import { loadCheckpoint } from '#models/load';
 import { isMerged, type MergeRecipe, mergedValues, shareOf } from '#models/merge/recipe';
 import type { StoredTensor } from '#models/resolve';
@@ -24,6 +25,8 @@ import { loraOpener } from '../library/adapters.ts';
 import { findModelFile } from '../library/open-model.ts';
 import type { Made, MakeContext, MakeRequest } from './make.ts';
 
+/** What A's metadata says that holds for the result as well: how its weights are read. */
+const carried = [embeddedConfigKey, 'modelspec.architecture', 'modelspec.prediction_type', 'modelspec.resolution'];
 /** Prefix of a VAE inside a checkpoint. */
 const vaePrefix = 'first_stage_model.';
 
@@ -126,7 +129,9 @@ class Merger {
     const pattern = discard === undefined ? undefined : new RegExp(discard);
     const kept = [...this.#files.a.tensors].filter(([name]) => !pattern?.test(name));
     const specs = kept.map(([name, tensor]) => ({ name, shape: tensor.shape, dtype: writtenAs(tensor, half), tensor }));
-    return planSafetensors(specs, { sd_merge_recipe: JSON.stringify({ type: 'darkroom', ...recipeOf(asked) }) });
+    const own = Object.entries(this.#files.a.metadata).filter(([name]) => carried.includes(name));
+    const recipe = JSON.stringify({ type: 'darkroom', ...recipeOf(asked) });
+    return planSafetensors(specs, { ...Object.fromEntries(own), sd_merge_recipe: recipe });
   }
 
   async #valuesOf(name: string, tensor: StoredTensor): Promise<Float32Array> {

@@ -3,7 +3,7 @@
 import { f32ToF16Array } from '#core/half';
 import { toF32 } from '#core/tensor';
 import { planSafetensors } from '#formats/safetensors-writer';
-import { embeddedConfigKey } from '#models/load';
+import { embeddedConfigKey } from '#models/embedded-config';
 import type { Sd1Config } from '#models/sd1/config';
 import { embeddedConfig } from '#models/sd1/embedded';
 import { sd1SingleFile } from '#models/sd1/family';

@@ -5,7 +5,6 @@ import type { RunFiles } from '#training/run-directory';
 
 /** Settings that weights and optimiser state depend on. */
 const fixed: readonly string[] = [
-  'task',
   'pretrained_model_name_or_path',
   'vae',
   'optimizer',
@@ -54,6 +53,10 @@ export async function checkResumed(
   const now = JSON.parse(JSON.stringify(config)) as Record<string, unknown>;
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter((name) => !silent.includes(name));
   const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]));
+  if (before.task !== now.task) {
+    const message = `the training in this folder is another one: its task is ${shown(before.task)}, not ${shown(now.task)}. Give this one a name of its own (output_name), or remove that folder`;
+    throw new UserError('training.resume', message);
+  }
   const told = (name: string): string => `${name} from ${shown(before[name])} to ${shown(now[name])}`;
   const lies = changed.filter((name) => fixed.includes(name));
   if (lies.length > 0) {

@@ -17,7 +17,7 @@ import type { MethodSettings } from '#training/settings/methods';
 import { escaped, reportPage } from '../report-page.ts';
 import { type DrawingOptions, draw, sheet } from './drawing.ts';
 import { nearnessTo } from './nearness.ts';
-import { withResult } from './result-prompt.ts';
+import { askingFor, withResult } from './result-prompt.ts';
 
 export interface EffectOptions {
   readonly settings: MethodSettings;
@@ -39,7 +39,7 @@ type Changed = Pick<EffectOptions, 'settings' | 'files' | 'weights' | 'networks'
 
 export interface EffectReport {
   readonly name: string;
-  readonly method: string;
+  readonly method: MethodSettings['task'];
   readonly steps: number;
   readonly strengths: readonly number[];
   readonly prompts: readonly string[];
@@ -60,7 +60,8 @@ const neutral = 'a picture';
 
 /** @throws UserError `training.no-effect` */
 export async function reportEffect(options: EffectOptions): Promise<EffectReport> {
-  const { settings, files, prompts, step, blocks } = options;
+  const { settings, files, step, blocks } = options;
+  const prompts = askingFor(settings, options.prompts);
   const isWhole = settings.task === 'dreambooth' || settings.task === 'finetune';
   const strengths = isWhole ? [0, 1] : [0, 0.5, 1];
   const classPrompt = 'class_prompt' in settings ? settings.class_prompt : undefined;
@@ -92,14 +93,22 @@ export async function reportEffect(options: EffectOptions): Promise<EffectReport
   await files.writeText('report/index.html', page(report));
   const effect = Math.max(...report.differences.flat());
   if (effect < visible) {
-    throw noEffect(`pictures with and without it differ by ${effect.toFixed(3)} of 255 at most`);
+    throw noEffect(settings.task, `pictures with and without it differ by ${effect.toFixed(3)} of 255 at most`);
   }
   return report;
 }
 
-function noEffect(reason: string): UserError {
-  const advice =
-    'Try a higher learning_rate (ten times), more steps, or a larger network_dim; the report shows what was drawn.';
+/** What makes a result of a method larger. */
+const larger: Readonly<Record<MethodSettings['task'], string>> = {
+  lora: ', or a larger network_dim',
+  ti: ', or more vectors (num_vectors_per_token)',
+  hypernet: ', or a wider layer_structure',
+  dreambooth: '',
+  finetune: '',
+};
+
+function noEffect(task: MethodSettings['task'], reason: string): UserError {
+  const advice = `Try a higher learning_rate (ten times), more steps${larger[task]}; the report shows what was drawn.`;
   return new UserError('training.no-effect', `failed: no effect: ${reason}. ${advice}`);
 }
 
@@ -149,13 +158,13 @@ export async function changesByBlock({ settings, files, weights, networks }: Cha
     squares.set(block, sums);
   }
   if (begunAsZeros.length > 0 && begunAsZeros.every((values) => values.every((value) => value === 0))) {
-    throw noEffect('what it adds is still zero in every layer');
+    throw noEffect(settings.task, 'what it adds is still zero in every layer');
   }
   const blocks = Array.from(
     squares,
     ([block, { change, start }]) => [block, { change: Math.sqrt(change), start: Math.sqrt(start) }] as const,
   );
-  if (blocks.every(([, { change }]) => change === 0)) throw noEffect('no weight has changed');
+  if (blocks.every(([, { change }]) => change === 0)) throw noEffect(settings.task, 'no weight has changed');
   return Object.fromEntries(blocks);
 }
 
@@ -207,7 +216,7 @@ function page(report: EffectReport): string {
 <p>A prompt that does not ask for it (${escaped(drift.prompt)}) differs by ${drift.difference.toFixed(2)}.</p>
 ${held ? `<h2>Loss of what was held out</h2><p>${held.before.toPrecision(5)} before, ${held.after.toPrecision(5)} after.</p>` : ''}
 <h2>What to try</h2>
-<p>Too little of it: a learning_rate ten times as high, more steps, a larger network_dim. Too much, or where nobody asked for it: half the strength, fewer steps, captions that name what is not to be learnt, pictures of the class (class_prompt, num_class_images).</p>
+<p>Too little of it: a learning_rate ten times as high, more steps${larger[report.method]}. Too much, or where nobody asked for it: half the strength, fewer steps, captions that name what is not to be learnt, pictures of the class (class_prompt, num_class_images).</p>
 <h2>How far weights have gone</h2>
 <table><tr><th>block</th><th>change</th><th>start</th></tr>${blocks.join('')}</table>
 `;

@@ -85,6 +85,9 @@ describe('training', { timeout: 300_000 }, () => {
     await expect(
       train({ ...lora, network_train_unet_only: true, network_train_text_encoder_only: true }),
     ).rejects.toThrow(/network_train_unet_only from false to true/);
+    await expect(train({ task: 'hypernet', output_name: 'walls' })).rejects.toThrow(
+      /its task is "lora", not "hypernet". Give this one a name of its own/,
+    );
   });
 
   it('that changes nothing ends as failed', async () => {

@@ -27,6 +27,14 @@ export function withResult(settings: MethodSettings, prompt: SamplePrompt, stren
   }
 }
 
+/** The prompts, and one more with the word alone where none of them has the word that was learnt. */
+export function askingFor(settings: MethodSettings, prompts: readonly SamplePrompt[]): readonly SamplePrompt[] {
+  if (settings.task !== 'ti') return prompts;
+  const word = wordOf(settings);
+  if (prompts.some(({ prompt }) => prompt.includes(word))) return prompts;
+  return [...prompts, { ...prompts[0], prompt: word }];
+}
+
 /** What a user writes to draw with it. */
 export function howToUse(settings: MethodSettings): string {
   const { output_name: name } = settings;
