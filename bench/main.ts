@@ -11,6 +11,7 @@ const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   sd15: () => import('./sd15.ts'),
   server: () => import('./server.ts'),
   training: () => import('./training.ts'),
+  'training-lora': () => import('./training-lora.ts'),
 };
 
 const [name] = process.argv.splice(2, 1);

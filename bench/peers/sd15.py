@@ -74,4 +74,5 @@ def main():
         say(event="done", part=order["part"], error=error, peak=peak_bytes(), **seconds)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -56,7 +56,8 @@ function bareOption({ facts, meta }: Field, flag: string): Option {
   const { type = 'string', description = '', default: otherwise } = facts;
   const isPlain = otherwise === undefined || otherwise === '' || typeof otherwise === 'object' || type === 'boolean';
   const help = `${description}${isPlain ? '' : ` (default: ${String(otherwise)})`}`;
-  if (type === 'boolean') return new Option(otherwise === true ? `--no-${flag}` : `--${flag}`, help);
+  if (type === 'boolean' && otherwise === true) return new Option(`--no-${flag}`, `Turns off: ${help}`);
+  if (type === 'boolean') return new Option(`--${flag}`, help);
   if (type === 'array') {
     const { enum: values } = facts.items ?? {};
     if (values) return new Option(`--${flag} <${values.join('|')}...>`, help);

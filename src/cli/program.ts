@@ -6,6 +6,7 @@ import { version } from '#studio/version';
 import type { CommandContext } from './command.ts';
 import { commands } from './commands/index.ts';
 import { configurationFile } from './configuration-file.ts';
+import { helpLayout } from './help-layout.ts';
 import { describeError, type Output } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -62,6 +63,7 @@ function createProgram(output: Output): Command {
       .enablePositionalOptions()
       .helpCommand('help [command]', 'Show what a command takes.')
       .helpOption('-h, --help', 'Show this help.')
+      .configureHelp(helpLayout)
       .addHelpText('after', afterHelp)
       .hook('preAction', async (_program, command) => (await import('./configuration.ts')).applyConfiguration(command))
       .configureOutput({

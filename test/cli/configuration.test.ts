@@ -153,3 +153,13 @@ it.each(['README.md', 'docs/GUIDE.md', 'docs/TRAINING.md', 'docs/CONTROL.md'])(
     expect(wrong).toEqual([]);
   },
 );
+
+it.each([['generate'], ['train', 'lora'], ['gallery', 'list']])(
+  'shows help of %s %s in a terminal’s width',
+  async (...words) => {
+    const { stdout } = await cli(...words, '--help');
+    const lines = stdout.split('\n').filter((line) => !/^ {2}-/.test(line) && !line.startsWith('  darkroom '));
+    expect(lines.length).toBeGreaterThan(10);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+  },
+);
