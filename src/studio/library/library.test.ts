@@ -265,6 +265,20 @@ describe('library', () => {
     expect(second.list()[0]).toMatchObject({ id: before.id, card: { notes: 'mine' } });
   });
 
+  it('reads files again that another version described, and keeps what it knows beside', async () => {
+    put('models/loras/a.safetensors', lora(768));
+    const first = makeLibrary();
+    await first.start();
+    const [{ id }] = first.list() as [LibraryModel];
+    const hashed = await first.hash(id);
+    await first.close();
+    const old = `UPDATE models SET kind = 'unknown', description = json_set(description, '$.version', 1, '$.family', 'old')`;
+    db.run(old);
+    const second = makeLibrary();
+    await second.start();
+    expect(second.list()).toEqual([hashed]);
+  });
+
   it('notices new files by itself', async () => {
     put('models/loras/a.safetensors', lora(768));
     const library = makeLibrary();
@@ -313,7 +327,9 @@ describe('library', () => {
       'modelspec.trigger_phrase': 'from metadata',
     };
     put('models/loras/a.safetensors', lora(768, metadata));
-    put('models/loras/a.json', JSON.stringify({ 'activation text': 'foxy, red', 'preferred weight': 0.8, notes: 'n' }));
+    const preferred = { cfgScale: 3, steps: 12, mood: 'dark' };
+    const side = { 'activation text': 'foxy, red', 'preferred weight': 0.8, notes: 'n', preferred };
+    put('models/loras/a.json', JSON.stringify(side));
     put('models/loras/a.civitai.info', JSON.stringify({ trainedWords: ['civ'], modelId: 12, baseModel: 'SD 1.5' }));
     put('models/loras/b.safetensors', lora(768));
     put('models/loras/b.json', '{broken');
@@ -323,6 +339,7 @@ describe('library', () => {
     expect(a!.card).toEqual({
       triggerWords: ['foxy', 'red'],
       preferredWeight: 0.8,
+      preferred: { cfgScale: 3, steps: 12 },
       notes: 'n',
       baseModel: 'SD 1.5',
       source: 'https://civitai.com/models/12',

@@ -10,7 +10,7 @@ import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import { type ModelCard, type ModelKind, modelCardSchema, modelKinds } from '#api/records/model';
 import { UserError } from '#core/errors';
-import type { ModelDescription } from '#models/describe';
+import { descriptionVersion, type ModelDescription } from '#models/describe';
 import type { Emit } from '../events/bus.ts';
 import { ReaderHost } from '../reader/host.ts';
 import type { TaskResult } from '../reader/tasks.ts';
@@ -35,6 +35,9 @@ export interface LibraryOptions {
   readonly onLooked?: () => void;
 }
 
+/** With the version of what described it; absent from before there was one. */
+type StoredDescription = ModelDescription & { readonly version?: number };
+
 /** A model in the index; what stands in its side files is read at each look. */
 const storedSchema = z.object({
   id: z.string(),
@@ -44,7 +47,7 @@ const storedSchema = z.object({
   name: z.string(),
   bytes: z.int(),
   modifiedAt: z.int(),
-  description: z.custom<ModelDescription>(),
+  description: z.custom<StoredDescription>(),
   sha256: z.string().optional(),
   autoV3: z.string().optional(),
   legacyHash: z.string().optional(),
@@ -272,12 +275,14 @@ export class Library {
       const fresh = !row || row.bytes !== model.bytes || row.modifiedAt !== model.modifiedAt;
       if (fresh)
         this.#options.emit('library.scanning', { done, total: found.length, finished: false }, { keep: false });
-      const description = fresh ? await this.describe(model.path) : row.description;
+      const old = !fresh && row.description.version !== descriptionVersion;
+      const description = fresh || old ? await this.describe(model.path) : row.description;
       if (this.#closed) return;
       if (fresh) await patiently(() => this.#note(model, description, row?.id));
+      else if (old) await this.#update(row.id, { ...describedAs(model, description), missingAt: undefined });
       else if (row.missingAt !== undefined) await this.#update(row.id, { missingAt: undefined });
       const side = await readSide(model.path, description);
-      if (!fresh && JSON.stringify(side) !== JSON.stringify(this.#side.get(model.path))) changed++;
+      if (old || (!fresh && JSON.stringify(side) !== JSON.stringify(this.#side.get(model.path)))) changed++;
       this.#side.set(model.path, side);
       this.#listed = undefined;
       if (!row) added++;
@@ -307,7 +312,7 @@ export class Library {
   #note(model: FoundModel, description: ModelDescription, knownId: string | undefined): void {
     const id = knownId ?? createHash('sha256').update(model.path).digest('hex').slice(0, 16);
     const { path, root, name, bytes, modifiedAt } = model;
-    const facts = { path, root, name, bytes, modifiedAt, kind: kindOf(model, description), description };
+    const facts = { path, root, name, bytes, modifiedAt, ...describedAs(model, description) };
     this.#table.put({ id, ...facts, addedAt: Date.now() });
   }
 
@@ -397,6 +402,10 @@ async function readSide(path: string, description: ModelDescription): Promise<Si
 /** The header counts where it says anything; the folder only where it does not. */
 function kindOf(model: FoundModel, description: ModelDescription): ModelKind {
   return description.kind === 'unknown' ? (model.kind ?? 'unknown') : description.kind;
+}
+
+function describedAs(model: FoundModel, description: ModelDescription): Pick<StoredModel, 'kind' | 'description'> {
+  return { kind: kindOf(model, description), description: { ...description, version: descriptionVersion } };
 }
 
 function hasWords(model: LibraryModel, words: readonly string[]): boolean {
