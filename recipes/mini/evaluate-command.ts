@@ -8,6 +8,9 @@ import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import type { CommandContext } from '#cli/command';
 import type { Output } from '#cli/terminal';
 import type { PixelImage } from '#core/image';
+import { preferring } from '#pipelines/settings/index';
+import { preferenceOf } from '#studio/library/open-model';
+import { modelRoots } from '#studio/library/roots';
 import { pixelsToPlanes, tile } from '#training/tasks/autoencoder';
 import { devices } from '../../src/backend-main.ts';
 import { createEngine } from '../../src/engine-main.ts';
@@ -67,15 +70,18 @@ async function evaluate(options: EvaluateOptions, output: Output): Promise<void>
       weights,
       count,
       seed: Number(options.seed),
-      request: {
-        steps: Number(options.steps),
-        width: network.size,
-        height: network.size,
-        model: options.model,
-        cfgScale: options.cfgScale === undefined ? undefined : Number(options.cfgScale),
-        sampler: options.sampler,
-        scheduler: options.scheduler,
-      },
+      request: preferring(
+        {
+          steps: Number(options.steps),
+          width: network.size,
+          height: network.size,
+          model: options.model,
+          cfgScale: options.cfgScale === undefined ? undefined : Number(options.cfgScale),
+          sampler: options.sampler,
+          scheduler: options.scheduler,
+        },
+        await preferenceOf(options.model, modelRoots()),
+      ),
       onPicture(judged, done) {
         pictures.push(judged.image);
         if (renderer) pictures.push(renderOf(judged.prompt, renderer, done));

@@ -41,6 +41,7 @@ export interface ModelDescription {
  * for old, and read those files again.
  */
 export const descriptionVersion = 2;
+
 export const thumbnailKey = 'modelspec.thumbnail';
 const tagsKey = 'ss_tag_frequency';
 /** Longer values (thumbnails, tag lists, training logs) are read again when asked for. */

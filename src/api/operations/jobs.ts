@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { controlUnitFields, inOrder, maxControls } from '#pipelines/control/unit';
 import { generateSchema } from '#pipelines/request';
+import { openShape } from '#pipelines/settings/index';
 import { upscaleSchema } from '#pipelines/upscale/request';
 import { operation } from '../operation.ts';
 import { pictureText } from '../picture-text.ts';
@@ -27,6 +28,7 @@ const controlInputSchema = inOrder(
 /** A job as it is asked for. */
 export const jobInputSchema = z.strictObject({
   ...generateSchema.shape,
+  ...openShape,
   init: pictureText.optional().describe('Start of picture to picture.').meta({ label: 'Start picture' }),
   mask: pictureText.optional().describe('White (or opaque) is repainted; needs init.').meta({ label: 'Mask' }),
   controls: z

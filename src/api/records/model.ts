@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { type FileKind, fileKinds } from '#models/file-kinds';
+import { preferenceSchema } from '#pipelines/settings/index';
 
 export type ModelKind = FileKind;
 export const modelKinds = Object.keys(fileKinds) as readonly ModelKind[];
@@ -11,6 +12,8 @@ export const modelCardSchema = z.object({
   /** Words that call what the model was trained for. */
   triggerWords: z.array(z.string().max(1000)).max(500).optional(),
   preferredWeight: z.number().optional(),
+  /** Of a model: how it draws best; stands for what requests leave open. */
+  preferred: preferenceSchema.optional(),
   negativePrompt: z.string().max(10_000).optional(),
   notes: z.string().max(100_000).optional(),
   licence: z.string().max(1000).optional(),

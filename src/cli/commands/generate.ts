@@ -11,6 +11,7 @@ import type { GenerateEvent, GenerateRequest, PictureEngine } from '#pipelines/r
 import type { TraceEvent } from '#pipelines/trace';
 import { writeWholeFile } from '#studio/files/whole-file';
 import type { ImageFormat } from '#studio/images/codec';
+import { preferenceOf } from '#studio/library/open-model';
 import { modelRoots } from '#studio/library/roots';
 import { preparePrompts } from '#studio/prompts/prepare';
 import { PromptFiles } from '#studio/prompts/prompt-files';
@@ -31,7 +32,7 @@ import { finished, keptSteps, loading, memory, Speed, saved, stopped, warning } 
 import { watchInterrupt } from '../interrupt.ts';
 import { readPictureFile } from '../picture-file.ts';
 import { createProgress, type Progress, type Told } from '../progress.ts';
-import { addRequestFlags, readRequest } from '../request-flags.ts';
+import { addRequestFlags, readRequest, withPreference } from '../request-flags.ts';
 import type { Output } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import { wholeNumber } from '../whole-number.ts';
@@ -127,7 +128,8 @@ export async function requestOf(words: readonly string[], options: GenerateOptio
   }
   const given = words.length > 0 ? words.join(' ') : options.prompt;
   const prompt = given === '-' ? (await text(process.stdin)).trim() : given;
-  const request = readRequest({ ...options, prompt });
+  const asked = readRequest({ ...options, prompt });
+  const request = withPreference(asked, options, await preferenceOf(asked.model, modelRoots(options.modelsDir)));
   const init = options.init === undefined ? undefined : await readPicture('--init', options.init);
   const mask = options.mask === undefined ? undefined : await readPicture('--mask', options.mask);
   const units: GivenUnit[] = [];

@@ -65,6 +65,34 @@ export function valueType(name: SettingName): z.ZodType {
   return type instanceof z.ZodDefault || type instanceof z.ZodOptional ? (type.unwrap() as z.ZodType) : type;
 }
 
+/** What a model may prefer; its preference stands for what a request leaves open. */
+export const preferable = ['sampler', 'scheduler', 'steps', 'cfgScale'] as const satisfies readonly SettingName[];
+type Preferable = (typeof preferable)[number];
+
+/** What a model prefers. */
+export const preferenceSchema = z.object(
+  Object.fromEntries(preferable.map((name) => [name, valueType(name).optional()])) as {
+    [K in Preferable]: z.ZodOptional<z.ZodType<NonNullable<z.output<SettingsShape[K]>>>>;
+  },
+);
+
+export type Preference = z.output<typeof preferenceSchema>;
+
+/** Fields of a request that is yet to be filled with what its model prefers. The default is the one without a preference. */
+export const openShape: typeof preferenceSchema.shape = Object.fromEntries(
+  preferable.map((name) => {
+    const { help, form } = settings[name];
+    const open = valueType(name).optional();
+    return [name, open.meta({ description: help, ...form, default: defaultOf(name) })];
+  }),
+) as typeof preferenceSchema.shape;
+
+/** The request with a preference in the place of what it leaves open. */
+export function preferring<R extends object>(request: R, preference: Preference = {}): R & Preference {
+  const given = Object.entries(request).filter(([, value]) => value !== undefined);
+  return { ...preference, ...Object.fromEntries(given) } as R & Preference;
+}
+
 type GalleryShape = { [K in GallerySetting]: z.ZodOptional<z.ZodType<NonNullable<z.output<SettingsShape[K]>>>> };
 
 /** Fields of a picture in the gallery: what files of other programs say is kept as well, so without bounds. */

@@ -4,7 +4,17 @@ import { findSampler } from '#diffusion/samplers/index';
 import { findScheduler } from '#diffusion/schedules';
 import { parseInfotext } from '#prompt/infotext';
 import { writeInfotext } from '#prompt/infotext-writer';
-import { idleSettings, infotextEntries, settingRows, settingsOfInfotext, settingsSchema, valueType } from './index.ts';
+import { preferenceByName } from './distilled.ts';
+import {
+  idleSettings,
+  infotextEntries,
+  preferenceSchema,
+  preferring,
+  settingRows,
+  settingsOfInfotext,
+  settingsSchema,
+  valueType,
+} from './index.ts';
 import { reportInfotext } from './infotext-keys.ts';
 import type { PictureFacts } from './setting.ts';
 
@@ -124,5 +134,31 @@ describe('what an infotext asks for', () => {
       unheeded: [],
     });
     expect(reportInfotext('just a prompt: with, colons: here, and: there')).toEqual({ missing: [], unheeded: [] });
+  });
+});
+
+describe('what a model prefers', () => {
+  it('stands for what a request leaves open', () => {
+    const preference = { cfgScale: 2, steps: 4 };
+    expect(preferring({ prompt: 'a', steps: 9, cfgScale: undefined }, preference)).toEqual({
+      prompt: 'a',
+      steps: 9,
+      cfgScale: 2,
+    });
+    expect(preferring({ prompt: 'a' })).toEqual({ prompt: 'a' });
+  });
+
+  it.each([
+    ['sdxl_lightning_8step', { sampler: 'Euler', scheduler: 'SGM Uniform', steps: 8, cfgScale: 1 }],
+    ['Hyper-SDXL-4steps', { sampler: 'TCD', steps: 4, cfgScale: 1 }],
+    ['dreamshaper_LCM', { sampler: 'LCM', steps: 6, cfgScale: 1.5 }],
+    ['sd_xl_turbo_1.0_fp16', { sampler: 'Euler a', steps: 4, cfgScale: 1 }],
+    ['hyperRealism_v20', undefined],
+    ['Hyper Realism', undefined],
+    ['turbocharged', undefined],
+  ])('is told by a name such as %s', (name, expected) => {
+    expect(preferenceByName(name)).toEqual(expected);
+    if (expected) expect(preferenceSchema.parse(expected)).toEqual(expected);
+    if (expected) expect(findSampler(expected.sampler).name).toBe(expected.sampler);
   });
 });

@@ -14,7 +14,14 @@ import { FieldError } from '#api/check';
 import { UserError } from '#core/errors';
 import { findSampler, findSamplerAndScheduler } from '#diffusion/samplers/index';
 import type { GenerateSettings } from '#pipelines/request';
-import { type SettingName, settingRows, settingsOfInfotext, valueType } from '#pipelines/settings/index';
+import {
+  defaultOf,
+  preferable,
+  type SettingName,
+  settingRows,
+  settingsOfInfotext,
+  valueType,
+} from '#pipelines/settings/index';
 import type { InfotextReading } from '#pipelines/settings/infotext-reading';
 import type { A1111Face } from '#pipelines/settings/setting';
 import { resamplerNames } from '#pipelines/upscale/upscalers';
@@ -126,6 +133,8 @@ class Translator {
     const sampler = this.#sampler(values.scheduler as string);
     const model = this.#overrides.sd_model_checkpoint;
     const input = {
+      // Upstream's defaults, whatever the model prefers.
+      ...Object.fromEntries(preferable.map((name) => [name, defaultOf(name)])),
       ...values,
       prompt: this.#withNetworks(values.prompt),
       ...sampler,

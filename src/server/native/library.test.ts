@@ -65,6 +65,28 @@ describe('models over HTTP', () => {
       await expect(add(join(server.root, none))).rejects.toThrow('models.folder');
   });
 
+  it('stand with what they prefer for what a request leaves open; A1111’s routes keep upstream’s defaults', async () => {
+    const folder = join(modelsFolder(), 'Stable-diffusion');
+    mkdirSync(folder, { recursive: true });
+    for (const part of ['safetensors', 'yaml'])
+      copyFileSync(fixture(`tiny-sd1/tiny-sd1.${part}`), join(folder, `tiny.${part}`));
+    writeFileSync(
+      join(folder, 'tiny.json'),
+      JSON.stringify({ preferred: { cfgScale: 3, steps: 2, sampler: 'Euler' } }),
+    );
+    await server.json('POST', '/api/v1/models/refresh');
+    const draw = async (fields: object) =>
+      (await server.json('POST', '/api/v1/jobs?wait=true', { prompt: 'a fox', model: 'tiny', ...fields })).job.request;
+    expect(await draw({})).toMatchObject({ cfgScale: 3, steps: 2, sampler: 'Euler', scheduler: 'Automatic' });
+    expect(await draw({ cfgScale: 7, steps: 1 })).toMatchObject({ cfgScale: 7, steps: 1, sampler: 'Euler' });
+    const plot = { xAxis: 'steps', xValues: '1, 3', prompt: 'a fox', model: 'tiny' };
+    const { job } = await server.json('POST', '/api/v1/series/plot', plot);
+    expect(job.request).toMatchObject({ cfgScale: 3, sampler: 'Euler' });
+    const body = { prompt: 'a fox', override_settings: { sd_model_checkpoint: 'tiny' } };
+    const { info } = await server.json('POST', '/sdapi/v1/txt2img', body);
+    expect(JSON.parse(info)).toMatchObject({ cfg_scale: 7, steps: 50, sampler_name: 'Euler' });
+  });
+
   it('show previews and metadata, and take cards', async () => {
     await putModels();
     const [gold] = await list('?text=shiny');

@@ -7,6 +7,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ModelCard, modelCardSchema } from '#api/records/model';
 import type { ModelDescription } from '#models/describe';
+import { preferenceByName } from '#pipelines/settings/distilled';
+import { type Preference, preferenceSchema } from '#pipelines/settings/index';
 import { isMissing } from '../files/disk-error.ts';
 import { modelStem } from './scan.ts';
 
@@ -23,6 +25,7 @@ export async function readCard(path: string, description: ModelDescription): Pro
     a1111Card(await readSideFile(`${beside}.json`)),
     civitaiCard(await readSideFile(`${beside}.civitai.info`)),
     metadataCard(description.metadata),
+    distilledCard(modelStem(path), description),
   ];
   return Object.assign({}, ...cards.reverse()) as ModelCard;
 }
@@ -56,6 +59,7 @@ function a1111Card(file: Fields | undefined): ModelCard {
     negativePrompt: text(file['negative text']),
     notes: text(file.notes),
     baseModel: text(file['sd version']),
+    preferred: preference(file.preferred),
   });
 }
 
@@ -80,6 +84,18 @@ function metadataCard(metadata: Readonly<Record<string, string>>): ModelCard {
     baseModel: text(metadata.ss_base_model_version) ?? text(metadata['modelspec.architecture']),
     tags: words(metadata['modelspec.tags']),
   });
+}
+
+/** Models that were distilled to few steps say so in their names alone. */
+function distilledCard(name: string, { kind, metadata }: ModelDescription): ModelCard {
+  if (kind !== 'checkpoint' && kind !== 'unet') return {};
+  return compact({ preferred: preferenceByName(`${name} ${metadata['modelspec.title'] ?? ''}`) });
+}
+
+/** What does not fit is left out. */
+function preference(value: unknown): Preference | undefined {
+  const result = preferenceSchema.safeParse(value);
+  return result.success && Object.keys(result.data).length > 0 ? result.data : undefined;
 }
 
 function text(value: unknown): string | undefined {

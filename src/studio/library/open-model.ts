@@ -11,9 +11,12 @@ import { CheckpointError } from '#models/checkpoint-error';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { ModelFileError } from '#models/model-error';
 import type { ModelRequest, OpenModel, PipelineModel } from '#pipelines/model';
+import type { Preference } from '#pipelines/settings/index';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { loraOpener } from './adapters.ts';
+import { readCard } from './card.ts';
 import { controlOpener, visionOpener } from './controls.ts';
+import { describeModel } from './describe.ts';
 import { embeddingOpener } from './embeddings.ts';
 import { findModel, nearestNames } from './find.ts';
 import { hypernetworkOpener } from './hypernetworks.ts';
@@ -52,6 +55,20 @@ function looksLikePath(given: string): boolean {
   return (
     /^(\.{0,2}\/|~\/|[a-z]:[\\/])/i.test(given) || (given.includes('/') && modelStem(given) !== path.basename(given))
   );
+}
+
+/** How a model draws best; undefined where nothing says so, and for one that cannot be had, which its opener tells. */
+export async function preferenceOf(
+  model: string | undefined,
+  roots: readonly string[],
+): Promise<Preference | undefined> {
+  try {
+    const file = await findModelFile('model', model ?? defaultModel, roots);
+    return (await readCard(file, await describeModel(file))).preferred;
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 /** Opens what a request names; files stay where they are. */

@@ -7,7 +7,7 @@ import { controlKinds } from '#models/control/open';
 import type { ControlUnit } from '#pipelines/control/unit';
 import { isBuiltInUpscaling } from '#pipelines/hires';
 import { type GenerateSettings, generateSchema } from '#pipelines/request';
-import { settingRows } from '#pipelines/settings/index';
+import { preferring, settingRows } from '#pipelines/settings/index';
 import { isResampler } from '#pipelines/upscale/upscalers';
 import type { Library } from '../library/library.ts';
 import type { LibraryModel } from '../library/model.ts';
@@ -29,7 +29,7 @@ export interface CheckedRequest {
  * @throws UserError `request.invalid`, `model.unknown`
  */
 export function checkRequest(fields: GenerateSettings, library: Library, defaultModel: string): CheckedRequest {
-  const result = generateSchema.safeParse(fields);
+  const result = generateSchema.safeParse(preferred(fields, library, defaultModel));
   if (!result.success) {
     const issue = result.error.issues[0]!;
     throw new UserError('request.invalid', `${issue.path.join('.') || 'request'}: ${issue.message}.`);
@@ -49,6 +49,18 @@ export function checkRequest(fields: GenerateSettings, library: Library, default
   };
   checkSeeds(checked);
   return { request: checked, warnings };
+}
+
+/** What a request leaves open as its model prefers it; a model that cannot be had is for others to tell. */
+export function preferred(fields: GenerateSettings, library: Library, defaultModel: string): GenerateSettings {
+  const { model = defaultModel } = fields;
+  try {
+    const found = model === '' ? library.list().find(({ embedded }) => embedded) : library.find(model, checkpointKinds);
+    return preferring(fields, found?.card.preferred);
+  } catch (error) {
+    if (error instanceof UserError) return fields;
+    throw error;
+  }
 }
 
 /** By the library's names for them. */

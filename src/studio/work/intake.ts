@@ -23,7 +23,7 @@ import type { Upload } from '../reader/large-bodies.ts';
 import type { Asker } from '../reader/pool.ts';
 import type { Settings } from '../settings/settings.ts';
 import { newId } from '../store/id.ts';
-import { type CheckedRequest, checkRequest, upscalerName } from './check-request.ts';
+import { type CheckedRequest, checkRequest, preferred, upscalerName } from './check-request.ts';
 import type { InputFiles, InputPaths, InputUploads } from './inputs.ts';
 import type { ModelSides } from './model-sides.ts';
 import type { InputRules } from './prepare-inputs.ts';
@@ -207,7 +207,9 @@ export class Intake {
     const { series, pictures } = input;
     if (!series) return await this.#complete(input, { request, warnings });
     const hasInit = pictures?.init !== undefined;
-    return await storedSeries(series, input.request, hasInit, async (fields) => {
+    const { library, settings } = this.#parts;
+    const base = preferred(input.request, library, settings.get().defaultModel);
+    return await storedSeries(series, base, hasInit, async (fields) => {
       return await this.#complete(input, this.#check(fields));
     });
   }

@@ -24,6 +24,7 @@ function ModelChoice() {
   const { draft } = useStudio();
   const models = useModels();
   const chosen = useChosenModel();
+  createEffect(() => draft.setPreferred(chosen()?.card.preferred ?? {}));
   const choices = () =>
     (models.data ?? [])
       .filter(({ kind }) => kind === 'checkpoint')

@@ -8,11 +8,15 @@ const key = 'darkroom.draft';
 
 export function createDraft() {
   // The same schema again, after a reconnect, must not draw the form anew under someone's hands.
-  const [schema, setSchema] = createSignal<unknown>({}, { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
+  const [schema, setSchema] = createSignal<unknown>({}, { equals: isSame });
   const [values, setValues] = createSignal<Draft>({});
   /** What the server said against fields, by name. */
   const [errors, setErrors] = createSignal<Readonly<Record<string, string>>>({});
-  const fields = createMemo(() => fieldsOf(schema()));
+  /** What the chosen model prefers stands for what is left open. */
+  const [preferred, setPreferred] = createSignal<Readonly<Record<string, unknown>>>({}, { equals: isSame });
+  const fields = createMemo(() =>
+    fieldsOf(schema()).map((field) => ({ ...field, fallback: preferred()[field.name] ?? field.fallback })),
+  );
   let opened = false;
 
   function replace(next: Draft): void {
@@ -26,6 +30,7 @@ export function createDraft() {
     fields,
     errors,
     setErrors,
+    setPreferred,
     replace,
     /** Once the server has said which fields there are. */
     open(request: unknown): void {
@@ -40,6 +45,8 @@ export function createDraft() {
     field: (name: string): SettingField | undefined => fields().find((each) => each.name === name),
   };
 }
+
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** Of this tab, else of the tab that typed last. Storage may be switched off; the form then starts empty. */
 function stored(): unknown {
