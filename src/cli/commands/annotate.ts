@@ -56,12 +56,7 @@ async function annotate(
   { output }: CommandContext,
 ): Promise<void> {
   const roots = modelRoots(options.modelsDir);
-  if (options.list) {
-    for (const { name, summary } of annotators) output.result(`${name.padEnd(28)} ${summary}`);
-    for (const { name } of await listAnnotators(roots))
-      output.result(`${name.padEnd(28)} Yours, from models/annotators.`);
-    return;
-  }
+  if (options.list) return await listModules(roots, output);
   if (picture === undefined || options.module === undefined) {
     throw new UsageError('annotate.what', 'Name a picture and a --module; --list tells which there are.');
   }
@@ -91,6 +86,12 @@ async function annotate(
   } finally {
     await backend?.dispose();
   }
+}
+
+async function listModules(roots: readonly string[], output: CommandContext['output']): Promise<void> {
+  for (const { name, summary } of annotators) output.result(`${name.padEnd(28)} ${summary}`);
+  for (const { name } of await listAnnotators(roots))
+    output.result(`${name.padEnd(28)} Yours, from models/annotators.`);
 }
 
 function besidePath(picture: string, module: string): string {

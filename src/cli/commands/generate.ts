@@ -240,43 +240,65 @@ export async function withDrawing(
   const started = now();
   const engine = await engineFor(options);
   const interrupt = watchInterrupt();
-  const speed = new Speed(now);
-  let pictures = 0;
-  const tell = (file: string, { image: { width, height }, ...rest }: FinishedPicture): void => {
-    progress.tell(saved({ file, ...rest, width, height }));
-    pictures++;
-  };
-  const drawing: Drawing = {
-    get stopped() {
-      return interrupt.signal.aborted;
-    },
-    async draw(request, save, first = 0, isTold = true) {
-      const made: PixelImage[] = [];
-      const steps: TraceEvent[] = [];
-      for await (const event of engine.generate(request, { signal: interrupt.signal })) {
-        if (event.type === 'trace') steps.push(event);
-        else if (event.type === 'image') {
-          const { image, seed, infotext } = event;
-          const picture = { image, index: first + event.index, seed, infotext, count: total };
-          const file = await save(picture);
-          if (event.index === 0 && steps.length > 0) progress.tell(await writeSteps(file, steps));
-          if (isTold) tell(file, picture);
-          made.push(image);
-        } else report(event, progress, speed);
-        await interrupt.turn();
-      }
-      return made;
-    },
-    keep: async (picture, save) => tell(await save(picture), picture),
-  };
+  const drawing = new EngineDrawing({ engine, interrupt, progress, total });
   try {
     await work(drawing);
-    const cut = interrupt.signal.aborted && pictures < total;
-    progress.tell(cut ? stopped(pictures) : finished(pictures, (now() - started) / 1000));
+    const cut = drawing.stopped && drawing.pictures < total;
+    progress.tell(cut ? stopped(drawing.pictures) : finished(drawing.pictures, (now() - started) / 1000));
     return cut ? interrupt.exitCode : 0;
   } finally {
     interrupt.release();
     await engine.dispose();
+  }
+}
+
+interface DrawingParts {
+  readonly engine: PictureEngine;
+  readonly interrupt: ReturnType<typeof watchInterrupt>;
+  readonly progress: Progress;
+  readonly total: number;
+}
+
+class EngineDrawing implements Drawing {
+  /** That were told. */
+  pictures = 0;
+  readonly #parts: DrawingParts;
+  readonly #speed = new Speed(now);
+
+  constructor(parts: DrawingParts) {
+    this.#parts = parts;
+  }
+
+  get stopped(): boolean {
+    return this.#parts.interrupt.signal.aborted;
+  }
+
+  async draw(request: GenerateRequest, save: SavePicture, first = 0, isTold = true): Promise<PixelImage[]> {
+    const { engine, interrupt, progress, total } = this.#parts;
+    const made: PixelImage[] = [];
+    const steps: TraceEvent[] = [];
+    for await (const event of engine.generate(request, { signal: interrupt.signal })) {
+      if (event.type === 'trace') steps.push(event);
+      else if (event.type === 'image') {
+        const { image, seed, infotext } = event;
+        const picture = { image, index: first + event.index, seed, infotext, count: total };
+        const file = await save(picture);
+        if (event.index === 0 && steps.length > 0) progress.tell(await writeSteps(file, steps));
+        if (isTold) this.#tell(file, picture);
+        made.push(image);
+      } else report(event, progress, this.#speed);
+      await interrupt.turn();
+    }
+    return made;
+  }
+
+  async keep(picture: FinishedPicture, save: SavePicture): Promise<void> {
+    this.#tell(await save(picture), picture);
+  }
+
+  #tell(file: string, { image: { width, height }, ...rest }: FinishedPicture): void {
+    this.#parts.progress.tell(saved({ file, ...rest, width, height }));
+    this.pictures++;
   }
 }
 

@@ -110,7 +110,7 @@ describe('txt2img', () => {
 
   it('fills what is left out from infotext', async () => {
     const infotext =
-      'an owl\nNegative prompt: night\nSteps: 4, Sampler: Euler a, CFG scale: 5, Seed: 99, Size: 128x64, RNG: CPU, Clip skip: 2';
+      'an owl\nNegative prompt: night\nSteps: 4, Sampler: Euler a, CFG scale: 5, Seed: 99, Size: 128x64, RNG: CPU, Clip skip: 2, Eta: 0.5';
     await server.json('POST', `${api}/txt2img`, { infotext, prompt: 'a fox', seed: 1 });
     expect(await lastRequest()).toMatchObject({
       prompt: 'a fox',
@@ -123,6 +123,7 @@ describe('txt2img', () => {
       height: 64,
       clipSkip: 2,
       randomSource: 'cpu',
+      eta: 0.5,
     });
   });
 

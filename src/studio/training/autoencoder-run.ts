@@ -6,7 +6,7 @@ import { vaeFactor } from '#models/vae/config';
 import type { AutoencoderConfig } from '#training/config';
 import type { TrainingTask } from '#training/loop';
 import { autoencoderTask, isEncoderWeight, pixelsToPlanes, tile } from '#training/tasks/autoencoder';
-import { keptInMemory, type TrainingPictures } from './captioned-pictures.ts';
+import { keptInMemory, randomPictures, type TrainingPictures } from './captioned-pictures.ts';
 import { publishedWeights } from './published.ts';
 import type { RunContext } from './run-context.ts';
 import { readStart, startingFrom } from './trained-model.ts';
@@ -29,10 +29,7 @@ export async function prepareAutoencoder(
   const task = autoencoderTask(
     {
       config: config.vae,
-      source: {
-        size: config.size,
-        pictures: (random, count) => pictures.read(Array.from({ length: count }, () => random.integer(pictures.count))),
-      },
+      source: randomPictures(pictures),
       batchSize: config.batchSize,
       crop: config.crop,
       klWeight: config.klWeight,

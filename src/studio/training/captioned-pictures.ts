@@ -1,6 +1,7 @@
 /** What a run learns from: pictures of one size by index, with what is said of them. */
 
 import type { RandomSource } from '#training/random';
+import type { PictureSource } from '#training/tasks/autoencoder';
 
 export interface TrainingPictures {
   readonly count: number;
@@ -19,6 +20,15 @@ export interface CaptionedPictures extends TrainingPictures {
   captions(): Iterable<string>;
   /** Prompts of the sample grid. */
   readonly samplePrompts: readonly string[];
+}
+
+/** Any of them, as often as a task asks. */
+export function randomPictures(pictures: TrainingPictures): PictureSource {
+  const { size, count } = pictures;
+  return {
+    size,
+    pictures: (random, wanted) => pictures.read(Array.from({ length: wanted }, () => random.integer(count))),
+  };
 }
 
 /** Pictures that are read often: kept in memory up to so many bytes, those beyond are read anew. */

@@ -13,12 +13,12 @@ import { embeddedConfig } from '#models/sd1/embedded';
 import { sd1 } from '#models/sd1/family';
 import { stableDiffusionSchedule } from '#models/training-noise';
 import { type VaeConfig, vaeFactor } from '#models/vae/config';
-import { train } from '#training/loop';
+import { type LoopOptions, train } from '#training/loop';
 import { adamW } from '#training/optimizers/adamw';
 import { TrainingRandom } from '#training/random';
 import { autoencoderTask } from '#training/tasks/autoencoder';
 import { findModelFile } from '../../library/open-model.ts';
-import { type CaptionedPictures, keptInMemory } from '../captioned-pictures.ts';
+import { type CaptionedPictures, keptInMemory, randomPictures } from '../captioned-pictures.ts';
 import { type Dataset, stampOf } from '../data/dataset.ts';
 import { latentCache } from '../latent-cache.ts';
 import { readSquare } from '../picture-folder.ts';
@@ -91,7 +91,7 @@ async function trainedVae(
   given: CaptionedPictures,
   { backend, root, log, warn, signal, rehearsal }: RunContext,
 ): Promise<ReadonlyMap<string, HostTensor>> {
-  const { vae_train_steps: asked, train_batch_size: batchSize, seed, threads } = settings;
+  const { vae_train_steps: asked, train_batch_size: batchSize, seed } = settings;
   const steps = rehearsal ? 1 : asked;
   if (steps === 0) throw new UserError('training.vae', 'vae_train_steps is 0; kind latent needs an autoencoder');
   if (rehearsal) warn(`The ${asked} steps of the autoencoder, which come first, are not counted.`);
@@ -100,10 +100,7 @@ async function trainedVae(
   const task = autoencoderTask(
     {
       config,
-      source: {
-        size: given.size,
-        pictures: (random, count) => pictures.read(Array.from({ length: count }, () => random.integer(pictures.count))),
-      },
+      source: randomPictures(pictures),
       batchSize,
       crop: Math.min(crop, given.size),
       klWeight: 1e-4,
@@ -111,31 +108,16 @@ async function trainedVae(
     },
     { publish: (weights) => files.writeTensors(publishedWeights, weights) },
   );
-  const random = new TrainingRandom(seed);
-  const done = await train(
-    task,
-    {
-      steps,
-      optimizer: adamW({ betas: [0.9, 0.99] }),
-      learningRate: settings.vae_learning_rate,
-      schedule: { name: 'cosine', warmupSteps: Math.min(50, Math.max(steps - 1, 0)), totalSteps: steps },
-      clipNorm: 1,
-      checkpointEvery: settings.save_every_n_steps,
-      threads,
-      recompute: settings.gradient_checkpointing,
+  const done = await train(task, rulesOf(settings, steps), {
+    backend,
+    files,
+    random: new TrainingRandom(seed),
+    signal,
+    report({ step, metrics }) {
+      if (step % 50 !== 0 && step !== steps) return;
+      log(`autoencoder: step ${step}/${steps}, error of a pixel ${(127.5 * metrics.pixel!).toFixed(1)} of 255`);
     },
-    {
-      backend,
-      files,
-      random,
-      signal,
-      report({ step, metrics }) {
-        if (step % 50 === 0 || step === steps) {
-          log(`autoencoder: step ${step}/${steps}, error of a pixel ${(127.5 * metrics.pixel!).toFixed(1)} of 255`);
-        }
-      },
-    },
-  );
+  });
   if (done < steps) throw new PreparationStopped();
   const weights = await files.readTensors(publishedWeights);
   const identity = `${settings.output_name} ${steps} ${seed}`;
@@ -147,6 +129,19 @@ async function trainedVae(
     log,
   });
   return vae;
+}
+
+function rulesOf(settings: ScratchConfigured, steps: number): LoopOptions {
+  return {
+    steps,
+    optimizer: adamW({ betas: [0.9, 0.99] }),
+    learningRate: settings.vae_learning_rate,
+    schedule: { name: 'cosine', warmupSteps: Math.min(50, Math.max(steps - 1, 0)), totalSteps: steps },
+    clipNorm: 1,
+    checkpointEvery: settings.save_every_n_steps,
+    threads: settings.threads,
+    recompute: settings.gradient_checkpointing,
+  };
 }
 
 interface FirstTextEncoder {

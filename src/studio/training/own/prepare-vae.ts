@@ -15,7 +15,7 @@ import { pictureSizeOf } from '#training/settings/commons';
 import type { VaeSettings } from '#training/settings/own-models';
 import { tile } from '#training/tasks/autoencoder';
 import { vaeTask } from '#training/tasks/vae';
-import { keptInMemory, type TrainingPictures } from '../captioned-pictures.ts';
+import { keptInMemory, randomPictures, type TrainingPictures } from '../captioned-pictures.ts';
 import type { DatasetItem } from '../data/dataset.ts';
 import { type BaseModel, openBaseModel } from '../methods/base-model.ts';
 import { splitHeldOut } from '../methods/examples.ts';
@@ -64,10 +64,7 @@ export async function prepareVae(settings: VaeConfigured, context: RunContext): 
       crop: settings.crop,
       klWeight: settings.kl_weight,
       gradientWeight: settings.edge_weight,
-      source: {
-        size,
-        pictures: (random, count) => pictures.read(Array.from({ length: count }, () => random.integer(pictures.count))),
-      },
+      source: randomPictures(pictures),
       heldOut: async () => await Promise.all(heldOut.map(async (_, i) => await aside.read([i]))),
     },
     {
