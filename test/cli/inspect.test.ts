@@ -34,6 +34,11 @@ describe('inspect', () => {
     expect(JSON.parse(stdout)).toMatchObject(facts);
   });
 
+  it('finds a model by its name, as every command does', async () => {
+    const { code, stdout } = await cli('inspect', 'darkroom-mini', '--json');
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { kind: 'checkpoint', family: 'sd1', problems: [] }]);
+  });
+
   it('lists what keeps a checkpoint from being used', async () => {
     const { code, stdout } = await cli('inspect', fixture('ckpt/wrapped-zip.ckpt'), '--json');
     expect(code).toBe(0);

@@ -1,32 +1,45 @@
 /** `darkroom inspect`: what a file is, read by a process that may be brought down by it. */
 
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { FileDescription } from '#models/detect';
+import { findCalled } from '#studio/library/find';
+import { modelRoots } from '#studio/library/roots';
 import { withReader } from '#studio/reader/host';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, modelsOption } from '../command.ts';
 import { formatBytes, type Output } from '../terminal.ts';
 
 interface InspectOptions {
+  readonly modelsDir?: readonly string[];
   readonly json?: boolean;
   readonly values?: boolean;
 }
 
 export function define(command: Command, { output }: CommandContext): void {
   command
-    .argument('<file>', 'A model file, a diffusers folder or a picture.')
+    .argument('<file>', 'A model file, a diffusers folder or a picture; or the name of a model.')
     .option('--values', 'Also read every weight and name those that are not numbers.')
+    .addOption(modelsOption())
     .option('--json', 'Print one JSON object.')
     .action((file: string, options: InspectOptions) => inspect(file, options, output));
 }
 
-async function inspect(file: string, { json, values }: InspectOptions, output: Output): Promise<void> {
-  const order = { file, values: values === true };
+async function inspect(given: string, options: InspectOptions, output: Output): Promise<void> {
+  const { json, values, modelsDir } = options;
+  const order = { file: await fileOf(given, modelRoots(modelsDir)), values: values === true };
   const report = await withReader('inspect', async (read) => await read(order));
   if (json) {
     output.result(JSON.stringify(report));
     return;
   }
   for (const [key, value] of Object.entries(report)) showField(output, key, value);
+}
+
+/** The file itself, or the one of a model that is called so. */
+async function fileOf(given: string, roots: readonly string[]): Promise<string> {
+  if (existsSync(given)) return given;
+  const { scanModels } = await import('#studio/library/scan');
+  return findCalled(await scanModels(roots), given)?.path ?? given;
 }
 
 const longestValue = 200;
