@@ -100,15 +100,15 @@ export async function reportEffect(options: EffectOptions): Promise<EffectReport
 
 /** What makes a result of a method larger. */
 const larger: Readonly<Record<MethodSettings['task'], string>> = {
-  lora: ', or a larger network_dim',
-  ti: ', or more vectors (num_vectors_per_token)',
-  hypernet: ', or a wider layer_structure',
+  lora: ' or a larger network_dim',
+  ti: ' or more vectors (num_vectors_per_token)',
+  hypernet: ' or a wider layer_structure',
   dreambooth: '',
   finetune: '',
 };
 
 function noEffect(task: MethodSettings['task'], reason: string): UserError {
-  const advice = `Try a higher learning_rate (ten times), more steps${larger[task]}; the report shows what was drawn.`;
+  const advice = `Try a higher learning_rate (ten times) or more steps${larger[task]}; the report shows what was drawn.`;
   return new UserError('training.no-effect', `failed: no effect: ${reason}. ${advice}`);
 }
 
@@ -216,7 +216,7 @@ function page(report: EffectReport): string {
 <p>A prompt that does not ask for it (${escaped(drift.prompt)}) differs by ${drift.difference.toFixed(2)}.</p>
 ${held ? `<h2>Loss of what was held out</h2><p>${held.before.toPrecision(5)} before, ${held.after.toPrecision(5)} after.</p>` : ''}
 <h2>What to try</h2>
-<p>Too little of it: a learning_rate ten times as high, more steps${larger[report.method]}. Too much, or where nobody asked for it: half the strength, fewer steps, captions that name what is not to be learnt, pictures of the class (class_prompt, num_class_images).</p>
+<p>Too little of it: a learning_rate ten times as high or more steps${larger[report.method]}. Too much, or where nobody asked for it: half the strength, fewer steps, captions that name what is not to be learnt, pictures of the class (class_prompt, num_class_images).</p>
 <h2>How far weights have gone</h2>
 <table><tr><th>block</th><th>change</th><th>start</th></tr>${blocks.join('')}</table>
 `;
