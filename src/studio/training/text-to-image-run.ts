@@ -45,16 +45,9 @@ export async function prepareTextToImage(
   if (cut > 0) warn(`${cut} captions are longer than the model reads: their ends are cut off`);
   const cache = await latentCache({ backend, files, pictures, autoencoder, log });
   const starts = await readStarts(config, root, vocabulary);
-  const complete = (weights: Weights): Map<string, HostTensor> => {
-    const table = widenTable(
-      weights.get(tokenTable)!.data as Float32Array,
-      vocabulary,
-      config.textEncoder,
-      starts.wholeTable,
-    );
-    const shape = [config.textEncoder.vocabSize, config.textEncoder.width];
-    return new Map([...cache.vae, ...weights, [tokenTable, f32(shape, table)]]);
-  };
+  const complete = (weights: Weights): Map<string, HostTensor> =>
+    new Map([...cache.vae, ...weights, [tokenTable, wholeTable(weights, config, vocabulary, starts)]]);
+  const { samplePrompts: prompts, size } = pictures;
   const task = textToImageTask(
     {
       textEncoder: config.textEncoder,
@@ -71,16 +64,12 @@ export async function prepareTextToImage(
       frozenTextEncoder: config.trainTextEncoder ? undefined : frozenTextEncoder(starts.weights),
     },
     {
-      async sample(weights) {
-        const { samplePrompts: prompts, size } = pictures;
-        try {
-          return await sampleGrid({ backend, config: model, weights: complete(weights), prompts, size });
-        } catch (error) {
+      sample: async (weights) =>
+        await sampleGrid({ backend, config: model, weights: complete(weights), prompts, size }).catch((error) => {
           if (!(error instanceof DarkroomError)) throw error;
           warn(`no samples this time: ${error.message}`);
           return undefined;
-        }
-      },
+        }),
       publish: (weights, step) =>
         exportSingleFile(path.resolve(root, config.run, publishedModel), model, complete(weights), {
           'modelspec.title': title,
@@ -91,6 +80,18 @@ export async function prepareTextToImage(
     },
   );
   return startingFrom(task, starts.weights);
+}
+
+/** The token table with CLIP's whole vocabulary. */
+function wholeTable(
+  weights: Weights,
+  { textEncoder }: TextToImageConfig,
+  vocabulary: Int32Array,
+  starts: Starts,
+): HostTensor {
+  const compact = weights.get(tokenTable)!.data as Float32Array;
+  const table = widenTable(compact, vocabulary, textEncoder, starts.wholeTable);
+  return f32([textEncoder.vocabSize, textEncoder.width], table);
 }
 
 function modelConfig(config: TextToImageConfig, autoencoder: TrainedAutoencoder): Sd1Config {
