@@ -66,8 +66,10 @@ export function valueType(name: SettingName): z.ZodType {
 }
 
 /** What a model may prefer; its preference stands for what a request leaves open. */
-export const preferable = ['sampler', 'scheduler', 'steps', 'cfgScale'] as const satisfies readonly SettingName[];
-type Preferable = (typeof preferable)[number];
+type Preferable = {
+  [K in SettingName]: (typeof settings)[K] extends { readonly preferable: true } ? K : never;
+}[SettingName];
+export const preferable = settingRows.flatMap(([name, row]) => (row.preferable ? [name as Preferable] : []));
 
 /** What a model prefers. */
 export const preferenceSchema = z.object(

@@ -8,6 +8,7 @@ import {
   listed,
   numberOf,
   type PictureFacts,
+  preferred,
   setting,
   textEntry,
 } from './setting.ts';
@@ -28,7 +29,7 @@ const etaFace: InfotextFace = {
 };
 
 export const samplingSettings = {
-  sampler: listed({
+  sampler: preferred({
     type: z.string().default('DPM++ 2M'),
     help: 'Sampling method.',
     form: { label: 'Sampler', group: 'sampling', level: 'simple', control: 'choice', choices: 'samplers' },
@@ -39,7 +40,7 @@ export const samplingSettings = {
     a1111: { field: 'sampler_name', fallback: 'Euler' },
     openai: 'sampler',
   }),
-  scheduler: listed({
+  scheduler: preferred({
     type: z.string().default('Automatic'),
     help: 'Noise schedule; Automatic takes the sampler’s own.',
     form: { label: 'Scheduler', group: 'sampling', level: 'simple', control: 'choice', choices: 'schedulers' },
@@ -51,7 +52,7 @@ export const samplingSettings = {
     openai: 'scheduler',
     idle: ownSchedule,
   }),
-  steps: listed({
+  steps: preferred({
     type: z.int().min(1).max(1000).default(20),
     help: 'Sampling steps.',
     form: { label: 'Steps', group: 'sampling', level: 'simple', control: 'slider', step: 1, usual: [1, 60] },
@@ -203,7 +204,7 @@ export const samplingSettings = {
 };
 
 export const guidanceSettings = {
-  cfgScale: listed({
+  cfgScale: preferred({
     type: z.number().min(0).max(100).default(7),
     help: 'How strongly to follow the prompt (1 = no guidance).',
     form: {

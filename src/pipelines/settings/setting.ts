@@ -98,6 +98,8 @@ export interface Setting<T extends z.ZodType = z.ZodType> {
   readonly openai?: string;
   /** The gallery keeps it in a column of its own, to search by. */
   readonly gallery?: true;
+  /** A model may prefer a value of it, which stands for what a request leaves open. */
+  readonly preferable?: true;
   /** Shorter name of the command line's flag; the long one is understood as well. */
   readonly flag?: string;
   /** The setting of samplers that it is; acts on those that read it. */
@@ -116,6 +118,13 @@ export function setting<T extends z.ZodType>(row: Setting<T>): Setting<T> {
 /** A row that the gallery searches by. */
 export function listed<T extends z.ZodType>(row: Setting<T>): Setting<T> & { readonly gallery: true } {
   return { ...row, gallery: true };
+}
+
+/** A listed row that a model may prefer a value of. */
+export function preferred<T extends z.ZodType>(
+  row: Setting<T>,
+): Setting<T> & { readonly gallery: true; readonly preferable: true } {
+  return { ...listed(row), preferable: true };
 }
 
 /** A number or text under one key. `unless`: the value that asks for nothing and is not written. */
