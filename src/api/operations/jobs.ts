@@ -227,6 +227,16 @@ export const jobs = {
     output: jobSchema,
     command: { usage: 'queue pause <id...>' },
   }),
+  skipBatch: operation({
+    method: 'post',
+    path: '/jobs/{id}/skip',
+    tag,
+    changes,
+    runs: true,
+    summary: 'End the batch that a running job draws as far as it has come; the job goes on with the next one.',
+    input: z.object({ id }),
+    output: jobSchema,
+  }),
   resumeJob: operation({
     method: 'post',
     path: '/jobs/{id}/resume',

@@ -40,7 +40,7 @@ describe('foreignInfotext', () => {
     const nodes = graph({
       ...common,
       second: ['KSampler', { ...sampling, seed: 9, steps: 7, denoise: 0.5, ...linked, latent_image: ['up', 0] }],
-      up: ['LatentUpscale', { samples: ['first', 0], width: 1024, height: 1536 }],
+      up: ['LatentUpscale', { samples: ['first', 0], upscale_method: 'bicubic', width: 1024, height: 1536 }],
       lora: ['LoraLoader', { lora_name: 'styles\\ink.safetensors', strength_model: 0.8, model: ['loader', 0] }],
       first: [
         'KSampler',
@@ -50,7 +50,89 @@ describe('foreignInfotext', () => {
     });
     expect(read({ prompt: nodes })).toBe(
       'a lighthouse <lora:ink:0.8>\nNegative prompt: blurry\nSteps: 20, Sampler: dpmpp_2m_sde, ' +
-        'Schedule type: karras, CFG scale: 8, Seed: 8456123456789, Size: 512x768, Model: tiny-sd1, Clip skip: 2, ComfyUI nodes: LatentUpscale',
+        'Schedule type: karras, CFG scale: 8, Seed: 8456123456789, Size: 512x768, Model: tiny-sd1, Denoising strength: 0.5, Clip skip: 2, ' +
+        'Hires upscaler: Latent (bicubic), Hires resize: 1024x1536, Hires steps: 7, Hires prompt: a lighthouse',
+    );
+  });
+
+  const start = { ...sampling, ...linked, seed: 3 };
+  const first: Node = ['KSampler', { ...start, latent_image: ['latent', 0] }];
+  const told = (nodes: Record<string, Node>) =>
+    read({ prompt: graph({ ...common, ...nodes }) })!.split('Clip skip: 2')[1];
+
+  it('reads a second pass over a picture that a model enlarged, with a checkpoint of its own', () => {
+    const nodes: Record<string, Node> = {
+      first,
+      out: ['VAEDecode', { samples: ['first', 0], vae: ['loader', 2] }],
+      net: ['UpscaleModelLoader', { model_name: '4x-Sharp.pth' }],
+      large: ['ImageUpscaleWithModel', { upscale_model: ['net', 0], image: ['out', 0] }],
+      fit: ['ImageScaleBy', { upscale_method: 'lanczos', scale_by: 0.5, image: ['large', 0] }],
+      in: ['VAEEncode', { pixels: ['fit', 0], vae: ['loader', 2] }],
+      other: ['CheckpointLoaderSimple', { ckpt_name: 'fine.safetensors' }],
+      second: [
+        'KSamplerAdvanced',
+        {
+          ...start,
+          model: ['other', 0],
+          steps: 20,
+          start_at_step: 12,
+          end_at_step: 20,
+          cfg: 5,
+          latent_image: ['in', 0],
+        },
+      ],
+    };
+    expect(told(nodes)).toBe(
+      ', Hires upscaler: 4x-Sharp, Hires resize: 64x96, Hires steps: 8, Hires CFG Scale: 5, Hires checkpoint: fine',
+    );
+    expect(read({ prompt: graph({ ...common, ...nodes }) })).toContain('Denoising strength: 0.4, ');
+    const third: Node = ['KSampler', { ...start, denoise: 0.2, latent_image: ['second', 0] }];
+    expect(told({ ...nodes, third })).toContain('ComfyUI nodes: 1 more passes');
+  });
+
+  it('reads a second pass at the same size, and one by a factor', () => {
+    const second: Node = ['KSampler', { ...start, sampler_name: 'euler', denoise: 0.3, latent_image: ['first', 0] }];
+    expect(told({ first, second })).toBe(', Hires upscaler: Latent, Hires upscale: 1, Hires sampler: euler');
+    const up: Node = ['LatentUpscaleBy', { samples: ['first', 0], upscale_method: 'nearest-exact', scale_by: 1.5 }];
+    const onto: Node = ['KSampler', { ...start, denoise: 0.3, latent_image: ['up', 0] }];
+    expect(told({ first, up, second: onto })).toBe(', Hires upscaler: Latent (nearest-exact), Hires upscale: 1.5');
+  });
+
+  it('reads a refiner that takes over on the way, and units of ControlNet', () => {
+    const shared = { add_noise: 'enable', ...start, return_with_leftover_noise: 'enable' };
+    const base: Node = [
+      'KSamplerAdvanced',
+      { ...shared, start_at_step: 0, end_at_step: 16, latent_image: ['latent', 0] },
+    ];
+    const refiner: Node = ['CheckpointLoaderSimple', { ckpt_name: 'xl/refiner.safetensors' }];
+    const rest = { ...shared, model: ['refiner', 0], start_at_step: 16, end_at_step: 10000, latent_image: ['base', 0] };
+    expect(told({ base, refiner, rest: ['KSamplerAdvanced', rest] })).toBe(
+      ', Refiner: refiner, Refiner switch at: 0.8',
+    );
+    const other: Node = ['CLIPTextEncode', { text: 'sharp', clip: ['refiner', 1] }];
+    expect(told({ base, refiner, other, rest: ['KSamplerAdvanced', { ...rest, positive: ['other', 0] }] })).toBe(
+      ', Refiner: refiner, Refiner switch at: 0.8, ComfyUI nodes: prompt of the refiner',
+    );
+    const apply = { positive: ['positive', 0], negative: ['negative', 0], strength: 0.8, end_percent: 0.7 };
+    const guided = { ...start, positive: ['two', 0], negative: ['two', 1], latent_image: ['latent', 0] };
+    expect(
+      told({
+        first: ['KSampler', guided],
+        two: [
+          'ControlNetApplyAdvanced',
+          { ...apply, positive: ['one', 0], control_net: ['n2', 0], image: ['pose', 0] },
+        ],
+        one: ['ControlNetApplyAdvanced', { ...apply, control_net: ['n1', 0], image: ['edges', 0] }],
+        n1: ['ControlNetLoader', { control_net_name: 'control_v11p_canny.pth' }],
+        n2: ['ControlNetLoader', { control_net_name: 'sd/openpose.safetensors' }],
+        edges: ['Canny', { image: ['photo', 0], low_threshold: 0.4, high_threshold: 0.8 }],
+        pose: ['DWPreprocessor', { image: ['photo', 0] }],
+        photo: ['LoadImage', { image: 'a.png' }],
+      }),
+    ).toBe(
+      ', ControlNet 0: "Module: none, Model: openpose, Weight: 0.8, Guidance Start: 0, Guidance End: 0.7", ' +
+        'ControlNet 1: "Module: canny, Model: control_v11p_canny, Weight: 0.8, Guidance Start: 0, Guidance End: 0.7", ' +
+        'ComfyUI nodes: DWPreprocessor',
     );
   });
 

@@ -32,10 +32,18 @@ export function foreignInfotext(
 /** ComfyUI and Fooocus have samplers twice, by where their noise is drawn. */
 const onGpu = /_gpu$/;
 
+/** Keys of names that differ between programs, and what they name. */
+const namedKeys: Readonly<Record<string, string>> = {
+  Sampler: 'Sampler',
+  'Schedule type': 'Schedule type',
+  'Hires sampler': 'Sampler',
+  'Hires schedule type': 'Schedule type',
+};
+
 function relabelled(parts: InfotextParts, relabel: (key: string, name: string) => string): InfotextParts {
   const entries = [...parts.entries].map(([key, value]) => {
-    const named = typeof value === 'string' && (key === 'Sampler' || key === 'Schedule type');
-    return [key, named ? relabel(key, value.replace(onGpu, '')) : value] as const;
+    const named = typeof value === 'string' ? namedKeys[key] : undefined;
+    return [key, named ? relabel(named, (value as string).replace(onGpu, '')) : value] as const;
   });
   return { ...parts, entries };
 }

@@ -60,6 +60,7 @@ it('change no more than they declare', async () => {
   await client.setPriority({ id: jobs[0]!.id, priority: 3 });
   await client.moveJob({ id: jobs[1]!.id, to: 'front' });
   await client.pauseJob({ id: jobs[0]!.id });
+  await expect(client.skipBatch({ id: job.id })).rejects.toThrow('only a running job has a batch to skip');
   await client.resumeJob({ id: jobs[0]!.id });
   await client.cancelJob({ id: jobs[0]!.id });
   await client.retryJob({ id: jobs[0]!.id });

@@ -111,6 +111,13 @@ export const jobHandlers = {
     await ownJob(studio, id, caller);
     return toldJob(await studio.pause(id), caller);
   },
+  async skipBatch({ id }, { studio, caller }) {
+    const job = await ownJob(studio, id, caller);
+    if (job.state !== 'running')
+      throw new UserError('job.state', `Job ${id} is ${job.state}; only a running job has a batch to skip.`);
+    studio.skip(id);
+    return toldJob(job, caller);
+  },
   async resumeJob({ id }, { studio, caller }) {
     const { state } = await ownJob(studio, id, caller);
     const [resumed] = await studio.queue.resumeJobs({ id });
