@@ -44,8 +44,8 @@ const rate = (usual: number) => ({
 });
 
 /** What shows on ten pictures in a few hundred steps, also with guidance, which needs some captions left empty. */
-const firstLora = {
-  ...rate(5e-4),
+const shows = (usual: number) => ({
+  ...rate(usual),
   lr_scheduler: sharedSettings.lr_scheduler
     .unwrap()
     .default('cosine')
@@ -56,7 +56,7 @@ const firstLora = {
     .default(0.1)
     .describe('Share of captions left empty, for guidance.')
     .meta({ group: 'captions' }),
-};
+});
 
 const classFields = networkFields({
   reg_data_dir: z.string().optional().describe('Folder of pictures of the class, which must not change.'),
@@ -68,7 +68,7 @@ const classFields = networkFields({
 });
 
 export const methodSchemas = {
-  lora: z.strictObject({ task: z.literal('lora'), ...sharedSettings, ...firstLora, ...loraFields, ...classFields }),
+  lora: z.strictObject({ task: z.literal('lora'), ...sharedSettings, ...shows(5e-4), ...loraFields, ...classFields }),
   ti: z.strictObject({
     task: z.literal('ti'),
     ...sharedSettings,
@@ -91,7 +91,8 @@ export const methodSchemas = {
   hypernet: z.strictObject({
     task: z.literal('hypernet'),
     ...sharedSettings,
-    ...rate(1e-5),
+    // A1111's 1e-5 is meant for thousands of steps: in 400 it changes next to nothing.
+    ...shows(3e-4),
     ...networkFields({
       layer_structure: z
         .array(z.number().positive().max(16))
