@@ -11,10 +11,13 @@ import type { Conditioning, WeightedConditioning } from './conditioning.ts';
 import { awayFromDegraded, type Guidance, guide, skipsUncond } from './guidance.ts';
 import { checkFinite } from './non-finite.ts';
 import { type DenoiserCall, type Pass, type Predicted, type PredictOptions, predictAll } from './predict.ts';
+import { joinRegions } from './regions.ts';
 
 export interface GuidedNetworkOptions extends PredictOptions {
   /** At least one. */
   readonly cond: readonly WeightedConditioning[];
+  /** How much of each cell [height * width] each condition decides; undefined where all act everywhere. */
+  readonly shares?: readonly Float32Array[] | undefined;
   readonly uncond: Conditioning;
   readonly guidance: Guidance;
   readonly prediction: Prediction;
@@ -26,8 +29,8 @@ export interface GuidedNetworkOptions extends PredictOptions {
 
 /** @throws NonFiniteError naming the part and the step. */
 export function guidedNetwork(options: GuidedNetworkOptions): Network {
-  const { cond, guidance, part, prediction, shape, onUnconditional } = options;
-  const weights = cond.map(({ weight }) => weight);
+  const { cond, shares, guidance, part, prediction, shape, onUnconditional } = options;
+  const weights = shares ? [1] : cond.map(({ weight }) => weight);
   const [images, channels] = shape;
   let calls = 0;
   return async (x, timestep, sigma) => {
@@ -36,7 +39,10 @@ export function guidedNetwork(options: GuidedNetworkOptions): Network {
     const made = await predictAll(options, at, Object.values(passes).flat());
     const parted = partedAs(passes, made);
     const uncond = parted.uncond[0] ?? parted.image[0];
-    const outputs = (of: readonly Predicted[]): Latent[] => of.map(({ output }) => output);
+    const outputs = (of: readonly Predicted[]): Latent[] => {
+      const each = of.map(({ output }) => output);
+      return shares ? [joinRegions(each, shares)] : each;
+    };
     const given = {
       conds: outputs(parted.conds),
       weights,
@@ -78,12 +84,11 @@ function passesOf(options: GuidedNetworkOptions, { call }: DenoiserCall, level: 
   };
 }
 
-/** Whether a single condition is all there is. */
-function isUnguided({ cond, guidance, onUnconditional }: GuidedNetworkOptions): boolean {
+/** Whether a single condition, or one joined of several, is all there is. */
+function isUnguided({ cond, shares, guidance, onUnconditional }: GuidedNetworkOptions): boolean {
   const { scale, imageScale = 1, blurred = 0 } = guidance;
-  return (
-    scale === 1 && imageScale === 1 && blurred === 0 && cond.length === 1 && cond[0]!.weight === 1 && !onUnconditional
-  );
+  const isOne = shares !== undefined || (cond.length === 1 && cond[0]!.weight === 1);
+  return scale === 1 && imageScale === 1 && blurred === 0 && isOne && !onUnconditional;
 }
 
 function partedAs<T>(passes: ByRole<Pass>, made: readonly T[]): ByRole<T> {

@@ -14,6 +14,7 @@ import { checkControls, type JobControls } from './control/units.ts';
 import { type Enlargement, hiresRequest, hiresSizes, latentMode } from './hires.ts';
 import type { PipelineModel } from './model.ts';
 import { outpainted, wantsOutpaint } from './outpaint.ts';
+import { checkRegions } from './regions.ts';
 import type { GenerateRequest } from './request.ts';
 import type { PlaneSize } from './resample.ts';
 import type { LatentSize } from './sessions.ts';
@@ -78,6 +79,7 @@ export function checkRequest(request: GenerateRequest): void {
     const { sampler, scheduler } = hiresRequest(request);
     findSamplerAndScheduler(sampler, scheduler);
   }
+  checkRegions(request);
   if (request.mask && !request.init) {
     throw new UserError('request.mask', 'A mask needs a picture to paint in; give an init picture as well.');
   }

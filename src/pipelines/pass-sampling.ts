@@ -2,12 +2,14 @@
 
 import { createNoiseSource } from '#diffusion/noise-source';
 import type { Latent } from '#diffusion/numbers';
+import { readRegions } from '#prompt/regions';
 import { denoiserAdjustment } from './adjustments.ts';
 import type { PreparedControl } from './control/prepare.ts';
 import type { EncodedPrompts } from './encode-prompts.ts';
 import type { Guidance } from './guidance.ts';
 import type { Batch, GenerationJob, SamplingPass } from './job.ts';
 import type { BatchShape } from './predict.ts';
+import { regionShares } from './regions.ts';
 import { type SamplingStage, type StageHandOver, sampleLatents } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
 import { softOf } from './soft-inpainting.ts';
@@ -51,6 +53,7 @@ export async function* stageOf(
     shape,
     size,
     ...prompts,
+    shares: sharesOf(pass, prompts),
     guidance: guidanceOf(pass, extra !== undefined),
     control: control?.control,
     extra: extraOf(parts, extra, shape),
@@ -108,6 +111,14 @@ function extraOf(
   if (extra) return repeat(extra, images);
   const missing = denoiser.extraInput === 'picture-latent' ? latent.channels : 0;
   return missing > 0 ? new Float32Array(images * missing * height * width) : undefined;
+}
+
+/** Of the parts of the prompt, where they have regions. */
+function sharesOf({ request, latentSize }: SamplingPass, { cond }: EncodedPrompts): Float32Array[] | undefined {
+  const regions = readRegions(request.regions) ?? [];
+  if (regions.length !== cond.length || cond.length === 1) return undefined;
+  const weights = cond.map(({ weight }) => weight);
+  return regionShares(regions, weights, latentSize);
 }
 
 function guidanceOf(pass: SamplingPass, hasExtra: boolean): Guidance {

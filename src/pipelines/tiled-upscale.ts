@@ -36,6 +36,8 @@ export function wantsTiles({ init, sdUpscale }: GenerateRequest): boolean {
 export async function* drawTiled(request: GenerateRequest, parts: TiledUpscale): Events {
   if (request.mask)
     throw new UserError('request.tiles', 'SD upscale draws over the whole picture; leave the mask out.');
+  if (request.regions !== '')
+    throw new UserError('request.tiles', 'SD upscale draws each tile with the whole prompt; leave the regions out.');
   const { sdUpscale: by, sdUpscaleOverlap: overlap } = request;
   const { signal } = parts;
   const { width = parts.tileSize.width, height = parts.tileSize.height } = request;

@@ -12,7 +12,10 @@ export function callsOf({ steps }: GenerateRequest, { secondOrder }: Pick<Sample
   return steps * (secondOrder ? 2 : 1);
 }
 
-export function wordsOf({ prompt, negativePrompt }: GenerateRequest): { prompt: string; negative: string } {
+export function wordsOf({ prompt, negativePrompt }: Pick<GenerateRequest, 'prompt' | 'negativePrompt'>): {
+  prompt: string;
+  negative: string;
+} {
   return {
     prompt: extractExtraNetworks(stripComments(prompt)).prompt,
     negative: stripComments(negativePrompt),

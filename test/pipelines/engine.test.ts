@@ -387,6 +387,36 @@ describe('prompts', () => {
   });
 });
 
+describe('regions', () => {
+  const halves = { steps: 2, prompt: 'a fox AND a house', regions: '0-0.5:0-1; 0.5-1:0-1' };
+  type Picture = Awaited<ReturnType<typeof picture>>;
+
+  /** Mean difference of two pictures over their left or right half, of 255. */
+  function difference(a: Picture, b: Picture, half: 'left' | 'right'): number {
+    const { width, channels } = a;
+    let sum = 0;
+    for (const [at, value] of a.data.entries()) {
+      const isLeft = Math.floor(at / channels) % width < width / 2;
+      if (isLeft === (half === 'left')) sum += Math.abs(value - b.data[at]!);
+    }
+    return (2 * sum) / a.data.length;
+  }
+
+  it('let each part of a prompt act in its own', async () => {
+    const both = await picture(halves);
+    const fox = await picture({ ...halves, prompt: 'a fox', regions: '' });
+    const house = await picture({ ...halves, prompt: 'a house', regions: '' });
+    expect(difference(both, fox, 'left')).toBeLessThan(difference(both, house, 'left'));
+    expect(difference(both, house, 'right')).toBeLessThan(difference(both, fox, 'right'));
+  });
+
+  it('of equal parts make the picture of one, by whatever share', async () => {
+    const parts = { ...halves, prompt: 'a fox AND a fox :3', regions: 'all; 0.3-0.9:0.2-0.7' };
+    const one = await picture({ ...halves, prompt: 'a fox', regions: '' });
+    expect(largestDifference(await picture(parts), one)).toBeLessThan(2);
+  });
+});
+
 describe('samplers', () => {
   it.each(samplers.map(({ name }) => name))('%s makes a picture', async (sampler) => {
     const events = await eventsOf({ sampler, steps: 4, batchSize: 2 });

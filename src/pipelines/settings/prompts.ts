@@ -1,7 +1,9 @@
 /** Prompts, how their weights act, and the model that reads them. */
 
 import { z } from 'zod';
+import { splitComposition } from '#prompt/composition';
 import { DEFAULT_EMPHASIS, EMPHASIS_MODES, type EmphasisMode, mayWeigh } from '#prompt/emphasis';
+import { readRegions } from '#prompt/regions';
 import { entry, type InfotextFace, setting, textEntry } from './setting.ts';
 
 /** Prompts lead the infotext; they are no entries of its last line. */
@@ -37,6 +39,21 @@ export const promptSettings = {
     type: z.array(z.string().max(500)).max(100).default([]),
     help: 'Stored texts that are put around the prompts, by name.',
     form: { label: 'Styles', group: 'prompt', level: 'full', control: 'choice', choices: 'styles' },
+  }),
+  regions: setting({
+    type: z
+      .string()
+      .max(2000)
+      .refine(
+        (text) => readRegions(text) !== undefined,
+        'must be rectangles such as 0-0.5:0-1; 0.5-1:0-1, or all for the whole picture',
+      )
+      .default(''),
+    help: 'Where each part of the prompt that AND joins acts: left-right:top-bottom as parts of what is drawn, with ; between.',
+    form: { label: 'Regions', group: 'prompt', level: 'full', control: 'regions' },
+    infotext: textEntry('Regions', { unless: '' }),
+    idle: ({ request }) =>
+      splitComposition(String(request['prompt'])).length > 1 ? undefined : 'the prompt has no parts that AND joins',
   }),
 };
 

@@ -33,7 +33,18 @@ export interface SettingForm {
   readonly label: string;
   readonly group: SettingGroup;
   readonly level: 'simple' | 'full';
-  readonly control: 'prompt' | 'text' | 'slider' | 'number' | 'choice' | 'switch' | 'seed' | 'size' | 'units' | 'none';
+  readonly control:
+    | 'prompt'
+    | 'text'
+    | 'slider'
+    | 'number'
+    | 'choice'
+    | 'switch'
+    | 'seed'
+    | 'size'
+    | 'regions'
+    | 'units'
+    | 'none';
   readonly step?: number;
   /** Range of a slider, where the bounds are for mistakes rather than wishes. */
   readonly usual?: readonly [low: number, high: number];
