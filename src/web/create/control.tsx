@@ -11,6 +11,7 @@ import { Icon } from '../ui/icon.tsx';
 import { NumberInput } from '../ui/number-input.tsx';
 import { type Choice, Select } from '../ui/select.tsx';
 import { words } from '../words/index.ts';
+import { RegionsControl } from './regions.tsx';
 
 interface ControlProps {
   readonly field: SettingField;
@@ -47,6 +48,9 @@ export function Control(props: ControlProps) {
             </Match>
             <Match when={field.control === 'many'}>
               <ManyControl field={field} />
+            </Match>
+            <Match when={field.control === 'regions'}>
+              <RegionsControl field={field} ids={ids} />
             </Match>
             <Match when={field.control === 'seed'}>
               <SeedControl field={field} ids={ids} />

@@ -12,12 +12,23 @@ export function usePictures(filter: () => string) {
   return useInfiniteQuery(() => ({
     queryKey: [...keys.pictures, filter()],
     queryFn: async ({ pageParam }: { pageParam: string }) => {
-      const query = Object.fromEntries(new URLSearchParams(filter())) as Record<string, string>;
-      return await api.searchImages({ ...query, limit: 60, cursor: pageParam === '' ? undefined : pageParam });
+      const { to, ...query } = Object.fromEntries(new URLSearchParams(filter())) as Record<string, string>;
+      return await api.searchImages({
+        ...query,
+        to: endOfDay(to),
+        limit: 60,
+        cursor: pageParam === '' ? undefined : pageParam,
+      });
     },
     initialPageParam: '',
     getNextPageParam: (page: WireImagePage) => page.cursor,
   }));
+}
+
+/** In the reader's own time; undefined for what is no day. */
+function endOfDay(day: string | undefined): number | undefined {
+  const end = new Date(`${day}T23:59:59.999`).getTime();
+  return Number.isNaN(end) ? undefined : end;
 }
 
 export function useLatestPictures(): () => WireImage[] {

@@ -15,11 +15,13 @@ export type GalleryParams = {
   model: string;
   minRating: string;
   board: string;
+  /** The last day, as 2026-11-27. */
+  to: string;
   order: string;
   trashed: string;
 };
 
-const names = ['text', 'model', 'minRating', 'board', 'order', 'trashed'] as const;
+const names = ['text', 'model', 'minRating', 'board', 'to', 'order', 'trashed'] as const;
 
 /** The filter as a query of the API; empty for all, newest first. */
 export function filterOf(params: Partial<Record<keyof GalleryParams, string | string[]>>): string {
@@ -90,6 +92,15 @@ export function Filters() {
           onChange={(v) => set('board', v)}
         />
       </Show>
+      <label class="row gap-2 text-sm text-dim">
+        {words().gallery.until}
+        <input
+          type="date"
+          class="field-box w-auto"
+          value={params.to ?? ''}
+          onChange={(event) => set('to', event.currentTarget.value)}
+        />
+      </label>
       <Select
         class="w-auto!"
         label={words().gallery.order}

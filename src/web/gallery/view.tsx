@@ -18,7 +18,7 @@ import { Grid } from './grid.tsx';
 
 export default function Gallery() {
   const studio = useStudio();
-  const [params] = useSearchParams<GalleryParams>();
+  const [params, setParams] = useSearchParams<GalleryParams>();
   const filter = createMemo(() => filterOf(params));
   const query = usePictures(filter);
   const images = createMemo(() => picturesOf(query.data));
@@ -38,10 +38,17 @@ export default function Gallery() {
     await studio.attempt(() => studio.api.restoreImages({ ids }));
     none();
   };
+  /** From the one end to the other, however many lie between: the oldest are the first of another order. */
+  const jump = (order: string | undefined) => {
+    setParams({ order });
+    scrollTo(0, 0);
+  };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
     if (event.key === 'Delete' && selected().size > 0 && !trashed()) void remove();
     else if (event.key === 'Escape') none();
+    else if (event.key === 'End') jump('oldest');
+    else if (event.key === 'Home') jump(undefined);
     else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       setSelected(new Set(images().map(({ id }) => id)));

@@ -15,6 +15,7 @@ export type ControlKind =
   | 'seed'
   | 'size'
   | 'image'
+  | 'regions'
   | 'units'
   | 'none';
 

@@ -71,7 +71,7 @@ export function SchemaForm(props: SchemaFormProps) {
       <For each={groups()}>
         {(group) => (
           <fieldset class="border-0 p-0 m-0 min-w-0">
-            <Show when={groups().length > 1 || props.groups[group]}>
+            <Show when={groups().length > 1}>
               <legend class="text-sm font-semibold text-dim pb-2">{props.groups[group] ?? group}</legend>
             </Show>
             <div class="grid sm:grid-cols-2 lg:grid-cols-3 gap-x-6 gap-y-3">

@@ -176,6 +176,12 @@ export const de = {
     discard: 'Verwerfen',
     accepted: 'Das Ergebnis ist jetzt das Startbild.',
   },
+  regions: {
+    hint: 'Verbinde Teile des Prompts mit AND; dann lässt sich zeichnen, wo jeder von ihnen wirkt.',
+    parts: 'Teile des Prompts',
+    whole: 'Das ganze Bild',
+    board: 'Ziehen zeichnet, wo der gewählte Teil wirkt',
+  },
   control: {
     add: 'Steuereinheit hinzufügen',
     unit: (number) => `Einheit ${number}`,
@@ -276,6 +282,7 @@ export const de = {
     all: 'Alle',
     trash: 'Papierkorb',
     order: 'Reihenfolge',
+    until: 'Bis',
     orders: { newest: 'Neueste zuerst', oldest: 'Älteste zuerst', rating: 'Beste zuerst' },
     rating: 'Mindestbewertung',
     anyRating: 'Jede Bewertung',

@@ -170,6 +170,12 @@ export const en = {
     discard: 'Discard',
     accepted: 'The result is the start picture now.',
   },
+  regions: {
+    hint: 'Join parts of the prompt with AND; then it can be drawn where each of them acts.',
+    parts: 'Parts of the prompt',
+    whole: 'The whole picture',
+    board: 'Drag to draw where the chosen part acts',
+  },
   control: {
     add: 'Add a unit of control',
     unit: (number: number) => `Unit ${number}`,
@@ -272,6 +278,7 @@ export const en = {
     all: 'All',
     trash: 'Trash',
     order: 'Order',
+    until: 'Until',
     orders: { newest: 'Newest first', oldest: 'Oldest first', rating: 'Best first' } as Readonly<
       Record<string, string>
     >,
