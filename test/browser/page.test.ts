@@ -1,6 +1,6 @@
 /** browser: the page in a real Chromium, on a real server with the embedded model. */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
@@ -30,14 +30,37 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await expect.poll(() => strip(page).first().getAttribute('alt'), { timeout: 60_000 }).toBe(told);
   }
 
-  it('makes the first picture with one click', async () => {
+  /** The process that draws. */
+  function engineOf({ child }: Served): number {
+    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ');
+    return Number(children.find((pid) => /engine/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))));
+  }
+
+  /** What moved by itself, in a page opened afterwards: how far, and which elements. */
+  const watchShifts = `globalThis.shifts = [];
+    new PerformanceObserver((list) => {
+      for (const { value, hadRecentInput, sources } of list.getEntries()) {
+        if (!hadRecentInput) shifts.push([value, ...sources.map(({ node }) => (node?.outerHTML ?? '').slice(0, 120))]);
+      }
+    }).observe({ type: 'layout-shift' });`;
+
+  it('makes the first picture with one click, and moves nothing while pictures arrive', async () => {
     const folder = newFolder();
     served = await serve(folder);
-    const page = await open(served.url);
+    const page = await open('about:blank');
+    await page.addInitScript(watchShifts);
+    await page.goto(served.url);
     await page.getByRole('heading', { name: 'Make your first picture' }).waitFor();
     await page.getByRole('button', { name: 'a fox beside a tree at night' }).click();
     await strip(page).first().waitFor();
     expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith('.png'))).toHaveLength(1);
+    await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('an owl');
+    await page.evaluate('shifts.length = 0');
+    await draw(page, 'an owl', 60);
+    expect(await page.evaluate('shifts')).toEqual([]);
+    await page.goto(new URL('/gallery', served.url).href);
+    await expect.poll(() => page.getByRole('region', { name: 'Gallery' }).getByRole('img').count()).toBe(2);
+    expect(await page.evaluate('shifts')).toEqual([]);
     expect(faults).toEqual([]);
   });
 
@@ -47,6 +70,18 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await draw(page, 'a red car');
     await draw(page, 'an owl');
     const pictures = await strip(page).count();
+    // What is said below the picture can be read, and its buttons can be pressed, in windows of any width.
+    const below = page.getByRole('region', { name: 'At work' });
+    for (const width of [861, 960, 1060, 360, 1280]) {
+      await page.setViewportSize({ width, height: 760 });
+      const said = (await below.getByText('an owl').last().boundingBox())!;
+      expect(said.width, `the caption in a window of ${width}`).toBeGreaterThanOrEqual(160);
+      for (const button of await below.getByRole('button').all()) {
+        const box = (await button.boundingBox())!;
+        expect(box.x).toBeGreaterThanOrEqual(0);
+        expect(box.x + box.width, `${await button.textContent()} in a window of ${width}`).toBeLessThanOrEqual(width);
+      }
+    }
     await strip(page).first().click();
     await page.waitForURL(/\/gallery\/\w+/);
     await expect.poll(() => page.getByTestId('facts').textContent()).toMatch(/Steps\s*2/);
@@ -80,10 +115,26 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
       .click({ modifiers: ['Control'] });
     await page.getByRole('button', { name: 'Restore' }).click();
     await page.getByText('The trash is empty.').waitFor();
+
+    await page.goto(`${new URL(served.url).origin}/gallery`);
+    await expect.poll(() => grid.count()).toBe(pictures);
+    const owl = page.getByRole('region', { name: 'Gallery' }).getByRole('button', { name: 'an owl' }).first();
+    await owl.click({ modifiers: ['Control'] });
+    await page.getByText('Board', { exact: true }).click();
+    await page.getByRole('textbox', { name: 'New board' }).fill('birds');
+    await page.getByRole('button', { name: 'Make' }).click();
+    await page.getByText('On the board birds now.').waitFor();
+    await page.getByRole('combobox', { name: 'Board' }).selectOption('birds');
+    await page.waitForURL(/board=/);
+    await expect.poll(() => grid.count()).toBe(1);
+    await owl.click({ modifiers: ['Control'] });
+    await page.getByText('Board', { exact: true }).click();
+    await page.getByRole('button', { name: 'Take from this board' }).click();
+    await expect.poll(() => grid.count()).toBe(0);
     expect(faults).toEqual([]);
   });
 
-  it('shows a running job after a reload and in a second tab, and stops it after its step', async () => {
+  it('shows a running job after a reload and in a second tab, and stops it after its step or at once', async () => {
     served = await serve(newFolder());
     const page = await open(served.url);
     await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a castle');
@@ -100,6 +151,15 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
       .getByRole('progressbar')
       .waitFor();
     await page.getByRole('button', { name: 'Interrupt' }).click();
+    await page.getByRole('progressbar').waitFor({ state: 'detached' });
+    await second.getByText('Nothing runs and nothing waits.').waitFor();
+
+    // A step that never ends is stopped at once when asked again.
+    await page.keyboard.press('Control+Enter');
+    await page.getByText(/^Step \d/).waitFor();
+    process.kill(engineOf(served), 'SIGSTOP');
+    await page.getByRole('button', { name: 'Interrupt' }).click();
+    await page.getByRole('button', { name: 'Stop now' }).click();
     await page.getByRole('progressbar').waitFor({ state: 'detached' });
     await second.getByText('Nothing runs and nothing waits.').waitFor();
     expect(faults).toEqual([]);
@@ -123,7 +183,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await expect.poll(() => prompt(second).inputValue()).toBe('from the second tab');
   });
 
-  it('works in eight tabs at once, and comes back by itself when the server does', async () => {
+  it('works in eight tabs over one socket, and comes back with its job by itself when the server does', async () => {
     const folder = newFolder();
     served = await serve(folder);
     const { origin, port } = new URL(served.url);
@@ -133,11 +193,25 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     for (const tab of tabs) await generate(tab).waitFor();
     await draw(tabs[7]!, 'a boat');
     await expect.poll(() => strip(tabs[0]!).first().getAttribute('alt')).toBe('a boat');
+    const listeners = async () =>
+      /^darkroom_event_clients (\d+)/m.exec(await (await fetch(`${origin}/metrics`)).text())?.[1];
+    expect(await listeners()).toBe('1');
+    await tabs[0]!.close();
+    await tabs[1]!.reload();
+    const [, , last] = tabs as [Page, Page, Page];
+    await last.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a castle');
+    await setSteps(last, 1000);
+    await last.keyboard.press('Control+Enter');
+    await last.getByText(/^Step \d/).waitFor();
     await stop(served, 'SIGKILL');
-    await page.getByText('Connection lost').waitFor();
+    await last.getByText('Connection lost').waitFor();
     served = await serve(folder, '--port', port);
-    await page.getByText('Connection lost').waitFor({ state: 'detached' });
-    await draw(page, 'a tree');
+    await last.getByText('Connection lost').waitFor({ state: 'detached' });
+    expect(await listeners()).toBe('1');
+    await last.getByText(/^Step \d/).waitFor();
+    await last.getByRole('button', { name: 'Interrupt' }).click();
+    await last.getByRole('progressbar').waitFor({ state: 'detached' });
+    await draw(last, 'a tree');
   });
 
   it('reorders the queue by keys', async () => {

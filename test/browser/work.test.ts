@@ -1,16 +1,20 @@
-/** browser: the Lab's tools, and a training from its pictures to the proof of its effect. */
+/** browser: downloads, the Lab's tools, a training from its pictures to the proof of its effect, and an upgrade. */
 
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { smallestModel } from '../fixtures/smallest-model.ts';
+import { TestHub } from '../fixtures/test-hub.ts';
 import { chromiumPath, patience, repository, type Served, serve, stop, useBrowser } from './served-page.ts';
 
+const gold = join(repository, 'test/goldens/data/models/adapters/embeddings/goldpt.pt');
 const examples = join(repository, 'src/web/public/examples');
 
 describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: patience }, () => {
   const { newFolder, faults, open, closePages } = useBrowser();
   let served: Served;
   let folder: string;
+  let hub: TestHub;
   beforeAll(async () => {
     folder = newFolder();
     mkdirSync(join(folder, 'models', 'Lora'), { recursive: true });
@@ -18,7 +22,10 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
       join(repository, 'examples/loras/mini-woodcut.safetensors'),
       join(folder, 'models/Lora/mini-woodcut.safetensors'),
     );
+    hub = await TestHub.start();
+    vi.stubEnv('DARKROOM_PRIVATE_HOSTS', '127.0.0.1');
     served = await serve(folder, '--models-dir', join(folder, 'models'));
+    vi.unstubAllEnvs();
   }, patience);
   afterEach(closePages, patience);
   afterAll(async () => await stop(served), patience);
@@ -97,6 +104,111 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
     expect(faults).toEqual([]);
   });
 
+  it('downloads a model from a hub, with pause and resume', async () => {
+    hub.serve('/files/gold.pt', { body: readFileSync(gold), stallAfter: 100 });
+    const page = await open(address('/models?get=1'));
+    await page.getByRole('textbox', { name: /^owner\/name on Hugging Face/ }).fill(`${hub.url}/files/gold.pt`);
+    await page.getByRole('button', { name: 'Download' }).first().click();
+    const row = page.getByRole('region', { name: 'Downloads' }).getByRole('listitem').filter({ hasText: 'gold.pt' });
+    await row.getByRole('progressbar').waitFor();
+    await row.getByRole('button', { name: 'Pause' }).click();
+    await row.getByRole('button', { name: 'Resume' }).click();
+    await row.getByText(/^done/).waitFor();
+    await page.goto(address('/models'));
+    await page.getByRole('link', { name: /gold/ }).first().waitFor();
+    expect(readFileSync(join(folder, 'models/embeddings/gold.pt'))).toEqual(readFileSync(gold));
+    expect(faults).toEqual([]);
+  });
+
+  it('merges, converts and extracts by forms, whose results are models', async () => {
+    const checkpoints = join(folder, 'models', 'Stable-diffusion');
+    mkdirSync(checkpoints, { recursive: true });
+    const plain = Buffer.concat(smallestModel());
+    const tuned = Buffer.from(plain);
+    // Other fractions of 16-bit weights.
+    for (let at = tuned.length - 20_000; at < tuned.length; at += 2) tuned[at]! ^= 0x7f;
+    writeFileSync(join(checkpoints, 'plain.safetensors'), plain);
+    writeFileSync(join(checkpoints, 'tuned.safetensors'), tuned);
+    const page = await open(address('/models'));
+    await page.getByRole('button', { name: 'Look again' }).click();
+    await page.getByRole('link', { name: /tuned/ }).first().waitFor();
+    const begin = async (tool: string, title: string, choices: Readonly<Record<string, string>>, name: string) => {
+      await page.goto(address(`/lab/${tool}`));
+      const form = page.getByRole('form', { name: title });
+      for (const [label, choice] of Object.entries(choices)) {
+        await form.getByRole('combobox', { name: label, exact: true }).selectOption(choice);
+      }
+      await form.getByRole('textbox', { name: 'Name', exact: true }).fill(name);
+      await form.getByRole('button', { name: 'Start' }).click();
+      const begun = page.getByRole('list', { name: 'Begun here' }).getByRole('listitem').filter({ hasText: name });
+      await begun.getByText('done', { exact: true }).waitFor();
+      await begun.getByText(/^Written: /).waitFor();
+    };
+    await begin('mergeModels', 'Merge', { 'Checkpoint A': 'plain', 'Checkpoint B': 'tuned' }, 'mixed');
+    await begin('convertModel', 'Convert', { Model: 'mixed', Type: 'f32' }, 'mixed-f32.safetensors');
+    await begin('extractLora', 'Extract a LoRA', { 'Tuned checkpoint': 'tuned', 'Base checkpoint': 'plain' }, 'change');
+    await page.goto(address('/models'));
+    for (const name of ['mixed', 'mixed-f32', 'change']) {
+      await page
+        .getByRole('link', { name: new RegExp(`^${name}\\b`) })
+        .first()
+        .waitFor();
+    }
+    expect(faults).toEqual([]);
+  });
+
+  it('loads itself anew when the server has another build, once, and says when a view does not come', async () => {
+    const page = await open('about:blank');
+    let loads = 0;
+    page.on('load', () => loads++);
+    let [gone, upgraded] = [false, true];
+    await page.route('**/assets/*.js', (route) => (gone ? route.fulfill({ status: 404 }) : route.fallback()));
+    // The page that asks which build there is now; loading itself anew it gets the whole one.
+    await page.route(address('/'), async (route) => {
+      if (route.request().resourceType() !== 'fetch' || !upgraded) return await route.fallback();
+      gone = false;
+      const response = await route.fetch();
+      await route.fulfill({ response, body: (await response.text()).replace('/assets/index-', '/assets/index-next-') });
+    });
+    await page.goto(address('/'));
+    const prompt = page.getByRole('textbox', { name: 'Prompt', exact: true });
+    await prompt.fill('kept over an upgrade');
+    loads = 0;
+    gone = true;
+    await page.getByRole('link', { name: 'Gallery' }).first().click();
+    await page.getByRole('heading', { name: 'Gallery' }).waitFor();
+    expect([loads, new URL(page.url()).pathname]).toEqual([1, '/gallery']);
+    // The same build, and a file that does not come: nothing that loading itself again would help.
+    [gone, upgraded] = [true, false];
+    await page.getByRole('link', { name: 'Models' }).first().click();
+    await page.getByRole('alert').getByText('This part of the page could not be loaded.').waitFor();
+    gone = false;
+    await page.getByRole('button', { name: 'Load the page again' }).click();
+    await page.getByRole('heading', { name: 'Models' }).waitFor();
+    expect([loads, new URL(page.url()).pathname]).toEqual([2, '/models']);
+    // Another build each time it is asked for is no reason to go round and round.
+    [gone, upgraded] = [true, true];
+    await page.getByRole('link', { name: 'Queue' }).first().click();
+    await page.getByRole('alert').waitFor();
+    await page.getByRole('link', { name: 'Create' }).first().click();
+    await expect.poll(() => prompt.inputValue()).toBe('kept over an upgrade');
+    expect(loads).toBe(2);
+  });
+
+  it('says that the server failed, not that it is gone', async () => {
+    const page = await open(address('/'));
+    await page.route('**/api/v1/jobs', (route) => route.fulfill({ status: 500, body: 'Internal Server Error' }));
+    await page.getByRole('button', { name: /^Generate(?! forever)/ }).click();
+    await page.getByRole('alert').getByText('The server answered 500; its log says why.').waitFor();
+    expect(await page.getByText(/does not answer/).count()).toBe(0);
+    await page.route('**/api/v1/jobs', (route) => route.abort());
+    await page.getByRole('button', { name: /^Generate(?! forever)/ }).click();
+    await page
+      .getByRole('alert')
+      .getByText(/Darkroom does not answer/)
+      .waitFor();
+  });
+
   it('looks into a model file that is brought, which stays where it is', async () => {
     const page = await open(address('/models'));
     const bring = page.getByLabel('Look into a file');
@@ -118,10 +230,7 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
   it('looks for models in a folder that is added, and keeps it in the configuration', async () => {
     const theirs = join(folder, 'webui', 'models');
     mkdirSync(join(theirs, 'embeddings'), { recursive: true });
-    copyFileSync(
-      join(repository, 'test/goldens/data/models/adapters/embeddings/goldpt.pt'),
-      join(theirs, 'embeddings', 'theirs.pt'),
-    );
+    copyFileSync(gold, join(theirs, 'embeddings', 'theirs.pt'));
     const page = await open(address('/models?get=1'));
     await page.getByRole('textbox', { name: 'Folder with models' }).fill(theirs);
     await page.getByRole('button', { name: 'Add', exact: true }).click();
