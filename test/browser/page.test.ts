@@ -143,6 +143,9 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await page.getByRole('progressbar').waitFor();
     await page.reload();
     await page.getByRole('button', { name: 'Interrupt' }).waitFor();
+    const preview = page.getByRole('img', { name: 'Preview' });
+    const width = () => preview.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth);
+    await expect.poll(width, { timeout: 60_000 }).toBeGreaterThan(0);
     const second = await openBeside(page, `${new URL(served.url).origin}/queue`);
     await second
       .getByRole('region', { name: 'Running' })
@@ -156,7 +159,10 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
 
     // A step that never ends is stopped at once when asked again.
     await page.keyboard.press('Control+Enter');
-    await page.getByText(/^Step \d/).waitFor();
+    await page
+      .getByText(/^Step \d/)
+      .first()
+      .waitFor();
     process.kill(engineOf(served), 'SIGSTOP');
     await page.getByRole('button', { name: 'Interrupt' }).click();
     await page.getByRole('button', { name: 'Stop now' }).click();
@@ -202,13 +208,19 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await last.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a castle');
     await setSteps(last, 1000);
     await last.keyboard.press('Control+Enter');
-    await last.getByText(/^Step \d/).waitFor();
+    await last
+      .getByText(/^Step \d/)
+      .first()
+      .waitFor();
     await stop(served, 'SIGKILL');
     await last.getByText('Connection lost').waitFor();
     served = await serve(folder, '--port', port);
     await last.getByText('Connection lost').waitFor({ state: 'detached' });
     expect(await listeners()).toBe('1');
-    await last.getByText(/^Step \d/).waitFor();
+    await last
+      .getByText(/^Step \d/)
+      .first()
+      .waitFor();
     await last.getByRole('button', { name: 'Interrupt' }).click();
     await last.getByRole('progressbar').waitFor({ state: 'detached' });
     await draw(last, 'a tree');

@@ -19,7 +19,7 @@ import { usePictures } from './latest.ts';
 import { Warnings } from './warnings.tsx';
 
 /** `number` grows with every preview, so that the browser asks anew. */
-const previewAddress = (id: string, number: number) => `${fileAddress('getPreview', { id })}&number=${number}`;
+const previewAddress = (id: string, number: number) => `${fileAddress('getPreview', { id })}?number=${number}`;
 
 interface StageProps {
   readonly ref: (element: HTMLElement) => void;

@@ -67,7 +67,7 @@ export function Filters() {
         />
       </label>
       <Select
-        class="w-auto!"
+        class="w-45!"
         label={words().gallery.model}
         choices={models()}
         value={params.model ?? ''}

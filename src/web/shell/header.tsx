@@ -12,7 +12,8 @@ import { words } from '../words/index.ts';
 
 export function Header() {
   return (
-    <header class="sticky top-0 z-20 bg-ground border-b border-line px-3 md:px-4 py-2 flex items-center gap-2 md:gap-4">
+    // As high before the models are known: what lies below does not move.
+    <header class="sticky top-0 z-20 bg-ground border-b border-line px-3 md:px-4 py-2 min-h-14.25 flex items-center gap-2 md:gap-4">
       <ModelChoice />
       <QueuePill />
       <SignOut />
