@@ -10,6 +10,7 @@ import { useStudio } from '../state/studio.tsx';
 import type { FieldIds } from '../ui/field.tsx';
 import { Group } from '../ui/group.tsx';
 import { words } from '../words/index.ts';
+import { useLatestPictures } from './latest.ts';
 
 interface RegionsControlProps {
   readonly field: SettingField;
@@ -83,7 +84,8 @@ interface Place {
 
 /** The latest picture, faint, in the shape of the next; a drag over it is a region. */
 function Board(props: BoardProps) {
-  const { draft, latest } = useStudio();
+  const { draft } = useStudio();
+  const pictures = useLatestPictures();
   const limits = useLimits();
   const [from, setFrom] = createSignal<Place>();
   const [to, setTo] = createSignal<Place>();
@@ -120,7 +122,7 @@ function Board(props: BoardProps) {
       ref={board}
       role="img"
       aria-label={words().regions.board}
-      class="relative w-full max-h-60 rounded-lg bg-sunk border border-line overflow-hidden touch-none cursor-crosshair select-none"
+      class="relative w-full max-w-60 rounded-lg bg-sunk border border-line overflow-hidden touch-none cursor-crosshair select-none"
       style={{ 'aspect-ratio': ratio() }}
       onPointerDown={(event) => {
         board.setPointerCapture(event.pointerId);
@@ -131,7 +133,7 @@ function Board(props: BoardProps) {
       onPointerUp={end}
       onPointerCancel={() => setFrom(undefined)}
     >
-      <Show when={latest()}>
+      <Show when={pictures()[0]}>
         {(image) => (
           <img src={image().thumbnailUrl} alt="" draggable={false} class="size-full object-cover opacity-40" />
         )}
@@ -158,7 +160,13 @@ function Frame(props: { readonly region: Region; readonly colour: string; readon
       }}
     >
       <Show when={props.label}>
-        <span class="absolute top-0.5 left-0.5 px-1 rounded bg-black/70 text-white text-xs">{props.label}</span>
+        <span
+          class="absolute top-0.5 px-1 rounded bg-black/70 text-white text-xs"
+          // Side by side where corners meet.
+          style={{ left: `${(props.label ?? 1) * 1.25 - 1.1}rem` }}
+        >
+          {props.label}
+        </span>
       </Show>
     </div>
   );
