@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { parseJson } from '#studio/reader/bounded-json';
 import { LargeBodies, type UploadedFile } from '#studio/reader/large-bodies';
+import { wellFormed } from '#studio/reader/well-formed';
 import { type BodyRules, readBody } from './body.ts';
 import type { MultipartBody } from './route.ts';
 
@@ -41,6 +42,20 @@ it('takes values as deep as any client nests them, and no deeper', () => {
 it.each(['toString', 'valueOf', 'toJSON'])('takes no field called %s, which no text could tell of', (name) => {
   const body = new TextEncoder().encode(JSON.stringify({ a: [{ [name]: 1 }] }));
   expect(() => parseJson(body)).toThrow(`No field is called ${name}.`);
+});
+
+it('puts halves of surrogate pairs right where they come in, as whatever is drawn from them has it', () => {
+  const body = (text: string) => new TextEncoder().encode(text);
+  const given = parseJson(
+    body('{"a":["\\ud800x\\uDC00",{"b":"\\uD83E\\uDD8A \\\\ud800"}],"__proto__":{"c":"\\udfff"}}'),
+  );
+  expect(JSON.stringify(given)).toBe('{"a":["\ufffdx\ufffd",{"b":"\u{1f98a} \\\\ud800"}],"__proto__":{"c":"\ufffd"}}');
+  expect(() => parseJson(body('{"a":{"\\ud800":1}}'))).toThrow('half of a surrogate pair');
+  expect(wellFormed({ texts: ['\ud800'], bytes: new Uint8Array(2), none: undefined })).toEqual({
+    texts: ['\ufffd'],
+    bytes: new Uint8Array(2),
+    none: undefined,
+  });
 });
 
 it.each(['{', '[1,]', 'nothing'])('says what is wrong with %s', (text) => {

@@ -6,6 +6,7 @@
 import { randomInt } from 'node:crypto';
 import { UserError } from '#core/errors';
 import { nextTurn } from '../events/next-turn.ts';
+import { wellFormed } from './well-formed.ts';
 
 /** Levels of arrays and objects; what walks a value by recursion is safe below. */
 const deepestJson = 100;
@@ -50,7 +51,7 @@ function* parsing(bytes: Uint8Array): Generator<void, unknown> {
   yield;
   checkContainers(value);
   yield;
-  return value;
+  return mayHaveHalves(buffer) ? wellFormed(value) : value;
 }
 
 /** Every value but the first follows one of these, so that there are no more values than they; texts may have some too. */
@@ -95,6 +96,9 @@ function hashBackwards(buffer: Buffer, at: number, from: number): number {
   return hash;
 }
 
+/** UTF-8 has no halves of surrogate pairs: they come as escapes. */
+const mayHaveHalves = (buffer: Buffer): boolean => buffer.includes('\\ud') || buffer.includes('\\uD');
+
 function parsed(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
@@ -114,6 +118,8 @@ function checkContainers(value: unknown): void {
       throw new UserError('body.too-deep', `The body may nest ${deepestJson} levels of arrays and objects.`);
     const name = waysToText.find((each) => level.some((container) => Object.hasOwn(container, each)));
     if (name !== undefined) throw new UserError('body.names', `No field is called ${name}.`);
+    if (level.some((container) => !Object.keys(container).every((key) => key.isWellFormed())))
+      throw new UserError('body.names', 'No name of a field has half of a surrogate pair.');
     level = level.flatMap((container) => Object.values(container).filter(isContainer));
   }
 }

@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { toWireError } from '../engine-host/protocol.ts';
 import type { FromReader, ToReader } from './protocol.ts';
 import type { Task } from './tasks.ts';
+import { wellFormed } from './well-formed.ts';
 
 /** Not more often than this many bytes. */
 const progressBytes = 64 * 2 ** 20;
@@ -38,7 +39,7 @@ async function answer({ task, input }: ToReader): Promise<void> {
   };
   try {
     const { readerTasks } = await import('./tasks.ts');
-    send({ type: 'done', result: await (readerTasks[task] as Task)(input, tell) });
+    send({ type: 'done', result: wellFormed(await (readerTasks[task] as Task)(input, tell)) });
   } catch (error) {
     send({ type: 'failed', error: toWireError(error) });
   }
