@@ -26,8 +26,13 @@ export function decodeLatin1(bytes: Uint8Array): string {
 
 /** Undefined for a text with a character beyond U+00FF. */
 export function encodeLatin1(text: string): Uint8Array | undefined {
-  const out = Uint8Array.from(text, (c) => c.charCodeAt(0));
-  return decodeLatin1(out) === text ? out : undefined;
+  const out = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0xff) return undefined;
+    out[i] = code;
+  }
+  return out;
 }
 
 /** Text of unknown encoding: UTF-8 where it is, otherwise Latin-1. */
