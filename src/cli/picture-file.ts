@@ -1,8 +1,14 @@
-/** Pictures that commands are given as files. */
+/**
+ * Pictures that commands are given as files. They may come from anywhere, so a reader's process decodes them, as the
+ * server has it: one that takes too long or too much is left alone, and the command says so or goes on with the next.
+ */
 
-import { readFile } from 'node:fs/promises';
-import { UserError } from '#core/errors';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DarkroomError, UserError } from '#core/errors';
 import type { PixelImage } from '#core/image';
+import type { ReaderHost } from '#studio/reader/host';
 
 export interface PictureFile {
   readonly image: PixelImage;
@@ -10,20 +16,24 @@ export interface PictureFile {
   readonly infotext: string | undefined;
 }
 
-/** @param flag that names the file; none for an argument. @throws UserError `picture.unreadable`, `image.*` */
+/** Started with the first picture, and for all of a command. */
+let reader: Promise<ReaderHost> | undefined;
+
+/** @param flag that names the file; none for an argument. @throws UserError `picture.*`, `image.*` */
 export async function readPictureFile(file: string, flag?: string): Promise<PictureFile> {
-  const named = `${flag === undefined ? '' : `${flag} `}${JSON.stringify(file)}`;
-  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
-    throw new UserError('picture.unreadable', `${named}: ${reason}.`, { cause });
-  });
-  // The codec is a native library: load it when there is something to decode.
-  const { decodeImage } = await import('#studio/images/codec');
-  const { readInfotext } = await import('#studio/images/read-infotext');
+  const name = `${flag === undefined ? '' : `${flag} `}${JSON.stringify(file)}`;
+  reader ??= import('#studio/reader/host').then(({ ReaderHost }) => new ReaderHost());
+  const host = await reader;
+  const folder = await mkdtemp(path.join(tmpdir(), 'darkroom-picture-'));
   try {
-    return { image: (await decodeImage(bytes)).image, infotext: await readInfotext(bytes) };
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new UserError(error.code, `${named}: ${error.message}`, { cause: error });
+    const order = { file: path.resolve(file), into: path.join(folder, 'pixels') };
+    const { infotext, ...size } = await host.read('decode', order, { name });
+    return { image: { ...size, data: new Uint8Array(await readFile(order.into)) }, infotext };
+  } catch (cause) {
+    if (cause instanceof UserError) throw new UserError(cause.code, `${name}: ${cause.message}`, { cause });
+    if (!(cause instanceof DarkroomError && cause.code === 'reader.left-alone')) throw cause;
+    throw new UserError('picture.left-alone', cause.message, { cause });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -242,6 +242,20 @@ describe('pictures', () => {
     if (content) writeFileSync(name, content);
     await refuses(pattern, 'x', ...tiny, '--init', name);
   });
+
+  it.each([
+    ['a folder', () => folder],
+    ['a device without end', () => '/dev/zero'],
+  ])('refuses %s in the place of a picture', async (_, place) => {
+    await refuses(/it is no file/, 'x', ...tiny, '--init', place());
+  });
+
+  it('refuses a file of many gigabytes before it is read', async () => {
+    const name = file('huge.png');
+    writeFileSync(name, '');
+    truncateSync(name, 20 * 2 ** 30);
+    await refuses(/has 21474836480 bytes; at most 67108864 are read/, 'x', ...tiny, '--init', name);
+  });
 });
 
 describe('where pictures go', () => {

@@ -165,7 +165,8 @@ export async function encodePreview(image: PixelImage, side = 512): Promise<Uint
     .toBuffer();
 }
 
-const defaultMaxBytes = 64 * 2 ** 20;
+/** Bytes of a picture file that are read at most. */
+export const largestFile = 64 * 2 ** 20;
 const defaultMaxPixels = 8192 * 8192;
 const defaultMaxSide = 16_384;
 
@@ -181,7 +182,7 @@ export function sniffImage(bytes: Uint8Array): 'png' | 'jpeg' | 'webp' | 'gif' |
 }
 
 async function checkImage(bytes: Uint8Array, limits: DecodeLimits): Promise<string> {
-  const maxBytes = limits.maxBytes ?? defaultMaxBytes;
+  const maxBytes = limits.maxBytes ?? largestFile;
   const maxPixels = limits.maxPixels ?? defaultMaxPixels;
   if (bytes.length > maxBytes) {
     throw new UserError('image.too-large', `The picture has ${bytes.length} bytes; at most ${maxBytes} are read.`);

@@ -81,9 +81,14 @@ export class ReaderHost {
     if (!call) {
       this.#idle = setTimeout(() => this.#end(), idleMs);
       this.#idle.unref();
+      // It does not keep a command from ending, and ends with it.
+      this.#child?.unref();
+      this.#child?.channel?.unref();
       return;
     }
     clearTimeout(this.#idle);
+    this.#child?.ref();
+    this.#child?.channel?.ref();
     this.#atWork = call;
     this.#listen(call, this.#child ? undefined : startMs);
     this.#process().send(call.request, () => {});

@@ -3,6 +3,7 @@
  * (`main.ts`), so that a hostile file costs that process and nothing else.
  */
 
+import type { DecodeOrder } from '../images/decode-file.ts';
 import type { InspectOrder } from '../library/inspect.ts';
 import type { DrawOrder } from '../prompts/draw.ts';
 import type { SheetOrder } from '../prompts/prompt-files.ts';
@@ -42,6 +43,7 @@ export const readerTasks = {
     const { readImageHeader } = await import('../images/codec.ts');
     return await readImageHeader(await readFile(path));
   },
+  decode: async (order: DecodeOrder) => await (await import('../images/decode-file.ts')).decodeFile(order),
   infotext: async (text: string) => (await import('#pipelines/settings/infotext-reading')).readInfotext(text),
   body: async (order: BodyOrder) => await (await import('./read-body.ts')).readBody(order),
   draw: async (order: DrawOrder) => await (await import('../prompts/draw.ts')).drawPrompts(order),

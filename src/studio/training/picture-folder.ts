@@ -13,6 +13,7 @@ import sharp from 'sharp';
 import { UserError } from '#core/errors';
 import type { CaptionedPictures } from './captioned-pictures.ts';
 import { listFiles } from './data/list-files.ts';
+import { openPicture } from './data/open-picture.ts';
 import { extensionOf, isPicture, pictureExtensions, withoutExtension } from './data/picture-names.ts';
 
 export interface FolderOptions {
@@ -109,7 +110,7 @@ async function checkHeaders(pictures: readonly FolderPicture[], folder: string):
 /** RGB bytes [size, size, 3]. */
 export async function readSquare(file: string, size: number): Promise<Uint8Array> {
   try {
-    return await sharp(file)
+    return await openPicture(file)
       .rotate()
       .resize(size, size, { fit: 'cover', position: 'centre' })
       .flatten({ background: '#fff' })

@@ -1,9 +1,10 @@
 /** A picture as the autoencoder takes it: scaled to cover its bucket, cropped, mirrored, with a mask where it has one. */
 
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { UserError } from '#core/errors';
 import type { PictureSize } from '#training/buckets';
 import type { DatasetItem } from './dataset.ts';
+import { openPicture } from './open-picture.ts';
 
 export interface PreparedPicture {
   /** [3, height, width] in -1..1. */
@@ -38,7 +39,10 @@ export async function preparePicture(
     height: bucket.height,
   };
   const cut = (picture: string) => {
-    const scaled = sharp(picture).rotate().resize(width, height, { fit: 'fill', kernel: 'lanczos3' }).extract(crop);
+    const scaled = openPicture(picture)
+      .rotate()
+      .resize(width, height, { fit: 'fill', kernel: 'lanczos3' })
+      .extract(crop);
     return mirrored ? scaled.flop() : scaled;
   };
   try {
@@ -63,7 +67,7 @@ async function maskOf({ file, mask }: DatasetItem, cut: (picture: string) => Sha
     const grey = await cut(mask).flatten({ background: '#000' }).greyscale().raw({ depth: 'uchar' }).toBuffer();
     return Float32Array.from(grey, (value) => value / 255);
   }
-  if (!(await sharp(file).metadata()).hasAlpha) return undefined;
+  if (!(await openPicture(file).metadata()).hasAlpha) return undefined;
   const alpha = await cut(file).ensureAlpha().extractChannel(3).raw({ depth: 'uchar' }).toBuffer();
   return Float32Array.from(alpha, (value) => value / 255);
 }

@@ -5,6 +5,7 @@
 
 import sharp, { type Sharp } from 'sharp';
 import type { PixelImage } from '#core/image';
+import { openPicture } from '../data/open-picture.ts';
 
 const side = 8;
 /** Pictures of a folder that are looked at. */
@@ -20,7 +21,9 @@ export async function nearnessTo(
 ): Promise<number[]> {
   const every = Math.ceil(files.length / most);
   const looked = files.filter((_, i) => i % every === 0);
-  const known = await Promise.all(looked.map((file) => thumbnail(sharp(file).autoOrient()).catch(() => undefined)));
+  const known = await Promise.all(
+    looked.map((file) => thumbnail(openPicture(file).autoOrient()).catch(() => undefined)),
+  );
   const learnt = known.filter((each) => each !== undefined);
   const nearest = async ({ data, width, height, channels }: PixelImage): Promise<number> => {
     const own = await thumbnail(sharp(data, { raw: { width, height, channels } }));
