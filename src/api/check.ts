@@ -14,16 +14,21 @@ export class FieldError extends UserError {
   }
 }
 
-/** @throws FieldError naming the first field that is wrong */
-export function check<S extends z.ZodType>(schema: S, value: unknown, where = 'request'): z.output<S> {
+/** @param path of the value in the request @throws FieldError naming the first field that is wrong */
+export function check<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  where = 'request',
+  path: readonly PropertyKey[] = [],
+): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw fieldError(result.error, where);
+  throw fieldError(result.error, where, path);
 }
 
-function fieldError(error: z.ZodError, where: string): FieldError {
+function fieldError(error: z.ZodError, where: string, path: readonly PropertyKey[]): FieldError {
   const issue = error.issues[0]!;
-  const field = issue.path.join('.');
+  const field = [...path, ...issue.path].join('.');
   return new FieldError(field, `${field === '' ? where : field}: ${issue.message}.`);
 }
 

@@ -6,6 +6,8 @@ import type { LargeBodies } from '#studio/reader/large-bodies';
 import { type Body, defaultMaxBody, readBody } from './body.ts';
 import type { CallVariables, ServerContext } from './call.ts';
 import { callOf, requireRole } from './call.ts';
+import { checkInTurns } from './check-in-turns.ts';
+import { jsonAnswer } from './json-answer.ts';
 import type { MultipartBody, Route } from './route.ts';
 
 export type ServerApp = Hono<{ Variables: CallVariables }>;
@@ -41,21 +43,21 @@ async function serve(route: Route, c: ServerContext, { bodies, checkAnswers, unt
     const input = {
       params,
       query,
-      body: route.body && body ? check(route.body, given(route, body), 'body') : undefined,
+      body: route.body && body ? await checkInTurns(route.body, given(route, body), 'body') : undefined,
     };
     if (route.method !== 'get') await untilFree();
-    return answerOf(route, await route.handle(input as never, call), checkAnswers ?? false);
+    return await answerOf(route, await route.handle(input as never, call), checkAnswers ?? false);
   } finally {
     await body?.dispose();
   }
 }
 
-function answerOf({ answer }: Route, value: unknown, isChecked: boolean): Response {
+async function answerOf({ answer }: Route, value: unknown, isChecked: boolean): Promise<Response> {
   if (value instanceof Response) return value;
   const { schema, status } = answer;
   if (!schema) return new Response(null, { status: status ?? 204 });
   if (isChecked) schema.parse(value);
-  return Response.json(value, { status: status ?? 200 });
+  return await jsonAnswer(value, status ?? 200);
 }
 
 async function readBodyOf(route: Route, c: ServerContext, bodies: LargeBodies): Promise<Body> {

@@ -7,6 +7,7 @@
  */
 
 import { InternalError } from '#core/errors';
+import { weightOf } from './weight.ts';
 
 export type BusEvent<Events> = {
   [Type in keyof Events & string]: {
@@ -102,7 +103,7 @@ export class EventBus<Events extends ResetEvents> {
 
   #keep(event: BusEvent<Events>): void {
     this.#kept.push(event);
-    this.#text += textOf(event.data);
+    this.#text += weightOf(event.data);
     // Dropped in blocks: shifting one by one would move the whole window on every event.
     if (this.#kept.length >= this.#limit * 1.25) this.#drop(this.#kept.length - this.#limit);
     while (this.#text > this.#textLimit && this.#kept.length > 1) this.#drop(Math.ceil(this.#kept.length / 2));
@@ -110,7 +111,7 @@ export class EventBus<Events extends ResetEvents> {
 
   #drop(count: number): void {
     const gone = this.#kept.splice(0, count);
-    for (const { data } of gone) this.#text -= textOf(data);
+    for (const { data } of gone) this.#text -= weightOf(data);
     this.#dropped = gone.at(-1)!.id;
   }
 
@@ -131,15 +132,4 @@ export class EventBus<Events extends ResetEvents> {
       this.#onError(error);
     }
   }
-}
-
-const perValue = 16;
-
-/** Characters of the texts in a value, and what the values themselves take. */
-function textOf(value: unknown): number {
-  if (typeof value === 'string') return perValue + value.length;
-  if (typeof value !== 'object' || value === null) return perValue;
-  let sum = perValue;
-  for (const each of Object.values(value)) sum += textOf(each);
-  return sum;
 }
