@@ -9,6 +9,7 @@ import type { InputRole, Job, QueueState } from '#api/records/job';
 import { endStates, type JobState } from '#api/records/job-state';
 import { type InfotextReading, readInfotext } from '#pipelines/settings/infotext-reading';
 import type { Emit } from './events/bus.ts';
+import { inTurns } from './events/next-turn.ts';
 import type { FileSystemCalls } from './files/whole-file.ts';
 import { Boards } from './gallery/boards.ts';
 import { Gallery } from './gallery/gallery.ts';
@@ -24,6 +25,7 @@ import { type Measured, measuredPrompt } from './prompts/measure.ts';
 import { PromptFiles } from './prompts/prompt-files.ts';
 import type { JobFilter, QueueEvents } from './queue/job.ts';
 import { SqliteJobQueue } from './queue/sqlite-queue.ts';
+import { hasEnded } from './queue/wait-for-job.ts';
 import { withReader } from './reader/host.ts';
 import type { LargeBodies, Upload } from './reader/large-bodies.ts';
 import type { Asker } from './reader/pool.ts';
@@ -143,17 +145,26 @@ export class StudioFolder {
 
   /** Every job that waits or runs. Returns how many. */
   async cancelAll(filter: JobFilter = {}): Promise<number> {
-    const open = await this.#all({ ...filter, states: ['queued', 'paused', 'running'] });
-    const jobs = open.filter((job) => !job.cancelRequested);
-    for (const job of jobs) await this.cancel(job.id);
-    return jobs.length;
+    let count = 0;
+    for await (const id of inTurns(await this.queue.ids({ ...filter, states: ['queued', 'paused', 'running'] }))) {
+      const job = await this.queue.get(id);
+      // Ended, or asked to end, meanwhile.
+      if (!job || job.cancelRequested || hasEnded(job)) continue;
+      await this.cancel(id);
+      count++;
+    }
+    return count;
   }
 
   /** Lets every failed job wait again. Returns how many. */
   async retryAll(filter: JobFilter = {}): Promise<number> {
-    const jobs = await this.#all({ ...filter, states: ['failed'] });
-    for (const job of jobs) await this.queue.retry(job.id);
-    return jobs.length;
+    let count = 0;
+    for await (const id of inTurns(await this.queue.ids({ ...filter, states: ['failed'] }))) {
+      if ((await this.queue.get(id))?.state !== 'failed') continue;
+      await this.queue.retry(id);
+      count++;
+    }
+    return count;
   }
 
   /** Forgets ended jobs and the pictures they started from; what they made stays. */
@@ -236,17 +247,6 @@ export class StudioFolder {
     this.inputs.uploads.dispose();
     this.inputs.bodies.dispose();
     await this.library.close();
-  }
-
-  async #all(filter: JobFilter): Promise<Job[]> {
-    const jobs: Job[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await this.queue.list({ ...filter, limit: pageSize, cursor });
-      jobs.push(...page.jobs);
-      cursor = page.cursor;
-    } while (cursor !== undefined);
-    return jobs;
   }
 }
 

@@ -340,17 +340,19 @@ describe('studio', () => {
 
   it('holds a running job after its step and goes on with what is missing', async () => {
     const studio = await start({ stepMs: 30 });
-    const job = await submit(studio, 'a', { batchCount: 3 });
+    // Many, since the engine runs ahead of a busy machine's disk.
+    const job = await submit(studio, 'a', { batchCount: 12 });
     await when(studio, 'image.added', () => true);
     const paused = when(studio, 'job.changed', (data: { state: string }) => data.state === 'paused');
     await studio.pause(job.id);
     await paused;
     const { delivered } = (await studio.queue.get(job.id))!;
     expect(delivered).toBeGreaterThan(0);
-    expect(delivered).toBeLessThan(3);
+    expect(delivered).toBeLessThan(12);
     await studio.queue.resumeJobs({ id: job.id });
-    expect(await studio.wait(job.id)).toMatchObject({ state: 'done', delivered: 3 });
-    expect(studio.gallery.ofJob(job.id).map(({ seed }) => seed)).toEqual([10, 11, 12]);
+    expect(await studio.wait(job.id)).toMatchObject({ state: 'done', delivered: 12 });
+    const seeds = (await studio.gallery.ofJob(job.id)).map(({ seed }) => seed);
+    expect(seeds).toEqual(Array.from({ length: 12 }, (_, i) => 10 + i));
   });
 
   it('tells who waits when another process ended the job', async () => {
@@ -383,7 +385,7 @@ describe('studio', () => {
     expect((await studio.wait((await second).id)).state).toBe('done');
     expect((await studio.wait(first.id)).state).toBe('done');
     if (image) await studio.gallery.trash([image.id]);
-    expect(studio.gallery.ofJob(first.id).length).toBeGreaterThanOrEqual(2);
+    expect((await studio.gallery.ofJob(first.id)).length).toBeGreaterThanOrEqual(2);
     other.close();
   });
 

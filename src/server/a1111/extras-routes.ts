@@ -131,7 +131,7 @@ async function enlarged({ studio, pictures }: A1111Parts, call: Call, fields: Ex
   const picture = await pictureOf(source, call.caller, pictures, call.signal);
   const job = await studio.submitUpscale({ request, picture, user: call.caller.name });
   const ended = await finishedJob(studio, job.id, call.signal);
-  const [image] = studio.gallery.ofJob(ended.id);
+  const [image] = await studio.gallery.ofJob(ended.id);
   if (!image) throw new UserError('job.cancelled', `Job ${ended.id} was cancelled before it had a picture.`);
   return { image: (await studio.gallery.read(image.id)).toString('base64'), text: image.infotext };
 }

@@ -204,7 +204,8 @@ async function generate(
   );
   const ended = await Promise.all(jobs.map(({ id }) => finishedJob(studio, id, call.signal)));
   // Interrupted: what is finished is the answer, as upstream.
-  const images = ended.flatMap((job) => inAnswer(job, studio.gallery.ofJob(job.id), script));
+  const made = await Promise.all(ended.map(async (job) => inAnswer(job, await studio.gallery.ofJob(job.id), script)));
+  const images = made.flat();
   const files = fields.send_images === false ? [] : await Promise.all(images.map((image) => output(studio, image)));
   const hints = fields.send_images === false ? [] : await hintsOf(parts, call, controls, { ...starts[0], ...hinted });
   const warned = [...new Set(ended.flatMap((job) => job.warnings))];

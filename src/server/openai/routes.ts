@@ -218,7 +218,7 @@ async function answerPictures(parts: OpenAiParts, call: Call, order: Order): Pro
     });
   }
   await ended;
-  const images = studio.gallery.ofJob(job!.id);
+  const images = await studio.gallery.ofJob(job!.id);
   const { created_at, ...rest } = facts;
   const data = await Promise.all(images.map(async (image) => await imageOut(parts, call, image, output)));
   const size = images[0] ? `${images[0].width}x${images[0].height}` : rest.size;

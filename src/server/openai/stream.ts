@@ -70,7 +70,7 @@ class Sender {
 
   async finish(): Promise<void> {
     const { studio, job } = this.#options;
-    for (const image of studio.gallery.ofJob(job)) this.#complete(image.id);
+    for (const image of await studio.gallery.ofJob(job)) this.#complete(image.id);
     await this.#line;
     this.#controller.close();
   }

@@ -85,14 +85,14 @@ function filesIn(folder: string): string[] {
     .sort();
 }
 
-it('tells all pictures of a job in their order, more than a page of them', () => {
+it('tells all pictures of a job in their order, more than a page of them', async () => {
   const index = new PictureIndex(db);
   const job = newId();
   for (let i = 600; i >= 0; i--) {
     const file = { path: `${i}.png`, format: 'png', bytes: 1, width: 64, height: 64, createdAt: 1000 + i };
     index.add({ ...file, user: 'local', job, index: i, seed: i, prompt: '', negativePrompt: '', infotext: '' });
   }
-  expect(gallery.ofJob(job).map(({ index: place }) => place)).toEqual(Array.from({ length: 601 }, (_, i) => i));
+  expect((await gallery.ofJob(job)).map(({ index: place }) => place)).toEqual(Array.from({ length: 601 }, (_, i) => i));
 });
 
 describe('saving', () => {

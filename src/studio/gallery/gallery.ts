@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '#core/errors';
 import { galleryNames } from '#pipelines/settings/index';
 import type { Emit } from '../events/bus.ts';
+import { nextTurn } from '../events/next-turn.ts';
 import { diskError, isMissing } from '../files/disk-error.ts';
 import { pathInside, realPathInside } from '../files/safe-path.ts';
 import { type FileSystemCalls, sweepTemporary, systemCalls, writeWholeFile } from '../files/whole-file.ts';
@@ -66,8 +67,9 @@ export class Gallery {
     const made = { ...settings, prompt, negativePrompt, seed, infotext };
     const { width, height } = image;
     const file = { path, format, bytes: bytes.length, width, height, createdAt: now.getTime() };
-    const id = await this.#note({ user, job, index, ...file, ...made, model: model.name, modelHash: model.hash });
-    const saved = this.get(id);
+    // What follows is long where prompts are.
+    await nextTurn();
+    const saved = await this.#note({ user, job, index, ...file, ...made, model: model.name, modelHash: model.hash });
     this.#emit('image.added', saved, { user: saved.user });
     return saved;
   }
@@ -84,13 +86,23 @@ export class Gallery {
     return this.#index.search(query);
   }
 
+  /** The same of a page that may be long, in several turns of the event loop; it may end before its limit. */
+  async page(query: ImageQuery): Promise<ImagePage> {
+    return await this.#index.page(query);
+  }
+
+  /** A job's picture at a place, when it is known. */
+  at(job: string, index: number): GalleryImage | undefined {
+    return this.#index.at(job, index);
+  }
+
   count(query: ImageQuery = {}): number {
     return this.#index.count(query);
   }
 
   /** All pictures of a job that are in the gallery, however many, by their place. */
-  ofJob(job: string): GalleryImage[] {
-    return this.#index.ofJob(job);
+  async ofJob(job: string): Promise<GalleryImage[]> {
+    return await this.#index.ofJob(job);
   }
 
   /** Of a user's files, the trash included. */
@@ -273,7 +285,7 @@ export class Gallery {
   }
 
   /** A picture that cannot be noted down is removed again: what made it will be told, and may make it anew. */
-  async #note(facts: PictureFacts): Promise<string> {
+  async #note(facts: PictureFacts): Promise<GalleryImage> {
     try {
       return await patiently(() => this.#index.add(facts));
     } catch (error) {

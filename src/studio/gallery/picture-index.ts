@@ -1,9 +1,10 @@
 /** What is known about the picture files, kept in the database; the gallery and its rebuild write it. */
 
 import { type IndexedPicture, indexedPictureSchema } from '#api/records/picture';
+import { nextTurn } from '../events/next-turn.ts';
 import type { Database } from '../store/database.ts';
 import { newId } from '../store/id.ts';
-import { allOf, type Condition, equals, Table } from '../store/table.ts';
+import { allOf, type Condition, equals, oneOf, recordsInOneTurn, Table } from '../store/table.ts';
 import type { GalleryImage, ImagePage, ImageQuery } from './image.ts';
 import { orders, whereImages } from './search.ts';
 
@@ -18,16 +19,17 @@ export class PictureIndex {
     this.#table = new Table(db, 'images', indexedPictureSchema, { columns: { index: 'job_index' } });
   }
 
-  /** @returns the picture's id; a file that is known already (a rebuild came first) keeps its own */
-  add(facts: PictureFacts): string {
+  /** @returns the picture; a file that is known already (a rebuild came first) keeps its id and what was said of it */
+  add(facts: PictureFacts): GalleryImage {
     const known = this.#table.first(equals('path', facts.path)!);
     if (known) {
       this.#table.update(known.id, facts);
-      return known.id;
+      return this.#withMarks([{ ...known, ...facts }])[0]!;
     }
     const id = newId(facts.createdAt);
-    this.#table.insert({ ...facts, id, rating: 0 });
-    return id;
+    const picture = { ...facts, id, rating: 0 };
+    this.#table.insert(picture);
+    return { ...picture, tags: [], boards: [] };
   }
 
   update(id: string, change: Partial<IndexedPicture>): void {
@@ -49,13 +51,25 @@ export class PictureIndex {
   }
 
   /** Those of a job that are in the gallery, however many, by their place. */
-  ofJob(job: string): GalleryImage[] {
-    return this.#withMarks(this.#table.all(whereImages({ job }), 'job_index, created_at, id'));
+  async ofJob(job: string): Promise<GalleryImage[]> {
+    const where = whereImages({ job });
+    const ids = this.#db
+      .all<{ id: string }>(`SELECT id FROM images WHERE ${where.sql} ORDER BY job_index, created_at, id`, where.params)
+      .map(({ id }) => id);
+    const images: GalleryImage[] = [];
+    for (let from = 0; from < ids.length; from += recordsInOneTurn) {
+      await nextTurn();
+      const some = ids.slice(from, from + recordsInOneTurn);
+      const known = new Map(this.#withMarks(this.#table.all(oneOf('id', some))).map((image) => [image.id, image]));
+      images.push(...some.flatMap((id) => known.get(id) ?? []));
+    }
+    return images;
   }
 
   /** Places of a job's pictures that are known, the trash and those away included. */
   placesOf(job: string): ReadonlySet<number> {
-    return new Set(this.#table.all(equals('job', job)).map(({ index }) => index!));
+    const rows = this.#db.all<{ place: number }>('SELECT job_index AS place FROM images WHERE job = ?', [job]);
+    return new Set(rows.map(({ place }) => place));
   }
 
   /** Of a user's files, those in the trash and those away included. */
@@ -68,9 +82,12 @@ export class PictureIndex {
   }
 
   search(query: ImageQuery): ImagePage {
-    const limit = Math.max(1, Math.min(query.limit ?? 50, 500));
-    const order = orders[query.order ?? 'newest'];
-    const { records, cursor } = this.#table.page({ where: whereImages(query), order, limit, cursor: query.cursor });
+    const { records, cursor } = this.#table.page(pageOf(query));
+    return { images: this.#withMarks(records), cursor };
+  }
+
+  async page(query: ImageQuery): Promise<ImagePage> {
+    const { records, cursor } = await this.#table.pageInTurns(pageOf(query));
     return { images: this.#withMarks(records), cursor };
   }
 
@@ -93,4 +110,9 @@ export class PictureIndex {
     const boards = group(`SELECT image, board AS value FROM board_images ${within} ORDER BY added_at`);
     return pictures.map((each) => ({ ...each, tags: tags.get(each.id) ?? [], boards: boards.get(each.id) ?? [] }));
   }
+}
+
+function pageOf(query: ImageQuery) {
+  const limit = Math.max(1, Math.min(query.limit ?? 50, 500));
+  return { where: whereImages(query), order: orders[query.order ?? 'newest'], limit, cursor: query.cursor };
 }

@@ -166,7 +166,7 @@ async function register({ index, read }: Parts, { folder, path, trashed }: Found
   const { modifiedAt, fields, ...facts } = await read(join(folder, path));
   const name = readPicturePath(path);
   const isFree = name.job !== undefined && index.at(name.job, name.index!) === undefined;
-  return index.add({
+  const { id } = index.add({
     ...facts,
     ...fields,
     seed: fields.seed ?? name.seed,
@@ -177,6 +177,7 @@ async function register({ index, read }: Parts, { folder, path, trashed }: Found
     createdAt: modifiedAt,
     trashedAt: trashed ? Date.now() : undefined,
   });
+  return id;
 }
 
 /** Paths of pictures below a folder, forward slashes; folders that begin with a dot and links are left out. */

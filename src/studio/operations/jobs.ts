@@ -29,7 +29,7 @@ export const jobHandlers = {
     const [job] = await studio.submit(await submission(input, context));
     if (!wait) return { job: toldJob(job!, caller) };
     const ended = await studio.wait(job!.id, context.signal);
-    return { job: toldJob(ended, caller), images: picturesOf(studio, ended) };
+    return { job: toldJob(ended, caller), images: await picturesOf(studio, ended) };
   },
   async planJob(input, context) {
     const { memory, seconds, warnings } = await context.studio.estimate(
@@ -69,7 +69,7 @@ export const jobHandlers = {
     const job = await studio.submitUpscale({ request, picture, user: caller.name, priority, label });
     if (!wait) return { job: toldJob(job, caller) };
     const ended = await studio.wait(job.id, signal);
-    return { job: toldJob(ended, caller), images: picturesOf(studio, ended) };
+    return { job: toldJob(ended, caller), images: await picturesOf(studio, ended) };
   },
   async listJobs({ order, limit, cursor, ...filter }, { studio, caller }) {
     const page = await studio.queue.list({ ...filterOf(filter, caller), order, limit, cursor });
@@ -79,7 +79,7 @@ export const jobHandlers = {
     const job = await ownJob(studio, id, caller);
     // Known only where it runs.
     const progress = progressOf(studio, id);
-    return { job: toldJob(job, caller), progress, images: picturesOf(studio, job) };
+    return { job: toldJob(job, caller), progress, images: await picturesOf(studio, job) };
   },
   async getSteps({ id }, { studio, caller }) {
     await ownJob(studio, id, caller);
@@ -158,7 +158,7 @@ async function queuedSeries(
   const [job] = await studio.submit({ ...asked, series: { form, settings } });
   if (!wait) return { job: toldJob(job!, caller) };
   const ended = await studio.wait(job!.id, signal);
-  return { job: toldJob(ended, caller), images: picturesOf(studio, ended) };
+  return { job: toldJob(ended, caller), images: await picturesOf(studio, ended) };
 }
 
 export const queueHandlers = {
@@ -199,8 +199,8 @@ export function progressOf(studio: StudioFolder, id: string) {
   return 'progress' in studio ? (studio as Context<true>['studio']).progress.get(id) : undefined;
 }
 
-function picturesOf({ gallery }: StudioFolder, job: Job) {
-  return gallery.ofJob(job.id).map(toldPicture);
+async function picturesOf({ gallery }: StudioFolder, job: Job) {
+  return (await gallery.ofJob(job.id)).map(toldPicture);
 }
 
 interface FilterFields {

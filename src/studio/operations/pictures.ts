@@ -16,10 +16,10 @@ import { locatedPicture } from './told.ts';
 const dayMs = 86_400_000;
 
 export const pictureHandlers = {
-  searchImages({ board, ...query }, { studio, caller }) {
+  async searchImages({ board, ...query }, { studio, caller }) {
     const user = scopeOf(caller) ?? query.user;
     const asked = { ...query, user, board: board === undefined ? undefined : studio.boards.find(board, user).id };
-    const page = studio.gallery.search(asked);
+    const page = await studio.gallery.page(asked);
     return {
       ...page,
       images: page.images.map((image) => locatedPicture(image, studio, caller)),

@@ -51,6 +51,9 @@ export interface JobListOptions<K extends JobKind = JobKind> extends JobFilter<K
 /** Where a waiting job goes among its owner's jobs of the same priority. */
 export type Place = 'front' | 'back' | { readonly before: string } | { readonly after: string };
 
+/** What is left to do of a job that was forgotten. */
+export type RemovedJob = Pick<Job, 'id' | 'kind' | 'user' | 'inputs'>;
+
 export interface QueueEvents {
   'job.added': Job;
   'job.changed': Job;
@@ -88,7 +91,9 @@ export interface JobQueue {
   /** All of them or none. @throws UserError `job.duplicate` */
   add(jobs: readonly NewJob[]): Promise<readonly Job[]>;
   get(id: string): Promise<Job | undefined>;
-  /** @throws UserError `page.cursor` */
+  /** Of all jobs that a filter fits, oldest first. */
+  ids(filter: JobFilter): Promise<readonly string[]>;
+  /** A page is shorter than its limit where jobs are long. @throws UserError `page.cursor` */
   list<K extends JobKind>(options?: JobListOptions<K>): Promise<JobPage<K>>;
   state(): Promise<QueueState>;
 
@@ -109,7 +114,7 @@ export interface JobQueue {
   /** Holds a waiting job, and marks a running one. @throws UserError `job.state` */
   hold(id: string): Promise<Job>;
   /** Forgets jobs in the given end states (default all three). Returns what was removed. */
-  clear(filter?: JobFilter): Promise<readonly Job[]>;
+  clear(filter?: JobFilter): Promise<readonly RemovedJob[]>;
 
   /** The next job of a kind, now `running`; undefined when none may run. */
   take<K extends JobKind>(kind: K): Promise<Job<K> | undefined>;

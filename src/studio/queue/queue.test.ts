@@ -318,3 +318,80 @@ describe('events', () => {
     expect(resumed).toEqual([3]);
   });
 });
+
+describe('many jobs', () => {
+  /** Runs `work` and counts what `done` tells between two turns of the event loop. */
+  async function mostInOneTurn<T>(done: () => number, work: () => Promise<T>): Promise<{ most: number; result: T }> {
+    let most = 0;
+    let before = done();
+    const tick = () => {
+      most = Math.max(most, done() - before);
+      before = done();
+      next = setImmediate(tick);
+    };
+    let next = setImmediate(tick);
+    try {
+      return { result: await work(), most };
+    } finally {
+      clearImmediate(next);
+    }
+  }
+
+  const staged = () => db.get<{ n: number }>('SELECT count(*) AS n FROM staged_jobs')!.n;
+  const many = Array.from({ length: 300 }, (_, i) => job('ann', { label: String(i), batch: 'b' }));
+
+  it('are written in turns, and are there together, in their order, after those that came before', async () => {
+    await queue.add([job('ann', { label: 'before' })]);
+    const seen = new Set<number>();
+    const { most, result } = await mostInOneTurn(
+      () => {
+        seen.add(queue.waiting());
+        return staged();
+      },
+      async () => await queue.add(many),
+    );
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(25);
+    // Never some of them.
+    expect([...seen]).toEqual([1, 301]);
+    expect(staged()).toBe(0);
+    expect(labels(result)).toEqual(many.map(({ label }) => label));
+    const { jobs } = await queue.list({ order: 'next', limit: 1000 });
+    expect(labels(jobs)).toEqual(['before', ...many.map(({ label }) => label)]);
+  });
+
+  it('are none when one of them cannot be', async () => {
+    const [known] = await queue.add([job('ann')]);
+    await expect(queue.add([...many, job('ann', { id: known!.id })])).rejects.toThrow('There is a job');
+    expect([queue.waiting(), staged()]).toEqual([1, 0]);
+    // Those of two who ask at once do not mix.
+    const added = await Promise.all([queue.add(many), queue.add(many.map((each) => ({ ...each, user: 'bob' })))]);
+    for (const jobs of added) expect(labels(jobs)).toEqual(many.map(({ label }) => label));
+    expect(queue.waiting()).toBe(601);
+  });
+
+  it('of long prompts come in pages that end early, and are cleared in turns', async () => {
+    const request = generateSchema.parse({ prompt: 'a'.repeat(100_000), negativePrompt: 'b'.repeat(100_000) });
+    for (let i = 0; i < 8; i++) await queue.add(Array.from({ length: 20 }, () => job('ann', { request })));
+    for (const order of ['recent', 'next'] as const) {
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      let pages = 0;
+      do {
+        const page = await queue.list({ order, limit: 1000, cursor });
+        seen.push(...page.jobs.map(({ id }) => id));
+        cursor = page.cursor;
+        pages++;
+      } while (cursor !== undefined);
+      expect(pages).toBeGreaterThan(1);
+      expect(new Set(seen).size).toBe(160);
+    }
+    for (const id of await queue.ids({})) await queue.cancel(id);
+    const { most, result } = await mostInOneTurn(
+      () => 160 - db.get<{ n: number }>('SELECT count(*) AS n FROM jobs')!.n,
+      async () => await queue.clear(),
+    );
+    expect(result).toHaveLength(160);
+    expect(most).toBeLessThanOrEqual(25);
+  });
+});

@@ -9,11 +9,12 @@ import { type Job, type JobKind, jobSchema, type QueueState } from '#api/records
 import { endStates, type JobState, jobStates } from '#api/records/job-state';
 import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
-import { inTurns } from '../events/next-turn.ts';
-import type { Database, SqlRow } from '../store/database.ts';
+import { inTurns, nextTurn } from '../events/next-turn.ts';
+import { weightOf } from '../events/weight.ts';
+import type { Database } from '../store/database.ts';
 import { followId, newId } from '../store/id.ts';
 import { patiently } from '../store/patience.ts';
-import { allOf, type Condition, equals, oneOf, Table } from '../store/table.ts';
+import { allOf, type Condition, equals, heaviestPage, oneOf, recordsInOneTurn, Table } from '../store/table.ts';
 import { heldKinds, kindRules } from '../work/kinds.ts';
 import {
   type JobFilter,
@@ -25,6 +26,7 @@ import {
   type NewJob,
   type Place,
   type QueueEvents,
+  type RemovedJob,
   type Stop,
   stops,
 } from './job.ts';
@@ -42,12 +44,16 @@ const furtherWarnings = `Further warnings than these ${mostWarnings} were left o
 export class SqliteJobQueue implements JobQueue {
   readonly #db: Database;
   readonly #table: Table<typeof storedSchema>;
+  /** Of this connection alone and gone with it: many jobs are put here in turns, and move over together. */
+  readonly #staged: Table<typeof storedSchema>;
   readonly #emit: Emit<QueueEvents>;
   readonly #ready = new Set<() => void>();
 
   constructor(db: Database, emit: Emit<QueueEvents>) {
     this.#db = db;
     this.#table = new Table(db, 'jobs', storedSchema);
+    db.exec('CREATE TEMP TABLE IF NOT EXISTS staged_jobs AS SELECT * FROM jobs WHERE 0');
+    this.#staged = new Table(db, 'staged_jobs', storedSchema);
     this.#emit = emit;
     followId(db.get<{ id: string | null }>('SELECT max(id) AS id FROM jobs')?.id ?? '');
   }
@@ -75,10 +81,8 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async add(jobs: readonly NewJob[]): Promise<readonly Job[]> {
-    const ids = await this.#write(() => {
-      let position = this.#edge('max') + 1;
-      return jobs.map((job) => this.#insert(job, position++));
-    });
+    const ids = jobs.length > recordsInOneTurn ? await this.#addInTurns(jobs) : await this.#addAtOnce(jobs);
+    await nextTurn();
     const added: Job[] = [];
     for await (const id of inTurns(ids)) {
       const job = this.#require(id);
@@ -89,6 +93,33 @@ export class SqliteJobQueue implements JobQueue {
     return added;
   }
 
+  async #addAtOnce(jobs: readonly NewJob[]): Promise<string[]> {
+    return await this.#write(() => {
+      let position = this.#edge('max') + 1;
+      return jobs.map((job) => this.#insert(job, position++));
+    });
+  }
+
+  /** All of them or none, though others come in between: the last step is one statement. */
+  async #addInTurns(jobs: readonly NewJob[]): Promise<string[]> {
+    const ids: string[] = [];
+    try {
+      for (let from = 0; from < jobs.length; from += recordsInOneTurn) {
+        const some = jobs.slice(from, from + recordsInOneTurn);
+        ids.push(...(await this.#write(() => some.map((job, i) => this.#insert(job, from + i, this.#staged)))));
+        await nextTurn();
+      }
+      const { sql, params } = oneOf('id', ids)!;
+      await this.#write(() => {
+        this.#db.run(`UPDATE staged_jobs SET position = position + ? WHERE ${sql}`, [this.#edge('max') + 1, ...params]);
+        this.#db.run(`INSERT INTO jobs SELECT * FROM staged_jobs WHERE ${sql}`, params);
+      });
+      return ids;
+    } finally {
+      await this.#write(() => this.#staged.delete(oneOf('id', ids)!));
+    }
+  }
+
   async get(id: string): Promise<Job | undefined> {
     const stored = this.#table.get(id);
     return stored && toJob(stored);
@@ -96,12 +127,23 @@ export class SqliteJobQueue implements JobQueue {
 
   async list<K extends JobKind = JobKind>(options: JobListOptions<K> = {}): Promise<JobPage<K>> {
     const limit = Math.max(1, Math.min(options.limit ?? 100, 1000));
-    return (options.order === 'next' ? this.#listNext(options, limit) : this.#listRecent(options, limit)) as JobPage<K>;
+    const page = options.order === 'next' ? this.#listNext(options, limit) : this.#listRecent(options, limit);
+    return (await page) as JobPage<K>;
   }
 
-  #listRecent(options: JobListOptions, limit: number): JobPage {
+  async ids(filter: JobFilter): Promise<readonly string[]> {
+    return this.#ids(whereJobs(filter));
+  }
+
+  #ids({ sql, params }: Condition, order = 'id'): string[] {
+    return this.#db
+      .all<{ id: string }>(`SELECT id FROM jobs WHERE ${sql} ORDER BY ${order}`, params)
+      .map(({ id }) => id);
+  }
+
+  async #listRecent(options: JobListOptions, limit: number): Promise<JobPage> {
     const order = { by: ['id'], direction: 'DESC' } as const;
-    const page = this.#table.page({ where: whereJobs(options), order, limit, cursor: options.cursor });
+    const page = await this.#table.pageInTurns({ where: whereJobs(options), order, limit, cursor: options.cursor });
     return { jobs: page.records.map(toJob), cursor: page.cursor };
   }
 
@@ -193,15 +235,22 @@ export class SqliteJobQueue implements JobQueue {
     return this.#changed(id);
   }
 
-  async clear(filter: JobFilter = {}): Promise<readonly Job[]> {
+  async clear(filter: JobFilter = {}): Promise<readonly RemovedJob[]> {
     const states = (filter.states ?? endStates).filter((state) => (endStates as readonly JobState[]).includes(state));
     const where = whereJobs({ ...filter, states });
-    const removed = await this.#write(() => {
-      const jobs = this.#table.all(where);
-      this.#table.delete(where);
-      return jobs.map(toJob);
-    });
-    for (const { id, kind, user } of removed) this.#emit('job.removed', { id, kind }, { user });
+    const ids = this.#ids(where);
+    const removed: RemovedJob[] = [];
+    for (let from = 0; from < ids.length; from += recordsInOneTurn) {
+      const some = allOf([where, oneOf('id', ids.slice(from, from + recordsInOneTurn))]);
+      const gone = await this.#write(() => {
+        const jobs = this.#table.all(some);
+        this.#table.delete(some);
+        return jobs.map(({ id, kind, user, inputs }) => ({ id, kind, user, inputs }));
+      });
+      for (const { id, kind, user } of gone) this.#emit('job.removed', { id, kind }, { user });
+      removed.push(...gone);
+      await nextTurn();
+    }
     this.#announceState();
     return removed;
   }
@@ -222,8 +271,8 @@ export class SqliteJobQueue implements JobQueue {
          ON CONFLICT (kind, user) DO UPDATE SET turn = excluded.turn`,
         [kind, next.user],
       );
-      const attempts = this.#table.get(next.id)!.attempts + 1;
-      this.#table.update(next.id, { state: 'running', attempts, startedAt: Date.now() });
+      this.#db.run('UPDATE jobs SET attempts = attempts + 1 WHERE id = ?', [next.id]);
+      this.#table.update(next.id, { state: 'running', startedAt: Date.now() });
       return next.id;
     });
     return id === undefined ? undefined : (this.#changed(id) as Job<K>);
@@ -273,11 +322,11 @@ export class SqliteJobQueue implements JobQueue {
     return () => this.#ready.delete(listener);
   }
 
-  #insert(job: NewJob, position: number): string {
+  #insert(job: NewJob, position: number, into = this.#table): string {
     const { id = newId(), priority = 0, inputs = [], warnings = [], ...given } = job;
     if (this.#table.get(id)) throw new UserError('job.duplicate', `There is a job ${id} already.`);
     const counts = { delivered: 0, attempts: 0, interruptions: 0 };
-    this.#table.insert({
+    into.insert({
       ...given,
       ...counts,
       id,
@@ -297,32 +346,46 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   /** In the order of taking: by kind and priority, then one job of each user in turn. */
-  #listNext(options: JobListOptions, limit: number): JobPage {
+  async #listNext(options: JobListOptions, limit: number): Promise<JobPage> {
     const { sql, params } = whereJobs(options);
     const { cursor = '0' } = options;
     if (!/^\d{1,15}$/.test(cursor)) throw new UserError('page.cursor', 'The cursor is not one that a page has given.');
     const offset = Number(cursor);
-    const rows = this.#db.all<SqlRow>(
-      `SELECT * FROM (
-         SELECT jobs.*, coalesce(turn, 0) AS turn,
-           row_number() OVER (PARTITION BY priority, jobs.kind, jobs.user ORDER BY position, jobs.id) AS round
-         FROM jobs LEFT JOIN turns ON turns.user = jobs.user AND turns.kind = jobs.kind
-         WHERE state IN ('queued', 'paused')
-       ) WHERE ${sql} ORDER BY priority DESC, round, turn, position, id LIMIT ? OFFSET ?`,
-      [...params, limit + 1, offset],
-    );
-    const jobs = rows.slice(0, limit).map((row) => toJob(this.#table.decode(row)));
-    return { jobs, cursor: rows.length > limit ? String(offset + limit) : undefined };
+    // Sorted without what is long of them.
+    const ids = this.#db
+      .all<{ id: string }>(
+        `SELECT id FROM (
+           SELECT jobs.id, jobs.kind, jobs.user, batch, state, priority, position, coalesce(turn, 0) AS turn,
+             row_number() OVER (PARTITION BY priority, jobs.kind, jobs.user ORDER BY position, jobs.id) AS round
+           FROM jobs LEFT JOIN turns ON turns.user = jobs.user AND turns.kind = jobs.kind
+           WHERE state IN ('queued', 'paused')
+         ) WHERE ${sql} ORDER BY priority DESC, round, turn, position, id LIMIT ? OFFSET ?`,
+        [...params, limit + 1, offset],
+      )
+      .map(({ id }) => id);
+    const jobs: Job[] = [];
+    let taken = 0;
+    for (let weight = 0; taken < Math.min(limit, ids.length) && weight <= heaviestPage; ) {
+      if (taken > 0) await nextTurn();
+      const some = ids.slice(taken, Math.min(limit, taken + recordsInOneTurn));
+      const known = new Map(this.#table.all(oneOf('id', some)).map((stored) => [stored.id, toJob(stored)]));
+      // What has been removed meanwhile is left out.
+      jobs.push(...some.flatMap((id) => known.get(id) ?? []));
+      weight += weightOf([...known.values()]);
+      taken += some.length;
+    }
+    return { jobs, cursor: ids.length > taken ? String(offset + taken) : undefined };
   }
 
   async #switch(filter: JobFilter, from: JobState, state: JobState): Promise<readonly Job[]> {
     const where = allOf([whereJobs(filter), equals('state', from)]);
     const ids = await this.#write(() => {
-      const jobs = this.#table.all(where, 'position, id');
+      const found = this.#ids(where, 'position, id');
       this.#table.updateAll(where, { state });
-      return jobs.map(({ id }) => id);
+      return found;
     });
-    const jobs = ids.map((id) => this.#changed(id));
+    const jobs: Job[] = [];
+    for await (const id of inTurns(ids)) if (this.#table.get(id)) jobs.push(this.#changed(id));
     this.#announce();
     return jobs;
   }
@@ -371,7 +434,9 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   #requireState(id: string, states: readonly JobState[], verb: string): void {
-    const job = this.#require(id);
+    // Not the whole of it, which may be long.
+    const job = this.#db.get<{ state: JobState }>('SELECT state FROM jobs WHERE id = ?', [id]);
+    if (!job) throw unknownJob(id);
     if (!states.includes(job.state)) {
       const wanted = states.join(' or ');
       throw new UserError('job.state', `Job ${id} is ${job.state}; only ${wanted} jobs can be ${verb}.`);

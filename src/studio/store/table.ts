@@ -9,12 +9,19 @@
 
 import { z } from 'zod';
 import { InternalError, UserError } from '#core/errors';
+import { nextTurn } from '../events/next-turn.ts';
+import { weightOf } from '../events/weight.ts';
 import type { Database, SqlRow, SqlValue } from './database.ts';
 
 export interface Condition {
   readonly sql: string;
   readonly params: readonly SqlValue[];
 }
+
+/** Each may have some hundred kilobytes. */
+export const recordsInOneTurn = 25;
+/** Of the records of a page, as `weightOf` has it; the last turn's come on top. */
+export const heaviestPage = 8 * 2 ** 20;
 
 export const always: Condition = { sql: '1', params: [] };
 
@@ -143,6 +150,24 @@ export class Table<S extends z.ZodObject> {
     const last = records[limit - 1] as Record<string, unknown>;
     const values = order.by.map((field) => last[field] ?? null);
     return { records: records.slice(0, limit), cursor: Buffer.from(JSON.stringify(values)).toString('base64url') };
+  }
+
+  /**
+   * The same of records that may be long: some are read in each turn of the event loop, and once those before weigh
+   * much the page ends, whatever its limit.
+   * @throws UserError `page.cursor`
+   */
+  async pageInTurns(query: PageQuery<keyof S['shape'] & string>): Promise<Page<z.output<S>>> {
+    const records: z.output<S>[] = [];
+    let { cursor } = query;
+    for (let weight = 0; ; ) {
+      const page = this.page({ ...query, cursor, limit: Math.min(recordsInOneTurn, query.limit - records.length) });
+      records.push(...page.records);
+      cursor = page.cursor;
+      weight += weightOf(page.records);
+      if (cursor === undefined || records.length >= query.limit || weight > heaviestPage) return { records, cursor };
+      await nextTurn();
+    }
   }
 
   /** A row, of this table or of a query that has its columns, as a record; other columns are left out. */

@@ -5,6 +5,7 @@
 
 import type { Job, JobKind } from '#api/records/job';
 import { DarkroomError } from '#core/errors';
+import { nextTurn } from '../events/next-turn.ts';
 import type { JobOutcome, JobQueue, Stop } from '../queue/job.ts';
 import { kindRules } from './kinds.ts';
 import type { ProgressBoard } from './progress.ts';
@@ -92,7 +93,9 @@ export class Worker<K extends JobKind = JobKind> {
     const { queue, progress, runner } = this.#parts;
     this.#job = job;
     this.#abort = new AbortController();
+    if (this.#stopping) this.#abort.abort(new Stopped('close'));
     progress.begin(job, runner.begin?.(job));
+    await nextTurn();
     // Cancelled between being taken and being known here.
     if ((await queue.get(job.id))?.cancelRequested) this.#abort.abort(new Stopped('cancel'));
     const outcome = await this.#attempt(job, this.#abort.signal);
@@ -108,7 +111,10 @@ export class Worker<K extends JobKind = JobKind> {
       signal,
       progress: (change) => progress.update(id, change),
       preview: (batch, previews) => progress.preview(id, batch, previews),
-      report: async (report) => await queue.report(id, report),
+      async report(report) {
+        await nextTurn();
+        await queue.report(id, report);
+      },
       warn: async (message) => await queue.warn(id, message),
     };
     try {
@@ -127,6 +133,7 @@ export class Worker<K extends JobKind = JobKind> {
   /** Writes the outcome down, however long the disk takes to let it. */
   async #settle(job: Job<K>, outcome: JobOutcome): Promise<void> {
     const { queue, log } = this.#parts;
+    await nextTurn();
     const isHeld = outcome.state === 'failed' && fullDisk.includes(outcome.error.code) && kindRules[job.kind].isHeld;
     let pauses = isHeld;
     while (true) {

@@ -107,7 +107,7 @@ export class PictureRunner implements Runner<'picture'> {
       if (call.signal.aborted) return;
       const cell = series.cells[place]!;
       const own = cellRequest(request, cell);
-      const before = cell.follows ? gallery.ofJob(job.id).find(({ index }) => index === first[place]! - 1) : undefined;
+      const before = cell.follows ? gallery.at(job.id, first[place]! - 1) : undefined;
       const from = before ? { ...files, init: gallery.pathOf(before) } : files;
       const batches = batchesOf(job.request);
       const cellPlace = { first: first[place]!, batchesBefore, batches };
@@ -126,7 +126,7 @@ export class PictureRunner implements Runner<'picture'> {
     at: number,
   ): Promise<void> {
     const { gallery, settings } = this.#parts;
-    const made = new Map(gallery.ofJob(job.id).map((image) => [image.index, image]));
+    const made = new Map((await gallery.ofJob(job.id)).map((image) => [image.index, image]));
     const [shown] = made.values();
     if (!shown || made.has(at)) return;
     const pictures = await Promise.all(
