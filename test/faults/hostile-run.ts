@@ -17,7 +17,7 @@ import { type Hold, ownMs } from './loop-watch.ts';
 import { type ServerChild, startServer } from './server-child.ts';
 
 export interface HostileOptions {
-  /** Only those whose name has this in it. */
+  /** Only those whose name has this in it, or one of several between `|`. */
   readonly only?: string;
   /** Every so manieth; default 1, all. Models are left out then. */
   readonly every?: number;
@@ -57,6 +57,8 @@ export interface HostileReport {
   readonly problems: readonly string[];
 }
 
+const isAskedFor = (name: string, only: string): boolean => only.split('|').some((part) => name.includes(part));
+
 /** No input may hold the loop longer, on a machine that has nothing else to do. */
 const defaultHeldMs = 50;
 /** As names tell it. */
@@ -70,7 +72,7 @@ export async function hostileRun(options: HostileOptions = {}): Promise<HostileR
   const models = join(root, 'models');
   try {
     const wantsModels =
-      options.only === undefined || Object.keys(hostileModels()).some((name) => name.includes(options.only!));
+      options.only === undefined || Object.keys(hostileModels()).some((name) => isAskedFor(name, options.only!));
     if (wantsModels && (options.every ?? 1) === 1) writeHostileModels(models);
     const server = await startServer({ root, engineOptions: { stepMs: 0 }, modelRoots: [models] });
     try {
@@ -139,7 +141,7 @@ class HostileRun {
   ): Promise<void> {
     const { only, every = 1, small = false, tell = () => {} } = this.#options;
     if (small && isLarge(name)) return;
-    if (only !== undefined && !name.includes(only)) return;
+    if (only !== undefined && !isAskedFor(name, only)) return;
     if (this.#seen++ % every !== 0 || this.#server.crash() !== undefined) return;
     const requests = await make();
     await this.#watched(name, async () => {

@@ -199,6 +199,53 @@ const containers: Record<string, () => Promise<Uint8Array> | Uint8Array> = {
     file.fill(0xff, 6, 10);
     return file;
   },
+  'XMP of 20 MB in a WebP': async () => riffWith(await small('webp'), 'XMP ', Buffer.alloc(20 * mebibyte, '<a>')),
+  'an ICC profile of 20 MB in a WebP': async () =>
+    riffWith(await small('webp'), 'ICCP', Buffer.alloc(20 * mebibyte, 1)),
+  '100,000 frames said of a WebP': async () => {
+    const frame = Buffer.concat([Buffer.from('ANMF\x18\0\0\0', 'latin1'), Buffer.alloc(24)]);
+    return riffWith(
+      await small('webp'),
+      'ANIM',
+      Buffer.alloc(6),
+      times(100_000, () => frame),
+    );
+  },
+  '10,000 XMP segments in a JPEG': async () =>
+    jpeg(
+      await small('jpeg'),
+      times(10_000, () => [0xe1, Buffer.from('http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>')] as const),
+    ),
+  '255 ICC segments in a JPEG': async () =>
+    jpeg(
+      await small('jpeg'),
+      times(
+        255,
+        (i) =>
+          [0xe2, Buffer.concat([Buffer.from('ICC_PROFILE\0'), Buffer.from([i, 255]), Buffer.alloc(65_000)])] as const,
+      ),
+    ),
+  '200,000 fill bytes before each marker of a JPEG': async () => {
+    const file = await small('jpeg');
+    return Buffer.concat([file.subarray(0, 2), Buffer.alloc(200_000, 0xff), file.subarray(2)]);
+  },
+  'a HEIC by its name': () =>
+    Buffer.concat([Buffer.from('0000001c6674797068656963000000006d69663168656963', 'hex'), Buffer.alloc(100_000)]),
+  'a JPEG XL': () => Buffer.concat([Buffer.from('ff0a', 'hex'), Buffer.alloc(100_000, 0x7f)]),
+  'a BMP of 2^31 rows': () => {
+    const file = Buffer.alloc(54);
+    file.write('BM');
+    file.writeInt32LE(54, 10);
+    file.writeInt32LE(40, 14);
+    file.writeInt32LE(2 ** 30, 18);
+    file.writeInt32LE(-(2 ** 31), 22);
+    return file;
+  },
+  'a TIFF of 65,535 directories in a circle': () =>
+    tiff(
+      times(65_535, () => [0x014a, 4, 1, 8] as const),
+      Buffer.alloc(16),
+    ),
   'an AVIF of boxes in boxes': () => {
     const box = (depth: number) =>
       Buffer.concat(
@@ -238,6 +285,15 @@ const containers: Record<string, () => Promise<Uint8Array> | Uint8Array> = {
   'a PNG whose first chunk has no end': () =>
     Buffer.concat([Buffer.from('89504e470d0a1a0affffffff49484452', 'hex'), Buffer.alloc(1000)]),
 };
+
+/** A WebP with one more chunk, and what follows it. */
+function riffWith(file: Uint8Array, type: string, data: Uint8Array, after: readonly Uint8Array[] = []): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(data.length);
+  const whole = Buffer.concat([file, Buffer.from(type), size, data, ...after]);
+  whole.writeUInt32LE(whole.length - 8, 4);
+  return whole;
+}
 
 /** What a reader of settings makes of a picture's text. */
 function textsInside(): Record<string, () => Uint8Array> {

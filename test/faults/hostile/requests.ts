@@ -1,5 +1,6 @@
 /** Bodies, forms, lists and texts that are long work for a server which takes them as they come. */
 
+import { gzipSync } from 'node:zlib';
 import type { Question } from '../http-client.ts';
 import { hostileTexts } from './texts.ts';
 
@@ -20,6 +21,7 @@ export function* hostileRequests(): Generator<HostileRequest> {
   yield* prompts();
   yield* lists();
   yield* queries();
+  yield* heads();
 }
 
 function* bodies(): Generator<HostileRequest> {
@@ -185,12 +187,60 @@ function* lists(): Generator<HostileRequest> {
     path: '/api/v1/jobs/batch',
     body: { jobs: Array(1000).fill({ prompt: 'a', steps: 1 }) },
   };
+  const long = { prompt: '\u3042'.repeat(99_000), negativePrompt: 'b'.repeat(99_000), steps: 1 };
+  for (let i = 0; i < 12; i++) {
+    yield {
+      name: `12 jobs of long prompts, ${i + 1} of 12 times`,
+      method: 'POST',
+      path: '/api/v1/jobs/batch',
+      body: { jobs: Array(12).fill(long) },
+    };
+  }
+  for (const path of ['/api/v1/queue/cancel', '/api/v1/queue/retry', '/api/v1/queue/clear']) {
+    yield { name: `${path}: all of them`, method: 'POST', path, body: {} };
+  }
   yield {
     name: '64 pictures at once',
     method: 'POST',
     path: '/sdapi/v1/txt2img',
     body: { prompt: 'a', steps: 1, n_iter: 64, width: 1024, height: 1024 },
   };
+}
+
+/** What stands before a body, and bodies that say they are something else. */
+function* heads(): Generator<HostileRequest> {
+  const many = (count: number, name: string) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name}-${i}`, 'a']));
+  const heads: Record<string, Record<string, string>> = {
+    '1,500 headers': many(1500, 'x-a'),
+    'a header of 15 kB': { 'x-a': 'a'.repeat(15_000) },
+    '3,000 cookies': { cookie: 'a=b; '.repeat(3000) },
+    'a cookie of separators': { cookie: ';=,'.repeat(4000) },
+    'a token of 15 kB': { authorization: `Bearer ${'a'.repeat(15_000)}` },
+    'a name and password of 12 kB': { authorization: `Basic ${Buffer.alloc(9000, 'a:').toString('base64')}` },
+    'a last event that none had': { 'last-event-id': '9'.repeat(15_000) },
+    'ranges without end': { range: `bytes=${'0-,'.repeat(4000)}` },
+    'languages and types without end': { accept: '*/*,'.repeat(3000), 'accept-language': 'a,'.repeat(2000) },
+    'hosts forwarded without end': { 'x-forwarded-for': '1.1.1.1,'.repeat(1800), forwarded: 'for=a;'.repeat(100) },
+  };
+  for (const [name, headers] of Object.entries(heads))
+    yield { name: `heads: ${name}`, method: 'GET', path: '/api/v1/jobs', headers };
+  const packed = gzipSync(Buffer.alloc(200 * mebibyte, ' '), { level: 9 });
+  for (const encoding of ['gzip', 'deflate', 'br', 'gzip, gzip']) {
+    const headers = { ...json, 'content-encoding': encoding };
+    yield { name: `heads: 200 MiB packed as ${encoding}`, method: 'POST', path: '/api/v1/jobs', headers, body: packed };
+  }
+  const types = [
+    'application/x-www-form-urlencoded',
+    'text/xml',
+    'multipart/form-data',
+    `application/${'a'.repeat(9000)}`,
+  ];
+  for (const type of types) {
+    const headers = { 'content-type': type };
+    const body = 'prompt=a&'.repeat(100_000);
+    yield { name: `heads: a body of ${type.slice(0, 40)}`, method: 'POST', path: '/api/v1/jobs', headers, body };
+  }
 }
 
 function* queries(): Generator<HostileRequest> {
@@ -204,6 +254,27 @@ function* queries(): Generator<HostileRequest> {
   yield get('a search of phrases', `/api/v1/images?text=${'%22a+b%22'.repeat(50)}`);
   yield get('a search of marks', `/api/v1/images?text=${'%25_%E3%81%82'.repeat(100)}`);
   yield get('a search of one sign', `/api/v1/images?text=${'%E3%81%82+'.repeat(50)}`);
+  yield get('a search of operators', `/api/v1/images?text=${'NEAR(+OR+AND+NOT+'.repeat(80)}`);
+  yield get('a search of stars and quotes', `/api/v1/images?text=${'*+%22+a*+^a+{a}:+'.repeat(60)}`);
+  yield get(
+    'a cursor of 12 kB',
+    `/api/v1/images?cursor=${Buffer.from(`[${'1,'.repeat(4000)}1]`).toString('base64url')}`,
+  );
+  yield get('a cursor of brackets', `/api/v1/jobs?cursor=${Buffer.from('['.repeat(8000)).toString('base64url')}`);
+  yield get('a cursor of a text for a time', `/api/v1/images?cursor=${Buffer.from('["a","b"]').toString('base64url')}`);
+  for (const id of [
+    '%00',
+    '..%2f..%2fetc%2fpasswd',
+    'a'.repeat(12_000),
+    '%F0%9F%A6%8A',
+    '%ED%A0%80',
+    '__proto__',
+    "'--",
+  ]) {
+    yield get(`an id of ${id.slice(0, 20)}`, `/api/v1/images/${id}`);
+    yield get(`a job of ${id.slice(0, 20)}`, `/api/v1/jobs/${id}`);
+    yield get(`a model of ${id.slice(0, 20)}`, `/api/v1/models/${id}/metadata`);
+  }
   yield get('2,000 parameters', `/api/v1/jobs?${'state=done&'.repeat(1200)}`);
   yield get('a query of signs', `/api/v1/jobs?${'%'.repeat(12_000)}`);
   yield get('a path of slashes', `/${'/'.repeat(12_000)}`);
