@@ -258,4 +258,23 @@ export const mutations: readonly Mutation[] = [
     find: 'if (!isBusy(error) || left <= 1) throw error;',
     replacement: 'throw error;',
   },
+  {
+    ...body,
+    breaks: 'halves of surrogate pairs stay as they came',
+    find: 'return mayHaveHalves(buffer) ? wellFormed(value) : value;',
+    replacement: 'return value;',
+  },
+  {
+    ...queue,
+    breaks: 'a thousand jobs are written in one turn',
+    find: 'jobs.length > recordsInOneTurn ? await this.#addInTurns(jobs)',
+    replacement: 'jobs.length < 0 ? await this.#addInTurns(jobs)',
+  },
+  {
+    ...queue,
+    file: 'src/studio/store/table.ts',
+    breaks: 'a page of long records has no end',
+    find: ' || weight > heaviestPage)',
+    replacement: ')',
+  },
 ];
