@@ -172,7 +172,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await expect.poll(() => strip(tabs[0]!).first().getAttribute('alt')).toBe('a boat');
     const listeners = async () =>
       /^darkroom_event_clients (\d+)/m.exec(await (await fetch(`${origin}/metrics`)).text())?.[1];
-    await expect.poll(listeners).toBe('1');
+    await expect.poll(listeners, { timeout: 60_000 }).toBe('1');
     await tabs[0]!.close();
     await tabs[1]!.reload();
     const [, , last] = tabs as [Page, Page, Page];
@@ -180,7 +180,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await last.getByText('Connection lost').waitFor();
     served = await serve(folder, '--port', port);
     await last.getByText('Connection lost').waitFor({ state: 'detached' });
-    await expect.poll(listeners).toBe('1');
+    await expect.poll(listeners, { timeout: 60_000 }).toBe('1');
     await draw(last, 'a tree');
   });
 
