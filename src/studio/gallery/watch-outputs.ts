@@ -1,19 +1,22 @@
 /** Notices pictures that others put below the outputs: commands, people, other programs. */
 
-import { type FSWatcher, watch } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
+import { TreeWatch } from '../files/tree-watch.ts';
 import { dateFolder } from './picture-path.ts';
 
 /** A file is written in many pieces; look when it has been quiet for a moment. */
 const settleMs = 1000;
+
+/** What begins with a dot is the studio's own. */
+const isOwn = (path: string): boolean => path.startsWith('.');
 
 export class OutputsWatch {
   readonly #outputs: string;
   readonly #onFiles: (paths: readonly string[]) => Promise<void>;
   readonly #onError: (error: unknown) => void;
   readonly #changed = new Set<string>();
-  #watcher: FSWatcher | undefined;
+  #watch: TreeWatch | undefined;
   #settle: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -34,9 +37,11 @@ export class OutputsWatch {
   /** Looks at what came while nobody watched, of today and the day before, and goes on watching. */
   start(): void {
     try {
-      const options = { recursive: true, persistent: false } as const;
-      this.#watcher = watch(this.#outputs, options, (_event, name) => this.#noticed(name));
-      this.#watcher.on('error', this.#onError);
+      this.#watch = new TreeWatch(this.#outputs, {
+        onChange: (path) => this.#noticed(path),
+        onError: this.#onError,
+        ignores: isOwn,
+      });
     } catch (error) {
       // Where the system refuses, a rebuild finds them.
       this.#onError(error);
@@ -46,14 +51,13 @@ export class OutputsWatch {
 
   close(): void {
     this.#closed = true;
-    this.#watcher?.close();
+    this.#watch?.close();
     clearTimeout(this.#settle);
   }
 
-  #noticed(name: string | null): void {
-    // Those that begin with a dot are the studio's own.
-    if (name === null || name.startsWith('.')) return;
-    this.#changed.add(name.split(sep).join('/'));
+  #noticed(path: string | undefined): void {
+    if (path === undefined || isOwn(path)) return;
+    this.#changed.add(path);
     clearTimeout(this.#settle);
     this.#settle = setTimeout(() => this.#tell(), settleMs);
     this.#settle.unref();

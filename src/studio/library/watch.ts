@@ -1,6 +1,7 @@
 /** Notices changes in the model folders: by the system's notices where it gives them, and by looking now and then. */
 
-import { type FSWatcher, watch } from 'node:fs';
+import { watch } from 'node:fs';
+import { TreeWatch } from '../files/tree-watch.ts';
 import { modelFoldersOf } from './layout.ts';
 
 /** Files are copied in many writes; look when it has been quiet for a moment. */
@@ -10,7 +11,7 @@ const lookAgainMs = 5 * 60_000;
 export class FolderWatch {
   readonly #roots: readonly string[];
   readonly #onChange: () => void;
-  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #watchers = new Map<string, { close(): void }>();
   #settle: NodeJS.Timeout | undefined;
   #interval: NodeJS.Timeout | undefined;
   #closed = false;
@@ -40,12 +41,19 @@ export class FolderWatch {
   #watch(path: string, recursive: boolean): void {
     if (this.#closed || this.#watchers.has(path)) return;
     try {
-      const watcher = watch(path, { recursive, persistent: false }, () => this.#noticed());
-      watcher.on('error', () => this.#forget(path));
-      this.#watchers.set(path, watcher);
+      this.#watchers.set(path, recursive ? this.#tree(path) : this.#folder(path));
     } catch {
       return;
     }
+  }
+
+  #tree(path: string): TreeWatch {
+    return new TreeWatch(path, { onChange: () => this.#noticed(), onError: () => this.#forget(path) });
+  }
+
+  #folder(path: string): { close(): void } {
+    const watcher = watch(path, { persistent: false }, () => this.#noticed());
+    return watcher.on('error', () => this.#forget(path));
   }
 
   #forget(path: string): void {
