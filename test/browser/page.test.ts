@@ -149,7 +149,9 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     // At once, while the server still tells of models and pictures: the box stays, and the keys with it.
     await prompt(page).focus();
     await page.keyboard.type('from the first');
-    await page.waitForLoadState('networkidle');
+    // The models' answer changes what the form falls back to: the embedded one prefers a scale of its own.
+    await page.getByRole('heading', { name: 'Make your first picture' }).waitFor();
+    await page.getByText('darkroom-mini').first().waitFor({ state: 'attached' });
     expect(await page.evaluate('document.activeElement?.value')).toBe('from the first');
     await page.keyboard.type(' tab');
     const second = await openBeside(page, served.url);

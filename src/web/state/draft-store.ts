@@ -14,8 +14,13 @@ export function createDraft() {
   const [errors, setErrors] = createSignal<Readonly<Record<string, string>>>({});
   /** What the chosen model prefers stands for what is left open. */
   const [preferred, setPreferred] = createSignal<Readonly<Record<string, unknown>>>({}, { equals: isSame });
+  const declared = createMemo(() => fieldsOf(schema()));
+  /** Those of which nothing is preferred stay the same, and with them the controls that someone may be typing into. */
   const fields = createMemo(() =>
-    fieldsOf(schema()).map((field) => ({ ...field, fallback: preferred()[field.name] ?? field.fallback })),
+    declared().map((field) => {
+      const fallback = preferred()[field.name] ?? field.fallback;
+      return fallback === field.fallback ? field : { ...field, fallback };
+    }),
   );
   let opened = false;
 
