@@ -35,7 +35,7 @@ export class TreeWatch {
     this.#root = root;
     this.#options = options;
     this.#watch('', isNative);
-    if (!isNative) void this.#enterBelow('', false);
+    if (!isNative) this.#enterBelow('', false).catch(options.onError);
   }
 
   close(): void {
@@ -48,7 +48,7 @@ export class TreeWatch {
     const watcher = watch(join(this.#root, folder), { recursive, persistent: false }, (event, name) => {
       const path = name === null ? undefined : below(folder, name.split(sep).join('/'));
       this.#options.onChange(path);
-      if (!recursive && event === 'rename' && path !== undefined) void this.#look(path);
+      if (!recursive && event === 'rename' && path !== undefined) this.#look(path).catch(this.#options.onError);
     });
     watcher.on('error', (error) => {
       this.#forget(folder);
