@@ -36,12 +36,6 @@ export interface ModelDescription {
   readonly problem?: string;
 }
 
-/**
- * Counts up with every change of what is said of the same file: indexes of models hold descriptions of other versions
- * for old, and read those files again.
- */
-export const descriptionVersion = 2;
-
 export const thumbnailKey = 'modelspec.thumbnail';
 const tagsKey = 'ss_tag_frequency';
 /** Longer values (thumbnails, tag lists, training logs) are read again when asked for. */

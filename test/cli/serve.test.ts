@@ -165,7 +165,7 @@ it('starts without what only a picture or a question needs', () => {
   expect(files.length).toBeGreaterThan(100);
   expect(files.some((file) => file.endsWith('studio/queue/sqlite-queue.ts'))).toBe(true);
   const late =
-    /^(sharp|onnxruntime-node)$|src\/(backends|onnx|scenes)\/|src\/training\/(?!config\.ts|settings\/)|diffusion\/samplers|models\/load\.ts/;
+    /^(sharp|onnxruntime-node)$|src\/(backends|onnx|scenes)\/|src\/training\/(?!config\.ts|settings\/|learning-rate\.ts)|diffusion\/samplers|models\/load\.ts/;
   expect(files.filter((file) => late.test(file))).toEqual([]);
 });
 
