@@ -1,11 +1,24 @@
 /** browser: the page in a real Chromium, on a real server with the embedded model. */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
 import { chromiumPath, patience, type Served, serve, stop, useBrowser } from './served-page.ts';
+
+/** The process that draws for a server. */
+function engineOf({ child }: Served): number {
+  const about = (pid: string, what: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/${what}`, 'utf8');
+    } catch {
+      return '';
+    }
+  };
+  const own = readdirSync('/proc').filter((pid) => about(pid, 'status').includes(`PPid:\t${child.pid}\n`));
+  return Number(own.find((pid) => about(pid, 'cmdline').includes('engine-host')));
+}
 
 describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, () => {
   const { newFolder, faults, open, openBeside, closePages } = useBrowser();
@@ -117,7 +130,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     expect(faults).toEqual([]);
   });
 
-  it('shows a running job after a reload and in a second tab, and stops it after its step', async () => {
+  it('shows a running job after a reload and in a second tab, and stops it after its step or at once', async () => {
     served = await serve(newFolder());
     const page = await open(served.url);
     await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a castle');
@@ -137,6 +150,15 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
       .getByRole('progressbar')
       .waitFor();
     await page.getByRole('button', { name: 'Interrupt' }).click();
+    await page.getByRole('progressbar').waitFor({ state: 'detached' });
+    await second.getByText('Nothing runs and nothing waits.').waitFor();
+
+    // A step that does not end.
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('progressbar').waitFor();
+    process.kill(engineOf(served), 'SIGSTOP');
+    await page.getByRole('button', { name: 'Interrupt' }).click();
+    await page.getByRole('button', { name: 'Stop now' }).click();
     await page.getByRole('progressbar').waitFor({ state: 'detached' });
     await second.getByText('Nothing runs and nothing waits.').waitFor();
     expect(faults).toEqual([]);
@@ -178,11 +200,19 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await tabs[0]!.close();
     await tabs[1]!.reload();
     const [, , last] = tabs as [Page, Page, Page];
+    await last.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a castle');
+    await setSteps(last, 1000);
+    await last.keyboard.press('Control+Enter');
+    await last.getByRole('progressbar').waitFor();
     await stop(served, 'SIGKILL');
     await last.getByText('Connection lost').waitFor();
     served = await serve(folder, '--port', port);
     await last.getByText('Connection lost').waitFor({ state: 'detached' });
     await expect.poll(listeners, { timeout: 60_000 }).toBe('1');
+    // The job that ran is there again, in other tabs too, and can be stopped.
+    await tabs[5]!.getByRole('progressbar').waitFor();
+    await last.getByRole('button', { name: 'Interrupt' }).click();
+    await tabs[5]!.getByRole('progressbar').waitFor({ state: 'detached' });
     await draw(last, 'a tree');
   });
 
