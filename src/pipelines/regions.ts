@@ -47,9 +47,9 @@ export function regionShares(
     }
     return share;
   });
+  const whole = weights.reduce((all, weight) => all + weight, 0);
   for (let cell = 0; cell < width * height; cell++) {
     const sum = shares.reduce((all, share) => all + share[cell]!, 0);
-    const whole = weights.reduce((all, weight) => all + weight, 0);
     for (const [part, share] of shares.entries()) {
       share[cell] = sum > 0 ? share[cell]! / sum : weights[part]! / whole;
     }
