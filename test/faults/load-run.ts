@@ -42,6 +42,7 @@ interface JobFacts {
   readonly user: string;
   readonly state: string;
   readonly delivered: number;
+  readonly error?: unknown;
 }
 
 const tiny = { width: 64, height: 64, steps: 1, sampler: 'Euler', cfgScale: 1 };
@@ -125,7 +126,9 @@ class LoadRun {
     if (mine.jobs.length !== wanted) this.#problems.push(`client ${client} sees ${mine.jobs.length} of ${wanted} jobs`);
     for (const job of mine.jobs) {
       if (job.state !== 'done' || job.delivered !== 1)
-        this.#problems.push(`job ${job.id} is ${job.state} with ${job.delivered} pictures`);
+        this.#problems.push(
+          `job ${job.id} is ${job.state} with ${job.delivered} pictures: ${JSON.stringify(job.error)}`,
+        );
       if (job.user !== `client-${client}`) this.#problems.push(`client ${client} sees a job of ${job.user}`);
     }
     const { total } = (await this.#as(token, 'GET', '/api/v1/images?limit=1')).json as { total: number };

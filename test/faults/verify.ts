@@ -34,7 +34,7 @@ interface JobRow {
   total: number;
   delivered: number;
   request: string;
-  error_message: string | null;
+  error: string | null;
 }
 
 interface ImageRow {
@@ -193,7 +193,7 @@ function checkRows(
     if (job.state === 'done' && count !== job.total)
       problems.push(`job ${job.id} is done with ${count} of ${job.total}`);
     if (finished && !['done', 'cancelled'].includes(job.state))
-      problems.push(`job ${job.id} ended as ${job.state}: ${job.error_message}`);
+      problems.push(`job ${job.id} ended as ${job.state}: ${job.error}`);
     if (finished && job.delivered !== count)
       problems.push(`job ${job.id} says ${job.delivered}, has ${count} pictures`);
   }

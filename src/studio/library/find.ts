@@ -16,11 +16,13 @@ export interface Findable {
   readonly legacyHash?: string;
 }
 
+const bracketedHash = /^(.*?) ?\[([0-9a-f]{4,64})\]$/i;
+
 /** As `findCalled`; otherwise a part of the title, the shortest first. */
 export function findModel<M extends Findable>(models: readonly M[], wanted: string): M | undefined {
-  const text = wanted.trim().toLowerCase();
   const found = findCalled(models, wanted);
-  if (found || text === '' || text.endsWith(']')) return found;
+  const text = wanted.trim().replace(bracketedHash, '$1').toLowerCase();
+  if (found || text === '') return found;
   return models
     .filter((model) => titleOf(model).toLowerCase().includes(text))
     .sort((a, b) => titleOf(a).length - titleOf(b).length)[0];
@@ -32,7 +34,7 @@ export function findModel<M extends Findable>(models: readonly M[], wanted: stri
  */
 export function findCalled<M extends Findable>(models: readonly M[], wanted: string): M | undefined {
   const text = wanted.trim().replaceAll('\\', '/');
-  const [, name = text, hash] = /^(.*?) ?\[([0-9a-f]{4,64})\]$/i.exec(text) ?? [];
+  const [, name = text, hash] = bracketedHash.exec(text) ?? [];
   if (hash !== undefined) return findHashed(models, name, hash.toLowerCase());
   if (text === '') return undefined;
   const exact = models.find((model) => aliases(model).includes(text));
@@ -46,7 +48,7 @@ function findHashed<M extends Findable>(models: readonly M[], name: string, hash
   const hashed = models.filter((model) => hashes(model).some((known) => known.startsWith(hash)));
   if (name === '') return hashed[0];
   // A hash of somebody else's file of that name, or one that is not computed yet.
-  return findModel(hashed, name) ?? hashed[0] ?? findModel(models, name);
+  return findModel(hashed, name) ?? hashed[0] ?? findCalled(models, name);
 }
 
 function aliases(model: Findable): string[] {

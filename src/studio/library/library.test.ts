@@ -318,6 +318,28 @@ describe('library', () => {
     expect(() => library.find('othr', ['lora'])).toThrow(/other/);
     expect(() => library.find('dreamlike', ['checkpoint'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
     expect(() => library.find('', ['lora'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
+    expect(library.named('DREAMLIKE', ['lora']).name).toBe('sub/dreamlike');
+    expect(() => library.named('photo', ['lora'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
+  });
+
+  it('takes no other model for one that the first look has not come to yet', async () => {
+    for (const name of ['a-dreamlike', 'dreamlike']) put(`models/loras/${name}.safetensors`, lora(768));
+    const library = makeLibrary();
+    const found = new Promise<string>((resolve) => {
+      const off = bus.subscribe(({ type }) => {
+        if (type !== 'library.scanning' || library.list().length !== 1) return;
+        off();
+        try {
+          resolve(library.find('dreamlike', ['lora']).name);
+        } catch (error) {
+          resolve((error as Error).message);
+        }
+      });
+    });
+    await library.start();
+    expect(await found).toMatch(/no lora called "dreamlike".*still being looked through/);
+    expect(library.find('dreamlike', ['lora']).name).toBe('dreamlike');
+    expect(library.find('ike', ['lora']).name).toBe('dreamlike');
   });
 
   it('puts cards together from side files and metadata, the user’s own first', async () => {

@@ -20,7 +20,7 @@ import { dataVersion } from '../store/outside-changes.ts';
 import { patiently } from '../store/patience.ts';
 import { allOf, type Condition, equals, oneOf, Table } from '../store/table.ts';
 import { findPreview, readCard } from './card.ts';
-import { findModel, nearestNames } from './find.ts';
+import { findCalled, findModel, nearestNames } from './find.ts';
 import type { ModelHashes } from './hash.ts';
 import type { LibraryEvents, LibraryModel, ModelQuery } from './model.ts';
 import { type FoundModel, modelStem, scanModels } from './scan.ts';
@@ -88,6 +88,8 @@ export class Library {
   /** All models in their order, as they were when the database had that version. */
   #listed: { readonly version: number; readonly models: readonly LibraryModel[] } | undefined;
   #watch: FolderWatch | undefined;
+  /** Until the folders have been looked at once, what is known of them may lack the very model that is asked for. */
+  #firstLook = false;
   #refreshing: Promise<void> | undefined;
   #again = false;
   #closed = false;
@@ -106,7 +108,12 @@ export class Library {
   /** Looks at the folders and goes on watching them. Resolves when every file has been described. */
   async start(): Promise<void> {
     this.#watch = new FolderWatch(this.#options.roots, () => void this.refresh().catch(() => {}));
-    await this.refresh();
+    this.#firstLook = true;
+    try {
+      await this.refresh();
+    } finally {
+      this.#firstLook = false;
+    }
   }
 
   /** After a folder has come: looks into it, and watches it as the others. */
@@ -143,20 +150,33 @@ export class Library {
     return this.#withCard(stored);
   }
 
-  /** By id, name, title, file name or hash. @throws UserError `model.unknown` that lists the nearest names */
+  /**
+   * By id, name, title, file name or hash; once the folders have been looked at, by a part of the title too.
+   * @throws UserError `model.unknown` that lists the nearest names
+   */
   find(wanted: string, kinds: readonly ModelKind[]): LibraryModel {
+    return this.#found(wanted, kinds, this.#firstLook ? findCalled : findModel);
+  }
+
+  /** As `find`, but never by a part of the title: what was found once must not become another model. */
+  named(wanted: string, kinds: readonly ModelKind[]): LibraryModel {
+    return this.#found(wanted, kinds, findCalled);
+  }
+
+  #found(wanted: string, kinds: readonly ModelKind[], findIn: typeof findModel): LibraryModel {
     const plain: Condition = { sql: '? IN (name, id, path)', params: [wanted] };
     const named = this.#table.all(allOf([plain, oneOf('kind', kinds), present]));
     // Every job asks; only a name that is not plain needs all models read.
     if (named.length === 1) return this.#withCard(named[0]!);
     const models = this.list().filter((model) => kinds.includes(model.kind));
-    const found = findModel(models, wanted);
+    const found = findIn(models, wanted);
     if (found) return found;
     const nearest = nearestNames(models, wanted);
     const hint = nearest.length === 0 ? 'There are none yet.' : `The nearest are: ${nearest.join(', ')}.`;
+    const looking = this.#firstLook ? ' The model folders are still being looked through.' : '';
     throw new UserError(
       'model.unknown',
-      `There is no ${kinds[0]} called ${JSON.stringify(wanted.slice(0, 200))}. ${hint}`,
+      `There is no ${kinds[0]} called ${JSON.stringify(wanted.slice(0, 200))}. ${hint}${looking}`,
     );
   }
 

@@ -186,7 +186,7 @@ export class PictureRunner implements Runner<'picture'> {
       settingRows.flatMap(([name, { form }]) => {
         const kinds = filesByChoice[form.choices ?? ''];
         const value = request[name];
-        return kinds && typeof value === 'string' ? [[name, library.find(value, kinds).path]] : [];
+        return kinds && typeof value === 'string' ? [[name, library.named(value, kinds).path]] : [];
       }),
     );
   }
