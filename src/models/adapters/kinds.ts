@@ -219,18 +219,34 @@ function butterfly(blocks: Float64Array, { shape }: Matrix, weight: Matrix): Flo
   return current;
 }
 
+/** Trained lengths of a weight's rows or columns. */
+export interface TrainedLengths {
+  readonly of: 'rows' | 'columns';
+  readonly values: Matrix;
+}
+
 /**
- * Weight-decomposed: the changed weight's rows or columns keep a trained length. The length's shape tells which: [out]
- * and [out, 1, ...] (peft) are of rows, [1, in, ...] (LyCORIS) of columns.
+ * The lengths of a weight-decomposed adapter. LyCORIS' `dora_scale` tells by its shape: [out] and [out, 1, ...] are of
+ * rows, [1, in, ...] of columns; peft's magnitudes are of rows, also where a convolution has them as [1, out, 1, 1].
  */
-export function decomposed(delta: Matrix, lengths: Matrix, weight: Matrix): Matrix {
+export function trainedLengths(tensors: ModuleTensors, rows: number): TrainedLengths | undefined {
+  const magnitudes = tensors.find('magnitude');
+  if (magnitudes) return { of: 'rows', values: magnitudes };
+  const values = tensors.find('dora');
+  if (!values) return undefined;
+  const byRow = values.shape.length === 1 || (values.shape[0] === rows && values.data.length === rows);
+  return { of: byRow ? 'rows' : 'columns', values };
+}
+
+/** Weight-decomposed: the changed weight's rows or columns keep their trained length. */
+export function decomposed(delta: Matrix, lengths: TrainedLengths, weight: Matrix): Matrix {
   const [rows, inputs = 1] = weight.shape as [number, number?];
   const cells = weight.data.length / rows / inputs;
-  const byRow = lengths.shape.length === 1 || (lengths.shape[0] === rows && lengths.data.length === rows);
+  const byRow = lengths.of === 'rows';
   const axisOf = (i: number): number => (byRow ? Math.floor(i / cells / inputs) : Math.floor(i / cells) % inputs);
   const squares = new Float64Array(byRow ? rows : inputs);
   const changed = weight.data.map((w, i) => w + delta.data[i]!);
   for (const [i, x] of changed.entries()) squares[axisOf(i)]! += x * x;
-  const factors = squares.map((sum, i) => lengths.data[i]! / (Math.sqrt(sum) || 1));
+  const factors = squares.map((sum, i) => lengths.values.data[i]! / (Math.sqrt(sum) || 1));
   return { shape: weight.shape, data: changed.map((x, i) => x * factors[axisOf(i)]! - weight.data[i]!) };
 }

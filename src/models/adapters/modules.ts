@@ -90,7 +90,21 @@ function storedNames(component: string, path: string, several: boolean): string[
   const flat = path.replaceAll('.', '_');
   const short = kohyaComponent(component, several);
   const flattened = [`lora_${short}_${flat}`, `oft_${short}_${flat}`, `lycoris_${flat}`];
-  return [`${component}.${path}`, `base_model.model.${path}`, ...flattened, path];
+  return [
+    `${component}.${path}`,
+    `base_model.model.${path}`,
+    ...flattened,
+    ...comfyNames(component, path, several),
+    path,
+  ];
+}
+
+/** As ComfyUI's own nodes save them: below `diffusion_model`, and below each text encoder's name there. */
+function comfyNames(component: string, path: string, several: boolean): string[] {
+  if (!component.startsWith('text_encoder')) return [`diffusion_model.${path}`];
+  const first = several ? ['clip_l'] : ['clip_l', 'clip_h', 'clip_g'];
+  const encoders = component === 'text_encoder' ? first : ['clip_g'];
+  return encoders.map((encoder) => `text_encoders.${encoder}.transformer.${path}`);
 }
 
 /** The module of a stored name; diffusers' attention processors name their layers in a way of their own. */

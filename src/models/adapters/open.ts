@@ -6,9 +6,18 @@
 import { sizeOf } from '#core/tensor';
 import { ModelFileError } from '../model-error.ts';
 import type { ModelFiles, TensorFile } from '../tensor-file.ts';
-import { type AdapterKind, adapterKinds, biasDelta, decomposed, type LowRank, type ModuleTensors } from './kinds.ts';
+import {
+  type AdapterKind,
+  adapterKinds,
+  biasDelta,
+  decomposed,
+  type LowRank,
+  type ModuleTensors,
+  trainedLengths,
+} from './kinds.ts';
 import type { Matrix } from './matrix.ts';
 import { type AdaptedModule, findModule, type ModuleNames } from './modules.ts';
+import { type PeftAlphas, peftAlphas } from './peft-config.ts';
 import { readWeight } from './read-weight.ts';
 import { groupByModule, type Slot } from './slots.ts';
 
@@ -40,18 +49,42 @@ export async function openAdapter(
   names: ModuleNames,
   { id, title }: { id: string; title: string },
 ): Promise<ModelAdapter> {
-  const { modules } = groupByModule(file.tensors);
+  const { modules, others } = groupByModule(file.tensors);
+  const alphas = await peftAlphas(files, file);
   const changes: ModuleChange[] = [];
   const unknown: string[] = [];
   for (const [stored, slots] of modules) {
     const module = findModule(names, stored);
     if (!module && !isOfLayerNotRun(names, stored)) unknown.push(stored);
-    if (module) changes.push(await changeOf(module, await readAll(files, file, slots), file.path, stored));
+    if (module)
+      changes.push(changeOf(module, withAlpha(await readAll(files, file, slots), alphas(stored)), file.path, stored));
   }
-  if (changes.length === 0) throw noModule(file, unknown, title);
-  const more = unknown.length > 1 ? ` and ${unknown.length - 1} more modules` : '';
-  const warnings = unknown.length > 0 ? [`${unknown[0]}${more}: this model has none of that name; left out.`] : [];
+  if (changes.length === 0) throw noModule(file, unknown, others, title);
+  const warnings = [
+    ...leftOut(unknown, 'modules', 'this model has none of that name'),
+    ...leftOut(
+      others.filter((name) => !isOther(name)),
+      'tensors',
+      'no kind of adapter that Darkroom knows has such',
+    ),
+  ];
   return { id, changes, warnings };
+}
+
+/** Tensors in an adapter's file that others read, or that hold nothing. */
+const isOther = (name: string): boolean => /^bundle_emb\.|(^|\.)position_ids$/.test(name);
+
+function leftOut(names: readonly string[], noun: string, reason: string): string[] {
+  if (names.length === 0) return [];
+  const more = names.length > 1 ? ` and ${names.length - 1} more ${noun}` : '';
+  return [`${names[0]}${more}: ${reason}; left out.`];
+}
+
+/** With the alpha of the file's configuration where the module has none of its own. */
+function withAlpha(slots: ReadonlyMap<Slot, Matrix>, alphaOf: ReturnType<PeftAlphas>): ReadonlyMap<Slot, Matrix> {
+  const down = slots.get('down') ?? slots.get('hada_w1_b') ?? slots.get('lokr_w2_b') ?? slots.get('lokr_w1_b');
+  const alpha = down && !slots.has('alpha') ? alphaOf(down.shape[0]!) : undefined;
+  return alpha === undefined ? slots : new Map([...slots, ['alpha', { shape: [], data: Float32Array.of(alpha) }]]);
 }
 
 /** A text encoder's last layers, which a family may not run, are in its adapters all the same. */
@@ -60,8 +93,16 @@ function isOfLayerNotRun(names: ModuleNames, stored: string): boolean {
   return first !== stored && findModule(names, first) !== undefined;
 }
 
-function noModule({ path }: TensorFile, unknown: readonly string[], title: string): ModelFileError {
-  if (unknown.length === 0) return new ModelFileError('adapter', 'no tensor in it belongs to a LoRA', path);
+function noModule(
+  { path }: TensorFile,
+  unknown: readonly string[],
+  others: readonly string[],
+  title: string,
+): ModelFileError {
+  if (unknown.length === 0) {
+    const such = others.length > 0 ? `, such as ${others[0]}` : '';
+    return new ModelFileError('adapter', `no kind of adapter that Darkroom knows has its tensors${such}`, path);
+  }
   const message = `it is not for this model (${title}), which has no module ${unknown[0]}; nor any other of its`;
   return new ModelFileError('adapter-family', `${message} ${unknown.length}. Take a LoRA made for ${title}.`, path);
 }
@@ -85,12 +126,7 @@ async function readAll(
   return tensors;
 }
 
-async function changeOf(
-  module: AdaptedModule,
-  slots: ReadonlyMap<Slot, Matrix>,
-  path: string,
-  stored: string,
-): Promise<ModuleChange> {
+function changeOf(module: AdaptedModule, slots: ReadonlyMap<Slot, Matrix>, path: string, stored: string): ModuleChange {
   const tensors: ModuleTensors = {
     has: (slot) => slots.has(slot),
     find: (slot) => slots.get(slot),
@@ -109,18 +145,28 @@ async function changeOf(
   if (bias && (!module.bias || bias.data.length !== sizeOf(module.bias.shape))) {
     throw misfit(bias.shape, module.bias?.shape ?? []);
   }
+  const { shape } = module.weight;
   const lowRank = kind?.lowRank && pairOf(kind, tensors, module, misfit);
-  const lengths = tensors.find('dora');
+  const lengths = trainedLengths(tensors, shape[0]!);
+  if (lengths && lengths.values.data.length !== (shape[lengths.of === 'rows' ? 0 : 1] ?? 1)) {
+    throw misfit(lengths.values.shape, shape);
+  }
   const weight =
     kind &&
     ((current: Matrix): Matrix => {
-      const delta = kind.delta(tensors, { shape: module.weight.shape, data: current.data });
-      if (delta.data.length !== current.data.length) throw misfit(delta.shape, module.weight.shape);
-      const whole = { shape: module.weight.shape, data: current.data };
+      const whole = { shape, data: current.data };
+      const delta = widenedTo(shape, kind.delta(tensors, whole));
+      if (delta.data.length !== current.data.length) throw misfit(delta.shape, shape);
       return lengths ? decomposed(delta, lengths, whole) : delta;
     });
-  // A pair was checked by its sizes; what other kinds make is only seen when it is made.
-  if (weight && !lowRank) weight({ shape: module.weight.shape, data: new Float32Array(sizeOf(module.weight.shape)) });
+  // A pair was checked by its sizes; what other kinds make is only seen when it is made: too few numbers make NaN.
+  if (weight && !lowRank) {
+    const tried = weight({ shape, data: new Float32Array(sizeOf(shape)) });
+    if (!tried.data.every(Number.isFinite)) {
+      const [largest] = [...slots.values()].sort((a, b) => b.data.length - a.data.length);
+      throw misfit(largest!.shape, shape);
+    }
+  }
   return { module, lowRank: lengths || bias ? undefined : lowRank, weight, bias };
 }
 
@@ -131,10 +177,24 @@ function pairOf(
   { weight }: AdaptedModule,
   misfit: (got: readonly number[], expected: readonly number[]) => Error,
 ): LowRank {
-  const { down, up } = kind.lowRank!(tensors);
+  const pair = kind.lowRank!(tensors);
   const [out, ...rest] = weight.shape as [number, ...number[]];
-  const rank = down.shape[0]!;
+  const rank = pair.down.shape[0]!;
+  const [down, up] = [widenedTo([rank, ...rest], pair.down), pair.up];
   const fits = up.data.length === out * rank && down.data.length === rank * sizeOf(rest);
   if (!fits) throw misfit([up.shape[0]!, ...down.shape.slice(1)], weight.shape);
   return { down: { shape: [rank, ...rest], data: down.data }, up: { shape: [out, rank], data: up.data } };
+}
+
+/**
+ * A change of a convolution that reads fewer channels than the weight's [out, in, ...kernel] is one of the first of
+ * them: models that read a mask or a picture beside the latents have those last, and take adapters of plain models.
+ */
+function widenedTo([out = 1, inputs = 1, ...kernel]: readonly number[], change: Matrix): Matrix {
+  const own = change.data.length / out / sizeOf(kernel);
+  if (kernel.length !== 2 || change.shape[0] !== out || !Number.isInteger(own) || own >= inputs) return change;
+  const [row, wide] = [own * sizeOf(kernel), inputs * sizeOf(kernel)];
+  const data = new Float32Array(out * wide);
+  for (let o = 0; o < out; o++) data.set(change.data.subarray(o * row, (o + 1) * row), o * wide);
+  return { shape: [out, inputs, ...kernel], data };
 }

@@ -15,7 +15,8 @@ const endings = [
   ['mid', weightOf('lora_mid')],
   ['alpha', plain('alpha')],
   ['scale', plain('scale')],
-  ['dora', weightOf('(?:dora_scale|lora_magnitude_vector)')],
+  ['dora', weightOf('dora_scale')],
+  ['magnitude', weightOf('lora_magnitude_vector')],
   ['hada_w1_a', plain('hada_w1_a')],
   ['hada_w1_b', plain('hada_w1_b')],
   ['hada_w2_a', plain('hada_w2_a')],
@@ -63,6 +64,13 @@ export function groupByModule(table: TensorTable): Grouped {
     const module = name.slice(0, ending.match!.index);
     const slots = modules.get(module) ?? new Map<Slot, string>();
     modules.set(module, slots.set(ending.slot, name));
+  }
+  // A plain weight is an adapter's only beside what says which side of the layer it scales.
+  for (const [module, slots] of modules) {
+    if (!slots.has('weight') || slots.has('on_input')) continue;
+    others.push(slots.get('weight')!);
+    slots.delete('weight');
+    if (slots.size === 0) modules.delete(module);
   }
   return { modules, others };
 }
