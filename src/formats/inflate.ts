@@ -1,5 +1,5 @@
 /**
- * Decompression of DEFLATE (RFC 1951) and zlib (RFC 1950) data into bounded memory, by the host's own decompressor
+ * Decompression of DEFLATE (RFC 1951), zlib (RFC 1950) and gzip (RFC 1952) data into bounded memory, by the host's own decompressor
  * (Compression Streams, WHATWG), which works beside the event loop. Nothing here writes compressed data.
  */
 
@@ -19,7 +19,16 @@ export function inflateZlib(input: Uint8Array, limit: number): Promise<Uint8Arra
   return inflate('deflate', input, limit);
 }
 
-async function inflate(format: 'deflate' | 'deflate-raw', input: Uint8Array, limit: number): Promise<Uint8Array> {
+/** Decompresses a gzip member and checks its CRC. Throws as `inflateRaw` does. */
+export function inflateGzip(input: Uint8Array, limit: number): Promise<Uint8Array> {
+  return inflate('gzip', input, limit);
+}
+
+async function inflate(
+  format: 'deflate' | 'deflate-raw' | 'gzip',
+  input: Uint8Array,
+  limit: number,
+): Promise<Uint8Array> {
   const { readable, writable } = new DecompressionStream(format);
   feed(writable, input);
   const reader = readable.getReader();

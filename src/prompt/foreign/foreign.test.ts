@@ -359,6 +359,120 @@ describe('foreignInfotext', () => {
     );
   });
 
+  it('reads SwarmUI, whose numbers may be texts, with its refiner as it acts', () => {
+    const swarm = {
+      prompt: 'a lighthouse',
+      negativeprompt: 'blurry',
+      model: 'sd/tiny-sd1',
+      seed: '1',
+      steps: 20,
+      cfgscale: '7.0',
+      width: 64,
+      height: 96,
+      sampler: 'dpmpp_2m',
+      scheduler: 'karras',
+      clipstopatlayer: -2,
+      vae: 'Automatic',
+      loras: ['styles/ink', 'wash'],
+      loraweights: '0.8,1',
+      variationseed: 9,
+      variationseedstrength: 0,
+      initimagecreativity: 0.6,
+      swarm_version: '0.9.3.1',
+    };
+    const same =
+      'a lighthouse <lora:ink:0.8> <lora:wash:1>\nNegative prompt: blurry\nSteps: 20, Sampler: dpmpp_2m, ' +
+      'Schedule type: karras, CFG scale: 7.0, Seed: 1, Size: 64x96, Model: tiny-sd1';
+    const of = (more: object): string | undefined =>
+      read({ parameters: { sui_image_params: { ...swarm, ...more }, sui_extra_data: { date: '2024-11-13' } } });
+    expect(of({})).toBe(`${same}, Clip skip: 2`);
+    const refined = { refinercontrolpercentage: 0.2, refinermodel: 'xl/refiner', refinermethod: 'StepSwap' };
+    expect(of(refined)).toBe(`${same}, Clip skip: 2, Refiner: refiner, Refiner switch at: 0.8`);
+    const after = { refinercontrolpercentage: '0.4', refinerupscale: 1.5, refinerupscalemethod: 'model-4x-Sharp.pth' };
+    expect(of({ ...after, controlnetmodel: 'canny' })).toBe(
+      `${same}, Denoising strength: 0.4, Clip skip: 2, Hires upscale: 1.5, Hires upscaler: 4x-Sharp, SwarmUI: controlnetmodel`,
+    );
+    const plain = { loras: 'ink', loraweights: undefined, variationseedstrength: 0.3, initimage: 'x', vae: 'fine.sft' };
+    expect(of(plain)).toContain(
+      'VAE: fine, Variation seed: 9, Variation seed strength: 0.3, Denoising strength: 0.6, Clip skip: 2',
+    );
+  });
+
+  it('reads Draw Things out of XMP, and out of a comment', () => {
+    const settings = {
+      c: 'a "lighthouse" & <sea>',
+      uc: 'blurry',
+      model: 'tiny_sd1_f16.ckpt',
+      sampler: 'DPM++ 2M Karras',
+      scale: 4.5,
+      seed: 2441935286,
+      size: '64x96',
+      steps: 8,
+      strength: 1,
+      v2: {
+        loras: [{ file: 'detail.ckpt', weight: 0.8, mode: 'all' }],
+        clipSkip: 2,
+        hiresFix: true,
+        refinerModel: null,
+      },
+    };
+    const text =
+      'a "lighthouse" & <sea> <lora:detail:0.8>\nNegative prompt: blurry\nSteps: 8, Sampler: DPM++ 2M, ' +
+      'Schedule type: Karras, CFG scale: 4.5, Seed: 2441935286, Size: 64x96, Model: tiny_sd1_f16, Clip skip: 2, ' +
+      'Draw Things: hiresFix';
+    const escaped = JSON.stringify(settings).replace(/[&<>]/g, (c) => ({ '&': '&amp;', '<': '&lt;' })[c] ?? '&#x3E;');
+    const xmp = (tool: string): string =>
+      `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description><xmp:CreatorTool>${tool}</xmp:CreatorTool>` +
+      `<exif:UserComment>\n<rdf:Alt><rdf:li xml:lang="x-default">${escaped}</rdf:li></rdf:Alt></exif:UserComment>` +
+      '</rdf:Description></rdf:RDF></x:xmpmeta>';
+    expect(read({ 'XML:com.adobe.xmp': xmp('Draw Things') })).toBe(text);
+    expect(read({ parameters: settings })).toBe(text);
+    expect(read({ 'XML:com.adobe.xmp': xmp('GIMP') })).toBeUndefined();
+    expect(
+      read({ 'XML:com.adobe.xmp': '<xmp:CreatorTool>Draw Things</xmp:CreatorTool><exif:UserComment>' }),
+    ).toBeUndefined();
+  });
+
+  it('reads Easy Diffusion, each setting a text of its own, by either name, or all in one', () => {
+    const text =
+      'a lighthouse <lora:ink:0.5> <lora:wash:0.25>\nNegative prompt: blurry\nSteps: 25, Sampler: euler_a, CFG scale: 7.5, ' +
+      'Seed: 77, Size: 64x96, Model: tiny-sd1, Clip skip: 2, Easy Diffusion: use_upscale';
+    const stored = {
+      prompt: 'a lighthouse',
+      negative_prompt: 'blurry',
+      seed: '77',
+      use_stable_diffusion_model: 'sd/tiny-sd1',
+      clip_skip: 'True',
+      use_vae_model: 'None',
+      sampler_name: 'euler_a',
+      width: '64',
+      height: '96',
+      num_inference_steps: '25',
+      guidance_scale: '7.5',
+      use_lora_model: "['styles/ink', 'wash']",
+      lora_alpha: '[0.5, 0.25]',
+      tiling: 'none',
+      use_upscale: 'RealESRGAN_x4plus',
+    };
+    expect(read(stored)).toBe(text);
+    const lists = { ...stored, clip_skip: true, use_lora_model: ['styles/ink', 'wash'], lora_alpha: [0.5, 0.25] };
+    expect(read({ parameters: lists })).toBe(text);
+    const shown = {
+      Prompt: 'a lighthouse',
+      Steps: '25',
+      Seed: '77',
+      Sampler: 'unipc_snr_2',
+      'Stable Diffusion model': 'tiny-sd1',
+      'Seamless Tiling': 'xy',
+      'Prompt Strength': '0.6',
+      'Hypernetwork model': 'hn',
+      'Hypernetwork Strength': '0.7',
+    };
+    expect(read(shown)).toBe(
+      'a lighthouse <hypernet:hn:0.7>\nSteps: 25, Sampler: unipc, Seed: 77, Model: tiny-sd1, Denoising strength: 0.6, Tiling: True',
+    );
+  });
+
   it('takes nothing for a program’s that is not', () => {
     expect(foreignKeywords).toContain('prompt');
     for (const texts of [{}, { prompt: 'a fox' }, { prompt: [] }, { prompt: { 1: {} } }, { invokeai_metadata: '[' }]) {

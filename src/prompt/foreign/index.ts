@@ -3,11 +3,14 @@
 import { type InfotextParts, writeInfotext } from '../infotext-writer.ts';
 import { comfyUi } from './comfyui.ts';
 import type { Dialect, PictureSize } from './dialect.ts';
+import { drawThings } from './draw-things.ts';
+import { easyDiffusion } from './easy-diffusion.ts';
 import { fooocus } from './fooocus.ts';
 import { invokeAi } from './invokeai.ts';
 import { novelAi } from './novelai.ts';
+import { swarmUi } from './swarm-ui.ts';
 
-const dialects: readonly Dialect[] = [fooocus, invokeAi, novelAi, comfyUi];
+const dialects: readonly Dialect[] = [swarmUi, drawThings, easyDiffusion, fooocus, invokeAi, novelAi, comfyUi];
 
 /** The keywords under which pictures hold what the dialects read. */
 export const foreignKeywords: readonly string[] = dialects.flatMap(({ keywords }) => keywords);

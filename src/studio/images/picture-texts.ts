@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { isPng, readPngTexts } from '#formats/png-text';
 import { parseInfotext } from '#prompt/infotext';
+import { readAnyInfotext } from './any-infotext.ts';
 import { readImageHeader } from './codec.ts';
-import { readInfotext } from './read-infotext.ts';
 
 export interface PictureTexts {
   /** Parameters text; undefined when there is none. */
@@ -18,8 +18,8 @@ export interface PictureTexts {
 /** @throws UserError `image.*` for a file that is no picture */
 export async function readPictureTexts(file: string): Promise<PictureTexts> {
   const bytes = await readFile(file);
-  await readImageHeader(bytes);
-  const infotext = await readInfotext(bytes);
+  const { format } = await readImageHeader(bytes);
+  const infotext = await readAnyInfotext(bytes, format);
   const parameters = infotext === undefined ? {} : { ...parseInfotext(infotext) };
   return { infotext, parameters, others: await otherTexts(bytes) };
 }

@@ -38,10 +38,10 @@ async function pictureReport(file: string): Promise<InspectReport | undefined> {
   const head = await firstBytes(file);
   if (!head || !/^(\x89PNG|\xff\xd8\xff|RIFF....WEBP|GIF8|....ftypavi)/s.test(head)) return undefined;
   const { readImageHeader } = await import('../images/codec.ts');
-  const { readInfotext } = await import('../images/read-infotext.ts');
+  const { readAnyInfotext } = await import('../images/any-infotext.ts');
   const bytes = await readFile(file);
   const { format, width, height } = await readImageHeader(bytes);
-  const infotext = await readInfotext(bytes);
+  const infotext = await readAnyInfotext(bytes, format);
   return { file, kind: 'picture', format, size: `${width}x${height}`, ...(infotext && { infotext }) };
 }
 
