@@ -26,4 +26,6 @@ await build({
     reportCompressedSize: false,
   },
 });
-copyFileSync(folder('../models/darkroom-mini.safetensors'), `${out}/darkroom-mini.safetensors`);
+for (const ending of ['safetensors', 'darkroom.json']) {
+  copyFileSync(folder(`../models/darkroom-mini.${ending}`), `${out}/darkroom-mini.${ending}`);
+}

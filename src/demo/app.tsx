@@ -18,7 +18,7 @@ export function App(props: { readonly darkroom: Darkroom }) {
         {(model) => (
           <div class="grid lg:grid-cols-2 gap-6 pt-6">
             <Card title={words.draw}>
-              <Draw darkroom={props.darkroom} />
+              <Draw darkroom={props.darkroom} model={model()} />
             </Card>
             <Card title={words.train} note={words.trainNote}>
               <Train darkroom={props.darkroom} model={model()} />
@@ -54,7 +54,7 @@ function ModelCard(props: { readonly darkroom: Darkroom }) {
         {words.openModel}
         <input
           type="file"
-          accept=".safetensors,.ckpt,.pt,.gguf,.yaml"
+          accept=".safetensors,.ckpt,.pt,.gguf,.yaml,.json"
           multiple
           class="absolute inset-0 opacity-0 cursor-pointer"
           disabled={props.darkroom.busy() !== undefined}

@@ -10,6 +10,7 @@ import { Field } from '../web/ui/field.tsx';
 import { Icon } from '../web/ui/icon.tsx';
 import type { Darkroom } from './darkroom.ts';
 import { Form, type Values } from './form.tsx';
+import type { OpenedModel } from './protocol.ts';
 import { words } from './words.ts';
 
 const shown = ['negativePrompt', 'steps', 'cfgScale', 'sampler', 'seed', 'width', 'height'];
@@ -18,7 +19,7 @@ const fields = fieldsOf(z.toJSONSchema(generateSchema, { io: 'input', unrepresen
   .sort((a, b) => shown.indexOf(a.name) - shown.indexOf(b.name));
 const choices = { samplers: samplers.map(({ name }) => ({ value: name, label: name })) };
 
-export function Draw(props: { readonly darkroom: Darkroom }) {
+export function Draw(props: { readonly darkroom: Darkroom; readonly model: OpenedModel }) {
   const [prompt, setPrompt] = createSignal('a fox beside a tree at night');
   const [values, setValues] = createSignal<Values>({});
   return (
@@ -40,7 +41,12 @@ export function Draw(props: { readonly darkroom: Darkroom }) {
           />
         )}
       </Field>
-      <Form fields={fields} values={values()} choices={choices} onChange={setValues} />
+      <Form
+        fields={fields}
+        values={{ ...props.model.preference, ...values() }}
+        choices={choices}
+        onChange={setValues}
+      />
       <div class="row">
         <button type="submit" class="btn-primary" disabled={props.darkroom.busy() !== undefined}>
           <Icon name="spark" /> {words.generate}

@@ -3,6 +3,7 @@
 import type { PixelImage } from '#core/image';
 import type { ModelLimits } from '#models/family';
 import type { GenerateEvent } from '#pipelines/request';
+import type { Preference } from '#pipelines/settings/index';
 
 export type Order =
   /** Files from the visitor's disk, a model and what belongs to it. */
@@ -28,6 +29,8 @@ export interface OpenedModel {
   readonly name: string;
   readonly family: string;
   readonly limits: Pick<ModelLimits, 'defaultSize' | 'gridMultiple'>;
+  /** What stands for settings that are left open. */
+  readonly preference: Preference;
 }
 
 export type News =

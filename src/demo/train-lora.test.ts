@@ -10,7 +10,8 @@ import { createPictureEngine } from '#pipelines/engine';
 import { generateSchema } from '#pipelines/request';
 import type { StepReport } from '#training/loop';
 import { openSmallestInPage } from '../../test/fixtures/smallest-in-page.ts';
-import { loraPath, pageModelOpener } from './page-model.ts';
+import { smallestModel } from '../../test/fixtures/smallest-model.ts';
+import { loraPath, openPageModel, pageModelOpener } from './page-model.ts';
 import { trainLora } from './train-lora.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'darkroom-demo-'));
@@ -28,6 +29,17 @@ const plain = (...colour: number[]): PixelImage => ({
 });
 
 describe('the page without a server', () => {
+  it('draws as a model prefers, by what lies beside its file, else by its name', async () => {
+    const { files, model } = await openSmallestInPage(folder);
+    expect(model.preference).toEqual({});
+    files.add('smallest.json', new Blob(['{"preferred": {"cfgScale": 3, "mood": "dark"}}']));
+    expect((await openPageModel(files, 'smallest.safetensors')).preference).toEqual({ cfgScale: 3 });
+    files.add('smallest.darkroom.json', new Blob(['{broken']));
+    expect((await openPageModel(files, 'smallest.safetensors')).preference).toEqual({ cfgScale: 3 });
+    files.add('tiny_lcm.safetensors', new Blob(smallestModel()));
+    expect((await openPageModel(files, 'tiny_lcm.safetensors')).preference).toMatchObject({ sampler: 'LCM' });
+  });
+
   it('trains a LoRA on pictures, and prompts use it', async () => {
     const { files, model } = await openSmallestInPage(folder);
     const losses: number[] = [];

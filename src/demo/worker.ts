@@ -13,9 +13,10 @@ import { EngineError } from '#engine/errors';
 import { embedInfotext } from '#formats/infotext-file';
 import { createPictureEngine } from '#pipelines/engine';
 import { type GenerateEvent, type GenerateRequest, generateSchema } from '#pipelines/request';
+import { preferring } from '#pipelines/settings/index';
 import { PageFiles } from '../web/models/page-files.ts';
 import { download } from './download.ts';
-import { loraPath, nameOf, openPageModel, type PageModel, pageModelOpener } from './page-model.ts';
+import { loraPath, nameOf, openPageModel, type PageModel, pageModelOpener, pathsBeside } from './page-model.ts';
 import type { News, Order, TrainingAsked } from './protocol.ts';
 import { trainLora } from './train-lora.ts';
 
@@ -63,7 +64,7 @@ async function tellDevice(): Promise<void> {
 
 async function openChosen(chosen: readonly File[]): Promise<void> {
   for (const file of chosen) files.add(file.name, file);
-  const weights = chosen.find(({ name }) => !/\.ya?ml$/i.test(name));
+  const weights = chosen.find(({ name }) => !/\.(ya?ml|json)$/i.test(name));
   if (!weights) throw new UserError('demo.no-model', 'None of the files holds weights.');
   await open(weights.name);
 }
@@ -71,17 +72,22 @@ async function openChosen(chosen: readonly File[]): Promise<void> {
 async function fetchModel(address: string): Promise<void> {
   const path = new URL(address).pathname;
   const told = (bytes: number, totalBytes: number | undefined) => tell({ type: 'reading', bytes, totalBytes });
-  if (!(await files.exists(path))) files.add(path, await download(address, told));
+  if (!(await files.exists(path))) {
+    files.add(path, await download(address, told));
+    const [beside] = pathsBeside(path);
+    const found = await download(new URL(beside!, address).href, () => {}).catch(() => undefined);
+    if (found) files.add(beside!, found);
+  }
   await open(path);
 }
 
 async function open(path: string): Promise<void> {
   model = await openPageModel(files, path);
-  const { family, parts } = model;
+  const { family, parts, preference } = model;
   const { defaultSize, gridMultiple } = parts.limits;
   tell({
     type: 'opened',
-    model: { name: nameOf(model), family: family.title, limits: { defaultSize, gridMultiple } },
+    model: { name: nameOf(model), family: family.title, limits: { defaultSize, gridMultiple }, preference },
   });
 }
 
@@ -95,7 +101,7 @@ async function draw(settings: Readonly<Record<string, unknown>>): Promise<void> 
 }
 
 function requestOf(settings: Readonly<Record<string, unknown>>): GenerateRequest {
-  const parsed = generateSchema.safeParse(settings);
+  const parsed = generateSchema.safeParse(preferring(settings, opened().preference));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UserError('request.invalid', `${issue!.path.join('.')}: ${issue!.message}`);

@@ -165,7 +165,9 @@ describe.skipIf(chromiumPath === undefined)('the page without a server', { timeo
     expect(Math.abs(Number(/[\d.]+$/.exec(told!)![0]) - right) / right).toBeLessThan(1e-4);
     expect(faults).toEqual([]);
     expect(
-      asked.every((line) => /^GET \/some\/where\/(assets\/[\w-]+\.(js|css)|darkroom-mini\.safetensors)?$/.test(line)),
+      asked.every((line) =>
+        /^GET \/some\/where\/(assets\/[\w-]+\.(js|css)|darkroom-mini\.(safetensors|darkroom\.json))?$/.test(line),
+      ),
     ).toBe(true);
   });
 });

@@ -12,6 +12,7 @@ import { withHiddenTokens } from '#models/clip/hidden-tokens';
 import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import type { ModelFiles } from '#models/tensor-file';
 import { encodeText } from '#pipelines/conditioning';
+import type { LoadedTextEncoder } from '#pipelines/encode-chunks';
 import { relativeError } from './autograd-cases.ts';
 import { type PipelineCase, pipelineKinds, runPipelineCase } from './pipeline-cases.ts';
 
@@ -103,4 +104,40 @@ it('weighs words as compel does', async () => {
       expect(relativeError(got, Float32Array.from(want)), `${prompt}, row ${row}`).toBeLessThanOrEqual(2e-4);
     }
   }
+});
+
+it('weighs words as compel does in both encoders of SDXL', async () => {
+  const model = await loadCheckpoint(files, fixture('tiny-sdxl/tiny-sdxl.safetensors'));
+  const encoders: LoadedTextEncoder[] = [];
+  for (const part of model.parts.textEncoders) {
+    const graph = withHiddenTokens(part.graph());
+    encoders.push({ part, session: await backend.compile(graph, { weights: model.weights }) });
+  }
+  const encode = (text: string, emphasis: 'compel' | 'None') => encodeText(text, { encoders, emphasis });
+  const [weighed, plain, empty] = [
+    await encode('a (red)1.5 cat', 'compel'),
+    await encode('a red cat', 'None'),
+    await encode('', 'None'),
+  ];
+  const width = plain.data.length / plain.tokens;
+  // The word at its place moves along the line from the empty prompt, in all of both encoders' states; nothing else does.
+  const want = plain.data.map((value, i) => {
+    return Math.floor(i / width) === 2 ? empty.data[i]! + 1.5 * (value - empty.data[i]!) : value;
+  });
+  expect(relativeError(weighed.data, want)).toBeLessThan(1e-5);
+  expect(relativeError(plain.data, want)).toBeGreaterThan(0.01);
+  expect(Object.keys(weighed.pooled)).toEqual(Object.keys(plain.pooled));
+  for (const [name, vector] of Object.entries(plain.pooled)) {
+    expect(relativeError(weighed.pooled[name]!, vector)).toBeLessThan(1e-5);
+  }
+  // Words below 1 are mixed with the prompt in which no token looks at them, in each encoder by itself.
+  const hidden = await encode('a (red)0.5 cat', 'compel');
+  for (const encoder of encoders) {
+    const alone = await encodeText('a (red)0.5 cat', { encoders: [encoder], emphasis: 'compel' });
+    const own = alone.data.length / alone.tokens;
+    const from = encoder === encoders[0] ? 0 : width - own;
+    const half = hidden.data.filter((_, i) => i % width >= from && i % width < from + own);
+    expect(relativeError(half, alone.data)).toBe(0);
+  }
+  for (const { session } of encoders) await session.dispose();
 });

@@ -14,6 +14,8 @@ export const modelCardSchema = z.object({
   preferredWeight: z.number().optional(),
   /** Of a model: how it draws best; stands for what requests leave open. */
   preferred: preferenceSchema.optional(),
+  /** Of a model: the VAE that it draws with where a request names none; `None` for its own. */
+  vae: z.string().max(500).optional(),
   negativePrompt: z.string().max(10_000).optional(),
   notes: z.string().max(100_000).optional(),
   licence: z.string().max(1000).optional(),

@@ -580,6 +580,25 @@ describe('progress and interrupting', () => {
     expect(job!.state).toBe('done');
   });
 
+  it('skips one cell of a series and goes on with the next', async () => {
+    const lines = { lines: 'a fox\nan owl', steps: 1000 };
+    const { job } = await server.json('POST', '/api/v1/series/prompts', lines);
+    const stateOf = async () => (await server.json('GET', `/api/v1/jobs/${job.id}`)).job;
+    const lastSteps: number[] = [];
+    for (const done of [1, 2]) {
+      let last = 0;
+      while (server.studio.gallery.delivered(job.id).size < done) {
+        await server.call('POST', `/api/v1/jobs/${job.id}/skip`);
+        last = (await stateOf()).progress?.step ?? last;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      lastSteps.push(last);
+    }
+    while ((await stateOf()).state === 'running') await new Promise((resolve) => setTimeout(resolve, 5));
+    expect((await stateOf()).state).toBe('done');
+    expect(Math.min(...lastSteps)).toBeLessThan(1000);
+  });
+
   it('reports the engine’s failures', async () => {
     expect((await server.call('POST', `${api}/txt2img`, { prompt: 'fake:error', steps: 2 })).status).toBe(500);
     const mistake = await server.call('POST', `${api}/txt2img`, { prompt: 'fake:mistake', steps: 2 });

@@ -60,7 +60,18 @@ function a1111Card(file: Fields | undefined): ModelCard {
     notes: text(file.notes),
     baseModel: text(file['sd version']),
     preferred: preference(file.preferred),
+    vae: file.vae === 'Automatic' ? undefined : text(file.vae)?.slice(0, 500),
   });
+}
+
+/** Side files in which people say with which VAE a model draws; the first that does counts. */
+export const vaeSideFiles = ['.darkroom.json', '.json'] as const;
+
+/** What a model's card says of its VAE, read without the model. */
+export async function vaeOfCard(path: string): Promise<string | undefined> {
+  const beside = join(dirname(path), modelStem(path));
+  const [own, a1111] = await Promise.all(vaeSideFiles.map((ending) => readSideFile(beside + ending)));
+  return darkroomCard(own).vae ?? a1111Card(a1111).vae;
 }
 
 function civitaiCard(file: Fields | undefined): ModelCard {

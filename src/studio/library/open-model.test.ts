@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,4 +44,22 @@ it('takes the VAE that lies beside a checkpoint under its name, unless another i
   const state = own.map(({ name, shape, data }) => [name, f32(shape, new Float32Array(data.buffer))] as const);
   writeFileSync(pickled, writeTorch(new Map([['state_dict', new Map(state)]])));
   expect(pathOf((await modelOpener([])({ model, vae: undefined })).weights)).toBe(pickled);
+  // What its card says, as A1111's users write it, comes before both.
+  const listed = join(folder, 'VAE', 'other.safetensors');
+  mkdirSync(join(folder, 'VAE'));
+  writeFileSync(listed, Buffer.concat(writeSafetensors(own)));
+  const withCard = async (vae: string) => {
+    writeFileSync(join(folder, 'tiny.json'), JSON.stringify({ vae }));
+    return await modelOpener([folder])({ model, vae: undefined });
+  };
+  const chosen = await withCard('other.safetensors');
+  expect([pathOf(chosen.weights), chosen.vae?.name, chosen.warnings]).toEqual([listed, 'other.safetensors', []]);
+  expect(pathOf((await withCard('None')).weights)).toBe(model);
+  expect(pathOf((await withCard('Automatic')).weights)).toBe(pickled);
+  expect(await chosen.isCurrent?.()).toBe(false);
+  const missing = await withCard('gone.pt');
+  expect([pathOf(missing.weights), missing.warnings]).toEqual([
+    pickled,
+    [expect.stringMatching(/^The VAE of this model's card is not taken\. There is no vae "gone\.pt"/)],
+  ]);
 });

@@ -14,7 +14,7 @@ import type { ModelRequest, OpenModel, PipelineModel } from '#pipelines/model';
 import type { Preference } from '#pipelines/settings/index';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { loraOpener } from './adapters.ts';
-import { readCard } from './card.ts';
+import { readCard, vaeOfCard, vaeSideFiles } from './card.ts';
 import { controlOpener, visionOpener } from './controls.ts';
 import { describeModel } from './describe.ts';
 import { embeddingOpener } from './embeddings.ts';
@@ -75,11 +75,13 @@ export async function preferenceOf(
 export function modelOpener(roots: readonly string[]): OpenModel {
   return async ({ model, vae, textEncoders: encoders = [] }: ModelRequest): Promise<PipelineModel> => {
     const file = await findModelFile('model', model ?? defaultModel, roots);
-    const vaeFile = vae === undefined ? await vaeBeside(file) : await findModelFile('vae', vae, roots);
+    const told: string[] = [];
+    const vaeFile = vae === undefined ? await ownVae(file, roots, told) : await findModelFile('vae', vae, roots);
     const chosen = await Promise.all(encoders.map((name) => findModelFile('text-encoder', name, roots)));
     const { loaded, warnings } = await loadWhole(file, { vae: vaeFile, textEncoders: chosen }, roots);
     const hash = await shortHash(file);
-    const opened = await stampsOf(filesOf(loaded));
+    const stamped = [...filesOf(loaded), ...vaeSideFiles.map((ending) => stemOf(file) + ending)];
+    const opened = await stampsOf(stamped);
     const openLora = loraOpener(loaded, roots);
     const openControl = controlOpener(loaded, roots);
     return {
@@ -87,7 +89,7 @@ export function modelOpener(roots: readonly string[]): OpenModel {
       ...(vaeFile !== undefined && { vae: { name: path.basename(vaeFile) } }),
       parts: loaded.parts,
       weights: loaded.weights,
-      warnings: [...warnings, ...warningsOf(loaded)],
+      warnings: [...told, ...warnings, ...warningsOf(loaded)],
       openLora,
       openHypernetwork: hypernetworkOpener(loaded, roots),
       ...embeddingOpener(loaded, roots),
@@ -96,7 +98,7 @@ export function modelOpener(roots: readonly string[]): OpenModel {
       openTiny: () => openTinyAutoencoder(loaded.parts.latent, roots),
       mergedWeights: (component, adapters) => mergedWeights(nodeModelFiles, loaded.weights, adapters, component),
       findNonFinite: (component) => nonFiniteParameters(loaded, component),
-      isCurrent: async () => (await stampsOf(filesOf(loaded))) === opened,
+      isCurrent: async () => (await stampsOf(stamped)) === opened,
     };
   };
 }
@@ -120,12 +122,27 @@ async function loadWhole(
 /** Endings of a VAE that lies beside its checkpoint under the checkpoint's name, in A1111's order. */
 const besideEndings = ['.vae.pt', '.vae.ckpt', '.vae.safetensors'] as const;
 
-/** What stands for a checkpoint's own VAE unless another one is asked for. */
-async function vaeBeside(file: string): Promise<string | undefined> {
-  const stem = file.slice(0, file.length - path.extname(file).length);
-  for (const ending of besideEndings) if (await nodeModelFiles.exists(stem + ending)) return stem + ending;
+/**
+ * What stands for a checkpoint's own VAE unless a request asks for another one: that of its card, then the file beside it
+ * (A1111 modules/sd_vae.py, resolve_vae). One that is not there is told.
+ */
+async function ownVae(file: string, roots: readonly string[], told: string[]): Promise<string | undefined> {
+  const named = await vaeOfCard(file);
+  if (named === 'None') return undefined;
+  try {
+    if (named !== undefined) return await findModelFile('vae', named, roots);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    told.push(`The VAE of this model's card is not taken. ${error.message}`);
+  }
+  for (const ending of besideEndings) {
+    const beside = stemOf(file) + ending;
+    if (await nodeModelFiles.exists(beside)) return beside;
+  }
   return undefined;
 }
+
+const stemOf = (file: string): string => file.slice(0, file.length - path.extname(file).length);
 
 /** Files that hold the weights. */
 function filesOf({ family, config, weights }: LoadedCheckpoint): string[] {

@@ -77,7 +77,7 @@ function Writing(props: WritingProps) {
     const by = event.key === 'ArrowUp' ? weightStep : event.key === 'ArrowDown' ? -weightStep : 0;
     if (by === 0 || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    const edited = emphasised(box.value, box.selectionStart, box.selectionEnd, by);
+    const edited = emphasised(box.value, box.selectionStart, box.selectionEnd, by, draft.values().emphasis);
     put(edited.text, edited.start, edited.end);
   };
   const listId = () => `${props.ids.id}-list`;

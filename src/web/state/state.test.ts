@@ -106,6 +106,16 @@ describe('emphasis by keys', () => {
     expect(back.text).toBe(text);
   });
 
+  it('writes compel’s weights where the prompt has them', () => {
+    const key = (text: string, at: number, by: number) => emphasised(text, at, at, by, 'compel').text;
+    expect(key('a red fox', 3, 0.1)).toBe('a (red)1.1 fox');
+    expect(key('a (red)1.1 fox', 4, 0.1)).toBe('a (red)1.2 fox');
+    expect(key('a (red)1.1 fox', 4, -0.1)).toBe('a red fox');
+    expect(key('a (red)0.05 fox', 4, -0.1)).toBe('a (red)0 fox');
+    const chosen = emphasised('a (red fox)1.5, tree', 2, 14, 0.1, 'compel');
+    expect(chosen).toEqual({ text: 'a (red fox)1.6, tree', start: 2, end: 14 });
+  });
+
   it('takes the word at the cursor, and leaves the space around a selection alone', () => {
     expect(emphasised('a fox, sitting', 3, 3, 0.1).text).toBe('a (fox:1.1), sitting');
     expect(emphasised('a fox ', 1, 6, 0.1).text).toBe('a (fox:1.1) ');

@@ -6,18 +6,44 @@ export interface Edited {
   readonly end: number;
 }
 
-const weighted = /^\((.*):(-?\d+(?:\.\d+)?)\)$/s;
+/** How a prompt writes a weight. */
+interface WeightForm {
+  /** The whole of it: words, weight. */
+  readonly whole: RegExp;
+  /** What follows the closing bracket. */
+  readonly behind: RegExp;
+  readonly write: (words: string, weight: number) => string;
+}
 
-/** The selected words (or the word at the cursor) a step stronger or weaker; weight 1 loses its brackets. */
-export function emphasised(text: string, start: number, end: number, by: number): Edited {
+const inBrackets: WeightForm = {
+  whole: /^\((.*):(-?\d+(?:\.\d+)?)\)$/s,
+  behind: /^/,
+  write: (words, weight) => `(${words}:${weight})`,
+};
+
+/** By the setting `emphasis`, where it is not A1111's way. */
+const ownForms: Readonly<Record<string, WeightForm>> = {
+  compel: {
+    whole: /^\((.*)\)(\d+(?:\.\d+)?)$/s,
+    behind: /^\d*(?:\.\d+)?/,
+    write: (words, weight) => `(${words})${Math.max(0, weight)}`,
+  },
+};
+
+/**
+ * The selected words (or the word at the cursor) a step stronger or weaker; weight 1 loses its brackets.
+ * `emphasis`: the setting of that name.
+ */
+export function emphasised(text: string, start: number, end: number, by: number, emphasis?: unknown): Edited {
+  const form = ownForms[String(emphasis)] ?? inBrackets;
   const [from, to] = start === end ? wordAt(text, start) : trimmed(text, start, end);
   if (from === to) return { text, start, end };
-  const [outerFrom, outerTo] = bracketed(text, from, to) ?? [from, to];
+  const [outerFrom, outerTo] = bracketed(text, from, to, form) ?? [from, to];
   const part = text.slice(outerFrom, outerTo);
-  const found = weighted.exec(part);
+  const found = form.whole.exec(part);
   const inner = found?.[1] ?? part;
   const weight = Math.round((Number(found?.[2] ?? 1) + by) * 100) / 100;
-  const replaced = weight === 1 ? inner : `(${inner}:${weight})`;
+  const replaced = weight === 1 ? inner : form.write(inner, weight);
   return {
     text: text.slice(0, outerFrom) + replaced + text.slice(outerTo),
     start: outerFrom,
@@ -37,14 +63,20 @@ function trimmed(text: string, start: number, end: number): [number, number] {
   return [from, Math.max(from, end - (part.length - part.trimEnd().length))];
 }
 
-/** The whole `(…:1.1)` around a selection that holds, or lies just inside, one. */
-function bracketed(text: string, from: number, to: number): [number, number] | undefined {
-  if (weighted.test(text.slice(from, to))) return [from, to];
+/** The whole of a weight around a selection that holds, or lies just inside, one. */
+function bracketed(
+  text: string,
+  from: number,
+  to: number,
+  { whole, behind }: WeightForm,
+): [number, number] | undefined {
+  if (whole.test(text.slice(from, to))) return [from, to];
   const open = text.lastIndexOf('(', from);
-  const close = text.indexOf(')', to);
-  if (open < 0 || close < 0) return undefined;
-  return weighted.exec(text.slice(open, close + 1))?.[1]?.trim() === text.slice(from, to).replace(/:[\d.]*$/, '')
-    ? [open, close + 1]
+  const close = text.indexOf(')', to) + 1;
+  if (open < 0 || close === 0) return undefined;
+  const end = close + (behind.exec(text.slice(close))?.[0].length ?? 0);
+  return whole.exec(text.slice(open, end))?.[1]?.trim() === text.slice(from, to).replace(/:[\d.]*$/, '')
+    ? [open, end]
     : undefined;
 }
 
