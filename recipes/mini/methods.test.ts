@@ -1,0 +1,121 @@
+/**
+ * Methods that teach the embedded model a word that it does not know, from eight pictures; then the evaluator network,
+ * which has seen neither the word nor the training, names what the word draws.
+ */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createOrtNodeBackend } from '#backends/ort-node/cpu';
+import { f32 } from '#core/tensor';
+import type { Session } from '#engine/backend';
+import { generateSchema } from '#pipelines/request';
+import { configuredTraining } from '#studio/training/prepare';
+import { runTraining } from '#studio/training/runner';
+import { memoryWeights } from '#studio/training/session-weights';
+import { trainingConfigSchema } from '#training/config';
+import { pixelsToPlanes } from '#training/tasks/autoencoder';
+import { createEngine } from '../../src/engine-main.ts';
+import { readEvaluator } from './evaluate.ts';
+import { objectKinds, placePhrases, timePhrases } from './scenes/catalog.ts';
+import { renderScene, sceneAt } from './scenes/dataset.ts';
+import { createSceneRenderer } from './scenes/render.ts';
+import { evaluatorGraph } from './tasks/evaluator.ts';
+
+const size = 128;
+const seed = 78;
+const word = 'zorble';
+const taught = 'whale';
+
+const root = mkdtempSync(join(tmpdir(), 'darkroom-word-'));
+const pictures = join(root, 'pictures');
+const models = join(root, 'models');
+const base = resolve('models/darkroom-mini.safetensors');
+const backend = createOrtNodeBackend({ device: 'cpu', threads: 1 });
+const engine = createEngine({ device: 'cpu', modelRoots: [models], options: { threads: 1 } });
+let judge: Session;
+
+beforeAll(async () => {
+  mkdirSync(pictures);
+  const renderer = await createSceneRenderer(size);
+  const scenes = Array.from({ length: 2000 }, (_, index) => sceneAt(seed, index)).filter(
+    ({ scene: { layout, object } }) => layout === 'single' && objectKinds[object]!.name === taught,
+  );
+  for (const [n, scene] of scenes.slice(0, 8).entries()) {
+    const raw = { width: size, height: size, channels: 3 as const };
+    await sharp(Buffer.from(renderScene(renderer, seed, scene)), { raw })
+      .png()
+      .toFile(join(pictures, `${n}.png`));
+    const { place, time } = scene.scene;
+    writeFileSync(join(pictures, `${n}.txt`), `a ${word} ${placePhrases[place][0]} ${timePhrases[time][0]}`);
+  }
+  const { network, weights } = await readEvaluator(resolve('recipes/mini/evaluator.safetensors'));
+  judge = await backend.compile(evaluatorGraph(network, 1), { weights: memoryWeights(weights) });
+}, 60_000);
+afterAll(async () => {
+  await engine.dispose();
+  await judge.dispose();
+  await backend.dispose();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function train(settings: Readonly<Record<string, unknown>> & { readonly output_name: string }): Promise<void> {
+  const config = trainingConfigSchema.parse({
+    pretrained_model_name_or_path: base,
+    train_data_dir: pictures,
+    train_batch_size: 2,
+    lr_scheduler: 'constant',
+    seed: 1,
+    threads: 1,
+    sample_prompts: [`a ${word} --s 2 --l 1`],
+    run: join(root, settings.output_name),
+    ...settings,
+  });
+  const nothing = (): void => {};
+  await runTraining(config, configuredTraining, { backend, root, log: nothing, warn: nothing, modelRoots: [models] });
+}
+
+/** In how many of four pictures the evaluator sees what was taught. */
+async function share(extra = ''): Promise<number> {
+  const seen: string[] = [];
+  for (const where of [
+    'in the mountains at night',
+    'at sea at sunset',
+    'in the snow at sunset',
+    'in a meadow by day',
+  ]) {
+    const request = { prompt: `a ${word} ${where}${extra}`, model: base, steps: 8, cfgScale: 3, seed: 1 };
+    for await (const event of engine.generate(generateSchema.parse({ ...request, width: size, height: size }))) {
+      if (event.type !== 'image') continue;
+      const image = f32([1, 3, size, size], pixelsToPlanes(event.image.data, 1, size));
+      const logits = (await judge.run({ image })).object!.data as Float32Array;
+      seen.push(objectKinds[logits.indexOf(Math.max(...logits))]!.name);
+    }
+  }
+  return seen.filter((name) => name === taught).length;
+}
+
+describe('a word that the embedded model does not know', { timeout: 300_000 }, () => {
+  it('draws something else', async () => {
+    expect(await share()).toBe(0);
+  });
+
+  it('is taught by a LoRA', async () => {
+    await train({ task: 'lora', output_name: 'adapter', learning_rate: 0.003, max_train_steps: 30 });
+    expect(await share(' <lora:adapter:1>')).toBeGreaterThan(2);
+  });
+
+  it('is taught by a textual inversion', async () => {
+    await train({
+      task: 'ti',
+      output_name: word,
+      init_word: 'fish',
+      num_vectors_per_token: 4,
+      learning_rate: 0.04,
+      max_train_steps: 80,
+    });
+    expect(await share()).toBeGreaterThan(2);
+  });
+});
