@@ -4,20 +4,31 @@ import { createEffect, createSignal, Show } from 'solid-js';
 import { z } from 'zod';
 import type { PixelImage } from '#core/image';
 import { samplers } from '#diffusion/samplers/index';
+import { schedulers } from '#diffusion/schedules';
 import { generateSchema } from '#pipelines/request';
-import { fieldsOf } from '../web/state/fields.ts';
+import { fieldsOf, type SettingField } from '../web/state/fields.ts';
 import { Field } from '../web/ui/field.tsx';
 import { Icon } from '../web/ui/icon.tsx';
+import type { Choice } from '../web/ui/select.tsx';
 import type { Darkroom } from './darkroom.ts';
 import { Form, type Values } from './form.tsx';
 import type { OpenedModel } from './protocol.ts';
 import { words } from './words.ts';
 
-const shown = ['negativePrompt', 'steps', 'cfgScale', 'sampler', 'seed', 'width', 'height'];
-const fields = fieldsOf(z.toJSONSchema(generateSchema, { io: 'input', unrepresentable: 'any' }))
-  .filter(({ name }) => shown.includes(name))
-  .sort((a, b) => shown.indexOf(a.name) - shown.indexOf(b.name));
-const choices = { samplers: samplers.map(({ name }) => ({ value: name, label: name })) };
+const choice = ({ name }: { readonly name: string }) => ({ value: name, label: name });
+const choices: Readonly<Record<string, readonly Choice[]>> = {
+  samplers: samplers.map(choice),
+  schedulers: schedulers.map(choice),
+};
+/** The prompt has a box of its own, and one picture is shown at a time. */
+const elsewhere = ['prompt', 'batchCount'];
+/** The simple ones that stand by themselves; what is chosen among a server's files is not here. */
+const fields = fieldsOf(z.toJSONSchema(generateSchema, { io: 'input', unrepresentable: 'any' })).filter(
+  (field) => field.simple && field.when.length === 0 && !elsewhere.includes(field.name) && isHere(field),
+);
+function isHere({ choices: list }: SettingField): boolean {
+  return typeof list !== 'string' || Object.hasOwn(choices, list);
+}
 
 export function Draw(props: { readonly darkroom: Darkroom; readonly model: OpenedModel }) {
   const [prompt, setPrompt] = createSignal('a fox beside a tree at night');
