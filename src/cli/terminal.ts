@@ -87,11 +87,14 @@ export function formatTime(ms: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
+/** A longer cell moves the rest of its own row and does not widen all others. */
+const widestColumn = 60;
+
 /** Rows as lines whose columns begin below each other; the heading counts as one. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+    for (const [i, cell] of row.entries()) widths[i] = Math.min(widestColumn, Math.max(widths[i] ?? 0, cell.length));
   }
   return rows.map((row) =>
     row

@@ -106,6 +106,8 @@ export interface ModelParts {
   noiseTable(zeroTerminal?: boolean): NoiseTable;
   /** Whether an empty negative prompt stands for zeros, not for what the encoders say to it. */
   readonly zeroEmptyNegative?: boolean;
+  /** Whether it was trained on the last part of the noise alone, to finish what another model began. */
+  readonly finishesOnly?: boolean;
   /** What schedules that are made for a family (Align Your Steps) are to use; their own when left out. */
   readonly schedules?: Pick<ScheduleSettings, 'alignYourSteps'>;
   readonly limits: ModelLimits;

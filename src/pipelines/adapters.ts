@@ -30,12 +30,15 @@ export interface JobAdapters {
   readonly hashes: Readonly<Record<string, NetworkHashes>>;
   readonly embeddings: JobEmbeddings;
   readonly leftOut: readonly LeftOut[];
+  readonly loras: readonly string[];
   readonly warnings: readonly string[];
 }
 
 /** What is found while the networks of a prompt are opened. */
 class Opened {
   readonly adapters: AppliedAdapter[] = [];
+  /** What prompts call them. */
+  readonly loras: string[] = [];
   readonly hypernetworks: AppliedHypernetwork[] = [];
   /** Textual inversions that LoRAs bring along. */
   readonly embeddings = new Map<string, FoundEmbedding['tables']>();
@@ -76,9 +79,9 @@ export async function openJobAdapters(request: GenerateRequest, model: PipelineM
       leftOut.push({ tag: tagOf(network), reason: error.message });
     }
   }
-  const { adapters, hypernetworks, hashes, warnings } = opened;
+  const { adapters, loras, hypernetworks, hashes, warnings } = opened;
   const embeddings = await openJobEmbeddings(textsOf(request), model, request.emphasis, opened.embeddings);
-  return { combined: combineAdapters(adapters, hypernetworks), hashes, embeddings, leftOut, warnings };
+  return { combined: combineAdapters(adapters, hypernetworks), loras, hashes, embeddings, leftOut, warnings };
 }
 
 export function tagOf({ kind, args }: ExtraNetwork): string {
@@ -89,6 +92,7 @@ async function openLora(network: ExtraNetwork, model: PipelineModel, opened: Ope
   const { name, applied, embeddings = [], hash } = await findLora(network, model);
   const { adapter } = applied;
   opened.adapters.push(applied);
+  opened.loras.push(name);
   for (const [word, tables] of embeddings) opened.embeddings.set(word, tables);
   opened.hash('Lora hashes', name, hash);
   opened.warnings.push(...adapter.warnings.map((each) => `${name}: ${each}`), ...ignoredOf(network));

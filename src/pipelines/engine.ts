@@ -221,13 +221,16 @@ class LocalPictureEngine implements PictureEngine {
 
   /** Says whether the weights are to blame. */
   async #explain(error: NonFiniteError): Promise<DarkroomError> {
-    const names = (await this.#models.last?.findNonFinite?.(error.component)) ?? [];
+    const model = this.#models.last;
+    const names = (await model?.findNonFinite?.(error.component)) ?? [];
     if (names.length === 0) {
       const advice = 'Try another sampler, a lower CFG scale, or another VAE.';
       return new DarkroomError(error.code, `${error.message} ${advice}`, { cause: error });
     }
     const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more` : '');
-    const message = `${error.message} The model file is damaged: NaN or infinity in ${shown}. Get the file again.`;
+    const isVae = error.component === model?.parts.autoencoder.component;
+    const file = (isVae && model?.vae?.name) || 'The model file';
+    const message = `${error.message} ${file} is damaged: NaN or infinity in ${shown}. Get the file again.`;
     return new UserError(error.code, message, { cause: error });
   }
 }

@@ -14,7 +14,15 @@ function jobOf(
     maxClipSkip = 12,
     leftOut = [],
     words = [],
-  }: { maxClipSkip?: number; leftOut?: readonly LeftOut[]; words?: readonly string[] } = {},
+    loras = [],
+    finishesOnly = false,
+  }: {
+    maxClipSkip?: number;
+    leftOut?: readonly LeftOut[];
+    words?: readonly string[];
+    loras?: readonly string[];
+    finishesOnly?: boolean;
+  } = {},
 ): GenerationJob {
   const request = generateSchema.parse(input);
   const sampler = findSampler(request.sampler);
@@ -26,10 +34,10 @@ function jobOf(
     seeds: [1],
     variationSeeds: [],
     clipSkip: Math.min(request.clipSkip, maxClipSkip),
-    adapters: { leftOut, warnings: [], embeddings: { warnings: words } },
+    adapters: { leftOut, loras, warnings: [], embeddings: { warnings: words } },
     controls: noControls,
     passes: [],
-    model: { parts: { limits: { maxClipSkip } } },
+    model: { reference: { name: 'xl' }, parts: { limits: { maxClipSkip }, finishesOnly } },
   } as unknown as GenerationJob;
 }
 
@@ -51,5 +59,22 @@ describe('what a request asks for and does not get', () => {
       "Clip skip 13 is more than this model's text encoder has; 12 was taken.",
       'Sigma churn (sChurn) has no effect: the sampler Euler a does not use it.',
     ]);
+  });
+
+  it('is a picture that a refiner is to draw from noise', () => {
+    const sentence = 'xl was trained to finish pictures: take a base model, and xl as its refiner.';
+    expect(unheeded(jobOf({ prompt: 'a fox' }, { finishesOnly: true }))).toEqual([sentence]);
+    const init = { width: 64, height: 64, channels: 3, data: new Uint8Array(3 * 64 * 64) } as const;
+    const job = jobOf({ prompt: 'a fox' }, { finishesOnly: true });
+    expect(unheeded({ ...job, asked: { ...job.asked, init } })).toEqual([]);
+  });
+
+  it('is a LoRA for few steps under usual guidance', () => {
+    const loras = ['film', 'sdxl_lightning_8step_lora'];
+    expect(unheeded(jobOf({ prompt: 'a fox', steps: 20, cfgScale: 7 }, { loras }))).toEqual([
+      'sdxl_lightning_8step_lora is by its name for few steps (8 steps, CFG scale 1, sampler Euler); ' +
+        'with 20 steps and CFG scale 7 pictures glare.',
+    ]);
+    expect(unheeded(jobOf({ prompt: 'a fox', steps: 8, cfgScale: 1.5 }, { loras }))).toEqual([]);
   });
 });

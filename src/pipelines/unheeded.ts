@@ -12,6 +12,7 @@ import { unclosedBrackets } from '#prompt/unclosed';
 import { tagOf } from './adapters.ts';
 import type { GenerationJob } from './job.ts';
 import { factsOf } from './parameters-text.ts';
+import { preferenceByName } from './settings/distilled.ts';
 import { idleSettings } from './settings/index.ts';
 import { textsOf } from './words.ts';
 
@@ -23,6 +24,8 @@ export function unheeded(job: GenerationJob): string[] {
   const settings = [
     ...given,
     ...clipSkipOf(job),
+    ...finisherOf(job),
+    ...fewStepsOf(job),
     ...sidesOf(job),
     ...tokenMergingOf(job),
     ...idleSettings(factsOf(job, 0)),
@@ -90,6 +93,29 @@ function networksOfOthers({ passes, adapters }: GenerationJob): string[] {
           .filter(({ tag }) => !known.has(tag))
           .map(({ tag, reason }) => `${tag} is left out with ${model.reference.name}: ${reason}`),
   );
+}
+
+/** A refiner that is to draw from noise alone. */
+function finisherOf({ asked, model }: GenerationJob): string[] {
+  if (!model.parts.finishesOnly || asked.init) return [];
+  const { name } = model.reference;
+  return [`${name} was trained to finish pictures: take a base model, and ${name} as its refiner.`];
+}
+
+/** Above it pictures of what was distilled to few steps glare. */
+const mildGuidance = 2.5;
+
+/** LoRAs that were distilled to few steps, as their names say, under usual guidance. */
+function fewStepsOf({ request, adapters }: GenerationJob): string[] {
+  const { steps, cfgScale } = request;
+  return (cfgScale > mildGuidance ? adapters.loras : []).flatMap((name) => {
+    const wanted = preferenceByName(name);
+    if (!wanted) return [];
+    const best = `${wanted.steps} steps, CFG scale ${wanted.cfgScale}, sampler ${wanted.sampler}`;
+    return [
+      `${name} is by its name for few steps (${best}); with ${steps} steps and CFG scale ${cfgScale} pictures glare.`,
+    ];
+  });
 }
 
 function clipSkipOf({ request, model }: GenerationJob): string[] {

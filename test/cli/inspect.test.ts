@@ -1,10 +1,10 @@
 /** `darkroom inspect` and `darkroom models`, and how texts from files are shown. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { formatBytes, formatDuration, printable } from '#cli/terminal';
+import { columns, formatBytes, formatDuration, printable } from '#cli/terminal';
 import { encodeImage } from '#studio/images/codec';
 import { cli, fixture, tinyModel } from './run-cli.ts';
 
@@ -56,6 +56,13 @@ describe('inspect', () => {
     expect(stdout).toContain('infotext:\n  a fox\n  Steps: 5, Sampler: Euler, Seed: 1');
   });
 
+  it('says where a link leads that leads nowhere', async () => {
+    const link = join(folder, 'dangling.safetensors');
+    symlinkSync(join(folder, 'moved.safetensors'), link);
+    const { stderr } = await cli('inspect', link);
+    expect(stderr).toMatch(/it is a link to .*moved\.safetensors, which is not there/);
+  });
+
   it.each([
     ['not-there', /no such file or folder/],
     [fixture('ckpt/hostile/reduce-builtin-eval.ckpt'), /refers to "__builtin__\.eval"/],
@@ -64,6 +71,16 @@ describe('inspect', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(pattern);
   });
+});
+
+it('lets one long name not widen a list', () => {
+  const [long, short] = [`${'x'.repeat(200)}`, 'fox'];
+  expect(
+    columns([
+      [short, '1'],
+      [long, '2'],
+    ]),
+  ).toEqual([`fox${' '.repeat(57)}  1`, `${long}  2`]);
 });
 
 describe('models', () => {

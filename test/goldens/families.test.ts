@@ -59,6 +59,7 @@ describe('the timestep', () => {
       partial: true,
       families: known,
     });
+    expect(model.parts.finishesOnly ?? false).toBe(name === 'tiny-sdxl-refiner');
     const { graph, inChannels, contextWidth } = model.parts.denoiser;
     const vectorWidth = (model.config as SdxlConfig).unet.vectorWidth!;
     const values = (...shape: number[]) => f32(shape, new TorchCpuGenerator(1).randn(shape));

@@ -94,7 +94,7 @@ export const sdxlRefiner: ModelFamily<SdxlConfig> = {
     (unet.vectorWidth === refinerVectorWidth || isSecondAlone(tensors)),
   variants: [undefined],
   components: [...ldmComponents, secondLayout('conditioner.embedders.0.model.')],
-  parts: (config) => parts(config, refinerNumbers),
+  parts: (config) => ({ ...parts(config, refinerNumbers), finishesOnly: true }),
 };
 
 function singleFile(config: SdxlConfig): readonly SingleFilePart[] {

@@ -3,7 +3,7 @@
  * anywhere: run it in a reader's process (`reader/tasks.ts`).
  */
 
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, readlink } from 'node:fs/promises';
 import { UserError } from '#core/errors';
 import { CheckpointError } from '#models/checkpoint-error';
 import { toldFamily } from '#models/describe';
@@ -47,8 +47,11 @@ async function pictureReport(file: string): Promise<InspectReport | undefined> {
 
 /** Latin-1; undefined for a folder. */
 async function firstBytes(file: string): Promise<string | undefined> {
-  const handle = await open(file).catch((error: unknown) => {
-    if (isMissing(error)) throw new UserError('inspect.not-found', `${file}: there is no such file or folder.`);
+  const handle = await open(file).catch(async (error: unknown) => {
+    const target = await readlink(file).catch(() => undefined);
+    const reason =
+      target === undefined ? 'there is no such file or folder' : `it is a link to ${target}, which is not there`;
+    if (isMissing(error)) throw new UserError('inspect.not-found', `${file}: ${reason}.`);
     throw diskError(error, file);
   });
   try {
