@@ -24,6 +24,7 @@ export function factsOf(job: GenerationJob, index: number): PictureFacts {
     scheduler: plan.scheduler,
     size,
     readsPicture: model.parts.denoiser?.extraInput === 'picture-latent',
+    readsMask: model.parts.denoiser?.extraInput === 'mask-and-masked-latent',
     seed: job.seeds[index]!,
     variationSeed: job.variationSeeds[index],
     request: {

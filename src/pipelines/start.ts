@@ -121,7 +121,7 @@ export async function* emptyMaskInput(
 
 /** Without a picture or a mask, all is masked: grey. */
 async function maskInput(
-  { size, latentSize }: SamplingPass,
+  { size, latentSize, request }: SamplingPass,
   original: PixelImage | undefined,
   mask: InpaintMask | undefined,
   encode: (planes: Float32Array) => Promise<Float32Array>,
@@ -129,7 +129,9 @@ async function maskInput(
   const pixels = size.width * size.height;
   const cells = latentSize.width * latentSize.height;
   const planes = original && mask ? planesOf(original) : new Float32Array(3 * pixels);
-  if (mask) for (let i = 0; i < planes.length; i++) if (mask.pixels[i % pixels]! >= 128) planes[i] = 0;
+  // At a lower weight what is masked is paler grey: part of the picture that is to be painted over shows.
+  const shown = 1 - request.conditionalMaskWeight;
+  if (mask) for (let i = 0; i < planes.length; i++) if (mask.pixels[i % pixels]! >= 128) planes[i]! *= shown;
   const latent = await encode(planes);
   const extra = new Float32Array(cells + latent.length);
   extra.set(mask ? maskPlane(mask, size, latentSize) : new Float32Array(cells).fill(1));

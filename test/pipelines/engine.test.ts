@@ -635,4 +635,25 @@ describe('inpainting', () => {
     expect(kept).toBe(0);
     expect(painted).toBeGreaterThan(20);
   });
+
+  it('shows such a network what is masked in part, where asked', async () => {
+    const drawn = async (fields: object) => {
+      const events = await eventsOf({ ...ask, ...fields });
+      const { image, infotext } = events.find((event) => event.type === 'image') as Of<'image'>;
+      return {
+        data: [...image.data],
+        infotext,
+        warnings: events.flatMap((e) => (e.type === 'warning' ? [e.message] : [])),
+      };
+    };
+    const hidden = await drawn({ model: inpainting });
+    const half = await drawn({ model: inpainting, conditionalMaskWeight: 0.5 });
+    const shown = await drawn({ model: inpainting, conditionalMaskWeight: 0 });
+    expect(new Set([hidden, half, shown].map(({ data }) => data.join())).size).toBe(3);
+    expect(hidden.infotext).not.toContain('Conditional mask weight');
+    expect(half.infotext).toContain('Conditional mask weight: 0.5');
+    expect((await drawn({ conditionalMaskWeight: 0.5 })).warnings).toEqual([
+      'Conditional mask weight (conditionalMaskWeight) has no effect: the model is not made for inpainting.',
+    ]);
+  });
 });

@@ -21,7 +21,6 @@ const otherKeys: readonly OtherKey[] = [
   { key: /^First pass size$/, part: 'A first pass of its own size', unless: ['0x0'] },
   { key: /^Face restoration$/, part: 'Face restoration' },
   { key: /^Refiner /, unless: ['False'] },
-  { key: /^Conditional mask weight$/, part: 'The conditional mask weight', unless: ['1', '1.0'] },
   { key: /^Soft inpainting/, part: 'Soft inpainting', unless: ['False'] },
   { key: /^ADetailer model/, part: 'ADetailer', unless: ['None'] },
   { key: /^FP8 weight$/, part: 'Weights of 8 bits', unless: ['Disable'] },

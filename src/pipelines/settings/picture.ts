@@ -236,6 +236,21 @@ export const maskSettings = {
     },
     a1111: { field: 'mask_round', only: 'img2img' },
   }),
+  conditionalMaskWeight: setting({
+    type: z.number().min(0).max(1).default(1),
+    help: 'Networks made for inpainting: how far what is masked is hidden from them; at 0 they see the whole picture.',
+    form: {
+      label: 'Conditional mask weight',
+      group: 'inpaint',
+      level: 'full',
+      control: 'slider',
+      step: 0.05,
+      when: 'mask',
+    },
+    infotext: entry('Conditional mask weight', { unless: 1 }),
+    a1111: { option: 'inpainting_mask_weight' },
+    idle: ({ readsMask }) => (readsMask ? undefined : 'the model is not made for inpainting'),
+  }),
 };
 
 export const advancedSettings = {

@@ -63,6 +63,8 @@ export interface PictureFacts {
   readonly size: { readonly width: number; readonly height: number };
   /** Whether the network itself reads the start picture. */
   readonly readsPicture?: boolean;
+  /** Whether it reads the mask and what is around it. */
+  readonly readsMask?: boolean;
   readonly seed: number | string;
   readonly variationSeed?: number | string;
   /** The request with all defaults. */

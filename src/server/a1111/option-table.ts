@@ -9,7 +9,6 @@ export type OptionValue = string | number | boolean | null;
 /** Changing one of these changes pictures, by a part that is not there yet; their defaults may be sent. */
 export const missingOptions: Readonly<Record<string, readonly [fallback: OptionValue, part: string]>> = {
   face_restoration: [false, 'Face restoration'],
-  inpainting_mask_weight: [1, 'The conditional mask weight'],
   overlay_inpaint: [true, 'Inpainting without the original laid over (overlay_inpaint)'],
   pad_cond_uncond: [false, 'Padding prompt and negative prompt to equal length'],
   pad_cond_uncond_v0: [false, 'Padding prompt and negative prompt to equal length'],
