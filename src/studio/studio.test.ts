@@ -19,6 +19,7 @@ import { systemCalls } from './files/whole-file.ts';
 import { decodeImage, encodeImage } from './images/codec.ts';
 import type { PictureJob } from './queue/job.ts';
 import { SqliteJobQueue } from './queue/sqlite-queue.ts';
+import { Settings } from './settings/settings.ts';
 import { openDatabase } from './store/database.ts';
 import { createStudio, type Studio, type StudioEvent, type StudioOptions } from './studio.ts';
 
@@ -132,6 +133,19 @@ describe('studio', () => {
     studio.settings.update({ maxWaitingJobs: 2 });
     await expect(studio.submit([{ request: {} }, { request: {} }])).rejects.toMatchObject({ code: 'queue.full' });
     expect((await studio.queue.state()).counts.queued).toBe(1);
+  });
+
+  it('takes no more of an account than may wait, however many ask at once', async () => {
+    const studio = await start();
+    await studio.queue.pause();
+    studio.settings.update({ maxWaitingJobsPerUser: 3 });
+    const asked = await Promise.allSettled(Array.from({ length: 8 }, async () => await submit(studio, 'a')));
+    expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
+    const { reason } = asked.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+    expect(reason).toMatchObject({ code: 'queue.full', message: expect.stringContaining('maxWaitingJobsPerUser') });
+    expect(studio.queue.waiting()).toBe(3);
+    await studio.cancelAll();
+    await submit(studio, 'a');
   });
 
   it('goes on with the embedded model where the default one has gone, and says so', async () => {
@@ -355,15 +369,19 @@ describe('studio', () => {
     expect(seeds).toEqual(Array.from({ length: 12 }, (_, i) => 10 + i));
   });
 
-  it('tells who waits when another process ended the job', async () => {
+  it('tells who waits when another process ended the job, and takes over settings that it changed', async () => {
     const studio = await start();
     await studio.queue.pause();
     const job = await submit(studio, 'a');
     const waiting = studio.wait(job.id);
     const other = openDatabase(join(root, 'data', 'studio.db'));
+    const changed = when(studio, 'settings.changed', ({ trashDays }: { trashDays: number }) => trashDays === 3);
     await new SqliteJobQueue(other, () => {}).cancel(job.id);
+    new Settings(other, () => {}).update({ trashDays: 3 });
     other.close();
     expect((await waiting).state).toBe('cancelled');
+    await changed;
+    expect(studio.settings.get().trashDays).toBe(3);
   });
 
   it('waits for another process that writes, and holds nothing up meanwhile', async () => {

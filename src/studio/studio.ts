@@ -389,6 +389,7 @@ export class Studio extends StudioFolder {
     try {
       for (const { id, stop } of this.queue.stopping()) this.#stop(id, stop);
       this.queue.changedOutside();
+      this.settings.changedOutside();
       this.events.emit('reset', { reason: 'A command changed the studio; fetch the state anew.' });
     } catch (error) {
       this.#log('error', 'A change by another process could not be read.', { error: String(error) });

@@ -52,13 +52,15 @@ export class Boards {
   /** @throws UserError `board.name` when the name is empty, too long or taken */
   create(user: string, name: string): Board {
     const id = newId();
-    this.#table.insert({ id, user, name: this.#freeName(user, name), createdAt: Date.now() });
+    this.#db.transaction(() => {
+      this.#table.insert({ id, user, name: this.#freeName(user, name), createdAt: Date.now() });
+    });
     return this.#changed(id);
   }
 
   rename(id: string, name: string): Board {
     const { user } = this.get(id);
-    this.#table.update(id, { name: this.#freeName(user, name, id) });
+    this.#db.transaction(() => this.#table.update(id, { name: this.#freeName(user, name, id) }));
     return this.#changed(id);
   }
 

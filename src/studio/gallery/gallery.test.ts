@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Job } from '#api/records/job';
 import { type GenerateRequest, generateSchema } from '#pipelines/request';
@@ -259,6 +259,25 @@ describe('trash', () => {
     expect(await gallery.purge({ before: Date.now() + 1 })).toBe(1);
     expect(() => gallery.get(image.id)).toThrow();
     expect(filesIn(outputs)).toEqual([]);
+  });
+
+  it('keeps what is brought back while it is emptied', async () => {
+    const images = [await save('a'), await save('b'), await save('c')];
+    const ids = images.map(({ id }) => id);
+    const [last] = ids.slice(-1) as [string];
+    gallery.rate(last, 4);
+    await gallery.trash(ids);
+    const emptied = gallery.purge({ before: Date.now() + 1 });
+    await gallery.restore([last]);
+    expect(await emptied).toBe(2);
+    expect(gallery.get(last).rating).toBe(4);
+    expect(gallery.get(last).trashedAt).toBeUndefined();
+    expect(existsSync(await gallery.file(last))).toBe(true);
+    // And what is thrown away, brought back and purged at once is either there or gone, never half of it.
+    await gallery.trash([last]);
+    const [, purged] = await Promise.all([gallery.restore([last]), gallery.purge({ ids: [last] })]);
+    expect(purged).toBe(0);
+    expect(filesIn(outputs)).toEqual([basename(images[2]!.path)]);
   });
 
   it('mends moves that a kill interrupted', async () => {

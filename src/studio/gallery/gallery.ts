@@ -40,6 +40,7 @@ export class Gallery {
   readonly #thumbnails: string;
   readonly #emit: Emit<GalleryEvents>;
   readonly #calls: FileSystemCalls;
+  readonly #moving = new Map<string, Promise<void>>();
 
   constructor(options: GalleryOptions) {
     this.#db = options.db;
@@ -216,11 +217,11 @@ export class Gallery {
 
   /** Moves pictures to the trash; `restore` brings them back. */
   async trash(ids: readonly string[]): Promise<void> {
-    for (const id of ids) await this.#moveToOrFromTrash(id, Date.now());
+    for (const id of ids) await this.#inTurn(id, async () => await this.#moveToOrFromTrash(id, Date.now()));
   }
 
   async restore(ids: readonly string[]): Promise<void> {
-    for (const id of ids) await this.#moveToOrFromTrash(id, undefined);
+    for (const id of ids) await this.#inTurn(id, async () => await this.#moveToOrFromTrash(id, undefined));
   }
 
   /** Removes pictures in the trash for good: the given ones, or all that were put there before `before`. */
@@ -233,19 +234,13 @@ export class Gallery {
         : this.#index.all(allOf([{ sql: 'trashed_at < ?', params: [which.before] }, equals('user', which.user)]));
     let failure: unknown;
     let removed = 0;
-    for (const { id, path, user } of chosen) {
-      const file = pathInside(join(this.#outputs, trashFolder), path);
+    for (const { id } of chosen) {
       try {
-        await rm(file, { force: true });
+        if (await this.#inTurn(id, async () => await this.#purge(id))) removed++;
       } catch (error) {
         // The others go; this one stays in the trash.
-        failure ??= diskError(error, file);
-        continue;
+        failure ??= error;
       }
-      await rm(this.#thumbnailFile(id), { force: true });
-      await patiently(() => this.#index.remove(id));
-      this.#emit('image.removed', { id }, { user });
-      removed++;
     }
     if (failure !== undefined) throw failure;
     return removed;
@@ -266,6 +261,37 @@ export class Gallery {
   async sweep(): Promise<number> {
     await sweepTemporary(join(this.#thumbnails, temporaryFolder));
     return await sweepTemporary(join(this.#outputs, temporaryFolder));
+  }
+
+  /** @returns whether it was still in the trash: of many some may have been restored meanwhile */
+  async #purge(id: string): Promise<boolean> {
+    const row = this.#index.get(id);
+    if (row?.trashedAt === undefined) return false;
+    const file = pathInside(join(this.#outputs, trashFolder), row.path);
+    try {
+      await rm(file, { force: true });
+    } catch (error) {
+      throw diskError(error, file);
+    }
+    await rm(this.#thumbnailFile(id), { force: true });
+    await patiently(() => this.#index.remove(id));
+    this.#emit('image.removed', { id }, { user: row.user });
+    return true;
+  }
+
+  /** What moves or removes the file of one picture, one after the other: two at once would lose it. */
+  async #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const mine = (this.#moving.get(id) ?? Promise.resolve()).then(work);
+    const settled = mine.then(
+      () => {},
+      () => {},
+    );
+    this.#moving.set(id, settled);
+    try {
+      return await mine;
+    } finally {
+      if (this.#moving.get(id) === settled) this.#moving.delete(id);
+    }
   }
 
   async #moveToOrFromTrash(id: string, trashedAt: number | undefined): Promise<void> {

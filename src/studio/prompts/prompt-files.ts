@@ -84,10 +84,11 @@ export class PromptFiles {
     if (name === '' || name.startsWith('#')) {
       throw new UserError('style.invalid', 'A style needs a name, and one that does not begin with #.');
     }
-    const own = await this.#stylesIn(this.#own);
     const saved = { ...style, name };
-    const at = own.findIndex((each) => each.name === name);
-    await this.#write(at < 0 ? [...own, saved] : own.with(at, saved));
+    await this.#change((own) => {
+      const at = own.findIndex((each) => each.name === name);
+      return at < 0 ? [...own, saved] : own.with(at, saved);
+    });
     return saved;
   }
 
@@ -98,19 +99,17 @@ export class PromptFiles {
       throw new UserError('style.invalid', 'The sheet holds no styles; expected lines of name,prompt,negative_prompt.');
     }
     const names = new Set(read.map(({ name }) => name));
-    const own = await this.#stylesIn(this.#own);
-    await this.#write([...own.filter(({ name }) => !names.has(name)), ...read]);
+    await this.#change((own) => [...own.filter(({ name }) => !names.has(name)), ...read]);
     return read;
   }
 
   /** @throws UserError `style.unknown` for one that is not in the data folder's file */
   async removeStyle(name: string): Promise<void> {
-    const own = await this.#stylesIn(this.#own);
-    const rest = own.filter((each) => each.name !== name);
-    if (rest.length === own.length) {
+    await this.#change((own) => {
+      const rest = own.filter((each) => each.name !== name);
+      if (rest.length < own.length) return rest;
       throw new UserError('style.unknown', `There is no style ${name} in ${join(this.#own, stylesName)}.`);
-    }
-    await this.#write(rest);
+    });
   }
 
   /** Word lists: their files by name, folders with slashes. A list may be called without its folders too. */
@@ -122,11 +121,19 @@ export class PromptFiles {
     return found;
   }
 
-  /** @throws UserError `style.sheet-too-large` before anything is written */
-  async #write(styles: readonly Style[]): Promise<void> {
-    const bytes = Buffer.from(writeStyles(styles));
-    if (bytes.length > largestFile) throw tooLarge(bytes.length);
-    await writeWholeFile(join(this.#own, stylesName), bytes, join(this.#own, '.tmp'));
+  /**
+   * Writes what `change` makes of the data folder's styles, one change after the other: of two at once, also of two
+   * processes, the second must not write over what the first has kept.
+   * @throws UserError `style.sheet-too-large` before anything is written
+   */
+  async #change(change: (own: readonly Style[]) => readonly Style[]): Promise<void> {
+    // What draws prompts reads sheets, and needs no database for it.
+    const { inTurn } = await import('../store/lock.ts');
+    await inTurn(join(this.#own, '.styles-lock'), async () => {
+      const bytes = Buffer.from(writeStyles(change(await this.#stylesIn(this.#own))));
+      if (bytes.length > largestFile) throw tooLarge(bytes.length);
+      await writeWholeFile(join(this.#own, stylesName), bytes, join(this.#own, '.tmp'));
+    });
   }
 
   /** Of a folder's sheet; none where there is no sheet. @throws UserError `style.*` for one that is not read */

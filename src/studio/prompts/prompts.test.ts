@@ -62,6 +62,17 @@ describe('styles.csv', () => {
     });
   });
 
+  it('are all kept when several are saved at once, also by another process', async () => {
+    const command = new PromptFiles({ own: join(root, 'data'), modelRoots: [] });
+    const names = Array.from({ length: 8 }, (_, i) => `style ${i}`);
+    const save = async (name: string, i: number) =>
+      await (i % 2 === 0 ? files : command).saveStyle({ name, prompt: name, negativePrompt: '' });
+    await Promise.all(names.map(save));
+    await Promise.all([files.removeStyle('style 0'), command.importStyles('name,prompt\nother,a\n')]);
+    const kept = parseStyles(readFileSync(join(root, 'data/styles.csv'), 'utf8')).map(({ name }) => name);
+    expect(kept.sort()).toEqual(['other', ...names.slice(1)]);
+  });
+
   it('are read elsewhere where the sheet is long, and again only when it has changed', async () => {
     const asked: SheetOrder[] = [];
     const own = new PromptFiles({ own: join(root, 'data'), modelRoots: [] }, async (order) => {

@@ -22,6 +22,24 @@ it('keeps what was changed, and changes nothing when a value is refused', () => 
   expect(new Settings(db, () => {}).get()).toMatchObject({ outputFormat: 'webp', trashDays: 3, outputQuality: 90 });
 });
 
+it('are what another process made of them, and undo nothing of it', () => {
+  const db = makeDatabase();
+  const told: unknown[] = [];
+  const server = new Settings(db, (_type, values) => told.push(values.outputFormat));
+  const seen: number[] = [];
+  server.onChange(({ trashDays }) => seen.push(trashDays));
+  const command = new Settings(db, () => {});
+  command.update({ outputFormat: 'webp' });
+  server.update({ trashDays: 3 });
+  expect(server.get()).toMatchObject({ outputFormat: 'webp', trashDays: 3 });
+  command.update({ trashDays: 5 });
+  server.changedOutside();
+  server.changedOutside();
+  expect(server.get()).toMatchObject({ outputFormat: 'webp', trashDays: 5 });
+  expect(seen).toEqual([3, 5]);
+  expect(told).toEqual(['webp', 'webp']);
+});
+
 it('falls back to the default of a stored value that is no longer taken', () => {
   const db = makeDatabase();
   const settings = new Settings(db, () => {});

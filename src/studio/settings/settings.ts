@@ -3,6 +3,7 @@
  * data lie is not among it: a request must never be able to redirect what is written.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { type SettingsValues, settingsSchema } from '#api/records/settings';
 import { UserError } from '#core/errors';
@@ -37,16 +38,24 @@ export class Settings {
 
   /** Changes the given settings. @throws UserError `settings.invalid` naming the field; nothing is changed then */
   update(patch: SettingsPatch): SettingsValues {
-    const result = settingsSchema.safeParse({ ...this.#values, ...patch });
-    if (!result.success) {
-      const issue = result.error.issues[0]!;
-      throw new UserError('settings.invalid', `Setting ${issue.path.join('.') || '?'}: ${issue.message}.`);
-    }
-    this.write(name, result.data);
-    this.#values = result.data;
-    for (const listener of this.#listeners) listener(result.data);
-    this.#emit('settings.changed', result.data);
-    return result.data;
+    // Read anew: another process may have changed others meanwhile, which must not be undone.
+    const values = this.#db.transaction(() => {
+      const result = settingsSchema.safeParse({ ...salvage(this.read(name)), ...patch });
+      if (!result.success) {
+        const issue = result.error.issues[0]!;
+        throw new UserError('settings.invalid', `Setting ${issue.path.join('.') || '?'}: ${issue.message}.`);
+      }
+      this.write(name, result.data);
+      return result.data;
+    });
+    this.#take(values);
+    return values;
+  }
+
+  /** Another process may have changed them. */
+  changedOutside(): void {
+    const values = salvage(this.read(name));
+    if (!isDeepStrictEqual(values, this.#values)) this.#take(values);
   }
 
   onChange(listener: (values: SettingsValues) => void): () => void {
@@ -61,6 +70,12 @@ export class Settings {
 
   write(key: string, value: unknown): void {
     writeValue(this.#db, key, value);
+  }
+
+  #take(values: SettingsValues): void {
+    this.#values = values;
+    for (const listener of this.#listeners) listener(values);
+    this.#emit('settings.changed', values);
   }
 }
 

@@ -9,7 +9,8 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Libsql from 'libsql';
-import { UserError } from '#core/errors';
+import { DarkroomError, UserError } from '#core/errors';
+import { patiently } from './patience.ts';
 
 export interface Lock {
   release(): void;
@@ -31,7 +32,22 @@ export function lockFile(path: string): Lock {
   );
 }
 
-function take(path: string, refusal: (holder: string) => UserError): Lock {
+/**
+ * The result of `work`, which nobody else does under this lock meanwhile, in this process or another; waits for its turn.
+ * @throws DarkroomError `store.busy` when that takes too long
+ */
+export async function inTurn<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const busy = (holder: string) =>
+    new DarkroomError('store.busy', `Another process${holder} is changing the same file (${path}); try again.`);
+  const lock = await patiently(() => take(path, busy));
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
+function take(path: string, refusal: (holder: string) => DarkroomError): Lock {
   mkdirSync(dirname(path), { recursive: true });
   const holderFile = `${path}.json`;
   const connection = new Libsql(path, { timeout: 0 });

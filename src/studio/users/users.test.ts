@@ -24,6 +24,22 @@ it('lets in who knows the password, and nobody else', async () => {
   expect(stored).not.toContain('correct');
 });
 
+it('gives a name to one of two who ask at once, and a password to nobody who came later', async () => {
+  const both = await Promise.allSettled([
+    users.create('ann', 'user', 'correct horse'),
+    users.create('ann', 'admin', 'another horse'),
+  ]);
+  expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  const refused = both.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+  expect(refused.reason).toMatchObject({ code: 'user.exists' });
+  users.setRole('ann', 'user');
+  const late = users.setPassword('ann', 'a third horse');
+  users.remove('ann');
+  db.run("INSERT INTO users (name, role, created_at) VALUES ('ann', 'user', 1)");
+  await expect(late).rejects.toMatchObject({ code: 'user.unknown' });
+  expect(users.get('ann')).toMatchObject({ hasPassword: false });
+});
+
 it('hands out tokens that can be ended, run out, and end with a new password', async () => {
   await users.create('ann', 'user', 'correct horse');
   const token = users.issueToken('ann', 'phone');

@@ -50,26 +50,34 @@ export class Users {
   /** @throws UserError `user.name`, `user.exists`, `user.password` */
   async create(name: string, role: Role, password?: string): Promise<User> {
     checkName(name);
-    if (this.#table.get(name)) throw new UserError('user.exists', `There is a user ${name} already.`);
+    this.#checkFree(name);
     const key = password === undefined ? undefined : await hashPassword(password);
-    this.#table.insert({ name, role, password: key, createdAt: Date.now() });
+    this.#db.transaction(() => {
+      // Hashing takes its time, in which another may have taken the name.
+      this.#checkFree(name);
+      this.#table.insert({ name, role, password: key, createdAt: Date.now() });
+    });
     return this.#require(name);
   }
 
   /** @throws UserError `user.unknown`, `user.last-admin` */
   setRole(name: string, role: Role): User {
-    const user = this.#require(name);
-    if (role !== 'admin') this.#keepAnAdmin(user);
-    this.#table.update(name, { role });
+    this.#db.transaction(() => {
+      const user = this.#require(name);
+      if (role !== 'admin') this.#keepAnAdmin(user);
+      this.#table.update(name, { role });
+    });
     this.#changed();
     return this.#require(name);
   }
 
   /** Sets a password and ends all of the user's tokens. */
   async setPassword(name: string, password: string): Promise<void> {
-    this.#require(name);
+    const { createdAt } = this.#require(name);
     const key = await hashPassword(password);
     this.#db.transaction(() => {
+      // A later account of that name is somebody else.
+      if (this.#require(name).createdAt !== createdAt) throw unknownUser(name);
       this.#table.update(name, { password: key });
       this.#tokens.delete(equals('user', name)!);
     });
@@ -81,8 +89,8 @@ export class Users {
    * somebody else. @throws UserError `user.unknown`, `user.last-admin`
    */
   remove(name: string): void {
-    this.#keepAnAdmin(this.#require(name));
     this.#db.transaction(() => {
+      this.#keepAnAdmin(this.#require(name));
       for (const table of ['images', 'jobs']) {
         this.#db.run(`UPDATE ${table} SET user = ? WHERE user = ?`, [localUser, name]);
       }
@@ -151,9 +159,17 @@ export class Users {
 
   #require(name: string): User {
     const user = this.get(name);
-    if (!user) throw new UserError('user.unknown', `There is no user ${JSON.stringify(name)}.`);
+    if (!user) throw unknownUser(name);
     return user;
   }
+
+  #checkFree(name: string): void {
+    if (this.#table.get(name)) throw new UserError('user.exists', `There is a user ${name} already.`);
+  }
+}
+
+function unknownUser(name: string): UserError {
+  return new UserError('user.unknown', `There is no user ${JSON.stringify(name)}.`);
 }
 
 /** A user's pictures lie in a folder of the user's name, so it must be a plain name and no date. */

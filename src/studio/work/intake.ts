@@ -84,8 +84,12 @@ export class Intake {
 
   /** Together as one batch when there are several. @throws UserError; nothing is queued then */
   async pictures(list: readonly SubmitInput[]): Promise<readonly PictureJob[]> {
-    const { queue, inputs, quota } = this.#parts;
-    quota.check(list.map(({ user = localUser }) => user));
+    const users = list.map(({ user = localUser }) => user);
+    return await this.#parts.quota.within(users, async () => await this.#queuePictures(list));
+  }
+
+  async #queuePictures(list: readonly SubmitInput[]): Promise<readonly PictureJob[]> {
+    const { queue, inputs } = this.#parts;
     const batch = list.length > 1 ? newId() : undefined;
     const jobs: NewJob[] = [];
     for (const { input, id, request, warnings } of await this.#accepted(list)) {
@@ -119,9 +123,13 @@ export class Intake {
   }
 
   /** The enlarging of a picture, whose text goes on to the enlarged one. @throws UserError */
-  async upscale({ request, picture, user = localUser, priority = 0, label }: UpscaleInput): Promise<Job> {
-    const { queue, library, inputs, quota, listed } = this.#parts;
-    quota.check([user]);
+  async upscale(input: UpscaleInput): Promise<Job> {
+    const { user = localUser } = input;
+    return await this.#parts.quota.within([user], async () => await this.#queueUpscale(input, user));
+  }
+
+  async #queueUpscale({ request, picture, priority = 0, label }: UpscaleInput, user: string): Promise<Job> {
+    const { queue, library, inputs, listed } = this.#parts;
     const asker = askerOf(user);
     const { width, height } = await inputs.uploads.read('header', picture, asker);
     upscaledSize({ width, height }, request);
@@ -147,13 +155,14 @@ export class Intake {
     { user = localUser, priority = 0, label }: Submitter,
   ): Promise<Job> {
     const { queue, library, quota, listed } = this.#parts;
-    quota.check([user]);
-    await listed();
-    const checked = await checkModelWork(kind, request, library);
-    const [job] = await queue.add([
-      { kind, user, priority, label: label ?? checked.name, request: checked, total: 1 } as NewJob,
-    ]);
-    return job!;
+    return await quota.within([user], async () => {
+      await listed();
+      const checked = await checkModelWork(kind, request, library);
+      const [job] = await queue.add([
+        { kind, user, priority, label: label ?? checked.name, request: checked, total: 1 } as NewJob,
+      ]);
+      return job!;
+    });
   }
 
   /** Checked and made whole, as they would be queued. @throws UserError */

@@ -17,23 +17,38 @@ export interface QuotaParts {
 
 export class Quota {
   readonly #parts: QuotaParts;
+  /** Whose jobs are being made ready, one for each: they are not in the queue yet, and will be. */
+  readonly #coming: string[] = [];
 
   constructor(parts: QuotaParts) {
     this.#parts = parts;
   }
 
   /**
+   * What `work` gives, which makes jobs ready and queues them. Their places are theirs from the start: many requests at
+   * once must not all find room for themselves alone.
    * @param users whose jobs they are, one for each job
    * @throws UserError `queue.full`, `disk.share` that say the bound, and the setting that raises it
    */
-  check(users: readonly string[]): void {
+  async within<T>(users: readonly string[], work: () => Promise<T>): Promise<T> {
+    this.#check(users);
+    this.#coming.push(...users);
+    try {
+      return await work();
+    } finally {
+      for (const user of users) this.#coming.splice(this.#coming.indexOf(user), 1);
+    }
+  }
+
+  #check(users: readonly string[]): void {
     const { queue, settings } = this.#parts;
     const { maxWaitingJobs, maxWaitingJobsPerUser } = settings.get();
     const each = new Set(users);
     for (const user of each) this.#checkDisk(user);
-    if (queue.waiting() + users.length > maxWaitingJobs) throw full(maxWaitingJobs, 'jobs', 'maxWaitingJobs');
+    const all = [...this.#coming, ...users];
+    if (queue.waiting() + all.length > maxWaitingJobs) throw full(maxWaitingJobs, 'jobs', 'maxWaitingJobs');
     for (const user of each) {
-      const own = users.filter((name) => name === user).length;
+      const own = all.filter((name) => name === user).length;
       if (queue.waiting(user) + own > maxWaitingJobsPerUser)
         throw full(maxWaitingJobsPerUser, 'jobs of one account', 'maxWaitingJobsPerUser');
     }
