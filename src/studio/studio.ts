@@ -160,7 +160,7 @@ export class Studio extends StudioFolder {
     this.#engines = new Engines({ module: engineModule, devices, modelRoots, settings, onStatus, log });
     const sides = new ModelSides(library);
     const quota = new Quota({ db, queue, gallery, settings, inputs });
-    const listed = async () => await this.#listed;
+    const listed = async () => await this.listed();
     this.#sides = sides;
     this.#intake = new Intake({ queue, library, settings, promptFiles, inputs, sides, quota, modelRoots, listed });
     const runners = runnersOf({
@@ -215,6 +215,11 @@ export class Studio extends StudioFolder {
   /** Resolves when no other process writes to the database. @throws DarkroomError `store.busy` when that takes long */
   async untilFree(): Promise<void> {
     await untilFree(this.db);
+  }
+
+  /** Resolves when the model folders have been looked at for the first time. */
+  async listed(): Promise<void> {
+    await this.#listed;
   }
 
   /** Why nothing can be kept now, and so nothing is taken or begun; undefined while all is well. */

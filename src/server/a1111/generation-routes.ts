@@ -56,7 +56,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
         const fields = body as Txt2imgFields;
         const { txt2imgInput } = await import('./translate.ts');
         const lost: string[] = [];
-        const translation = await txt2imgInput(fields, translateWith(parts, call, lost));
+        const translation = await txt2imgInput(fields, await translateWith(parts, call, lost));
         translation.warnings.push(...lost);
         return await generate(parts, call, fields, translation, body);
       },
@@ -71,7 +71,7 @@ export function generationRoutes(parts: A1111Parts): Route[] {
         const fields = body as Img2imgFields;
         const { img2imgInput } = await import('./translate.ts');
         const lost: string[] = [];
-        const translation = await img2imgInput(fields, translateWith(parts, call, lost));
+        const translation = await img2imgInput(fields, await translateWith(parts, call, lost));
         translation.warnings.push(...lost);
         const pictures = await readPictures(parts, call, fields);
         const inputRules = { stretch: stretchOf(translation.input, Number(fields.resize_mode ?? 0)) };
@@ -82,9 +82,16 @@ export function generationRoutes(parts: A1111Parts): Route[] {
 }
 
 /** @param lost is told which stored options are no longer there */
-function translateWith({ studio, options }: A1111Parts, call: Call, lost: string[]): TranslateWith {
+async function translateWith({ studio, options }: A1111Parts, call: Call, lost: string[]): Promise<TranslateWith> {
   const readInfotext = async (text: string) => await studio.readInfotext(text, call);
-  return { stored: options.get(lost), files: studio.library, readInfotext };
+  let stored = options.get(lost);
+  if (lost.length > 0) {
+    // It may lie where the first look at the folders has not come to yet.
+    await studio.listed();
+    lost.length = 0;
+    stored = options.get(lost);
+  }
+  return { stored, files: studio.library, readInfotext };
 }
 
 /** Each picture to start from, with the mask of all. */

@@ -141,7 +141,7 @@ export class OptionStore {
       if (quiet) warnings.push(`${name} is kept, and has no effect here.`);
       if (known && !Object.hasOwn(studioOptions, name)) stored[name] = this.#checked(name, value);
     }
-    this.#studio.settings.update(this.#settingsOf(read));
+    this.#studio.settings.update(this.#settingsOf(read, warnings));
     this.#studio.settings.write(storeKey, stored);
     return warnings;
   }
@@ -190,11 +190,11 @@ export class OptionStore {
     return value;
   }
 
-  #settingsOf(read: Options): Record<string, string | number> {
+  #settingsOf(read: Options, warnings: string[]): Record<string, string | number> {
     const { sd_model_checkpoint: model, samples_format: format, jpeg_quality: quality } = read;
     return {
       ...(typeof model === 'string'
-        ? { defaultModel: this.#studio.library.find(model, ['checkpoint', 'unet']).name }
+        ? { defaultModel: this.#studio.library.find(model, ['checkpoint', 'unet'], warnings).name }
         : {}),
       ...(typeof format === 'string' ? { outputFormat: format === 'jpg' ? 'jpeg' : format } : {}),
       ...(typeof quality === 'number' ? { outputQuality: quality } : {}),

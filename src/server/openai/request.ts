@@ -13,7 +13,6 @@ import { coerceFields, FieldError } from '#api/check';
 import { type GenerateSettings, maxSide } from '#pipelines/request';
 import { type SettingName, settingRows, valueType } from '#pipelines/settings/index';
 import { type ImageFormat, imageFormats } from '#studio/images/codec';
-import type { Library } from '#studio/library/library';
 import { UploadedFile } from '#studio/reader/large-bodies';
 import type { MultipartBody } from '../http/route.ts';
 
@@ -135,7 +134,7 @@ export function resolvedQuality(quality: CommonRequest['quality']): string {
 }
 
 /** The fields that all three endpoints share. @throws FieldError */
-export function commonInput(request: CommonRequest, library: Pick<Library, 'find'>): GenerateSettings {
+export function commonInput(request: CommonRequest): GenerateSettings {
   const given: Readonly<Record<string, unknown>> = { ...request.extra_body, ...definedOnly(request) };
   const settings = [...extraNames].flatMap(([field, name]) => {
     const value = given[field];
@@ -143,18 +142,18 @@ export function commonInput(request: CommonRequest, library: Pick<Library, 'find
   });
   return {
     ...sizeOf(request.size),
-    ...definedOnly({ steps: stepsOfQuality[request.quality ?? 'auto'], model: modelOf(request.model, library) }),
+    ...definedOnly({ steps: stepsOfQuality[request.quality ?? 'auto'], model: modelOf(request.model) }),
     // Held to their types by the schema.
     ...(Object.fromEntries(settings) as GenerateSettings),
     batchCount: request.n ?? 1,
   };
 }
 
-/** Names of OpenAI's own stand for the default. @throws UserError `model.unknown` */
-function modelOf(name: string | null | undefined, library: Pick<Library, 'find'>): string | undefined {
+/** Names of OpenAI's own stand for the default. */
+function modelOf(name: string | null | undefined): string | undefined {
   if (name === null || name === undefined || name === '' || /^(dall-e|gpt-image|chatgpt-image)/.test(name))
     return undefined;
-  return library.find(name, ['checkpoint', 'unet']).name;
+  return name;
 }
 
 function sizeOf(size: string | null | undefined): { width?: number; height?: number } {

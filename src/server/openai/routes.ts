@@ -63,7 +63,7 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
       body: generationSchema,
       async handle({ body }, call) {
         const output = outputOf(body);
-        const input = { ...commonInput(body, studio.library), prompt: body.prompt };
+        const input = { ...commonInput(body), prompt: body.prompt };
         const warnings = unheededFields(body, generationSchema);
         return await answerPictures(parts, call, { body, output, input, warnings, name: 'image_generation' });
       },
@@ -80,7 +80,7 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
         if (body.markup !== undefined) throw new MissingFeatureError('The markup of an edit');
         const given = await editPictures(studio, { init: body.image[0]!, mask: body.mask }, call);
         const strength = body.input_fidelity === 'high' ? { denoisingStrength: 0.5 } : {};
-        const input = { ...strength, ...commonInput(body, studio.library), prompt: body.prompt };
+        const input = { ...strength, ...commonInput(body), prompt: body.prompt };
         const warnings = unheededFields(body, editSchema);
         if (body.image.length > 1) warnings.push(`Of ${body.image.length} pictures the first was edited.`);
         return await answerPictures(parts, call, { body, output, input, given, warnings, name: 'image_edit' });
@@ -98,7 +98,7 @@ export function openAiRoutes(parts: OpenAiParts): Route[] {
         const [init] = body.image;
         const { parameters } = await studio.readTexts(init!, call);
         const prompt = body.prompt ?? String(parameters.Prompt ?? '');
-        const input = { denoisingStrength: 0.6, ...commonInput(body, studio.library), prompt };
+        const input = { denoisingStrength: 0.6, ...commonInput(body), prompt };
         const given = { pictures: { init } };
         const warnings = unheededFields(body, variationSchema);
         return await answerPictures(parts, call, { body, output, input, given, warnings, name: 'image_edit' });

@@ -18,14 +18,30 @@ export interface Findable {
 
 const bracketedHash = /^(.*?) ?\[([0-9a-f]{4,64})\]$/i;
 
-/** As `findCalled`; otherwise a part of the title, the shortest first. */
-export function findModel<M extends Findable>(models: readonly M[], wanted: string): M | undefined {
+/**
+ * As `findCalled`; otherwise a part of the title, the shortest first.
+ * @param tell is told when what was found may not be what was meant
+ */
+export function findModel<M extends Findable>(
+  models: readonly M[],
+  wanted: string,
+  tell: (warning: string) => void = () => {},
+): M | undefined {
   const found = findCalled(models, wanted);
-  const text = wanted.trim().replace(bracketedHash, '$1').toLowerCase();
-  if (found || text === '') return found;
-  return models
+  const { name, hash } = partsOf(wanted);
+  const shown = JSON.stringify(wanted.slice(0, 200));
+  if (found) {
+    const isOther = hash !== undefined && hashes(found).length > 0 && !hasHash(found, hash);
+    if (isOther) tell(`No file of the hash in ${shown} is here; ${found.name} was taken, which has another.`);
+    return found;
+  }
+  const text = name.toLowerCase();
+  if (text === '') return undefined;
+  const [part] = models
     .filter((model) => titleOf(model).toLowerCase().includes(text))
-    .sort((a, b) => titleOf(a).length - titleOf(b).length)[0];
+    .sort((a, b) => titleOf(a).length - titleOf(b).length);
+  if (part) tell(`Nothing is called ${shown}; ${part.name} was taken, whose name has that in it.`);
+  return part;
 }
 
 /**
@@ -33,22 +49,32 @@ export function findModel<M extends Findable>(models: readonly M[], wanted: stri
  * underscores. What prompts name is found by this alone: a part of a name is another network.
  */
 export function findCalled<M extends Findable>(models: readonly M[], wanted: string): M | undefined {
-  const text = wanted.trim().replaceAll('\\', '/');
-  const [, name = text, hash] = bracketedHash.exec(text) ?? [];
-  if (hash !== undefined) return findHashed(models, name, hash.toLowerCase());
-  if (text === '') return undefined;
-  const exact = models.find((model) => aliases(model).includes(text));
+  const { name, hash } = partsOf(wanted);
+  if (hash !== undefined) return findHashed(models, name, hash);
+  if (name === '') return undefined;
+  const exact = models.find((model) => aliases(model).includes(name));
   if (exact) return exact;
-  const key = canonical(text);
+  const key = canonical(name);
   return models.find((model) => aliases(model).some((alias) => canonical(alias) === key));
 }
 
 /** `name.safetensors [0123456789]`, as A1111 shows it: the file of that hash, of several the one called so. */
 function findHashed<M extends Findable>(models: readonly M[], name: string, hash: string): M | undefined {
-  const hashed = models.filter((model) => hashes(model).some((known) => known.startsWith(hash)));
+  const hashed = models.filter((model) => hasHash(model, hash));
   if (name === '') return hashed[0];
   // A hash of somebody else's file of that name, or one that is not computed yet.
   return findModel(hashed, name) ?? hashed[0] ?? findCalled(models, name);
+}
+
+/** `name [hash]`, as A1111 writes titles; the hash in small letters. */
+function partsOf(wanted: string): { readonly name: string; readonly hash?: string } {
+  const text = wanted.trim().replaceAll('\\', '/');
+  const [, name = text, hash] = bracketedHash.exec(text) ?? [];
+  return { name, hash: hash?.toLowerCase() };
+}
+
+function hasHash(model: Findable, hash: string): boolean {
+  return hashes(model).some((known) => known.startsWith(hash));
 }
 
 function aliases(model: Findable): string[] {

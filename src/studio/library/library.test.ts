@@ -318,6 +318,9 @@ describe('library', () => {
     expect(() => library.find('othr', ['lora'])).toThrow(/other/);
     expect(() => library.find('dreamlike', ['checkpoint'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
     expect(() => library.find('', ['lora'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
+    const told: string[] = [];
+    expect(library.find('photo', ['lora'], told).name).toBe('dreamlike-photoreal');
+    expect(told).toEqual([expect.stringMatching(/^Nothing is called "photo"; dreamlike-photoreal was taken/)]);
     expect(library.named('DREAMLIKE', ['lora']).name).toBe('sub/dreamlike');
     expect(() => library.named('photo', ['lora'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
   });
@@ -340,6 +343,32 @@ describe('library', () => {
     expect(await found).toMatch(/no lora called "dreamlike".*still being looked through/);
     expect(library.find('dreamlike', ['lora']).name).toBe('dreamlike');
     expect(library.find('ike', ['lora']).name).toBe('dreamlike');
+  });
+
+  it('reads the card of a model that is asked for before the first look has come to it', async () => {
+    put('models/loras/dreamlike.safetensors', lora(768));
+    put('models/loras/dreamlike.json', JSON.stringify({ description: 'of dreams' }));
+    put('own/mini.safetensors', lora(768));
+    put('own/mini.json', JSON.stringify({ description: 'small' }));
+    const own = { embeddedModels: [join(root, 'own/mini.safetensors')] };
+    const before = makeLibrary();
+    await before.refresh();
+    await before.close();
+    // What comes first is new, and takes a reader's process to describe.
+    put('models/loras/a.safetensors', lora(768));
+    const library = makeLibrary(own);
+    let isLooked = false;
+    const started = library.start().then(() => {
+      isLooked = true;
+    });
+    expect(library.find('dreamlike', ['lora']).card.description).toBeUndefined();
+    await library.readCardOf('dreamlike', ['lora']);
+    expect(library.find('dreamlike', ['lora']).card.description).toBe('of dreams');
+    expect(isLooked).toBe(false);
+    await library.readCardOf('', ['lora']);
+    expect(library.list().find(({ embedded }) => embedded)?.card.description).toBe('small');
+    await started;
+    expect(library.list().map(({ name }) => name)).toEqual(['mini', 'a', 'dreamlike']);
   });
 
   it('puts cards together from side files and metadata, the user’s own first', async () => {

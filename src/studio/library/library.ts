@@ -152,10 +152,12 @@ export class Library {
 
   /**
    * By id, name, title, file name or hash; once the folders have been looked at, by a part of the title too.
+   * @param warnings takes a word when what was found may not be what was meant
    * @throws UserError `model.unknown` that lists the nearest names
    */
-  find(wanted: string, kinds: readonly ModelKind[]): LibraryModel {
-    return this.#found(wanted, kinds, this.#firstLook ? findCalled : findModel);
+  find(wanted: string, kinds: readonly ModelKind[], warnings: string[] = []): LibraryModel {
+    const byPart: typeof findModel = (models, name) => findModel(models, name, (warning) => warnings.push(warning));
+    return this.#found(wanted, kinds, this.#firstLook ? findCalled : byPart);
   }
 
   /** As `find`, but never by a part of the title: what was found once must not become another model. */
@@ -178,6 +180,26 @@ export class Library {
       'model.unknown',
       `There is no ${kinds[0]} called ${JSON.stringify(wanted.slice(0, 200))}. ${hint}${looking}`,
     );
+  }
+
+  /**
+   * Reads what lies beside a model, or the embedded one for an empty name, where the first look has not come to it yet:
+   * what a request leaves open follows from its card.
+   */
+  async readCardOf(wanted: string, kinds: readonly ModelKind[]): Promise<void> {
+    if (!this.#firstLook) return;
+    const find = () =>
+      wanted === ''
+        ? this.list().find(({ embedded }) => embedded)
+        : findCalled(
+            this.list().filter(({ kind }) => kinds.includes(kind)),
+            wanted,
+          );
+    if (wanted === '' && !find()) await this.#noteEmbedded();
+    const model = find();
+    if (!model || this.#side.has(model.path)) return;
+    this.#side.set(model.path, await readSide(model.path, model.description));
+    this.#listed = undefined;
   }
 
   /** Models with this sha256 (whole, or its first digits) or AutoV3, or of which their trainer wrote so. */
@@ -227,9 +249,9 @@ export class Library {
   }
 
   /** What a file or diffusers folder is, wherever it lies; read in a process of its own. Never throws for a bad file. */
-  async describe(path: string): Promise<ModelDescription> {
+  async describe(path: string, reader = this.#describing): Promise<ModelDescription> {
     try {
-      return await this.#describing.read('describe', path);
+      return await reader.read('describe', path);
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       const nothing = { parts: [], parameters: 0, metadata: {}, trainedTags: [], hasThumbnail: false };
@@ -319,7 +341,21 @@ export class Library {
 
   async #findAll(): Promise<FoundModel[]> {
     const found = await scanModels(this.#options.roots);
-    const known = new Set(found.map(({ path }) => path));
+    return [...(await this.#embeddedFiles(new Set(found.map(({ path }) => path)))), ...found];
+  }
+
+  /** Those that come with Darkroom, before the first look of all comes to them. */
+  async #noteEmbedded(): Promise<void> {
+    for (const model of await this.#embeddedFiles(new Set())) {
+      const description = await this.describe(model.path, this.#asked);
+      if (this.#closed) return;
+      await patiently(() => this.#note(model, description, undefined));
+      this.#listed = undefined;
+    }
+  }
+
+  /** @param known paths that are found elsewhere */
+  async #embeddedFiles(known: ReadonlySet<string>): Promise<FoundModel[]> {
     const own: FoundModel[] = [];
     for (const path of this.#options.embeddedModels ?? []) {
       const stats = known.has(path) ? undefined : await stat(path).catch(() => undefined);
@@ -327,7 +363,7 @@ export class Library {
       const modifiedAt = Math.trunc(stats.mtimeMs);
       own.push({ path, root: dirname(path), kind: undefined, name: modelStem(path), bytes: stats.size, modifiedAt });
     }
-    return [...own, ...found];
+    return own;
   }
 
   #note(model: FoundModel, description: ModelDescription, knownId: string | undefined): void {

@@ -18,7 +18,7 @@ import { readCard, vaeOfCard, vaeSideFiles } from './card.ts';
 import { controlOpener, visionOpener } from './controls.ts';
 import { describeModel } from './describe.ts';
 import { embeddingOpener } from './embeddings.ts';
-import { findModel, nearestNames } from './find.ts';
+import { findCalled, findModel, nearestNames } from './find.ts';
 import { hypernetworkOpener } from './hypernetworks.ts';
 import { nonFiniteParameters } from './non-finite.ts';
 import { type Paired, pairParts } from './pairing.ts';
@@ -28,19 +28,22 @@ import { openTinyAutoencoder } from './tiny-autoencoders.ts';
 
 /**
  * The file that a name or path stands for.
+ * @param tell lets a part of a name stand for a model, and is told which; without it nothing but a name does
  * @throws UserError naming the nearest models
  */
 export async function findModelFile(
   kind: 'model' | 'vae' | 'text-encoder',
   given: string,
   roots: readonly string[],
+  tell?: (warning: string) => void,
 ): Promise<string> {
   if (await nodeModelFiles.exists(given)) return path.resolve(given);
   // A file's kind is known by its folder at most; a file in a folder of others is not meant.
   const wanted: readonly (ModelKind | undefined)[] =
     kind === 'model' ? ['checkpoint', 'unet', undefined] : [kind, undefined];
   const models = (await scanModels(roots)).filter((model) => wanted.includes(model.kind));
-  const found = looksLikePath(given) ? undefined : findModel(models, given);
+  const find = () => (tell ? findModel(models, given, tell) : findCalled(models, given));
+  const found = looksLikePath(given) ? undefined : find();
   if (found) return found.path;
   if (looksLikePath(given) || models.length === 0) {
     const looked = models.length === 0 ? ` No models were found in ${roots.join(', ')}.` : '';
@@ -63,7 +66,7 @@ export async function preferenceOf(
   roots: readonly string[],
 ): Promise<Preference | undefined> {
   try {
-    const file = await findModelFile('model', model ?? defaultModel, roots);
+    const file = await findModelFile('model', model ?? defaultModel, roots, () => {});
     return (await readCard(file, await describeModel(file))).preferred;
   } catch (error) {
     if (error instanceof UserError) return undefined;
@@ -74,10 +77,12 @@ export async function preferenceOf(
 /** Opens what a request names; files stay where they are. */
 export function modelOpener(roots: readonly string[]): OpenModel {
   return async ({ model, vae, textEncoders: encoders = [] }: ModelRequest): Promise<PipelineModel> => {
-    const file = await findModelFile('model', model ?? defaultModel, roots);
     const told: string[] = [];
-    const vaeFile = vae === undefined ? await ownVae(file, roots, told) : await findModelFile('vae', vae, roots);
-    const chosen = await Promise.all(encoders.map((name) => findModelFile('text-encoder', name, roots)));
+    const find = async (kind: Parameters<typeof findModelFile>[0], name: string) =>
+      await findModelFile(kind, name, roots, (warning) => told.push(warning));
+    const file = await find('model', model ?? defaultModel);
+    const vaeFile = vae === undefined ? await ownVae(file, roots, told) : await find('vae', vae);
+    const chosen = await Promise.all(encoders.map(async (name) => await find('text-encoder', name)));
     const { loaded, warnings } = await loadWhole(file, { vae: vaeFile, textEncoders: chosen }, roots);
     const hash = await shortHash(file);
     const stamped = [...filesOf(loaded), ...vaeSideFiles.map((ending) => stemOf(file) + ending)];

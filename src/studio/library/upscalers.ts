@@ -4,7 +4,7 @@ import { UserError } from '#core/errors';
 import { openUpscaler } from '#models/upscalers/index';
 import type { OpenUpscaler } from '#pipelines/upscale/upscalers';
 import { nodeModelFiles } from '../files/model-files.ts';
-import { findModel, nearestNames } from './find.ts';
+import { findCalled, nearestNames } from './find.ts';
 import { realEsrganFiles } from './real-esrgan-names.ts';
 import { ownScales, ownUpscalerName } from './roots.ts';
 import { scanModels } from './scan.ts';
@@ -19,7 +19,7 @@ export function ownUpscaler(by: number): string {
 export function upscalerOpener(roots: readonly string[]): OpenUpscaler {
   return async (name) => {
     const found = (await scanModels(roots)).filter(({ kind }) => kind === 'upscaler' || kind === undefined);
-    const model = findModel(found, realEsrganFiles[name.toLowerCase()] ?? name);
+    const model = findCalled(found, realEsrganFiles[name.toLowerCase()] ?? name);
     if (model) return await openUpscaler(nodeModelFiles, model.path);
     const known = found.filter(({ kind }) => kind === 'upscaler');
     const nearest = nearestNames(known, name).map((each) => JSON.stringify(each));

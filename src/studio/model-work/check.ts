@@ -11,7 +11,6 @@ import { extractExtraNetworks } from '#prompt/extra-networks';
 import { isSafeName } from '../files/safe-path.ts';
 import { folderForKind } from '../library/layout.ts';
 import type { Library } from '../library/library.ts';
-import type { LibraryModel } from '../library/model.ts';
 import { kindsOfChoices } from '../work/check-request.ts';
 import type { MakeRequest } from './make.ts';
 
@@ -25,11 +24,13 @@ export async function checkModelWork<K extends ModelWorkKind>(
   kind: K,
   request: JobRequests[K],
   library: Library,
+  warnings: string[],
 ): Promise<JobRequests[K]> {
-  const checked = { ...request, ...eachModel(kind, request, library, ({ name }) => name) };
+  const find: Find = (value, kinds) => library.find(value, kinds, warnings).name;
+  const checked = { ...request, ...eachModel(kind, request, find) };
   for (const text of 'loras' in checked ? checked.loras : []) {
     const [name = ''] = extractExtraNetworks(`<lora:${text}>`).networks[0]?.positional ?? [];
-    library.find(name, ['lora']);
+    library.named(name, ['lora']);
   }
   const { to } = await targetOf(kind, checked, library);
   await checkNotThere(kind, to);
@@ -38,16 +39,13 @@ export async function checkModelWork<K extends ModelWorkKind>(
 
 /** With files in the place of names. @throws UserError `model.unknown` where one has gone meanwhile */
 export function withPaths<K extends ModelWorkKind>(kind: K, request: MakeRequest<K>, library: Library): MakeRequest<K> {
-  return { ...request, ...eachModel(kind, request, library, (model) => model.path) };
+  return { ...request, ...eachModel(kind, request, (value, kinds) => library.named(value, kinds).path) };
 }
 
+type Find = (value: string, kinds: readonly ModelKind[]) => string;
+
 /** Fields that name a model of the library, by their schemas. */
-function eachModel(
-  kind: ModelWorkKind,
-  request: object,
-  library: Library,
-  told: (model: LibraryModel) => string,
-): Record<string, string> {
+function eachModel(kind: ModelWorkKind, request: object, find: Find): Record<string, string> {
   const fields = z.toJSONSchema(modelWorkRequests[kind], { io: 'input' }).properties as Record<
     string,
     { type?: string; choices?: string }
@@ -56,7 +54,7 @@ function eachModel(
     Object.entries(fields).flatMap(([field, { type, choices = '' }]) => {
       const value = (request as Readonly<Record<string, unknown>>)[field];
       const kinds = kindsOfChoices[choices];
-      return type === 'string' && kinds && typeof value === 'string' ? [[field, told(library.find(value, kinds))]] : [];
+      return type === 'string' && kinds && typeof value === 'string' ? [[field, find(value, kinds)]] : [];
     }),
   );
 }

@@ -39,8 +39,10 @@ export const settingsHandlers = {
   getSettingsSchema: () => z.toJSONSchema(settingsSchema, { io: 'input' }),
   changeSettings: (patch, { studio }) => {
     // A default that is not there would break every request that names no model.
-    if (patch.defaultModel) studio.library.find(patch.defaultModel, checkpointKinds);
-    return studio.settings.update(patch);
+    const { defaultModel } = patch;
+    // By its own name: a part of one may mean another model later.
+    const name = defaultModel && studio.library.find(defaultModel, checkpointKinds).name;
+    return studio.settings.update(name ? { ...patch, defaultModel: name } : patch);
   },
 } satisfies HandlersOf<typeof settings>;
 

@@ -39,11 +39,11 @@ export function checkRequest(fields: GenerateSettings, library: Library, default
   const ownVae = /^(automatic|none)?$/i.test(vae);
   const checked = {
     ...request,
-    ...namesOf(request, library),
-    controls: request.controls.map((unit) => controlOf(unit, library)),
-    model: model === undefined ? defaultName(library, defaultModel, warnings) : nameOf(library, model),
-    vae: ownVae ? undefined : library.find(vae, vaeKinds).name,
-    textEncoders: encoderNames(request.textEncoders, library),
+    ...namesOf(request, library, warnings),
+    controls: request.controls.map((unit) => controlOf(unit, library, warnings)),
+    model: model === undefined ? defaultName(library, defaultModel, warnings) : nameOf(library, model, warnings),
+    vae: ownVae ? undefined : library.find(vae, vaeKinds, warnings).name,
+    textEncoders: encoderNames(request.textEncoders, library, warnings),
     seed: request.seed < 0 ? drawSeed() : request.seed,
     subseed: request.subseed < 0 ? drawSeed() : request.subseed,
   };
@@ -64,9 +64,10 @@ export function preferred(fields: GenerateSettings, library: Library, defaultMod
 }
 
 /** By the library's names for them. */
-function encoderNames(list: string, library: Library): string {
+function encoderNames(list: string, library: Library, warnings: string[]): string {
   const names = list.split(',').map((name) => name.trim());
-  return names.flatMap((name) => (name === '' ? [] : [library.find(name, ['text-encoder']).name])).join(', ');
+  const find = (name: string) => library.find(name, ['text-encoder'], warnings).name;
+  return names.flatMap((name) => (name === '' ? [] : [find(name)])).join(', ');
 }
 
 /** What is chosen in lists of the library's: which models a setting's value names. */
@@ -80,33 +81,38 @@ export const kindsOfChoices: Readonly<Record<string, readonly ModelKind[]>> = {
 };
 
 /** Other settings than the model and its VAE that name files, by the library's name for them; ways that are no files stay. */
-function namesOf(request: Readonly<Record<string, unknown>>, library: Library): Record<string, string> {
+function namesOf(
+  request: Readonly<Record<string, unknown>>,
+  library: Library,
+  warnings: string[],
+): Record<string, string> {
   return Object.fromEntries(
     settingRows.flatMap(([name, { form }]) => {
       const kinds = kindsOfChoices[form.choices ?? ''];
       const value = request[name];
       if (!kinds || typeof value !== 'string' || value === '' || isBuiltInUpscaling(value)) return [];
       if (form.when !== undefined && ![form.when].flat().some((field) => request[field])) return [];
-      return [[name, library.find(realEsrganFiles[value.toLowerCase()] ?? value, kinds).name]];
+      return [[name, library.find(realEsrganFiles[value.toLowerCase()] ?? value, kinds, warnings).name]];
     }),
   );
 }
 
 /** An upscaler by the library's name for it; ways that are no files, and the default, stay. */
-export function upscalerName(library: Library, name: string | undefined): string | undefined {
+export function upscalerName(library: Library, name: string | undefined, warnings: string[]): string | undefined {
   if (name === undefined || name === '' || isResampler(name)) return name || undefined;
-  return library.find(realEsrganFiles[name.toLowerCase()] ?? name, kindsOfChoices.upscalers!).name;
+  return library.find(realEsrganFiles[name.toLowerCase()] ?? name, kindsOfChoices.upscalers!, warnings).name;
 }
 
 /** A unit with its model by the library's name for it. */
-function controlOf(unit: ControlUnit, library: Library): ControlUnit {
+function controlOf(unit: ControlUnit, library: Library, warnings: string[]): ControlUnit {
   const { model } = unit;
   const isNone = model === undefined || /^(none)?$/i.test(model);
-  return { ...unit, model: isNone || unit.weight === 0 ? undefined : library.find(model, controlKinds).name };
+  const found = isNone || unit.weight === 0 ? undefined : library.find(model, controlKinds, warnings);
+  return { ...unit, model: found?.name };
 }
 
-function nameOf(library: Library, model: string): string | undefined {
-  return model === '' ? undefined : usable(library.find(model, checkpointKinds)).name;
+function nameOf(library: Library, model: string, warnings: string[]): string | undefined {
+  return model === '' ? undefined : usable(library.find(model, checkpointKinds, warnings)).name;
 }
 
 /** @throws UserError `model.unusable`, before a job waits for what cannot be drawn */
@@ -119,7 +125,7 @@ function usable(model: LibraryModel): LibraryModel {
 /** A default whose file has gone must not keep every request from being made: the embedded model stands in. */
 function defaultName(library: Library, name: string, warnings: string[]): string | undefined {
   try {
-    return nameOf(library, name);
+    return nameOf(library, name, warnings);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     warnings.push(`The default model ${name} cannot be used, the embedded model was taken: ${error.message}`);

@@ -23,7 +23,7 @@ import type { Upload } from '../reader/large-bodies.ts';
 import type { Asker } from '../reader/pool.ts';
 import type { Settings } from '../settings/settings.ts';
 import { newId } from '../store/id.ts';
-import { type CheckedRequest, checkRequest, preferred, upscalerName } from './check-request.ts';
+import { type CheckedRequest, checkpointKinds, checkRequest, preferred, upscalerName } from './check-request.ts';
 import type { InputFiles, InputPaths, InputUploads } from './inputs.ts';
 import type { ModelSides } from './model-sides.ts';
 import type { InputRules } from './prepare-inputs.ts';
@@ -134,16 +134,17 @@ export class Intake {
     const { width, height } = await inputs.uploads.read('header', picture, asker);
     upscaledSize({ width, height }, request);
     await listed();
+    const warnings: string[] = [];
     const names = {
-      upscaler: upscalerName(library, request.upscaler),
-      upscaler2: upscalerName(library, request.upscaler2),
+      upscaler: upscalerName(library, request.upscaler, warnings),
+      upscaler2: upscalerName(library, request.upscaler2, warnings),
     };
     const { infotext } = await inputs.uploads.read('pictureTexts', picture, asker);
     const id = newId();
     const roles = await inputs.write(id, { init: picture }, {}, asker);
     const whole = { ...request, ...names, infotext };
     const [job] = await queue.add([
-      { id, kind: 'upscale', user, priority, label, request: whole, inputs: roles, total: 1 },
+      { id, kind: 'upscale', user, priority, label, request: whole, inputs: roles, total: 1, warnings },
     ]);
     return job!;
   }
@@ -157,9 +158,10 @@ export class Intake {
     const { queue, library, quota, listed } = this.#parts;
     return await quota.within([user], async () => {
       await listed();
-      const checked = await checkModelWork(kind, request, library);
+      const warnings: string[] = [];
+      const checked = await checkModelWork(kind, request, library, warnings);
       const [job] = await queue.add([
-        { kind, user, priority, label: label ?? checked.name, request: checked, total: 1 } as NewJob,
+        { kind, user, priority, label: label ?? checked.name, request: checked, total: 1, warnings } as NewJob,
       ]);
       return job!;
     });
@@ -179,6 +181,9 @@ export class Intake {
 
   /** A model that is not known yet may lie where the first look at the folders has not come to. */
   async #checkAll(list: readonly SubmitInput[]): Promise<Submission[]> {
+    const { library, settings } = this.#parts;
+    const models = new Set(list.map(({ request: { model = settings.get().defaultModel } }) => model));
+    for (const model of models) await library.readCardOf(model, checkpointKinds);
     const check = async (): Promise<Submission[]> => {
       const checked: Submission[] = [];
       for await (const input of inTurns(list)) checked.push({ input, id: newId(), ...this.#check(input.request) });
