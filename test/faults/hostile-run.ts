@@ -12,6 +12,7 @@ import { png, textChunk } from './hostile/bytes.ts';
 import { hostileModels, writeHostileModels } from './hostile/models.ts';
 import { hostilePictures } from './hostile/pictures.ts';
 import { type HostileRequest, hostileRequests } from './hostile/requests.ts';
+import { hostileSockets } from './hostile/sockets.ts';
 import { ask } from './http-client.ts';
 import { type Hold, ownMs } from './loop-watch.ts';
 import { type ServerChild, startServer } from './server-child.ts';
@@ -61,6 +62,9 @@ const isAskedFor = (name: string, only: string): boolean => only.split('|').some
 
 /** No input may hold the loop longer, on a machine that has nothing else to do. */
 const defaultHeldMs = 50;
+/** What engines of JavaScript say, where a sentence should be. */
+const unclear =
+  /RangeError|TypeError|SyntaxError|Maximum call stack|is not a function|Invalid (array|string|typed)|out of bounds|Cannot read prop|\[object /;
 /** As names tell it. */
 const isLarge = (name: string): boolean => /\d MiB|mebibyte|gibibyte|8192|million/.test(name);
 /** Stated in docs/RELIABILITY.md; half as much again is a fault. */
@@ -71,9 +75,9 @@ export async function hostileRun(options: HostileOptions = {}): Promise<HostileR
   const root = mkdtempSync(join(tmpdir(), 'darkroom-hostile-'));
   const models = join(root, 'models');
   try {
-    const wantsModels =
-      options.only === undefined || Object.keys(hostileModels()).some((name) => isAskedFor(name, options.only!));
-    if (wantsModels && (options.every ?? 1) === 1) writeHostileModels(models);
+    const isWanted = (name: string) => options.only === undefined || isAskedFor(name, options.only);
+    const wantsModels = Object.keys(hostileModels()).some(isWanted);
+    if (wantsModels && (options.every ?? 1) === 1) writeHostileModels(models, isWanted);
     const server = await startServer({ root, engineOptions: { stepMs: 0 }, modelRoots: [models] });
     try {
       return await new HostileRun(server, options).run(wantsModels);
@@ -103,6 +107,7 @@ class HostileRun {
     for (const [name, make] of Object.entries(hostilePictures())) {
       await this.#try(`picture: ${name}`, async () => picturesOf(await make()));
     }
+    for (const [name, flood] of Object.entries(hostileSockets)) await this.#trySocket(`sockets: ${name}`, flood);
     await this.#try('40 jobs of one picture of 8192 x 8192 at once', async () => await together(40), true);
     await this.#try('12 bodies of 100 MiB at once', async () => largeBodies(12), true);
     if (wantsModels && (this.#options.every ?? 1) === 1) await this.#tryModels();
@@ -139,18 +144,36 @@ class HostileRun {
     make: () => Promise<readonly Omit<HostileRequest, 'name'>[]>,
     atOnce = false,
   ): Promise<void> {
-    const { only, every = 1, small = false, tell = () => {} } = this.#options;
-    if (small && isLarge(name)) return;
-    if (only !== undefined && !isAskedFor(name, only)) return;
-    if (this.#seen++ % every !== 0 || this.#server.crash() !== undefined) return;
+    if (!this.#isTurnOf(name)) return;
     const requests = await make();
     await this.#watched(name, async () => {
       const answers = atOnce ? await Promise.all(requests.map((one) => this.#ask(one))) : await this.#inTurn(requests);
       return Math.max(...answers);
     });
+    this.#tell();
+  }
+
+  async #trySocket(name: string, flood: (url: string) => Promise<void>): Promise<void> {
+    if (!this.#isTurnOf(name)) return;
+    await this.#watched(name, async () => {
+      await flood(this.#server.url).catch((error: Error) => this.#problems.push(`${name}: ${error.message}`));
+      // It still answers, at once.
+      return await this.#ask({ method: 'GET', path: '/healthz' });
+    });
+    this.#tell();
+  }
+
+  #isTurnOf(name: string): boolean {
+    const { only, every = 1, small = false } = this.#options;
+    if (small && isLarge(name)) return false;
+    if (only !== undefined && !isAskedFor(name, only)) return false;
+    return this.#seen++ % every === 0 && this.#server.crash() === undefined;
+  }
+
+  #tell(): void {
     const last = this.#tried.at(-1)!;
-    tell(
-      `${last.status} ${last.heldMs} ms (own ${last.ownMs}, ran ${last.ranMs}, garbage ${last.gcMs}, starts ${last.startMs}) ${last.serverMib}/${last.readerMib} MiB ${last.seconds} s: ${name}`,
+    this.#options.tell?.(
+      `${last.status} ${last.heldMs} ms (own ${last.ownMs}, ran ${last.ranMs}, garbage ${last.gcMs}, starts ${last.startMs}) ${last.serverMib}/${last.readerMib} MiB ${last.seconds} s: ${last.name}`,
     );
   }
 
@@ -168,6 +191,8 @@ class HostileRun {
       // 501 names what is not there, 503 and 507 what is not there now.
       if (status >= 500 && ![501, 503, 507].includes(status))
         this.#problems.push(`${request.path} was answered ${status}: ${text.slice(0, 200)}`);
+      if (status >= 400 && unclear.test(text))
+        this.#problems.push(`${request.path} was answered what nobody understands: ${text.slice(0, 300)}`);
       return status;
     } catch (error) {
       const { message } = error as Error;
@@ -204,16 +229,24 @@ class HostileRun {
     const get = (path: string): Omit<HostileRequest, 'name'> => ({ method: 'GET', path });
     await this.#try('models: a look at all of them', async () => [{ method: 'POST', path: '/api/v1/models/refresh' }]);
     const { models } = (await ask(this.#server.url, get('/api/v1/models'))).json as {
-      models: { id: string; name: string }[];
+      models: { id: string; name: string; problem?: string }[];
     };
-    for (const { id, name } of models) {
+    for (const { id, name, problem = '' } of models) {
+      if (unclear.test(problem)) this.#problems.push(`${name} is told to be what nobody understands: ${problem}`);
       await this.#try(`model: ${name}`, async () =>
         ['metadata', 'limits', 'preview'].map((what) => get(`/api/v1/models/${id}/${what}`)),
       );
     }
     await this.#try('models: styles and word lists', async () => [
       get('/api/v1/styles'),
-      { method: 'POST', path: '/api/v1/jobs', body: { prompt: '__round__ __long__', styles: ['a'], steps: 1 } },
+      ...[
+        { prompt: '__round__ __long__', styles: ['a'] },
+        { prompt: '__ring-a__' },
+        { prompt: '__tower-0__ __tower-30__' },
+        { prompt: '{__tower-1__|__tower-1__}'.repeat(2000) },
+        { prompt: 'a', styles: ['ring', 'itself'] },
+        { prompt: 'a '.repeat(1000), styles: Array(60).fill('twice') },
+      ].map((body) => ({ method: 'POST', path: '/api/v1/jobs', body: { ...body, steps: 1 } })),
     ]);
     await this.#try('models: all as adapters', async () => [get('/sdapi/v1/loras'), get('/sdapi/v1/sd-models')]);
   }

@@ -6,26 +6,47 @@ import type { JobKind } from '#api/records/job';
 import { type Caller, maySee } from '#api/rights';
 import { toldJob, toldPicture, toldPull } from '#studio/operations/told';
 import type { Studio, StudioEvent } from '#studio/studio';
+import { EventOutbox } from './event-outbox.ts';
 
 /** An event is written once for all who listen: as the least of them may see it. */
 const anybody: Caller = { name: '', role: 'viewer' };
 
 export type EventQuery = z.output<typeof eventQuerySchema>;
 
-/** Calls `take` with every event that the caller may see and asked for, kept ones first. @returns ends it */
+/**
+ * Calls `take`, which must not throw, with every event that the caller may see and asked for, kept ones first.
+ * @returns ends it
+ */
 export function followEvents(
   { events }: Pick<Studio, 'events'>,
   caller: Caller,
   { after, type: types, job, kind: kinds }: EventQuery,
   take: (event: StudioEvent) => void,
 ): () => void {
-  return events.subscribe((event) => {
+  const outbox = outboxOf(events);
+  let ended = false;
+  const off = events.subscribe((event) => {
     if (!maySee(caller, event.user)) return;
     if (!ofKinds(event, kinds)) return;
     if (types && event.type !== 'reset' && !types.includes(event.type)) return;
     if (job !== undefined && jobIdOf(event) !== job) return;
-    take(event);
+    outbox.add(() => {
+      if (!ended) take(event);
+    });
   }, after);
+  return () => {
+    ended = true;
+    off();
+  };
+}
+
+const outboxes = new WeakMap<object, EventOutbox>();
+
+/** One for all who listen to the same events. */
+function outboxOf(events: object): EventOutbox {
+  const outbox = outboxes.get(events) ?? new EventOutbox();
+  outboxes.set(events, outbox);
+  return outbox;
 }
 
 export function eventData(event: StudioEvent): unknown {
@@ -42,6 +63,16 @@ export function eventData(event: StudioEvent): unknown {
     default:
       return event.data;
   }
+}
+
+/** Events as bytes, written once however many listen and however long the bytes wait for those who are slow. */
+export function writtenOnce(write: (event: StudioEvent) => string): (event: StudioEvent) => Uint8Array<ArrayBuffer> {
+  const written = new WeakMap<StudioEvent, Uint8Array<ArrayBuffer>>();
+  return (event) => {
+    const known = written.get(event) ?? Buffer.from(write(event));
+    written.set(event, known);
+    return known;
+  };
 }
 
 /** Jobs of kinds that were not asked for are not told of. */

@@ -10,11 +10,11 @@ import type { WSContext } from 'hono/ws';
 import type { WebSocket } from 'ws';
 import { check, coerceFields } from '#api/check';
 import { eventQuerySchema } from '#api/operations/system';
-import type { Studio, StudioEvent } from '#studio/studio';
+import type { Studio } from '#studio/studio';
 import type { Caller, ServerContext } from '../http/call.ts';
 import { requireRole } from '../http/call.ts';
 import type { ServerApp } from '../http/mount.ts';
-import { type EventQuery, eventData, followEvents } from './event-feed.ts';
+import { type EventQuery, eventData, followEvents, writtenOnce } from './event-feed.ts';
 
 const pingMs = 15_000;
 const maxBufferedBytes = 4 * 2 ** 20;
@@ -75,7 +75,7 @@ function follow(parts: EventSocketParts, caller: Caller, query: EventQuery, sock
   });
   const off = followEvents(parts.studio, caller, query, (event) => {
     if (socket.readyState !== socket.OPEN) return;
-    socket.send(messageOf(event));
+    socket.send(messageOf(event), { binary: false });
     if (socket.bufferedAmount > maxBufferedBytes) socket.close(tooSlow, 'too slow');
   });
   parts.onOpen();
@@ -86,13 +86,7 @@ function follow(parts: EventSocketParts, caller: Caller, query: EventQuery, sock
   };
 }
 
-/** Written once however many clients listen. */
-const messages = new WeakMap<StudioEvent, string>();
-
-function messageOf(event: StudioEvent): string {
-  const known = messages.get(event);
-  if (known !== undefined) return known;
-  const message = JSON.stringify({ id: event.id, type: event.type, at: event.at, data: eventData(event) });
-  messages.set(event, message);
-  return message;
-}
+/** Bytes, and the same ones for all who listen: events may be long, and readers many and slow. */
+const messageOf = writtenOnce((event) =>
+  JSON.stringify({ id: event.id, type: event.type, at: event.at, data: eventData(event) }),
+);

@@ -6,10 +6,10 @@
  */
 
 import { streamSSE } from 'hono/streaming';
-import type { Studio, StudioEvent } from '#studio/studio';
+import type { Studio } from '#studio/studio';
 import type { Call } from '../http/call.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { type EventQuery, eventData, followEvents } from './event-feed.ts';
+import { type EventQuery, eventData, followEvents, writtenOnce } from './event-feed.ts';
 
 const heartbeatMs = 15_000;
 const maxBufferedLength = 4 * 2 ** 20;
@@ -46,9 +46,8 @@ export function eventResponse({ studio, metrics }: EventParts, call: Call, query
     const heartbeat = setInterval(() => send(3, async () => await stream.write(':\n\n')), heartbeatMs).unref();
     send(0, async () => await stream.write('retry: 1000\n\n'));
     const off = followEvents(studio, call.caller, { ...query, after }, (event) => {
-      const data = textOf(event);
-      const message = { id: String(event.id), event: event.type, data };
-      send(data.length, async () => await stream.writeSSE(message));
+      const message = messageOf(event);
+      send(message.length, async () => await stream.write(message));
     });
     if (call.signal.aborted) leave();
     await ended;
@@ -59,13 +58,8 @@ export function eventResponse({ studio, metrics }: EventParts, call: Call, query
   });
 }
 
-/** Written once however many clients listen. */
-const texts = new WeakMap<StudioEvent, string>();
-
-function textOf(event: StudioEvent): string {
-  const known = texts.get(event);
-  if (known !== undefined) return known;
-  const text = JSON.stringify({ at: event.at, data: eventData(event) });
-  texts.set(event, text);
-  return text;
-}
+/** JSON has no line breaks of its own. */
+const messageOf = writtenOnce((event) => {
+  const data = JSON.stringify({ at: event.at, data: eventData(event) });
+  return `event: ${event.type}\ndata: ${data}\nid: ${event.id}\n\n`;
+});

@@ -8,6 +8,12 @@ export function u32(value: number): Buffer {
   return bytes;
 }
 
+export function u16le(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16LE(value & 0xffff);
+  return bytes;
+}
+
 export function u32le(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value >>> 0);

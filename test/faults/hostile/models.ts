@@ -4,18 +4,19 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { safetensors, u32le, u64le, zip } from './bytes.ts';
+import { lyingModels } from './headers.ts';
 
 const mebibyte = 2 ** 20;
 const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
 
 /** By path in the folder. */
 export function hostileModels(): Readonly<Record<string, () => Uint8Array | string>> {
-  return { ...tensorFiles, ...pickles, ...others, ...sideFiles };
+  return { ...tensorFiles, ...pickles, ...others, ...sideFiles, ...lyingModels() };
 }
 
-/** Writes them all. @returns how many */
-export function writeHostileModels(folder: string): number {
-  const files = Object.entries(hostileModels());
+/** Writes those that are wanted. @returns how many */
+export function writeHostileModels(folder: string, isWanted: (path: string) => boolean = () => true): number {
+  const files = Object.entries(hostileModels()).filter(([path]) => isWanted(path));
   for (const [path, make] of files) {
     const file = join(folder, path);
     mkdirSync(dirname(file), { recursive: true });
@@ -136,4 +137,18 @@ const sideFiles: Record<string, () => Uint8Array | string> = {
   'styles.csv': () => `name,prompt,negative_prompt\n${'"'.repeat(4 * mebibyte - 100)}`,
   'wildcards/long.txt': () => '{a|'.repeat(mebibyte),
   'wildcards/round.txt': () => '__round__ __round__\n'.repeat(1000),
+  'wildcards/ring-a.txt': () => '__ring-b__',
+  'wildcards/ring-b.txt': () => '{__ring-c__|__ring-a__}',
+  'wildcards/ring-c.txt': () => '{2$$__ring-a__|__ring-b__|__ring-a__}',
+  ...Object.fromEntries(
+    times(60, (i) => [`wildcards/tower-${i}.txt`, () => (i === 59 ? 'a' : `__tower-${i + 1}__ __tower-${i + 1}__`)]),
+  ),
+  // Beside the model folder, as a web UI has it.
+  '../styles.csv': () =>
+    [
+      'name,prompt,negative_prompt',
+      'twice,"{prompt} {prompt}",',
+      'ring,"{prompt} __ring-a__ {__ring-b__|__ring-c__}",',
+      'itself,"{prompt} <style:itself> {styles:itself}",{prompt}{prompt}{prompt}',
+    ].join('\n'),
 };
