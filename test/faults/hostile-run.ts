@@ -66,7 +66,7 @@ const defaultHeldMs = 50;
 const unclear =
   /RangeError|TypeError|SyntaxError|Maximum call stack|is not a function|Invalid (array|string|typed)|out of bounds|Cannot read prop|\[object /;
 /** As names tell it. */
-const isLarge = (name: string): boolean => /\d MiB|mebibyte|gibibyte|8192|million/.test(name);
+const isLarge = (name: string): boolean => /\d MiB|mebibyte|gibibyte|8192|million|never read|nobody reads/.test(name);
 /** Stated in docs/RELIABILITY.md; half as much again is a fault. */
 const serverMib = 768;
 const readerMib = 2048;

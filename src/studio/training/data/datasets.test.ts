@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { png } from '../../../../test/faults/hostile/bytes.ts';
 import { changePicture } from './change-picture.ts';
 import { readDataset } from './dataset.ts';
 import { Datasets } from './datasets.ts';
+import { openPicture } from './open-picture.ts';
 import { averagedMask, preparePicture } from './prepared-picture.ts';
 import { scanPicture } from './scan.ts';
 
@@ -52,6 +54,22 @@ it('reads folders as kohya names them, captions in every encoding, and says what
   expect(warnings.join(' ')).toMatch(/Too small, left out: tiny\.png \(12x12\)/);
   expect(warnings.join(' ')).toMatch(/read as Latin-1: old\.txt/);
   await expect(readDataset(join(root, 'none'), options)).rejects.toMatchObject({ code: 'training.data.missing' });
+});
+
+it('gives up a picture that takes too long, and names one that has too many pixels', async () => {
+  const file = join(root, 'slow.png');
+  await sharp({ create: { width: 2000, height: 2000, channels: 3, background: 'red' } })
+    .png()
+    .toFile(file);
+  // Many seconds of work on any machine.
+  await expect(openPicture(file, 1).median(101).toBuffer()).rejects.toThrow(/timeout/);
+  const side = 20_000;
+  const huge = join(root, 'huge.png');
+  writeFileSync(huge, png({ width: side, height: side }));
+  const item = { name: 'huge.png', file: huge, repeats: 1, caption: '', size: { width: side, height: side } };
+  await expect(preparePicture(item, { width: 64, height: 64 })).rejects.toThrow(
+    /huge\.png cannot be read: .*pixel limit.*Replace or remove it/,
+  );
 });
 
 it('cuts pictures to their bucket, mirrored and masked alike', async () => {
