@@ -13,7 +13,7 @@ import type { FindAnnotator, FoundAnnotator } from '#pipelines/control/units';
 import type { FoundControl, PipelineModel, VisionWidths } from '#pipelines/model';
 import { isMissing } from '../files/disk-error.ts';
 import { nodeModelFiles } from '../files/model-files.ts';
-import { findModel } from './find.ts';
+import { findCalled } from './find.ts';
 import { legacyHash } from './hash.ts';
 import { type FoundModel, modelStem, scanModels } from './scan.ts';
 
@@ -47,7 +47,7 @@ async function findControl(name: string, roots: readonly string[]): Promise<stri
   if (await nodeModelFiles.exists(name)) return name;
   const kinds: readonly (string | undefined)[] = [...controlKinds, undefined];
   const models = (await scanModels(roots)).filter(({ kind }) => kinds.includes(kind));
-  return findModel(models, name)?.path;
+  return findCalled(models, name)?.path;
 }
 
 /** A file of tensors, or a folder as diffusers saves one. */

@@ -66,7 +66,8 @@ it('gives up a picture that takes too long, and names one that has too many pixe
   const side = 20_000;
   const huge = join(root, 'huge.png');
   writeFileSync(huge, png({ width: side, height: side }));
-  const item = { name: 'huge.png', file: huge, repeats: 1, caption: '', size: { width: side, height: side } };
+  const facts = { caption: '', repeats: 1, mask: undefined, stamp: '' };
+  const item = { ...facts, name: 'huge.png', file: huge, size: { width: side, height: side } };
   await expect(preparePicture(item, { width: 64, height: 64 })).rejects.toThrow(
     /huge\.png cannot be read: .*pixel limit.*Replace or remove it/,
   );
