@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { convertModel } from '#studio/convert/convert';
+import { engineEnvironment } from '#studio/engine-host/process-info';
 import { writeCheckpoint } from './sd15/checkpoint.ts';
 
 interface Measured {
@@ -29,7 +30,10 @@ function measure(checkpoint: string, limit: number, side: number, threads: numbe
   const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
   const given = [checkpoint, limit, side, threads].map(String);
   return JSON.parse(
-    execFileSync(process.execPath, ['--import', loader, script, ...given], { encoding: 'utf8' }),
+    execFileSync(process.execPath, ['--import', loader, script, ...given], {
+      encoding: 'utf8',
+      env: engineEnvironment(),
+    }),
   ) as Measured;
 }
 

@@ -21,7 +21,7 @@ import type { UpscaleRequest } from '#pipelines/upscale/request';
 import { EventStream } from '../events/event-stream.ts';
 import { childExecArgv } from '../files/own-module.ts';
 import type { InputPaths } from '../work/inputs.ts';
-import { childEnvironment, childMain, crashError, residentMemory } from './process-info.ts';
+import { childMain, crashError, engineEnvironment, residentMemory } from './process-info.ts';
 import { type EngineSettings, type EngineWork, type FromEngine, fromWireError, type ToEngine } from './protocol.ts';
 
 export interface EngineHostOptions {
@@ -273,7 +273,7 @@ export class EngineHost implements PictureEngine {
     const child = fork(childMain, [], {
       serialization: 'advanced',
       execArgv: childExecArgv(),
-      env: childEnvironment(),
+      env: engineEnvironment(),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     yieldPriority(child);

@@ -13,6 +13,18 @@ export function childEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSecret.test(name)));
 }
 
+/**
+ * Blocks from this size on are given back to the system as soon as they are freed (glibc's mallopt, M_MMAP_THRESHOLD).
+ * Left to itself glibc keeps ever larger ones, up to 32 MB, which are what weights and activations are: 0.2 GB of a
+ * picture at SD 1.5's size (bench/README.md, "Memory").
+ */
+const givenBackBytes = 2 ** 20;
+
+/** Of an engine; other systems than Linux do not read what is set here. */
+export function engineEnvironment(): NodeJS.ProcessEnv {
+  return { MALLOC_MMAP_THRESHOLD_: String(givenBackBytes), ...childEnvironment() };
+}
+
 /** Bytes that the machine has, or the container that this runs in. */
 export function machineMemory(): number {
   const limit = process.constrainedMemory?.() ?? 0;
