@@ -41,7 +41,9 @@ export async function mountPage(app: ServerApp, folder: string): Promise<void> {
       'cache-control': path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
       'content-security-policy': pagePolicy,
     };
-    const serve = async () => new Response(await readFile(file), { headers });
+    // Kept: an upgrade beside a running server must not mix its index with files that this list does not have.
+    const body = await readFile(file);
+    const serve = () => new Response(body, { headers });
     app.get(path, serve);
     hasPage ||= path === '/index.html';
     if (path === '/index.html') for (const view of pageViews) app.get(view, serve);
