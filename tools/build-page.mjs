@@ -10,12 +10,13 @@ const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 async function builder() {
   try {
-    const [{ build }, { default: solid }, { default: styles }] = await Promise.all([
+    const [{ build }, { default: solid }, { default: styles }, { wireRows }] = await Promise.all([
       import('vite'),
       import('vite-plugin-solid'),
       import('unocss/vite'),
+      import('./wire-rows.mjs'),
     ]);
-    return { build, solid, styles };
+    return { build, solid, styles, wireRows };
   } catch (error) {
     if (error.code === 'ERR_MODULE_NOT_FOUND') return undefined;
     throw error;
@@ -39,7 +40,7 @@ if (found) {
   await found.build({
     configFile: false,
     root: folder('../src/web'),
-    plugins: [found.styles({ configFile: folder('../src/web/uno.config.ts') }), found.solid()],
+    plugins: [found.styles({ configFile: folder('../src/web/uno.config.ts') }), found.solid(), found.wireRows()],
     logLevel: 'warn',
     build: {
       outDir: fresh,

@@ -2,8 +2,8 @@
 
 import type { z } from 'zod';
 import type { Operation } from './operation.ts';
-import { type Operations, operations } from './operations/index.ts';
-import { requestOf, type WireRequest } from './request.ts';
+import type { Operations } from './operations/index.ts';
+import { requestOf, type WireRequest, type WireRow, type WireRows } from './wire-row.ts';
 
 /** Sends a request; resolves to the answer's JSON, undefined where there is none. Rejects for a status of failure. */
 export type Send = (request: WireRequest) => Promise<unknown>;
@@ -18,9 +18,8 @@ type Call<Op extends Operation> =
 
 export type Client = { readonly [N in keyof JsonOperations]: Call<JsonOperations[N]> };
 
-export function createClient(send: Send): Client {
-  const rows: [string, Operation][] = Object.entries(operations);
-  const calls = rows
+export function createClient(rows: WireRows, send: Send): Client {
+  const calls = Object.entries<WireRow>(rows)
     .filter(([, { kind }]) => kind === 'json')
     .map(([name, row]) => [name, async (input: Record<string, unknown> = {}) => await send(requestOf(row, input))]);
   return Object.fromEntries(calls) as Client;
@@ -28,13 +27,18 @@ export function createClient(send: Send): Client {
 
 /** An operation's request, for answers that are no JSON. */
 export function wireRequestOf<N extends keyof Operations>(
+  rows: WireRows,
   name: N,
   input: z.input<Operations[N]['input']>,
 ): WireRequest {
-  return requestOf(operations[name], input);
+  return requestOf(rows[name], input);
 }
 
 /** Address of a file or stream, below the API's base. */
-export function addressOf<N extends keyof Operations>(name: N, input: z.input<Operations[N]['input']>): string {
-  return wireRequestOf(name, input).path;
+export function addressOf<N extends keyof Operations>(
+  rows: WireRows,
+  name: N,
+  input: z.input<Operations[N]['input']>,
+): string {
+  return wireRequestOf(rows, name, input).path;
 }

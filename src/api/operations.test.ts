@@ -5,8 +5,9 @@ import { z } from 'zod';
 import { addressOf, createClient } from './client.ts';
 import { type Operation, operation } from './operation.ts';
 import { operations } from './operations/index.ts';
-import { metaOf, partsOf, requestOf, type WireRequest } from './request.ts';
+import { metaOf, partsOf, wireRowOf, wireRows } from './request.ts';
 import { leastRole, mayChange, requireEffect } from './rights.ts';
+import { requestOf, type WireRequest } from './wire-row.ts';
 
 const rows: [string, Operation][] = Object.entries(operations);
 
@@ -31,7 +32,7 @@ it('tells path, query and body apart', () => {
       tags: z.array(z.string()).optional().meta({ in: 'query' }),
     }),
   });
-  expect(requestOf(row, { id: 'a/b', to: 3, wait: true, tags: ['x', 'y&z'], other: 1 })).toEqual({
+  expect(requestOf(wireRowOf(row), { id: 'a/b', to: 3, wait: true, tags: ['x', 'y&z'], other: 1 })).toEqual({
     method: 'POST',
     path: '/things/a%2Fb/move?wait=true&tags=x&tags=y%26z',
     body: { to: 3 },
@@ -49,8 +50,8 @@ it('takes a further field of a row, and nothing else, into request, check and co
     output: z.array(z.string()),
   });
   const row = { ...before, input: before.input.extend({ least: z.int().default(0).describe('At least so many.') }) };
-  expect(requestOf(before, { least: 3 }).path).toBe('/things');
-  expect(requestOf(row, { least: 3 }).path).toBe('/things?least=3');
+  expect(requestOf(wireRowOf(before), { least: 3 }).path).toBe('/things');
+  expect(requestOf(wireRowOf(row), { least: 3 }).path).toBe('/things?least=3');
   expect(partsOf(row).query!.parse({})).toEqual({ least: 0 });
   expect(z.toJSONSchema(partsOf(row).query!, { io: 'input' }).properties).toHaveProperty('least.description');
 });
@@ -63,7 +64,7 @@ it('knows fields by what they say inside, where they may be left out or are list
 
 it('sends what a row says, and has a call for every JSON operation', async () => {
   const sent: WireRequest[] = [];
-  const client = createClient(async (request) => void sent.push(request));
+  const client = createClient(wireRows(), async (request) => void sent.push(request));
   await client.cancelJob({ id: 'j1', hard: true });
   await client.searchImages({ text: 'a fox', tags: ['x'], limit: 5 });
   await client.getQueue();
@@ -72,7 +73,7 @@ it('sends what a row says, and has a call for every JSON operation', async () =>
     { method: 'GET', path: '/images?text=a%20fox&tags=x&limit=5', body: undefined },
     { method: 'GET', path: '/queue', body: undefined },
   ]);
-  expect(addressOf('getThumbnail', { id: 'p1' })).toBe('/images/p1/thumbnail');
+  expect(addressOf(wireRows(), 'getThumbnail', { id: 'p1' })).toBe('/images/p1/thumbnail');
   const json = rows.filter(([, { kind }]) => kind === 'json').map(([name]) => name);
   expect(Object.keys(client).sort()).toEqual(json.sort());
 });

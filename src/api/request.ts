@@ -1,10 +1,9 @@
 /** Where an operation's fields travel in a request: the path by its placeholders, then query or body. */
 
 import { z } from 'zod';
-import { InternalError } from '#core/errors';
 import type { FieldMeta, Operation } from './operation.ts';
-
-export type Part = 'path' | 'query' | 'body';
+import { operations } from './operations/index.ts';
+import type { Part, WireRow, WireRows } from './wire-row.ts';
 
 /** An operation's fields, told apart by where they travel; a part without fields is absent. */
 export interface Parts {
@@ -44,49 +43,15 @@ export function partsOf(operation: Operation): Parts {
   };
 }
 
-/** A request as it is sent. */
-export interface WireRequest {
-  readonly method: string;
-  /** Below the API's base, with its query. */
-  readonly path: string;
-  /** Fields of the body; undefined for none. */
-  readonly body?: Readonly<Record<string, unknown>>;
+export function wireRowOf(operation: Operation): WireRow {
+  const fields = Object.entries(operation.input.shape) as [string, z.ZodType][];
+  const { method, path, kind } = operation;
+  const parts = fields.map(([name, field]) => [name, partOf(operation, name, field)] as const);
+  return { method, path, kind, fields: Object.fromEntries(parts) };
 }
 
-export function requestOf(operation: Operation, input: Readonly<Record<string, unknown>>): WireRequest {
-  const query = new Query();
-  const body: Record<string, unknown> = {};
-  const fields = operation.input.shape as Record<string, z.ZodType>;
-  for (const [name, value] of Object.entries(input)) {
-    const field = fields[name];
-    if (value === undefined || !field) continue;
-    const part = partOf(operation, name, field);
-    if (part === 'query') query.add(name, value);
-    if (part === 'body') body[name] = value;
-  }
-  const hasBody = Object.entries(fields).some(([name, field]) => partOf(operation, name, field) === 'body');
-  return {
-    method: operation.method.toUpperCase(),
-    path: pathOf(operation, input) + query.text,
-    body: hasBody ? body : undefined,
-  };
-}
-
-function pathOf({ path }: Operation, input: Readonly<Record<string, unknown>>): string {
-  return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-    const value = input[name];
-    if (value === undefined) throw new InternalError(`${path} was called without ${name}`);
-    return encodeURIComponent(String(value));
-  });
-}
-
-/** Lists are repeated names. */
-class Query {
-  text = '';
-
-  add(name: string, value: unknown): void {
-    for (const each of Array.isArray(value) ? value : [value]) {
-      this.text += `${this.text === '' ? '?' : '&'}${name}=${encodeURIComponent(String(each))}`;
-    }
-  }
+/** Of every operation, for clients; the page's are made when it is built (`tools/wire-rows.mjs`). */
+export function wireRows(): WireRows {
+  const rows = Object.entries<Operation>(operations).map(([name, row]) => [name, wireRowOf(row)] as const);
+  return Object.fromEntries(rows) as WireRows;
 }

@@ -6,7 +6,8 @@
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Job, JobKind, JobRequests } from '#api/records/job';
+import type { Job, JobRequests } from '#api/records/job';
+import type { JobKind } from '#api/records/job-kinds';
 import type { ModelWorkKind } from '#api/records/model-work';
 import { DarkroomError, UserError } from '#core/errors';
 import type { Caption } from '#pipelines/annotators/captioner';

@@ -1,7 +1,6 @@
 /** The API from the page: every operation as a typed call, sign-in, and what it says when something is refused. */
 
-// First: the rows of the API are made as they are imported.
-import './zod-without-eval.ts';
+import { wireRows } from 'virtual:wire-rows';
 import type { z } from 'zod';
 import { addressOf, type Client, createClient, wireRequestOf } from '#api/client';
 import type { Operations } from '#api/operations/index';
@@ -47,7 +46,10 @@ export function createApi(): Api {
   let token: string | undefined;
   const bearer = (of: string | undefined): Record<string, string> =>
     of === undefined ? {} : { authorization: `Bearer ${of}` };
-  const client = createClient(async ({ method, path, body }) => await request(method, path, bearer(token), body));
+  const client = createClient(
+    wireRows,
+    async ({ method, path, body }) => await request(method, path, bearer(token), body),
+  );
   const session: Session = {
     async signInWithToken(given) {
       await request('POST', '/session', bearer(given));
@@ -69,7 +71,7 @@ export function createApi(): Api {
   };
   const files: Files = {
     async makeFile(name, input) {
-      const { method, path, body } = wireRequestOf(name, input);
+      const { method, path, body } = wireRequestOf(wireRows, name, input);
       return await (await answered(method, path, bearer(token), body)).blob();
     },
   };
@@ -77,7 +79,9 @@ export function createApi(): Api {
 }
 
 /** Address of a file that the API serves, for pictures and links. */
-export const fileAddress: typeof addressOf = (name, input) => base + addressOf(name, input);
+export function fileAddress<N extends keyof Operations>(name: N, input: z.input<Operations[N]['input']>): string {
+  return base + addressOf(wireRows, name, input);
+}
 
 async function request(
   method: string,

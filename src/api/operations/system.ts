@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import { operation } from '../operation.ts';
-import { jobKinds, progressSchema } from '../records/job.ts';
+import { progressSchema } from '../records/job.ts';
+import { jobKinds } from '../records/job-kinds.ts';
 import { settingsSchema } from '../records/settings.ts';
 
 /** What readers of events can ask for, over either protocol. */

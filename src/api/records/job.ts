@@ -9,8 +9,9 @@ import { upscaleSchema } from '#pipelines/upscale/request';
 import { trainingRequestSchema } from '#training/config';
 import { jobErrorSchema } from './error.ts';
 import { milliseconds } from './id.ts';
+import { type JobKind, jobKinds } from './job-kinds.ts';
 import { type JobState, jobStates } from './job-state.ts';
-import { modelWorkKinds, modelWorkRequests } from './model-work.ts';
+import { modelWorkRequests } from './model-work.ts';
 import { pullRequestSchema } from './pull.ts';
 
 export type { JobError } from './error.ts';
@@ -25,20 +26,9 @@ export const jobRequests = {
   training: trainingRequestSchema,
   lab: labRequestSchema,
   ...modelWorkRequests,
-} as const;
+} as const satisfies Record<JobKind, z.ZodType>;
 
-export type JobKind = keyof typeof jobRequests;
 export type JobRequests = { [K in JobKind]: z.output<(typeof jobRequests)[K]> };
-
-export const jobKinds = [
-  'picture',
-  'upscale',
-  'pull',
-  'hash',
-  'training',
-  'lab',
-  ...modelWorkKinds,
-] as const satisfies readonly JobKind[];
 
 type ControlPlace = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 

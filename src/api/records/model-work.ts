@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { conversionLayouts, storageForms } from '#models/convert/plan';
+import type { modelWorkKinds } from './job-kinds.ts';
 
 const name = z.string().min(1).max(1000);
 
@@ -102,8 +103,6 @@ export const modelWorkRequests = {
   merge: mergeSchema.extend(target.shape),
   convert: conversionSchema.extend(target.shape),
   extract: extractionSchema.extend(target.shape),
-} as const;
+} as const satisfies Record<(typeof modelWorkKinds)[number], z.ZodType>;
 
 export type ModelWorkKind = keyof typeof modelWorkRequests;
-
-export const modelWorkKinds = ['merge', 'convert', 'extract'] as const satisfies readonly ModelWorkKind[];

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createClient } from '#api/client';
 import type { Operation } from '#api/operation';
 import { operations } from '#api/operations/index';
+import { wireRows } from '#api/request';
 import type { Effect } from '#api/rights';
 import { openDatabase } from '#studio/store/database';
 import { startTestServer, type TestServer } from '../../../test/fixtures/test-server.ts';
@@ -99,7 +100,10 @@ it('change no more than they declare', async () => {
 
 function watched() {
   const changed: [name: string, tables: string[]][] = [];
-  const send = createClient(async ({ method, path, body }) => await server.json(method, `/api/v1${path}`, body));
+  const send = createClient(
+    wireRows(),
+    async ({ method, path, body }) => await server.json(method, `/api/v1${path}`, body),
+  );
   const client = new Proxy(send, {
     get(target, key) {
       const name = String(key) as keyof typeof target;

@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 import type { eventQuerySchema } from '#api/operations/system';
-import type { JobKind } from '#api/records/job';
+import type { JobKind } from '#api/records/job-kinds';
 import { type Caller, maySee } from '#api/rights';
 import { toldJob, toldPicture, toldPull } from '#studio/operations/told';
 import type { Studio, StudioEvent } from '#studio/studio';

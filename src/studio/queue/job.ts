@@ -1,6 +1,7 @@
 /** The interface of everything that can queue jobs. What a job is stands in `#api/records/job`. */
 
-import type { InputRole, Job, JobError, JobKind, JobRequests, QueueState } from '#api/records/job';
+import type { InputRole, Job, JobError, JobRequests, QueueState } from '#api/records/job';
+import type { JobKind } from '#api/records/job-kinds';
 import type { JobState } from '#api/records/job-state';
 
 export type PictureJob = Job<'picture'>;

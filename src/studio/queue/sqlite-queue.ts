@@ -5,7 +5,8 @@
  */
 
 import { z } from 'zod';
-import { type Job, type JobKind, jobSchema, type QueueState } from '#api/records/job';
+import { type Job, jobSchema, type QueueState } from '#api/records/job';
+import type { JobKind } from '#api/records/job-kinds';
 import { endStates, type JobState, jobStates } from '#api/records/job-state';
 import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';

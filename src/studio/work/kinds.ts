@@ -1,6 +1,6 @@
 /** Every kind of work, and the rules by which the queue treats it. Who does it is a runner (`runners/`). */
 
-import { type JobKind, jobKinds } from '#api/records/job';
+import { type JobKind, jobKinds } from '#api/records/job-kinds';
 
 export interface KindRules {
   /** Waits while the queue is paused. */

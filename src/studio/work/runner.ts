@@ -1,6 +1,7 @@
 /** Who does a kind of work: one for each job of the kind that may be at work at the same time. */
 
-import type { Job, JobKind } from '#api/records/job';
+import type { Job } from '#api/records/job';
+import type { JobKind } from '#api/records/job-kinds';
 import { DarkroomError } from '#core/errors';
 import type { JobReport, Stop } from '../queue/job.ts';
 import type { ProgressChange } from './progress.ts';

@@ -3,7 +3,8 @@
  * what it cannot finish ends with a reason, what is stopped waits or ends as it was asked to.
  */
 
-import type { Job, JobKind } from '#api/records/job';
+import type { Job } from '#api/records/job';
+import type { JobKind } from '#api/records/job-kinds';
 import { DarkroomError } from '#core/errors';
 import { nextTurn } from '../events/next-turn.ts';
 import type { JobOutcome, JobQueue, Stop } from '../queue/job.ts';

@@ -1,7 +1,7 @@
 /** The questions that several views ask. */
 
 import { createMemo } from 'solid-js';
-import { jobKinds } from '#api/records/job';
+import { jobKinds } from '#api/records/job-kinds';
 import type { WireJob, WireModel } from '#server/native/wire';
 import type { Api } from '../api.ts';
 import { keys } from './keys.ts';

@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import type { Job, JobRequests } from '#api/records/job';
-import { type ModelWorkKind, modelWorkKinds } from '#api/records/model-work';
+import { modelWorkKinds } from '#api/records/job-kinds';
+import type { ModelWorkKind } from '#api/records/model-work';
 import type { Library } from '../../library/library.ts';
 import { targetOf, withPaths } from '../../model-work/check.ts';
 import type { MakeRequest } from '../../model-work/make.ts';
