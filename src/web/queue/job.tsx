@@ -20,13 +20,13 @@ export function JobProgress(props: { readonly job: WireJob }) {
         aria-label={words().stage.progress}
       />
       <p class="hint tabular-nums">
-        {stageLine(props.job, progress(), words())} {remaining(progress(), words())}
+        {[stageLine(props.job, progress(), words()), remaining(progress(), words())].filter(Boolean).join(' · ')}
       </p>
     </Show>
   );
 }
 
-/** First after the step; a step may be long, so then at once. */
+/** First after the step; a step may be long, so then at once. Of several batches one can be skipped. */
 export function CancelButtons(props: { readonly job: WireJob }) {
   const studio = useStudio();
   const [busy, setBusy] = createSignal(false);
@@ -46,6 +46,24 @@ export function CancelButtons(props: { readonly job: WireJob }) {
     >
       <button type="button" class="btn" disabled={busy()} onClick={() => void cancel(false)}>
         <Icon name="stop" /> {props.job.state === 'running' ? words().create.interrupt : words().common.cancel}
+      </button>
+      <SkipButton job={props.job} />
+    </Show>
+  );
+}
+
+/** Where more pictures come after those that are being drawn. */
+function SkipButton(props: { readonly job: WireJob }) {
+  const studio = useStudio();
+  const goesOn = () => {
+    const progress = studio.progress[props.job.id];
+    return props.job.kind === 'picture' && progress !== undefined && progress.batch + 1 < progress.batches;
+  };
+  const skip = () => void studio.attempt(async () => await studio.api.skipBatch({ id: props.job.id }));
+  return (
+    <Show when={goesOn()}>
+      <button type="button" class="btn" title={words().create.skipHint} onClick={skip}>
+        <Icon name="skip" /> {words().create.skip}
       </button>
     </Show>
   );

@@ -21,6 +21,7 @@ const names = {
   up: 'i-lucide-chevron-up',
   down: 'i-lucide-chevron-down',
   stop: 'i-lucide-square',
+  skip: 'i-lucide-skip-forward',
   pause: 'i-lucide-pause',
   play: 'i-lucide-play',
   star: 'i-lucide-star',

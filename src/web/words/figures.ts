@@ -12,6 +12,7 @@ export function duration(seconds: number): string {
 
 export function fileSize(bytes: number): string {
   const mega = bytes / 1e6;
+  if (mega < 0.1) return `${Math.ceil(bytes / 1000)} kB`;
   return mega < 1000 ? `${mega < 10 ? mega.toFixed(1) : Math.round(mega)} MB` : `${(mega / 1000).toFixed(1)} GB`;
 }
 
@@ -44,7 +45,8 @@ export function spokenProgress(progress: WireProgress | undefined, words: Words)
 
 export function parameterCount(parameters: number): string {
   if (parameters >= 1e9) return `${(parameters / 1e9).toFixed(1)} B`;
-  return `${(parameters / 1e6).toFixed(parameters < 10e6 ? 1 : 0)} M`;
+  if (parameters >= 1e5) return `${(parameters / 1e6).toFixed(parameters < 10e6 ? 1 : 0)} M`;
+  return parameters.toLocaleString();
 }
 
 export function modelFacts(model: WireModel, words: Words): string {
