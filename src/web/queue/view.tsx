@@ -1,7 +1,7 @@
 /** The queue: what runs, what waits in its order, what failed and what was done before. */
 
-import { For, Show } from 'solid-js';
-import { jobKinds } from '#api/records/job';
+import { createEffect, For, Show } from 'solid-js';
+import { jobKinds } from '#api/records/job-kinds';
 import { endStates } from '#api/records/job-state';
 import type { WireJob, WireJobPage } from '#server/native/wire';
 import { keys } from '../state/keys.ts';
@@ -171,34 +171,52 @@ function JobRow(props: JobRowProps) {
   );
 }
 
+type Direction = 'up' | 'down';
+
+/** The button that moved a job last: a row that is moved loses the focus, and the keys are to go on at its new place. */
+let pressed: { readonly job: string; readonly direction: Direction } | undefined;
+
+function MoveButton(props: JobRowProps & { readonly direction: Direction }) {
+  const studio = useStudio();
+  let button!: HTMLButtonElement;
+  const neighbour = () => (props.direction === 'up' ? props.before : props.after);
+  const move = () => {
+    const { direction, job } = props;
+    const beside = neighbour()?.id;
+    if (beside === undefined) return;
+    pressed = { job: job.id, direction };
+    const place = direction === 'up' ? { before: beside } : { after: beside };
+    void studio.attempt(async () => await studio.api.moveJob({ id: job.id, ...place }));
+  };
+  createEffect(() => {
+    void [props.before?.id, props.after?.id];
+    const isPressed = pressed?.job === props.job.id && pressed.direction === props.direction;
+    if (isPressed && document.activeElement === document.body) button.focus();
+  });
+  return (
+    <button
+      ref={button}
+      type="button"
+      class="btn-quiet px-2 aria-disabled:(opacity-50 cursor-not-allowed)"
+      aria-label={words().queue[props.direction]}
+      title={words().queue[props.direction]}
+      // Not `disabled`, which would take the focus from it at the end of the way.
+      aria-disabled={neighbour() === undefined}
+      onClick={move}
+    >
+      <Icon name={props.direction} />
+    </button>
+  );
+}
+
 function Order(props: JobRowProps) {
   const studio = useStudio();
   const { api } = studio;
-  const move = (place: { before?: string; after?: string }) =>
-    void studio.attempt(() => api.moveJob({ id: props.job.id, ...place }));
   return (
     <div class="row">
-      <Show when={props.before}>
-        <button
-          type="button"
-          class="btn-quiet px-2"
-          aria-label={words().queue.up}
-          title={words().queue.up}
-          onClick={() => move({ before: props.before!.id })}
-        >
-          <Icon name="up" />
-        </button>
-      </Show>
-      <Show when={props.after}>
-        <button
-          type="button"
-          class="btn-quiet px-2"
-          aria-label={words().queue.down}
-          title={words().queue.down}
-          onClick={() => move({ after: props.after!.id })}
-        >
-          <Icon name="down" />
-        </button>
+      <Show when={props.before !== undefined || props.after !== undefined}>
+        <MoveButton {...props} direction="up" />
+        <MoveButton {...props} direction="down" />
       </Show>
       <Show when={props.job.state !== 'running'}>
         <button
