@@ -5,6 +5,7 @@ import { For, Show } from 'solid-js';
 import { AddFolder } from '../models/add-folder.tsx';
 import { useChosenModel } from '../state/queries.ts';
 import { useMayMake } from '../state/studio.tsx';
+import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
 
 /** In words that the embedded model knows, so that the first try fits; the pictures are its own, unpicked seeds. */
@@ -21,7 +22,7 @@ export function FirstMinute(props: { readonly onGenerate: (prompt: string) => vo
   const model = useChosenModel();
   const mayMake = useMayMake();
   return (
-    <div class="w-full max-w-220 flex flex-col gap-6 py-4 my-auto">
+    <div class="w-full max-w-220 flex flex-col gap-3 md:gap-6 md:py-4 my-auto">
       <div class="text-center">
         <h1 class="text-2xl font-semibold">{words().first.title}</h1>
         <p class="text-dim">{words().first.lead}</p>
@@ -46,7 +47,9 @@ export function FirstMinute(props: { readonly onGenerate: (prompt: string) => vo
       <div class="grid md:grid-cols-2 gap-3">
         <Show when={model()?.embedded}>
           <A href="/models?get" class="card p-4 no-underline text-ink hover:border-accent">
-            <h2 class="font-semibold">{words().first.real}</h2>
+            <h2 class="font-semibold row">
+              {words().first.real} <Icon name="right" class="size-4 ml-auto" />
+            </h2>
             <p class="hint">{words().first.realHint}</p>
           </A>
         </Show>

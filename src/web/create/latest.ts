@@ -12,10 +12,11 @@ export function usePictures(filter: () => string) {
   return useInfiniteQuery(() => ({
     queryKey: [...keys.pictures, filter()],
     queryFn: async ({ pageParam }: { pageParam: string }) => {
-      const { to, ...query } = Object.fromEntries(new URLSearchParams(filter())) as Record<string, string>;
+      const { to, tags, ...query } = Object.fromEntries(new URLSearchParams(filter())) as Record<string, string>;
       return await api.searchImages({
         ...query,
         to: endOfDay(to),
+        tags: tags === undefined ? undefined : [tags],
         limit: 60,
         cursor: pageParam === '' ? undefined : pageParam,
       });

@@ -11,6 +11,7 @@ import { usePictureJobs } from '../state/queries.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { useNarrow } from '../ui/narrow.ts';
 import { words } from '../words/index.ts';
 import { Control } from './control.tsx';
 import { useJobPlan } from './job-plan.ts';
@@ -27,15 +28,16 @@ interface PanelProps {
   readonly onGenerate: () => void;
 }
 
+/** How much of the form is seen; on a phone all of it folds, so that the picture is near the prompt. */
+const levels = ['folded', 'simple', 'full'] as const;
+type Level = (typeof levels)[number];
+
 const levelKey = 'darkroom.level';
 
 export function Panel(props: PanelProps) {
-  const [full, setFull] = createSignal(localStorage.getItem(levelKey) === 'full');
   const [search, setSearch] = createSignal('');
-  const level = (next: boolean) => {
-    setFull(next);
-    localStorage.setItem(levelKey, next ? 'full' : 'simple');
-  };
+  const { level, choose } = useLevel();
+  const full = () => level() === 'full';
   return (
     <form
       aria-label={words().create.form}
@@ -48,10 +50,10 @@ export function Panel(props: PanelProps) {
       <div class="p-3 md:p-4 flex flex-col gap-4">
         <Prompts />
         <Group class="row flex-wrap" label={words().nav.settings}>
-          <button type="button" class="chip" aria-pressed={!full()} onClick={() => level(false)}>
+          <button type="button" class="chip" aria-pressed={level() === 'simple'} onClick={() => choose('simple')}>
             {words().create.simple}
           </button>
-          <button type="button" class="chip" aria-pressed={full()} onClick={() => level(true)}>
+          <button type="button" class="chip" aria-pressed={full()} onClick={() => choose('full')}>
             {words().create.full}
           </button>
           <PresetMenu />
@@ -67,11 +69,29 @@ export function Panel(props: PanelProps) {
             onInput={(event) => setSearch(event.currentTarget.value)}
           />
         </Show>
-        <Groups full={full()} search={full() ? search() : ''} />
+        <Show when={level() !== 'folded'}>
+          <Groups full={full()} search={full() ? search() : ''} />
+        </Show>
       </div>
       <GenerateBar {...props} />
     </form>
   );
+}
+
+function useLevel() {
+  const narrow = useNarrow();
+  const [chosen, setChosen] = createSignal(levels.find((each) => each === localStorage.getItem(levelKey)));
+  const level = (): Level => {
+    if (narrow()) return chosen() ?? 'folded';
+    return chosen() === 'full' ? 'full' : 'simple';
+  };
+  /** On a phone the chosen one folds when it is pressed again. */
+  const choose = (wanted: Level) => {
+    const next = narrow() && wanted === level() ? 'folded' : wanted;
+    setChosen(next);
+    localStorage.setItem(levelKey, next);
+  };
+  return { level, choose };
 }
 
 function Prompts() {
@@ -142,8 +162,14 @@ function ResetAll() {
   };
   return (
     <Show when={changed().length > 0}>
-      <button type="button" class="btn-quiet ml-auto min-h-8 px-2 text-sm" onClick={reset}>
-        {words().create.resetAll}
+      <button
+        type="button"
+        class="btn-quiet ml-auto min-h-8 px-2"
+        aria-label={words().create.resetAll}
+        title={words().create.resetAll}
+        onClick={reset}
+      >
+        <Icon name="reuse" />
       </button>
     </Show>
   );

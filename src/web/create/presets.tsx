@@ -44,7 +44,7 @@ export function PresetMenu() {
   return (
     <details class="relative">
       <summary class="chip list-none">{words().presets.title}</summary>
-      <div class="absolute z-30 left-0 top-full mt-1 w-80 max-w-[85vw] card shadow-lg p-3 stack">
+      <div class="popover w-80">
         <ul class="flex flex-col gap-1 max-h-60 overflow-auto">
           <For each={listed()} fallback={<li class="hint">{words().presets.none}</li>}>
             {(called) => (

@@ -43,7 +43,7 @@ export function SizeControl(props: { readonly fields: readonly SettingField[] })
       .map((name) => draft.errors()[name])
       .find((text) => text !== undefined);
   return (
-    <Show when={limits.data}>
+    <Show when={limits.data} fallback={<div class="min-h-27" />}>
       <Group class="flex flex-col gap-2" label={words().create.size}>
         <div class="flex flex-wrap gap-1">
           <For each={shapes()}>

@@ -122,22 +122,15 @@ function AtWork(props: { readonly job: WireJob; readonly behind: number }) {
   const studio = useStudio();
   const queue = useQueue();
   const progress = () => studio.progress[props.job.id];
-  const ratio = () => {
-    const { width, height } = props.job.request as { width?: number; height?: number };
-    return width && height ? `${width} / ${height}` : '1';
-  };
   const isRunning = () => props.job.state === 'running';
   return (
     <>
-      <div
-        class="flex-1 min-h-0 w-full max-w-180 flex items-center justify-center rounded-xl bg-sunk overflow-hidden"
-        style={{ 'aspect-ratio': ratio(), 'max-height': '100%' }}
-      >
+      <div class="relative flex-1 min-h-60 w-full flex items-center justify-center">
         <Show when={(progress()?.preview ?? 0) > 0} fallback={<div class="safelight" />}>
           <img
             src={previewAddress(props.job.id, progress()!.preview)}
             alt={words().stage.preview}
-            class="size-full object-contain"
+            class="absolute inset-0 size-full object-contain"
           />
         </Show>
       </div>
@@ -155,9 +148,10 @@ function AtWork(props: { readonly job: WireJob; readonly behind: number }) {
             aria-label={words().stage.progress}
             class="w-full h-2 accent-accent"
           />
+          {/* In places of their own, so that figures that grow move nothing. */}
           <p class="flex gap-3 hint tabular-nums">
-            <span>{stageLine(props.job, progress(), words())}</span>
-            <span class="ml-auto">{remaining(progress(), words())}</span>
+            <span class="flex-1 truncate">{stageLine(props.job, progress(), words())}</span>
+            <span class="w-40 shrink-0">{remaining(progress(), words())}</span>
           </p>
         </Show>
         <div class="flex flex-wrap items-center gap-2">
@@ -178,6 +172,26 @@ function AtWork(props: { readonly job: WireJob; readonly behind: number }) {
   );
 }
 
+/** Five stars, or none. */
+function FavouriteButton(props: { readonly image: WireImage }) {
+  const studio = useStudio();
+  const liked = () => props.image.rating === 5;
+  const toggle = () =>
+    void studio.attempt(async () => await studio.api.changeImage({ id: props.image.id, rating: liked() ? 0 : 5 }));
+  return (
+    <button
+      type="button"
+      class="btn-quiet text-lg"
+      aria-label={words().stage.favourite}
+      title={words().stage.favourite}
+      aria-pressed={liked()}
+      onClick={toggle}
+    >
+      {liked() ? '★' : '☆'}
+    </button>
+  );
+}
+
 function Latest(props: { readonly image: WireImage }) {
   const studio = useStudio();
   const navigate = useNavigate();
@@ -191,6 +205,7 @@ function Latest(props: { readonly image: WireImage }) {
       />
       <div class="w-full max-w-180 flex flex-wrap items-center gap-2">
         <p class="hint truncate flex-1 min-w-40">{props.image.prompt || words().stage.withoutPrompt}</p>
+        <FavouriteButton image={props.image} />
         <button type="button" class="btn-quiet" onClick={() => studio.startFrom(galleryPicture(props.image.id))}>
           <Icon name="image" /> {words().picture.asStart}
         </button>

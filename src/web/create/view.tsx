@@ -1,8 +1,9 @@
 /** Create: the draft on the left, the picture large beside it, the latest pictures below. */
 
-import { createEffect, createSignal, on, onCleanup, onMount } from 'solid-js';
+import { createEffect, createSignal, on, onCleanup, onMount, Show } from 'solid-js';
 import { usePictureJobs } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
+import { useNarrow } from '../ui/narrow.ts';
 import { useDraftRequest } from './draft-request.ts';
 import { Panel } from './panel.tsx';
 import { Stage, useStageMode } from './stage.tsx';
@@ -16,6 +17,7 @@ export default function Create() {
   const [sending, setSending] = createSignal(false);
   const [mode] = useStageMode();
   const take = useTakePicture();
+  const narrow = useNarrow();
   let stage!: HTMLElement;
 
   const generate = async (more: Record<string, unknown> = {}) => {
@@ -26,7 +28,7 @@ export default function Create() {
     setSending(false);
     if (!job) setForever(false);
     if (job && mode() === 'canvas') studio.setStaged([...studio.staged(), job.id]);
-    if (job && matchMedia('(max-width: 54rem)').matches) stage.scrollIntoView({ block: 'start' });
+    if (job && narrow()) stage.scrollIntoView({ block: 'start' });
   };
   const [forever, setForever] = createSignal(false);
   const busy = () => jobs().length > 0;
@@ -71,7 +73,9 @@ export default function Create() {
       <Panel sending={sending()} forever={forever()} onForever={goOn} onGenerate={() => void generate()} />
       <div class="flex-1 min-w-0 flex flex-col md:(h-[calc(100dvh-3.6rem)] sticky top-14.5)">
         <Stage ref={(element) => (stage = element)} onGenerate={(prompt) => void generate({ prompt })} />
-        <Strip />
+        <Show when={mode() !== 'compare'}>
+          <Strip />
+        </Show>
       </div>
     </div>
   );

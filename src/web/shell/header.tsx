@@ -73,10 +73,11 @@ function QueuePill() {
     <Show when={running()}>
       {(job) => (
         <div class="ml-auto row min-w-0">
-          <A href="/queue" class="chip no-underline text-ink min-w-0 hidden sm:inline-flex">
+          {/* As wide whatever it says: nothing in it moves. */}
+          <A href="/queue" class="chip gap-2 no-underline text-ink w-72 lg:w-108 hidden sm:inline-flex">
             <span class="size-2 rounded-full bg-accent shrink-0" />
-            <span class="truncate tabular-nums">{stageLine(job(), progress(), words())}</span>
-            <span class="text-dim tabular-nums hidden lg:inline">{remaining(progress(), words())}</span>
+            <span class="flex-1 truncate tabular-nums">{stageLine(job(), progress(), words())}</span>
+            <span class="text-dim tabular-nums hidden lg:inline w-38 shrink-0">{remaining(progress(), words())}</span>
           </A>
         </div>
       )}
