@@ -39,6 +39,9 @@ export default defineConfig({
     'btn-quiet': 'btn bg-transparent border-transparent hover:(bg-sunk border-transparent)',
     'btn-danger': 'btn text-problem hover:border-problem',
     chip: 'inline-flex items-center gap-1 min-h-8 px-3 rounded-full border border-line bg-raised text-sm cursor-pointer hover:border-dim aria-pressed:(border-accent text-accent)',
+    // Below what opened it; on a phone at the lower edge, where it has room.
+    popover:
+      'absolute z-30 left-0 top-full mt-1 card shadow-lg p-3 stack lt-md:(fixed inset-x-3 top-auto bottom-20 z-40 w-auto!)',
     hint: 'text-sm text-dim',
     'problem-text': 'text-sm text-problem',
     title: 'text-lg font-semibold',

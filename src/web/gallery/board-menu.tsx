@@ -39,7 +39,7 @@ export function BoardMenu(props: BoardMenuProps) {
   return (
     <details ref={menu} class="relative">
       <summary class="btn list-none">{words().boards.menu}</summary>
-      <div class="absolute z-30 left-0 top-full mt-1 w-70 card shadow-lg p-3 stack">
+      <div class="popover w-70">
         <Show when={props.board}>
           <button type="button" class="btn" onClick={take}>
             {words().boards.take}

@@ -15,13 +15,14 @@ export type GalleryParams = {
   model: string;
   minRating: string;
   board: string;
+  tags: string;
   /** The last day, as 2026-11-27. */
   to: string;
   order: string;
   trashed: string;
 };
 
-const names = ['text', 'model', 'minRating', 'board', 'to', 'order', 'trashed'] as const;
+const names = ['text', 'model', 'minRating', 'board', 'tags', 'to', 'order', 'trashed'] as const;
 
 /** The filter as a query of the API; empty for all, newest first. */
 export function filterOf(params: Partial<Record<keyof GalleryParams, string | string[]>>): string {
@@ -67,14 +68,14 @@ export function Filters() {
         />
       </label>
       <Select
-        class="w-45!"
+        class="w-auto! lt-md:flex-1 md:max-w-45"
         label={words().gallery.model}
         choices={models()}
         value={params.model ?? ''}
         onChange={(v) => set('model', v)}
       />
       <Select
-        class="w-auto!"
+        class="w-auto! lt-md:flex-1"
         label={words().gallery.rating}
         choices={ratings()}
         value={params.minRating ?? ''}
@@ -82,7 +83,7 @@ export function Filters() {
       />
       <Show when={(boards.data ?? []).length > 0}>
         <Select
-          class="w-auto!"
+          class="w-auto! lt-md:flex-1 md:max-w-45"
           label={words().gallery.board}
           choices={[
             { value: '', label: words().gallery.anyBoard },
@@ -92,7 +93,19 @@ export function Filters() {
           onChange={(v) => set('board', v)}
         />
       </Show>
-      <label class="row gap-2 text-sm text-dim">
+      <Show when={(facets.data?.tags ?? []).length > 0}>
+        <Select
+          class="w-auto! lt-md:flex-1 md:max-w-45"
+          label={words().gallery.tag}
+          choices={[
+            { value: '', label: words().gallery.anyTag },
+            ...(facets.data?.tags ?? []).map(({ tag, images }) => ({ value: tag, label: `${tag} (${images})` })),
+          ]}
+          value={params.tags ?? ''}
+          onChange={(v) => set('tags', v)}
+        />
+      </Show>
+      <label class="row gap-2 text-sm text-dim lt-md:flex-1">
         {words().gallery.until}
         <input
           type="date"
@@ -102,7 +115,7 @@ export function Filters() {
         />
       </label>
       <Select
-        class="w-auto!"
+        class="w-auto! lt-md:flex-1"
         label={words().gallery.order}
         choices={orders()}
         value={params.order ?? ''}

@@ -169,7 +169,6 @@ function Actions(props: { readonly image: WireImage; readonly onRemove: () => vo
   const studio = useStudio();
   const mayMake = useMayMake();
   const navigate = useNavigate();
-  const { tools } = useTools();
   const reuse = () => {
     const record = props.image as unknown as Readonly<Record<string, unknown>>;
     studio.draft.replace(recall(record, studio.draft.fields()));
@@ -181,6 +180,13 @@ function Actions(props: { readonly image: WireImage; readonly onRemove: () => vo
     if (seed) studio.draft.set(seed.name, props.image.seed);
     studio.say({ kind: 'info', text: words().create.seedKept });
   };
+  const reusePrompt = () => {
+    const record = props.image as unknown as Readonly<Record<string, string | undefined>>;
+    for (const { name } of studio.draft.fields().filter(({ control }) => control === 'prompt')) {
+      studio.draft.set(name, record[name] || undefined);
+    }
+    studio.say({ kind: 'info', text: words().create.promptKept });
+  };
   const asStart = () => {
     studio.startFrom(galleryPicture(props.image.id));
     navigate('/?mode=canvas');
@@ -191,19 +197,16 @@ function Actions(props: { readonly image: WireImage; readonly onRemove: () => vo
         <button type="button" class="btn-primary" onClick={reuse}>
           <Icon name="reuse" /> {words().picture.reuse}
         </button>
+        <button type="button" class="btn" onClick={reusePrompt}>
+          <Icon name="copy" /> {words().picture.reusePrompt}
+        </button>
         <button type="button" class="btn" disabled={props.image.seed === undefined} onClick={keepSeed}>
           <Icon name="pin" /> {words().picture.keepSeed}
         </button>
         <button type="button" class="btn" onClick={asStart}>
           <Icon name="image" /> {words().picture.asStart}
         </button>
-        <For each={tools().filter(takesPicture)}>
-          {({ name, title }) => (
-            <A class="btn" href={`/lab/${name}?picture=${props.image.id}`}>
-              <Icon name="lab" /> {title}
-            </A>
-          )}
-        </For>
+        <ToLab id={props.image.id} />
       </Show>
       <a class="btn" href={`${props.image.url}?download=true`} download="">
         <Icon name="download" /> {words().common.download}
@@ -227,6 +230,29 @@ function Actions(props: { readonly image: WireImage; readonly onRemove: () => vo
         </Show>
       </Show>
     </div>
+  );
+}
+
+/** The tools that take a picture, behind one button. */
+function ToLab(props: { readonly id: string }) {
+  const { tools } = useTools();
+  return (
+    <details class="relative">
+      <summary class="btn list-none">
+        <Icon name="lab" /> {words().picture.toLab}
+      </summary>
+      <ul class="popover w-70 gap-1">
+        <For each={tools().filter(takesPicture)}>
+          {({ name, title }) => (
+            <li>
+              <A class="btn-quiet w-full justify-start" href={`/lab/${name}?picture=${props.id}`}>
+                {title}
+              </A>
+            </li>
+          )}
+        </For>
+      </ul>
+    </details>
   );
 }
 

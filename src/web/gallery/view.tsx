@@ -1,6 +1,6 @@
 /** The gallery: search and filters in the address, rows that are drawn only where one looks, many pictures at once. */
 
-import { useNavigate, useSearchParams } from '@solidjs/router';
+import { A, useNavigate, useSearchParams } from '@solidjs/router';
 import { createMemo, createSignal, onCleanup, onMount, Show, Suspense } from 'solid-js';
 import { fileAddress } from '../api.ts';
 import { usePictures } from '../create/latest.ts';
@@ -26,6 +26,7 @@ export default function Gallery() {
   const [brought, setBrought] = createSignal<File>();
   const [selected, setSelected] = createSignal<ReadonlySet<string>>(new Set());
   const navigate = useNavigate();
+  const mayMake = useMayMake();
   const trashed = () => params.trashed === 'true';
   const chosen = () => images().filter(({ id }) => selected().has(id));
   const none = () => setSelected(new Set<string>());
@@ -85,7 +86,13 @@ export default function Gallery() {
         when={images().length > 0}
         fallback={
           <Show when={!query.isPending} fallback={<p class="p-6 text-dim">{words().common.loading}</p>}>
-            <Empty text={emptyText()} />
+            <Empty text={emptyText()}>
+              <Show when={filter() === '' && mayMake()}>
+                <A class="btn-primary" href="/">
+                  <Icon name="create" /> {words().gallery.make}
+                </A>
+              </Show>
+            </Empty>
           </Show>
         }
       >

@@ -31,8 +31,8 @@ export function ModelCard(props: { readonly model: WireModel }) {
         </Show>
         <div class="min-w-0">
           <h2 class="font-semibold break-words">
-            <A href={`/models/${props.model.id}`} class="text-ink hover:text-accent">
-              {props.model.title}
+            <A href={`/models/${props.model.id}`} title={props.model.title} class="text-ink hover:text-accent">
+              {props.model.name}
             </A>
           </h2>
           <p class="hint">{words().models.kinds[props.model.kind] ?? props.model.kind}</p>
@@ -52,7 +52,7 @@ export function ModelCard(props: { readonly model: WireModel }) {
           <For each={triggers()}>{(word) => <code class="px-1 rounded bg-sunk text-xs">{word}</code>}</For>
         </p>
       </Show>
-      <div class="flex flex-wrap gap-2 mt-auto pt-2">
+      <div class="flex flex-wrap gap-2 mt-auto pt-2 empty:hidden">
         <ModelActions model={props.model} />
       </div>
     </li>

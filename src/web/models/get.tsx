@@ -68,7 +68,9 @@ export function GetModels() {
               <li class="card p-4 flex flex-col gap-2">
                 <h3 class="font-semibold">{starter.name}</h3>
                 <p class="hint">
-                  {[starter.kind, starter.family, fileSize(starter.bytes), starter.licence].filter(Boolean).join(' · ')}
+                  {[words().models.kinds[starter.kind], starter.family, fileSize(starter.bytes), starter.licence]
+                    .filter(Boolean)
+                    .join(' · ')}
                 </p>
                 <p class="text-sm">{starter.about}</p>
                 <button

@@ -100,6 +100,13 @@ function fieldOf(name: string, property: SchemaProperty, required: boolean): Set
   };
 }
 
+/** What the help says that the label does not. */
+export function helpBeside({ label, help }: Pick<SettingField, 'label' | 'help'>): string {
+  const more = help.startsWith(`${label}: `) ? help.slice(label.length + 2) : help;
+  const said = more.replace(/\.$/, '').toLowerCase() === label.toLowerCase();
+  return said ? '' : more.charAt(0).toUpperCase() + more.slice(1);
+}
+
 /** Whether a field has any effect on a request with these values. */
 export function matters({ when }: Pick<SettingField, 'when'>, values: Readonly<Record<string, unknown>>): boolean {
   return when.length === 0 || when.some((name) => values[name] !== undefined && values[name] !== false);

@@ -6,7 +6,7 @@
 import { QueryClient } from '@tanstack/solid-query';
 import { createContext, createSignal, type JSX, useContext } from 'solid-js';
 import { createStore, produce, reconcile } from 'solid-js/store';
-import { jobKinds } from '#api/records/job';
+import { jobKinds } from '#api/records/job-kinds';
 import type { WireImage, WireJob, WireModel, WireProgress, WireStatus } from '#server/native/wire';
 import { type Api, ApiError } from '../api.ts';
 import { notify } from '../shell/notify.ts';
@@ -131,6 +131,8 @@ export function createStudio(api: Api) {
       // Back from the trash, or into it: where it belongs, the server knows.
       if (belongs && !data.pages.some(({ images }) => images.some(({ id }) => id === image.id))) stale(key);
     }
+    const before = client.getQueryData<WireImage>(keys.picture(image.id));
+    if (before === undefined || before.tags.join() !== image.tags.join()) stale(keys.facets);
     client.setQueryData(keys.picture(image.id), image);
     setLatest((now) => (now?.id === image.id ? (image.trashedAt === undefined ? image : undefined) : now));
   }

@@ -1,7 +1,7 @@
 /** One field of any schema, by its type, over a value that somebody else keeps. */
 
 import { For, Match, Show, Switch } from 'solid-js';
-import { fitting, type SettingField } from '../state/fields.ts';
+import { fitting, helpBeside, type SettingField } from '../state/fields.ts';
 import { Field, type FieldIds } from './field.tsx';
 import { NumberInput } from './number-input.tsx';
 import { PictureField } from './picture-field.tsx';
@@ -20,7 +20,7 @@ export function FieldControl(props: FieldControlProps) {
   const isNumber = ['slider', 'number', 'seed', 'size'].includes(props.field.control);
   return (
     <Show when={props.field.control !== 'switch'} fallback={<SwitchField {...props} />}>
-      <Field label={props.field.label} hint={props.field.help} error={props.error} beside={isNumber}>
+      <Field label={props.field.label} hint={helpBeside(props.field)} error={props.error} beside={isNumber}>
         {(ids) => (
           <Switch fallback={<TextOrChoice {...props} ids={ids} />}>
             <Match when={isNumber}>
@@ -40,7 +40,7 @@ type InnerProps = FieldControlProps & { readonly ids: FieldIds };
 
 function SwitchField(props: FieldControlProps) {
   return (
-    <label class="row min-h-10 cursor-pointer" title={props.field.help}>
+    <label class="flex gap-2 self-start pt-1 cursor-pointer" title={props.field.help}>
       <input
         type="checkbox"
         class="size-5 shrink-0"
@@ -48,7 +48,8 @@ function SwitchField(props: FieldControlProps) {
         onChange={(event) => props.onChange(event.currentTarget.checked)}
       />
       <span class="text-sm">
-        <span class="font-medium">{props.field.label}</span> <span class="hint">{props.field.help}</span>
+        <span class="font-medium">{props.field.label}</span>
+        <span class="hint block">{helpBeside(props.field)}</span>
       </span>
     </label>
   );
