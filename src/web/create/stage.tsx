@@ -11,6 +11,7 @@ import { useOpenJobs, usePictureJobs, useQueue } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { Progress } from '../ui/progress.tsx';
 import { ZoomPicture } from '../ui/zoom-picture.tsx';
 import { remaining, stageLine } from '../words/figures.ts';
 import { words } from '../words/index.ts';
@@ -105,12 +106,7 @@ function Running() {
     <Show when={next()}>
       {(job) => (
         <div class="row px-3 pt-2">
-          <progress
-            max="1"
-            value={studio.progress[job().id]?.fraction ?? 0}
-            aria-label={words().stage.progress}
-            class="flex-1 h-2 accent-accent"
-          />
+          <Progress label={words().stage.progress} value={studio.progress[job().id]?.fraction ?? 0} class="flex-1" />
           <CancelButtons job={job()} />
         </div>
       )}
@@ -142,12 +138,7 @@ function AtWork(props: { readonly job: WireJob; readonly behind: number }) {
             <p class="hint">{queue.data?.paused ? (queue.data.reason ?? words().stage.paused) : words().stage.next}</p>
           }
         >
-          <progress
-            max="1"
-            value={progress()?.fraction ?? 0}
-            aria-label={words().stage.progress}
-            class="w-full h-2 accent-accent"
-          />
+          <Progress label={words().stage.progress} value={progress()?.fraction ?? 0} />
           {/* In places of their own, so that figures that grow move nothing. */}
           <p class="flex gap-3 hint tabular-nums">
             <span class="flex-1 truncate">{stageLine(props.job, progress(), words())}</span>

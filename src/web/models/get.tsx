@@ -6,6 +6,7 @@ import { keys } from '../state/keys.ts';
 import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { Progress } from '../ui/progress.tsx';
 import { duration, fileSize } from '../words/figures.ts';
 import { words } from '../words/index.ts';
 import { AddFolder } from './add-folder.tsx';
@@ -111,7 +112,7 @@ function PullRow(props: { readonly pull: WirePull }) {
       <div class="flex-1 min-w-50">
         <p class="font-medium break-words">{props.pull.title}</p>
         <Show when={!ended()}>
-          <progress max="1" value={fraction()} class="w-full h-2 accent-accent" aria-label={props.pull.title} />
+          <Progress label={props.pull.title} value={fraction()} />
         </Show>
         <p class="hint tabular-nums">
           {words().queue.states[props.pull.state] ?? props.pull.state} · {facts()}

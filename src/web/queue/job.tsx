@@ -4,6 +4,7 @@ import { createSignal, For, Show } from 'solid-js';
 import type { WireJob } from '#server/native/wire';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { Progress } from '../ui/progress.tsx';
 import { remaining, stageLine } from '../words/figures.ts';
 import { words } from '../words/index.ts';
 
@@ -13,12 +14,7 @@ export function JobProgress(props: { readonly job: WireJob }) {
   const progress = () => studio.progress[props.job.id];
   return (
     <Show when={props.job.state === 'running'}>
-      <progress
-        max="1"
-        value={progress()?.fraction ?? 0}
-        class="w-full h-2 accent-accent"
-        aria-label={words().stage.progress}
-      />
+      <Progress label={words().stage.progress} value={progress()?.fraction ?? 0} />
       <p class="hint tabular-nums">
         {[stageLine(props.job, progress(), words()), remaining(progress(), words())].filter(Boolean).join(' · ')}
       </p>

@@ -16,7 +16,7 @@ import {
   withoutLayer,
   withStroke,
 } from './drawing.ts';
-import { fieldsOf, fitting } from './fields.ts';
+import { fieldsOf, fitting, helpBeside } from './fields.ts';
 import { changed, historyOf, redone, undone } from './history.ts';
 import { addPicture, inOrder, picturesOf, putAnswer, putJob, putPicture, takePicture } from './lists.ts';
 import { type Notice, putNotice } from './notices.ts';
@@ -219,7 +219,7 @@ describe('words', () => {
 
   it('say times and sizes', () => {
     expect([0.2, 59.5, 61, 3700].map(duration)).toEqual(['1 s', '1 min 0 s', '1 min 1 s', '1 h 1 min']);
-    expect([57e6, 5.25e6, 2.13e9].map(fileSize)).toEqual(['57 MB', '5.3 MB', '2.1 GB']);
+    expect([1762, 57e6, 5.25e6, 2.13e9].map(fileSize)).toEqual(['2 kB', '57 MB', '5.3 MB', '2.1 GB']);
     const model = { parameters: 28.4e6, bytes: 57e6, embedded: true, family: 'sd1' } as WireModel;
     expect(modelFacts(model, en)).toBe('Comes with Darkroom · sd1 · 28 M parameters · 57 MB');
   });
@@ -230,9 +230,18 @@ describe('words', () => {
     expect(stageLine(running, loading, en)).toBe('Loading text encoder… 1.0 GB / 2.0 GB');
     expect(stageLine(running, progress({ step: 3, batch: 1, batches: 2 }), en)).toBe('Picture 2 of 2 · Step 3 of 20');
     expect(stageLine(running, progress({ step: 20 }), en)).toBe('Developing the picture…');
+    const bytes = { kind: 'pull', phase: 'fetching', step: 1e9, steps: 4e9 } as const;
+    expect(stageLine(running, progress(bytes), en)).toBe('Downloading 1.0 GB / 4.0 GB');
     expect(stageLine({ ...running, cancelRequested: true }, progress({}), en)).toMatch('Stopping');
     expect(remaining(progress({ eta: 4.2 }), en)).toBe('about 5 s left');
     expect(spokenProgress(progress({ fraction: 0.39 }), en)).toBe('30 percent');
+  });
+
+  it('help by what the label does not say', () => {
+    const help = (label: string, said: string) => helpBeside({ label, help: said });
+    expect(help('Learning rate', 'Learning rate.')).toBe('');
+    expect(help('Hires fix', 'Hires fix: draw small, enlarge.')).toBe('Draw small, enlarge.');
+    expect(help('Steps', 'Sampling steps.')).toBe('Sampling steps.');
   });
 
   it('say the same error once', () => {

@@ -558,6 +558,7 @@ export const de = {
   },
   progress: {
     starting: 'Die Maschine wird warm …',
+    phases: { fetching: 'Lädt herunter:', hashing: 'Berechnet die Prüfsumme:' },
     loading: (part: string) => `Lädt ${part} …`,
     step: (step: number, steps: number) => `Schritt ${step} von ${steps}`,
     decoding: 'Das Bild wird entwickelt …',

@@ -528,6 +528,7 @@ export const en = {
   },
   progress: {
     starting: 'Warming up the engine…',
+    phases: { fetching: 'Downloading', hashing: 'Computing the hash' },
     loading: (part: string) => `Loading ${part}…`,
     step: (step: number, steps: number) => `Step ${step} of ${steps}`,
     decoding: 'Developing the picture…',

@@ -21,6 +21,11 @@ export function stageLine(job: WireJob, progress: WireProgress | undefined, word
   const { progress: say, create } = words;
   if (job.cancelRequested) return create.stopping;
   if (!progress || progress.phase === 'starting') return say.starting;
+  // Their steps are bytes.
+  if (progress.phase === 'fetching' || progress.phase === 'hashing') {
+    const total = progress.steps > 0 ? ` / ${fileSize(progress.steps)}` : '';
+    return `${say.phases[progress.phase]} ${fileSize(progress.step)}${total}`;
+  }
   const of = progress.kind === 'picture' ? say.picture : say.part;
   const picture = progress.batches > 1 ? `${of(progress.batch + 1, progress.batches)} · ` : '';
   const step = say.step(progress.step, progress.steps);
