@@ -51,23 +51,48 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
       }
     }).observe({ type: 'layout-shift' });`;
 
-  it('makes the first picture with one click, and hardly moves anything while pictures arrive', async () => {
+  /** Bytes of scripts and styles of what is loaded from now on, as they are sent. */
+  function weigh(page: Page): () => Promise<number> {
+    const sizes: Promise<number>[] = [];
+    page.on('requestfinished', (request) => {
+      if (!/\/assets\//.test(request.url())) return;
+      sizes.push(request.sizes().then(({ responseBodySize }) => responseBodySize));
+    });
+    return async () => (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  }
+
+  it('makes the first picture with one click, also on a phone, and moves nothing while previews arrive', async () => {
     const folder = newFolder();
     served = await serve(folder);
     const page = await open('about:blank');
     await page.addInitScript(watchShifts);
+    await page.setViewportSize({ width: 390, height: 844 });
+    const weight = weigh(page);
     await page.goto(served.url);
     await page.getByRole('heading', { name: 'Make your first picture' }).waitFor();
-    await page.getByRole('button', { name: 'a fox beside a tree at night' }).click();
+    const loaded = await weight();
+    expect(loaded).toBeGreaterThan(20_000);
+    expect(loaded, 'bytes of scripts and styles before the first picture').toBeLessThan(150_000);
+    const example = page.getByRole('button', { name: 'a fox beside a tree at night' });
+    const card = (await example.boundingBox())!;
+    // Its picture is as high as the card is wide.
+    expect(card.y + card.width, 'the first example, above the bar with the views').toBeLessThan(844 - 64);
+    await page.setViewportSize({ width: 1280, height: 760 });
+    await example.click();
     await strip(page).first().waitFor();
     expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith('.png'))).toHaveLength(1);
     await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('an owl');
     await setSteps(page, 60);
     await generate(page).focus();
-    await page.evaluate('shifts.length = 0');
     await page.keyboard.press('Enter');
+    const preview = page.getByRole('img', { name: 'Preview' });
+    const number = async () => Number(/number=(\d+)/.exec((await preview.getAttribute('src'))!)![1]);
+    await preview.waitFor();
+    await page.evaluate('shifts.length = 0');
+    await expect.poll(number, { timeout: 60_000 }).toBeGreaterThan(5);
+    expect(await page.evaluate('shifts')).toEqual([]);
     await expect.poll(() => strip(page).first().getAttribute('alt'), { timeout: 60_000 }).toBe('an owl');
-    // Figures that change their width, and the strip that takes the picture up; a tenth counts as good.
+    // The strip takes the picture up; a tenth counts as good.
     const shifts = await page.evaluate<[number, ...string[]][]>('shifts');
     expect(
       shifts.reduce((sum, [value]) => sum + value, 0),
@@ -127,14 +152,29 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
       .click({ modifiers: ['Control'] });
     await page.getByRole('button', { name: 'Restore' }).click();
     await page.getByText('The trash is empty.').waitFor();
+
+    await page.goto(`${new URL(served.url).origin}/gallery`);
+    const owl = page.getByRole('region', { name: 'Gallery' }).getByRole('button', { name: 'an owl' }).first();
+    await owl.click({ modifiers: ['Control'] });
+    await page.getByText('Board', { exact: true }).click();
+    await page.getByRole('textbox', { name: 'New board' }).fill('birds');
+    await page.getByRole('button', { name: 'Make', exact: true }).click();
+    await page.getByText('On the board birds now.').waitFor();
+    await page.getByRole('combobox', { name: 'Board' }).selectOption('birds');
+    await page.waitForURL(/board=/);
+    await expect.poll(() => grid.count()).toBe(1);
+    await page.getByText('Board', { exact: true }).click();
+    await page.getByRole('button', { name: 'Take from this board' }).click();
+    await expect.poll(() => grid.count()).toBe(0);
     expect(faults).toEqual([]);
   });
 
-  it('shows a running job after a reload and in a second tab, and stops it after its step or at once', async () => {
+  it('shows a running job after a reload and in a second tab, skips its batch, stops it after its step or at once', async () => {
     served = await serve(newFolder());
     const page = await open(served.url);
     await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a castle');
     await setSteps(page, 1000);
+    await page.getByRole('textbox', { name: 'Pictures', exact: true }).fill('2');
     await page.keyboard.press('Control+Enter');
     await page.getByRole('progressbar').waitFor();
     await page.reload();
@@ -149,6 +189,11 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
       .filter({ hasText: 'a castle' })
       .getByRole('progressbar')
       .waitFor();
+    // What was skipped is kept as far as it has come, and the last batch has no next one.
+    await page.getByRole('button', { name: 'Skip', exact: true }).click();
+    await page.getByRole('region', { name: 'At work' }).getByText('Picture 2 of 2').waitFor();
+    await strip(page).first().waitFor();
+    expect(await page.getByRole('button', { name: 'Skip', exact: true }).count()).toBe(0);
     await page.getByRole('button', { name: 'Interrupt' }).click();
     await page.getByRole('progressbar').waitFor({ state: 'detached' });
     await second.getByText('Nothing runs and nothing waits.').waitFor();
@@ -229,6 +274,8 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await rows.nth(1).getByRole('button', { name: 'Earlier' }).focus();
     await page.keyboard.press('Enter');
     await expect.poll(() => rows.first().textContent()).toMatch(/^second/);
+    // The keys go on where the job went.
+    await expect.poll(() => page.evaluate('document.activeElement?.closest("li")?.textContent')).toMatch(/^second/);
     await page.getByRole('button', { name: 'Cancel all' }).click();
     await page.getByText('Nothing runs and nothing waits.').waitFor();
     await page.getByRole('button', { name: 'Go on' }).click();

@@ -1,8 +1,10 @@
-/** browser: the Lab's tools, a training from its pictures to the proof of its effect, and an upgrade. */
+/** browser: downloads, the Lab's tools, a training from its pictures to the proof of its effect, and an upgrade. */
 
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { smallestModel } from '../fixtures/smallest-model.ts';
+import { TestHub } from '../fixtures/test-hub.ts';
 import { chromiumPath, patience, repository, type Served, serve, stop, useBrowser } from './served-page.ts';
 
 const gold = join(repository, 'test/goldens/data/models/adapters/embeddings/goldpt.pt');
@@ -12,6 +14,7 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
   const { newFolder, faults, open, closePages } = useBrowser();
   let served: Served;
   let folder: string;
+  let hub: TestHub;
   beforeAll(async () => {
     folder = newFolder();
     mkdirSync(join(folder, 'models', 'Lora'), { recursive: true });
@@ -19,10 +22,16 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
       join(repository, 'examples/loras/mini-woodcut.safetensors'),
       join(folder, 'models/Lora/mini-woodcut.safetensors'),
     );
+    hub = await TestHub.start();
+    vi.stubEnv('DARKROOM_PRIVATE_HOSTS', '127.0.0.1');
     served = await serve(folder, '--models-dir', join(folder, 'models'));
+    vi.unstubAllEnvs();
   }, patience);
   afterEach(closePages, patience);
-  afterAll(async () => await stop(served), patience);
+  afterAll(async () => {
+    await stop(served);
+    await hub?.stop();
+  }, patience);
   const address = (path: string) => new URL(path, served.url).href;
 
   it('enlarges a picture by a tool of the Lab, which says what is missing', async () => {
@@ -95,6 +104,62 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
       .getByRole('region', { name: 'What was not done as asked' })
       .getByText(/nowhere/)
       .waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it('downloads a model from a hub, with pause and resume', async () => {
+    hub.serve('/files/gold.pt', { body: readFileSync(gold), stallAfter: 100 });
+    const page = await open(address('/models?get=1'));
+    await page.getByRole('textbox', { name: /^owner\/name on Hugging Face/ }).fill(`${hub.url}/files/gold.pt`);
+    await page.getByRole('button', { name: 'Download' }).first().click();
+    const row = page.getByRole('region', { name: 'Downloads' }).getByRole('listitem').filter({ hasText: 'gold.pt' });
+    await row.getByRole('progressbar').waitFor();
+    // Once it waits for the rest, which does not come.
+    const begun = () => hub.seen.some(({ path, range }) => path === '/files/gold.pt' && range !== 'bytes=0-0');
+    await expect.poll(begun).toBe(true);
+    await row.getByRole('button', { name: 'Pause' }).click();
+    await row.getByRole('button', { name: 'Resume' }).click();
+    await row.getByText(/^done/).waitFor();
+    await page.goto(address('/models'));
+    await page.getByRole('link', { name: /gold/ }).first().waitFor();
+    expect(readFileSync(join(folder, 'models/embeddings/gold.pt'))).toEqual(readFileSync(gold));
+    expect(faults).toEqual([]);
+  });
+
+  it('merges, converts and extracts by forms, whose results are models', async () => {
+    const checkpoints = join(folder, 'models', 'Stable-diffusion');
+    mkdirSync(checkpoints, { recursive: true });
+    const plain = Buffer.concat(smallestModel());
+    const tuned = Buffer.from(plain);
+    // Other fractions of 16-bit weights.
+    for (let at = tuned.length - 20_000; at < tuned.length; at += 2) tuned[at]! ^= 0x7f;
+    writeFileSync(join(checkpoints, 'plain.safetensors'), plain);
+    writeFileSync(join(checkpoints, 'tuned.safetensors'), tuned);
+    const page = await open(address('/models'));
+    await page.getByRole('button', { name: 'Look again' }).click();
+    await page.getByRole('link', { name: /tuned/ }).first().waitFor();
+    const begin = async (tool: string, title: string, choices: Readonly<Record<string, string>>, name: string) => {
+      await page.goto(address(`/lab/${tool}`));
+      const form = page.getByRole('form', { name: title });
+      for (const [label, choice] of Object.entries(choices)) {
+        await form.getByRole('combobox', { name: label, exact: true }).selectOption(choice);
+      }
+      await form.getByRole('textbox', { name: 'Name', exact: true }).fill(name);
+      await form.getByRole('button', { name: 'Start' }).click();
+      const begun = page.getByRole('list', { name: 'Begun here' }).getByRole('listitem').filter({ hasText: name });
+      await begun.getByText('done', { exact: true }).waitFor();
+      await begun.getByText(/^Written: /).waitFor();
+    };
+    await begin('mergeModels', 'Merge', { 'Checkpoint A': 'plain', 'Checkpoint B': 'tuned' }, 'mixed');
+    await begin('convertModel', 'Convert', { Model: 'mixed', Type: 'f32' }, 'mixed-f32.safetensors');
+    await begin('extractLora', 'Extract a LoRA', { 'Tuned checkpoint': 'tuned', 'Base checkpoint': 'plain' }, 'change');
+    await page.goto(address('/models'));
+    for (const name of ['mixed', 'mixed-f32', 'change']) {
+      await page
+        .getByRole('link', { name: new RegExp(`^${name}\\b`) })
+        .first()
+        .waitFor();
+    }
     expect(faults).toEqual([]);
   });
 
