@@ -6,6 +6,10 @@ import { picturesOf } from '../state/lists.ts';
 import { useInfiniteQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 
+/** Soon there; who scrolls on goes far. */
+const firstPage = 60;
+const furtherPages = 500;
+
 /** The gallery without a filter, newest first: the same list as there. */
 export function usePictures(filter: () => string) {
   const { api } = useStudio();
@@ -17,10 +21,12 @@ export function usePictures(filter: () => string) {
         ...query,
         to: endOfDay(to),
         tags: tags === undefined ? undefined : [tags],
-        limit: 60,
+        limit: pageParam === '' ? firstPage : furtherPages,
         cursor: pageParam === '' ? undefined : pageParam,
       });
     },
+    // Comparing every row of many thousands with what was there, for each page that comes, takes longer than the page.
+    structuralSharing: false,
     initialPageParam: '',
     getNextPageParam: (page: WireImagePage) => page.cursor,
   }));

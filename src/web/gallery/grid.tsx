@@ -17,6 +17,8 @@ interface GridProps {
 
 const gap = 8;
 const leastWidth = 160;
+/** So many below the window more are asked for: a fast wheel does not stop there. */
+const rowsAhead = 16;
 
 export function Grid(props: GridProps) {
   let list!: HTMLUListElement;
@@ -50,7 +52,7 @@ export function Grid(props: GridProps) {
   });
   createEffect(() => {
     const last = virtual.getVirtualItems().at(-1);
-    if (last && last.index >= rows() - 2) props.onEnd();
+    if (last && last.index >= rows() - rowsAhead) props.onEnd();
   });
 
   const select = (at: number, event: MouseEvent | KeyboardEvent) => {

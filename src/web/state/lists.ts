@@ -1,6 +1,5 @@
 /** Jobs and pictures as events change them. Events may come twice or late (after a reconnect): newest knowledge wins. */
 
-import { unwrap } from 'solid-js/store';
 import type { WireImage, WireImagePage, WireJob } from '#server/native/wire';
 
 export const openStates: readonly WireJob['state'][] = ['running', 'queued', 'paused'];
@@ -34,8 +33,7 @@ export interface PicturePages {
 
 export function picturesOf(data: PicturePages | undefined): WireImage[] {
   const seen = new Set<string>();
-  // Each answer is another object, and following every row of many thousands is slow.
-  const pages = unwrap(data)?.pages ?? [];
+  const pages = data?.pages ?? [];
   // A picture may have moved between two pages while they were read.
   return pages.flatMap(({ images }) => images.filter(({ id }) => !seen.has(id) && seen.add(id) !== undefined));
 }
