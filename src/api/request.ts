@@ -50,7 +50,10 @@ export function wireRowOf(operation: Operation): WireRow {
   return { method, path, kind, fields: Object.fromEntries(parts) };
 }
 
-/** Of every operation, for clients; the page's are made when it is built (`tools/wire-rows.mjs`). */
+/**
+ * Of every operation, for clients.
+ * @internal `tools/wire-rows.mjs` runs it when the page is built
+ */
 export function wireRows(): WireRows {
   const rows = Object.entries<Operation>(operations).map(([name, row]) => [name, wireRowOf(row)] as const);
   return Object.fromEntries(rows) as WireRows;
