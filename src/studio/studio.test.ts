@@ -459,6 +459,21 @@ describe('studio', () => {
     await studio.wait(waiting.id);
   });
 
+  it('takes jobs before the model folders have been looked at for the first time', async () => {
+    mkdirSync(join(root, 'models'));
+    // Describing it takes a reader's process, which has to be started.
+    writeFileSync(join(root, 'models', 'slow.safetensors'), 'x');
+    const studio = await start({}, { modelRoots: [join(root, 'models')] });
+    let isLooked = false;
+    const looked = studio.listed().then(() => {
+      isLooked = true;
+    });
+    const job = await submit(studio, 'a');
+    expect(isLooked).toBe(false);
+    expect((await studio.wait(job.id)).state).toBe('done');
+    await looked;
+  });
+
   it('says so when a model has gone before its job began', async () => {
     const models = join(root, 'models');
     mkdirSync(models);

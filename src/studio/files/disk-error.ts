@@ -10,6 +10,8 @@ const kinds: Readonly<Record<string, readonly [code: string, sentence: string]>>
   EPERM: ['disk.denied', 'permission is denied; check the permissions of the folder'],
   EROFS: ['disk.read-only', 'the file system is read-only; choose another folder'],
   EIO: ['disk.io', 'the disk reports an error; check it'],
+  EISDIR: ['disk.in-the-way', 'a folder is in the way; move it elsewhere'],
+  ERR_FS_EISDIR: ['disk.in-the-way', 'a folder is in the way; move it elsewhere'],
   EMFILE: ['disk.too-many-open', 'too many files are open; raise the limit (ulimit -n)'],
   ENAMETOOLONG: ['disk.name-too-long', 'the name is too long for this file system'],
 };

@@ -1,5 +1,6 @@
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -278,6 +279,20 @@ describe('trash', () => {
     const [, purged] = await Promise.all([gallery.restore([last]), gallery.purge({ ids: [last] })]);
     expect(purged).toBe(0);
     expect(filesIn(outputs)).toEqual([basename(images[2]!.path)]);
+  });
+
+  it('keeps what cannot be removed, says so, and removes the others', async () => {
+    const [stuck, other] = [await save('a'), await save('b')];
+    await gallery.trash([stuck.id, other.id]);
+    const file = await gallery.file(stuck.id);
+    rmSync(file);
+    mkdirSync(join(file, 'in the way'), { recursive: true });
+    await expect(gallery.purge({ before: Date.now() + 1 })).rejects.toMatchObject({
+      code: expect.stringMatching(/^disk/),
+    });
+    expect(prompts({ trashed: true })).toEqual(['a']);
+    rmSync(file, { recursive: true });
+    expect(await gallery.purge({ before: Date.now() + 1 })).toBe(1);
   });
 
   it('mends moves that a kill interrupted', async () => {
