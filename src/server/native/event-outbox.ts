@@ -3,8 +3,6 @@
  * the next: long events for hundreds of readers would hold it. Each reader gets them in their order.
  */
 
-import { nextTurn } from '#studio/events/next-turn';
-
 const mostMs = 8;
 
 export class EventOutbox {
@@ -21,7 +19,7 @@ export class EventOutbox {
   #writeSome(): void {
     if (this.#until === undefined) {
       this.#until = performance.now() + mostMs;
-      void nextTurn().then(() => {
+      setImmediate(() => {
         this.#until = undefined;
         if (this.#waiting.length > 0) this.#writeSome();
       });
