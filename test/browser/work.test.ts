@@ -49,6 +49,7 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
       .poll(() => made.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth))
       .toBe(256);
     await made.click();
+    await page.getByText('Send to the Lab').click();
     await page.getByRole('link', { name: 'Upscale' }).click();
     await page.getByRole('form', { name: 'Upscale' }).getByRole('button', { name: 'Remove' }).waitFor();
     expect(faults).toEqual([]);
