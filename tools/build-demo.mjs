@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import styles from 'unocss/vite';
 import { build } from 'vite';
 import solid from 'vite-plugin-solid';
+import { wireRows } from './wire-rows.mjs';
 
 const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
 const out = folder('../dist/demo');
@@ -15,7 +16,7 @@ await build({
   configFile: false,
   root: folder('../src/demo'),
   base: './',
-  plugins: [styles({ configFile: folder('../src/web/uno.config.ts') }), solid()],
+  plugins: [styles({ configFile: folder('../src/web/uno.config.ts') }), solid(), wireRows()],
   worker: { format: 'es' },
   logLevel: 'warn',
   build: {
