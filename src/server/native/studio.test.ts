@@ -126,7 +126,9 @@ describe('studio over HTTP', () => {
       user: { name: 'local' },
     });
     expect(await server.json('GET', '/healthz')).toMatchObject({ status: 'ok' });
-    expect(await server.json('GET', '/readyz')).toMatchObject({ status: 'ready' });
+    // Anybody may ask: it names no folder.
+    await server.studio.queue.pause({ reason: '/home/ann is full' } as never);
+    expect(await server.json('GET', '/readyz')).toEqual({ status: 'ready', paused: true });
     const text = await (await server.call('GET', '/metrics')).text();
     expect(text).toContain('darkroom_http_requests_total{method="POST",route="/api/v1/jobs",status="201"} 1');
     expect(text).toContain('darkroom_jobs{state="done"} 1');

@@ -346,6 +346,21 @@ describe('from files to index', () => {
     expect(prompts({}).sort()).toEqual(['a', 'a']);
   });
 
+  it('takes pictures under any name that can be asked for, and says which cannot', async () => {
+    const picture = readFileSync(join(outputs, (await save('a')).path));
+    const odd = ['100%.png', '%2e%2e.png', '#1.png', 'a  b.png', '\u202egnp.png'];
+    const unaskable = ['what?.png', 'bell\u0007.png', 'new\nline.png', 'back\\slash.png'];
+    for (const name of [...odd, ...unaskable]) writeFileSync(join(outputs, name), picture);
+    const noText = Buffer.concat([Buffer.from(`${outputs}/`), Buffer.from([0xff, 0xfe]), Buffer.from('.png')]);
+    writeFileSync(noText, picture);
+    const { added, problems } = await rebuildGallery(db, outputs, readPictureFile, bus.emit);
+    const { images } = gallery.search();
+    for (const { id } of images) expect(existsSync(await gallery.file(id))).toBe(true);
+    expect(images.map(({ path }) => path)).toEqual(expect.arrayContaining(odd));
+    expect([added, problems.length]).toEqual([odd.length, unaskable.length + 1]);
+    expect(problems.map(({ path }) => path)).toEqual(expect.arrayContaining(unaskable));
+  });
+
   it('forgets nothing of pictures whose folder was away, and finds moved ones again', async () => {
     const image = await save('a fox');
     const board = boards.create('local', 'best');

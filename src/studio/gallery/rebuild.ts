@@ -7,6 +7,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Emit } from '../events/bus.ts';
 import { isMissing } from '../files/disk-error.ts';
+import { pathInside } from '../files/safe-path.ts';
 import type { Database } from '../store/database.ts';
 import { equals } from '../store/table.ts';
 import type { GalleryEvents, RebuildReport } from './image.ts';
@@ -162,8 +163,9 @@ async function tryRegister(parts: Parts, file: FoundFile, problems: FileProblem[
   }
 }
 
+/** @throws UserError `path.invalid` for a name that no request could ask for later */
 async function register({ index, read }: Parts, { folder, path, trashed }: FoundFile): Promise<string> {
-  const { modifiedAt, fields, ...facts } = await read(join(folder, path));
+  const { modifiedAt, fields, ...facts } = await read(pathInside(folder, path));
   const name = readPicturePath(path);
   const isFree = name.job !== undefined && index.at(name.job, name.index!) === undefined;
   const { id } = index.add({

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Job } from '#api/records/job';
 import { generateSchema } from '#pipelines/request';
 import { type BusEvent, EventBus, type ResetEvents } from '../events/bus.ts';
@@ -81,6 +81,20 @@ describe('order', () => {
       await queue.move(b!, { after: a! });
     }
     expect(labels((await queue.list({ order: 'next' })).jobs)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('lists the newest first after the clock was set back, also over a restart', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      await queue.add([job('ann', { label: 'first' })]);
+      vi.setSystemTime(Date.now() - 3_600_000);
+      await queue.add([job('ann', { label: 'second' })]);
+      const later = new SqliteJobQueue(db, bus.emit);
+      await later.add([job('ann', { label: 'third' })]);
+      expect(labels((await later.list({ order: 'recent' })).jobs)).toEqual(['third', 'second', 'first']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('pages through the history and the waiting line', async () => {

@@ -7,7 +7,7 @@ const timeDigits = 9;
 
 export const idPattern = '[0-9a-hjkmnp-tv-z]{16}';
 
-/** Time in the latest id: ids go on growing when the clock is set back. */
+/** Time in the latest id: each is greater than the one before, within a millisecond and when the clock is set back. */
 let latest = 0;
 
 /**
@@ -15,7 +15,7 @@ let latest = 0;
  * @param at of something older than its id
  */
 export function newId(at?: number): string {
-  if (at === undefined) latest = Math.max(latest, Date.now());
+  if (at === undefined) latest = Math.max(latest + 1, Date.now());
   let id = '';
   let time = Math.trunc(at ?? latest);
   for (let i = 0; i < timeDigits; i++) {
@@ -31,5 +31,5 @@ export function followId(id: string): void {
   if (!new RegExp(`^${idPattern}$`).test(id)) return;
   let time = 0;
   for (const digit of id.slice(0, timeDigits)) time = time * 32 + alphabet.indexOf(digit);
-  latest = Math.max(latest, time + 1);
+  latest = Math.max(latest, time);
 }
