@@ -5,11 +5,19 @@ export const nextTurn = (): Promise<void> =>
     setImmediate(resolve);
   });
 
-/** The items, so many of them in each turn: what is done with each may take a millisecond. */
+/** Milliseconds of work after which others have their turn: records may be long. */
+const longTurn = 8;
+
+/** The items, so many of them in each turn at most: what is done with each may take a millisecond, or several. */
 export async function* inTurns<Item>(items: Iterable<Item>, inOneTurn = 25): AsyncGenerator<Item> {
   let done = 0;
+  let began = performance.now();
   for (const item of items) {
-    if (done > 0 && done % inOneTurn === 0) await nextTurn();
+    if (done === inOneTurn || (done > 0 && performance.now() - began > longTurn)) {
+      await nextTurn();
+      done = 0;
+      began = performance.now();
+    }
     done++;
     yield item;
   }
