@@ -1,6 +1,6 @@
 /**
- * Decompression of DEFLATE (RFC 1951), zlib (RFC 1950) and gzip (RFC 1952) data into bounded memory, by the host's own decompressor
- * (Compression Streams, WHATWG), which works beside the event loop. Nothing here writes compressed data.
+ * Decompression of DEFLATE (RFC 1951), zlib (RFC 1950) and gzip (RFC 1952) data into bounded memory, by the host's own
+ * decompressor (Compression Streams, WHATWG), which works beside the event loop. Nothing here writes compressed data.
  */
 
 import { concatBytes } from './bytes.ts';

@@ -12,7 +12,7 @@ import { unclosedBrackets } from '#prompt/unclosed';
 import { tagOf } from './adapters.ts';
 import type { GenerationJob } from './job.ts';
 import { factsOf } from './parameters-text.ts';
-import { preferenceByName } from './settings/distilled.ts';
+import { fewStepsHint } from './settings/distilled.ts';
 import { idleSettings } from './settings/index.ts';
 import { textsOf } from './words.ts';
 
@@ -102,19 +102,11 @@ function finisherOf({ asked, model }: GenerationJob): string[] {
   return [`${name} was trained to finish pictures: take a base model, and ${name} as its refiner.`];
 }
 
-/** Above it pictures of what was distilled to few steps glare. */
-const mildGuidance = 2.5;
-
 /** LoRAs that were distilled to few steps, as their names say, under usual guidance. */
 function fewStepsOf({ request, adapters }: GenerationJob): string[] {
-  const { steps, cfgScale } = request;
-  return (cfgScale > mildGuidance ? adapters.loras : []).flatMap((name) => {
-    const wanted = preferenceByName(name);
-    if (!wanted) return [];
-    const best = `${wanted.steps} steps, CFG scale ${wanted.cfgScale}, sampler ${wanted.sampler}`;
-    return [
-      `${name} is by its name for few steps (${best}); with ${steps} steps and CFG scale ${cfgScale} pictures glare.`,
-    ];
+  return adapters.loras.flatMap((name) => {
+    const hint = fewStepsHint(name, request);
+    return hint === undefined ? [] : [`${name} ${hint}`];
   });
 }
 

@@ -34,3 +34,17 @@ export function preferenceByName(name: string): Preference | undefined {
   if (!found) return undefined;
   return steps > 0 ? { ...found.preference, steps } : found.preference;
 }
+
+/** Above it pictures of what was distilled to few steps glare. */
+const mildGuidance = 2.5;
+
+/** What to say of a LoRA that is for few steps by its name where usual guidance is asked for. */
+export function fewStepsHint(
+  name: string,
+  { steps, cfgScale }: Required<Pick<Preference, 'steps' | 'cfgScale'>>,
+): string | undefined {
+  const wanted = cfgScale > mildGuidance ? preferenceByName(name) : undefined;
+  if (!wanted) return undefined;
+  const best = `${wanted.steps} steps, CFG scale ${wanted.cfgScale}, sampler ${wanted.sampler}`;
+  return `is by its name for few steps (${best}); with ${steps} steps and CFG scale ${cfgScale} pictures glare.`;
+}
