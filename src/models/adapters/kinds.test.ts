@@ -1,9 +1,9 @@
 /** What the goldens have no values for: OFT, BOFT and GLoRA by what must hold of them. */
 
 import { describe, expect, it } from 'vitest';
-import { adapterKinds, type ModuleTensors } from './kinds.ts';
+import { adapterKinds } from './kinds.ts';
 import type { Matrix } from './matrix.ts';
-import type { Slot } from './slots.ts';
+import type { ModuleTensors, Slot } from './slots.ts';
 
 const wave = (length: number, step: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => Math.sin(1 + i * step));

@@ -2,19 +2,12 @@
  * Kinds of adapters, each with its rule: from a module's stored tensors to what is added to its weight at strength 1.
  *
  * Sources: kohya-ss/sd-scripts networks/lora.py; LyCORIS (Yeh et al. 2023, arXiv:2309.14859) lycoris/modules; DoRA (Liu
- * et al. 2024, arXiv:2402.09353); OFT (Qiu et al. 2023, arXiv:2306.07280) and BOFT (Liu et al. 2023, arXiv:2311.06243).
- * All are linear in the strength, as in A1111; LyCORIS' own scaling of each BOFT stage is left out.
+ * et al. 2024, arXiv:2402.09353). All are linear in the strength, as in A1111.
  */
 
-import { inverse, kronecker, type Matrix, product, scaled, transposed, tucker, tuckerInner } from './matrix.ts';
-import type { Slot } from './slots.ts';
-
-/** Tensors of one module. `need` is for slots that the kind's `needs` promise. */
-export interface ModuleTensors {
-  has(slot: Slot): boolean;
-  find(slot: Slot): Matrix | undefined;
-  need(slot: Slot): Matrix;
-}
+import { kronecker, type Matrix, product, scaled, transposed, tucker, tuckerInner } from './matrix.ts';
+import { oftDelta } from './oft.ts';
+import type { ModuleTensors, Slot } from './slots.ts';
 
 /** What is added to a weight as a product: `up` [out, r] @ `down` [r, in, ...kernel], scale included. */
 export interface LowRank {
@@ -130,93 +123,6 @@ function gloraDelta(t: ModuleTensors, weight: Matrix): Matrix {
   const scale = scaleOf(t, inOrder ? b2.shape[0]! : b1.shape[0]!);
   const changed = tuckerInner(weight, a);
   return { shape: weight.shape, data: changed.data.map((x, i) => (x + b.data[i]!) * scale) };
-}
-
-function oftDelta(t: ModuleTensors, weight: Matrix): Matrix {
-  const blocks = t.find('oft_blocks') ?? t.need('oft_diag');
-  const rows = weight.shape[0]!;
-  const constraint = (t.find('alpha')?.data[0] ?? 0) * rows;
-  const size = blocks.shape.at(-1)!;
-  const rotations = t.has('oft_diag') ? Float64Array.from(blocks.data) : cayley(blocks, size, constraint);
-  const turned = blocks.shape.length === 4 ? butterfly(rotations, blocks, weight) : rotated(rotations, size, weight);
-  const factors = t.find('rescale')?.data;
-  const columns = weight.data.length / rows;
-  return {
-    shape: weight.shape,
-    data: turned.map((x, i) => x * (factors?.[Math.floor(i / columns)] ?? 1) - weight.data[i]!),
-  };
-}
-
-/** (I + Q)(I - Q)^-1 of each block, Q = B - B^T, its norm kept below `constraint` unless that is 0. */
-function cayley({ data }: Matrix, size: number, constraint: number): Float64Array {
-  const skew = new Float64Array(data.length);
-  const cells = size * size;
-  for (let at = 0; at < data.length; at += cells) {
-    for (let i = 0; i < size; i++) {
-      for (let j = 0; j < size; j++) skew[at + i * size + j] = data[at + i * size + j]! - data[at + j * size + i]!;
-    }
-  }
-  const norm = Math.sqrt(skew.reduce((sum, x) => sum + x * x, 0));
-  const shrink = constraint > 0 && norm > constraint ? constraint / norm : 1;
-  const out = new Float64Array(data.length);
-  for (let at = 0; at < data.length; at += cells) {
-    const unit = (i: number): number => (i % (size + 1) === 0 ? 1 : 0);
-    const q = skew.subarray(at, at + cells).map((x) => x * shrink);
-    const inverted = inverse(
-      q.map((x, i) => unit(i) - x),
-      size,
-    );
-    for (let i = 0; i < size; i++) {
-      for (let j = 0; j < size; j++) {
-        let sum = 0;
-        for (let k = 0; k < size; k++) sum += (unit(i * size + k) + q[i * size + k]!) * inverted[k * size + j]!;
-        out[at + i * size + j] = sum;
-      }
-    }
-  }
-  return out;
-}
-
-/** Rows in groups of `size`, each group taken through its block's transpose: einsum("k n m, k n ... -> k m ..."). */
-function rotated(blocks: Float64Array, size: number, { shape, data }: Matrix): Float32Array {
-  const [rows, columns] = [shape[0]!, data.length / shape[0]!];
-  const out = new Float32Array(data.length);
-  for (let row = 0; row < rows; row++) {
-    const block = Math.floor(row / size) * size * size;
-    const first = Math.floor(row / size) * size;
-    for (let n = 0; n < size; n++) {
-      const factor = blocks[block + n * size + (row - first)]!;
-      for (let c = 0; c < columns; c++) out[row * columns + c]! += factor * data[(first + n) * columns + c]!;
-    }
-  }
-  return out;
-}
-
-/** BOFT: stage i mixes rows that lie 2^i half blocks apart, through the blocks themselves. */
-function butterfly(blocks: Float64Array, { shape }: Matrix, weight: Matrix): Float32Array {
-  const [stages, count, size] = shape as [number, number, number, number];
-  const columns = weight.data.length / weight.shape[0]!;
-  let current = weight.data;
-  for (let stage = 0; stage < stages; stage++) {
-    const apart = 2 ** stage * (size / 2);
-    // Position in "(c k g)" of the row at "(c g k)".
-    const source = (at: number): number => {
-      const [c, rest] = [Math.floor(at / (2 * apart)), at % (2 * apart)];
-      return c * 2 * apart + (rest % 2) * apart + Math.floor(rest / 2);
-    };
-    const next = new Float32Array(current.length);
-    for (let at = 0; at < count * size; at++) {
-      const block = Math.floor(at / size);
-      const to = source(at) * columns;
-      for (let j = 0; j < size; j++) {
-        const factor = blocks[((stage * count + block) * size + (at % size)) * size + j]!;
-        const from = source(block * size + j) * columns;
-        for (let c = 0; c < columns; c++) next[to + c]! += factor * current[from + c]!;
-      }
-    }
-    current = next;
-  }
-  return current;
 }
 
 /** Trained lengths of a weight's rows or columns. */

@@ -6,20 +6,12 @@
 import { sizeOf } from '#core/tensor';
 import { ModelFileError } from '../model-error.ts';
 import type { ModelFiles, TensorFile } from '../tensor-file.ts';
-import {
-  type AdapterKind,
-  adapterKinds,
-  biasDelta,
-  decomposed,
-  type LowRank,
-  type ModuleTensors,
-  trainedLengths,
-} from './kinds.ts';
+import { type AdapterKind, adapterKinds, biasDelta, decomposed, type LowRank, trainedLengths } from './kinds.ts';
 import type { Matrix } from './matrix.ts';
 import { type AdaptedModule, findModule, type ModuleNames } from './modules.ts';
 import { type PeftAlphas, peftAlphas } from './peft-config.ts';
 import { readWeight } from './read-weight.ts';
-import { groupByModule, type Slot } from './slots.ts';
+import { groupByModule, type ModuleTensors, type Slot } from './slots.ts';
 
 /** What an adapter does to one module at strength 1. */
 export interface ModuleChange {

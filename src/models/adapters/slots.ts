@@ -1,9 +1,17 @@
 /** Endings of stored names: which tensor of a module's adapter each is. */
 
 import type { TensorTable } from '../tensor-table.ts';
+import type { Matrix } from './matrix.ts';
 
 /** What a tensor is to its module, whatever its trainer calls it. */
 export type Slot = (typeof endings)[number][0];
+
+/** Tensors of one module. `need` is for slots that the kind's `needs` promise. */
+export interface ModuleTensors {
+  has(slot: Slot): boolean;
+  find(slot: Slot): Matrix | undefined;
+  need(slot: Slot): Matrix;
+}
 
 const plain = (name: string): RegExp => new RegExp(`\\.${name}$`);
 const weightOf = (name: string): RegExp => new RegExp(`\\.${name}(\\.default)?(\\.weight)?$`);
