@@ -64,7 +64,7 @@ const signatures: readonly Signature[] = [
   {
     kind: 'lora',
     telling:
-      /^(.*)(\.(lora_down|lora_up|lora_A|lora_B|lora\.down|lora\.up|hada_w1_a|lokr_w[12](_a)?|oft_blocks|dora_scale|lora_linear_layer\.down|lora_linear_layer\.up)(\.weight|\.default\.weight)?|_lora\.(down|up)\.weight)$/,
+      /^(.*)(\.(lora_down|lora_up|lora_A|lora_B|lora\.down|lora\.up|hada_w1_a|lokr_w[12](_a)?|oft_blocks|oft_[Rr]|boft_R|dora_scale|lora_linear_layer\.down|lora_linear_layer\.up)(\.weight|\.default\.weight)?|_lora\.(down|up)\.weight)$/,
   },
   { kind: 'lora', telling: /^lora_(unet|te\d?)_/, whole: (names) => names.every((n) => /^lora_(unet|te\d?)_/.test(n)) },
   { kind: 'lora', telling: /^(.*)\.(diff|diff_b|on_input|w_norm|b_norm)$/ },

@@ -101,6 +101,15 @@ const times = (values: readonly number[], factor: number): number[] => values.ma
 const [down, up] = [eighths([4, 32], 1), eighths([8, 4], 2)];
 const pair = einsum('ok,ki->oi', up, down);
 
+/** Turns by (I + Q)(I - Q)^-1 of Q = [[0, q], [-q, 0]], which is a rotation by 2 atan(q). */
+const turn = (q: number): number[][] => {
+  const [c, s] = [(1 - q * q) / (1 + q * q), (2 * q) / (1 + q * q)];
+  return [
+    [c, s],
+    [-s, c],
+  ];
+};
+
 describe('LoRA', () => {
   const kohya = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_ff_net_2';
   const ldm = 'input_blocks.1.1.transformer_blocks.0.ff.net.2';
@@ -286,15 +295,6 @@ describe('what keeps lengths', () => {
     }
   });
 
-  /** Turns by (I + Q)(I - Q)^-1 of Q = [[0, q], [-q, 0]], which is a rotation by 2 atan(q). */
-  const turn = (q: number): number[][] => {
-    const [c, s] = [(1 - q * q) / (1 + q * q), (2 * q) / (1 + q * q)];
-    return [
-      [c, s],
-      [-s, c],
-    ];
-  };
-
   it('OFT, with a length for each row, and a bias beside it', async () => {
     const [blocks, rescale] = [eighths([4, 2, 2], 1), eighths([8, 1], 4)];
     const layer = 'oft_unet_down_blocks_0_attentions_0_transformer_blocks_0_ff_net_2';
@@ -336,6 +336,141 @@ describe('what keeps lengths', () => {
   });
 });
 
+describe('rotations of peft', () => {
+  const layer = `${unet}.ff.net.2`;
+  const path = '/lora/adapter_model.safetensors';
+  const plain = layer.slice('unet.'.length);
+  const quarters = (shape: readonly number[], seed: number): Matrix => {
+    return { shape, data: eighths(shape, seed).data.map((x) => x / 4) };
+  };
+  /** Of the weight's first row; OFTRotationModule and BOFTLayer of peft 0.21 on the same numbers. */
+  const expected = {
+    series: [
+      -0.295034, 0.357097, 0.275131, -0.123505, -0.279862, 0.141092, 0.03777, -0.343325, -0.384669, -0.170629, 0.352201,
+      0.047261, -0.112052, 0.051835, 0.293531, 0.063799, -0.298687, -0.340375, -0.065065, 0.257045, 0.004378, 0.095311,
+      -0.094869, 0.686357, 0.316093, 0.501558, -0.229756, 0.040086, 0.478484, 0.046803, 0.51207, 0.026598,
+    ],
+    threeTerms: [
+      -0.319214, 0.371933, 0.290222, -0.136833, -0.299286, 0.155857, 0.048672, -0.373512, -0.406052, -0.186852,
+      0.370651, 0.043884, -0.129822, 0.048576, 0.308338, 0.060215, -0.317242, -0.357536, -0.072395, 0.267071, -0.007591,
+      0.101395, -0.108967, 0.722198, 0.337238, 0.526257, -0.237064, 0.046597, 0.521759, 0.054096, 0.563465, 0.0308,
+    ],
+    exact: [
+      0.135281, -0.149351, -0.508658, 0.099567, 0.025279, -0.293045, 0.138359, 0.341394, 0.463415, 0.227352, -0.055314,
+      -0.192944, 0.037581, -0.167094, -0.268868, 0.073634, 0.164699, 0.17556, 0.257719, -0.391867, 0.216742, 0.023842,
+      -0.243231, -0.622586, -0.36536, -0.455177, 0.00601, 0.262428, -0.408473, -0.389576, -0.244302, -0.358684,
+    ],
+    limited: [
+      0.075289, -0.078653, -0.166701, 0.043735, 0.037296, -0.088548, 0.024878, 0.12399, 0.172008, 0.08659, -0.057264,
+      -0.055131, 0.025991, -0.041176, -0.089936, 0.013342, 0.085814, 0.092658, 0.084397, -0.142124, 0.050259, -0.003378,
+      -0.036485, -0.205889, -0.146361, -0.192364, 0.027226, 0.067414, -0.149645, -0.096114, -0.118429, -0.086385,
+    ],
+    shared: [
+      -0.295034, 0.357097, 0.275131, -0.123505, 0.19407, -0.324713, -0.050909, 0.273736, 0.557932, -0.367508, -0.187669,
+      0.199363, -0.23439, 0.349964, 0.252338, -0.1359, 0.254713, -0.331845, -0.073703, 0.26134, -0.267334, 0.434053,
+      -0.636214, -0.090395, -0.173746, 0.342832, 0.229544, -0.148295, 0.315357, -0.338978, -0.096496, 0.248945,
+    ],
+    butterflies: [
+      -0.572191, -0.11917, -0.434899, 0.613626, 0.379913, -0.931703, 0.208408, -0.514898, 0.126141, 0.221694, 0.787976,
+      0.108419, -0.694779, 0.138641, 0.391592, 0.087491, -0.277784, -0.403689, 0.044494, -0.475742, 0.244121, -0.225729,
+      -0.70837, 0.102121, -0.479866, 1.003912, -0.159412, 0.215102, -0.345491, -0.173607, 0.563555, -0.625054,
+    ],
+  };
+  const blocks = (count: number) => quarters([count, 6], 2);
+  const newest = { use_cayley_neumann: true, num_cayley_neumann_terms: 5, peft_version: '0.21.0' };
+
+  it.each([
+    ['without a configuration', 'series', 8, undefined],
+    ['by the series', 'series', 8, newest],
+    ['by three terms of it', 'threeTerms', 8, { ...newest, num_cayley_neumann_terms: 3 }],
+    ['exactly', 'exact', 8, { use_cayley_neumann: false }],
+    ['within a limit', 'limited', 8, { use_cayley_neumann: false, coft: true, eps: 0.5 }],
+    ['by a block for all inputs', 'shared', 1, { ...newest, block_share: true }],
+  ] as const)('OFT %s', async (_, form, count, config) => {
+    const stored = { [`base_model.model.${plain}.oft_R.weight`]: blocks(count) };
+    const beside = config && { '/lora/adapter_config.json': JSON.stringify(config) };
+    const delta = deltaOf(await opened(stored, { path, beside }), linear);
+    expectClose(delta.slice(0, 32), expected[form]);
+  });
+
+  it('OFT by the series as it was before 0.18, whose last term counts as the others', async () => {
+    const stored = { [`base_model.model.${plain}.oft_R.weight`]: quarters([16, 1], 2) };
+    const beside = { '/lora/adapter_config.json': '{"use_cayley_neumann": true, "num_cayley_neumann_terms": 5}' };
+    const w = weightOf(linear).data;
+    const delta = deltaOf(await opened(stored, { path, beside }), linear);
+    for (let pair = 0; pair < 16; pair++) {
+      const q = quarters([16, 1], 2).data[pair]!;
+      // Q = [[0, q], [-q, 0]]: powers of it are turns by a quarter, of length q^n.
+      const [own, other] = [1 - 2 * q ** 2 + 2 * q ** 4, 2 * q - 2 * q ** 3];
+      const [a, b] = [w[2 * pair]!, w[2 * pair + 1]!];
+      expect(delta[2 * pair]).toBeCloseTo(own * a + other * b - a, 5);
+      expect(delta[2 * pair + 1]).toBeCloseTo(own * b - other * a - b, 5);
+    }
+  });
+
+  it('OFT as it was before 0.14, of what a layer gives, blocks that reach over its end', async () => {
+    // Blocks of three for eight rows: the last has two.
+    const stored = { [`base_model.model.${plain}.oft_r`]: quarters([3, 3, 3], 1) };
+    const delta = deltaOf(await opened(stored, { path }), linear);
+    const w = weightOf(linear).data;
+    const lengths = (from: number, to: number, added: (i: number) => number): number => {
+      let sum = 0;
+      for (let row = from; row < to; row++) sum += (w[row * 32 + 5]! + added(row * 32 + 5)) ** 2;
+      return sum;
+    };
+    for (const first of [0, 3]) {
+      expect(lengths(first, first + 3, (i) => delta[i]!)).toBeCloseTo(
+        lengths(first, first + 3, () => 0),
+        5,
+      );
+    }
+    const two = { [`base_model.model.${plain}.oft_r`]: quarters([4, 2, 2], 1) };
+    const turned = deltaOf(await opened(two, { path }), linear);
+    const b = quarters([4, 2, 2], 1).data;
+    const r = turn(-(b[1]! - b[2]!) / 2);
+    expect(turned[5]).toBeCloseTo(r[0]![0]! * w[5]! + r[1]![0]! * w[37]! - w[5]!, 5);
+    expect(turned[37]).toBeCloseTo(r[0]![1]! * w[5]! + r[1]![1]! * w[37]! - w[37]!, 5);
+  });
+
+  it('BOFT, and a factor for each output', async () => {
+    const stored = {
+      [`base_model.model.${plain}.boft_R`]: quarters([3, 8, 4, 4], 4),
+      [`base_model.model.${plain}.boft_s`]: eighths([8, 1], 6),
+    };
+    expectClose(deltaOf(await opened(stored, { path }), linear).slice(0, 32), expected.butterflies);
+  });
+
+  it('refuses blocks for another layer', async () => {
+    for (const stored of [
+      { oft_R: quarters([4, 6], 2) },
+      { oft_r: quarters([2, 2, 2], 2) },
+      { boft_R: quarters([1, 4, 4, 4], 2) },
+    ]) {
+      const [[slot, matrix]] = Object.entries(stored) as [[string, Matrix]];
+      await expect(opened({ [`${layer}.${slot}.weight`]: matrix })).rejects.toThrow(/It is for another model/);
+    }
+  });
+});
+
+describe('a bias beside the second factor of peft', () => {
+  it('is added as the product is', async () => {
+    const layer = `base_model.model.${unet.slice(5)}`;
+    const stored = (name: string) => ({
+      [`${layer}.${name}.lora_A.weight`]: down,
+      [`${layer}.${name}.lora_B.weight`]: up,
+      [`${layer}.${name}.lora_B.bias`]: eighths([8], 6),
+    });
+    const beside = { '/lora/adapter_config.json': '{"r": 4, "lora_alpha": 2}' };
+    const adapter = await opened(stored('ff.net.2'), { path: '/lora/adapter_model.safetensors', beside });
+    expectClose(deltaOf(adapter, linear), times(pair, 1 / 2));
+    expect([...adapter.changes[0]!.bias!.data]).toEqual([...eighths([8], 6).data].map((x) => x / 2));
+    expect(adapter.warnings).toEqual([]);
+    await expect(opened(stored('attn1.to_q'))).rejects.toThrow(
+      /changes a bias of 8 values; this model's layer has none/,
+    );
+  });
+});
+
 describe('what acts on weights themselves', () => {
   const layer = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_ff_net_2';
   it('(IA)^3 on inputs and outputs', async () => {
@@ -370,17 +505,17 @@ describe('what is not known', () => {
   it('is told beside what acts', async () => {
     const { warnings } = await opened({
       ...stored,
-      [`${kohya}.lora_up.bias`]: eighths([8], 1),
-      [`${unet}.attn1.to_q.oft_R.weight`]: eighths([2, 6], 1),
+      [`${kohya}.hra_u`]: eighths([8], 1),
+      [`${unet}.attn1.to_q.vera_lambda_b`]: eighths([2, 6], 1),
       'bundle_emb.word.string_to_param.*': eighths([1, 8], 1),
     });
     expect(warnings).toEqual([
-      `${kohya}.lora_up.bias and 1 more tensors: no kind of adapter that Darkroom knows has such; left out.`,
+      `${kohya}.hra_u and 1 more tensors: no kind of adapter that Darkroom knows has such; left out.`,
     ]);
   });
 
   it('is refused by its name alone', async () => {
-    const name = `base_model.model.${unet.slice(5)}.attn1.to_q.oft_R.weight`;
+    const name = `base_model.model.${unet.slice(5)}.attn1.to_q.vera_lambda_b`;
     await expect(opened({ [name]: eighths([2, 6], 1) })).rejects.toThrow(
       `no kind of adapter that Darkroom knows has its tensors, such as ${name}`,
     );

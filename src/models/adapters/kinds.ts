@@ -7,6 +7,7 @@
 
 import { kronecker, type Matrix, product, scaled, transposed, tucker, tuckerInner } from './matrix.ts';
 import { oftDelta } from './oft.ts';
+import { peftRotated } from './peft-rotations.ts';
 import type { ModuleTensors, Slot } from './slots.ts';
 
 /** What is added to a weight as a product: `up` [out, r] @ `down` [r, in, ...kernel], scale included. */
@@ -55,11 +56,14 @@ export const adapterKinds: readonly AdapterKind[] = [
   { id: 'norm', title: 'norm', needs: [['w_norm']], delta: (t) => t.need('w_norm') },
   { id: 'glora', title: 'GLoRA', needs: [['a1', 'a2', 'b1', 'b2']], delta: gloraDelta },
   { id: 'oft', title: 'OFT', needs: [['oft_blocks'], ['oft_diag']], delta: oftDelta },
+  { id: 'peft-oft', title: 'OFT of peft', needs: [['oft_R'], ['oft_r'], ['boft_R']], delta: peftRotated },
 ];
 
-/** Change of the bias, whatever the kind. */
+/** Change of the bias, whatever the kind; peft's `lora_bias` is one of the second factor, scaled as the product is. */
 export function biasDelta(tensors: ModuleTensors): Matrix | undefined {
-  return tensors.find('diff_b') ?? tensors.find('b_norm');
+  const bias = tensors.find('up_bias');
+  const ofPair = bias && scaled(bias, scaleOf(tensors, tensors.find('down')?.shape[0] ?? 1));
+  return tensors.find('diff_b') ?? tensors.find('b_norm') ?? ofPair;
 }
 
 /** A stored `scale`, else alpha / rank, else 1. */

@@ -25,44 +25,61 @@ export function oftDelta(t: ModuleTensors, weight: Matrix): Matrix {
   };
 }
 
-/** (I + Q)(I - Q)^-1 of each block, Q = B - B^T, its norm kept below `constraint` unless that is 0. */
+/** Of each block, Q = B - B^T, its norm kept below `constraint` unless that is 0. */
 function cayley({ data }: Matrix, size: number, constraint: number): Float64Array {
-  const skew = new Float64Array(data.length);
-  const cells = size * size;
-  for (let at = 0; at < data.length; at += cells) {
-    for (let i = 0; i < size; i++) {
-      for (let j = 0; j < size; j++) skew[at + i * size + j] = data[at + i * size + j]! - data[at + j * size + i]!;
-    }
-  }
+  const skew = skewed(data, size, 1);
   const norm = Math.sqrt(skew.reduce((sum, x) => sum + x * x, 0));
   const shrink = constraint > 0 && norm > constraint ? constraint / norm : 1;
-  const out = new Float64Array(data.length);
-  for (let at = 0; at < data.length; at += cells) {
-    const unit = (i: number): number => (i % (size + 1) === 0 ? 1 : 0);
-    const q = skew.subarray(at, at + cells).map((x) => x * shrink);
+  return turnsOf(
+    skew.map((x) => x * shrink),
+    size,
+  );
+}
+
+/** `factor` (B - B^T) of each block B [size, size]. */
+export function skewed(data: ArrayLike<number>, size: number, factor: number): Float64Array {
+  const cells = size * size;
+  return Float64Array.from(data, (x, at) => {
+    const [i, j] = [Math.floor((at % cells) / size), at % size];
+    return factor * (x - data[at - (at % cells) + j * size + i]!);
+  });
+}
+
+/** Cayley's map of each skew block Q [size, size]: (I + Q)(I - Q)^-1. */
+export function turnsOf(skew: Float64Array, size: number): Float64Array {
+  const cells = size * size;
+  const out = new Float64Array(skew.length);
+  const unit = (i: number): number => (i % (size + 1) === 0 ? 1 : 0);
+  for (let at = 0; at < skew.length; at += cells) {
+    const q = skew.subarray(at, at + cells);
     const inverted = inverse(
       q.map((x, i) => unit(i) - x),
       size,
     );
-    for (let i = 0; i < size; i++) {
-      for (let j = 0; j < size; j++) {
-        let sum = 0;
-        for (let k = 0; k < size; k++) sum += (unit(i * size + k) + q[i * size + k]!) * inverted[k * size + j]!;
-        out[at + i * size + j] = sum;
-      }
-    }
+    const sum = q.map((x, i) => unit(i) + x);
+    out.set(multiplied(sum, inverted, size), at);
   }
   return out;
 }
 
+/** The product of two square matrices [size, size]. */
+export function multiplied(a: Float64Array, b: Float64Array, size: number): Float64Array<ArrayBuffer> {
+  return a.map((_, cell) => {
+    const [i, j] = [Math.floor(cell / size), cell % size];
+    let sum = 0;
+    for (let k = 0; k < size; k++) sum += a[i * size + k]! * b[k * size + j]!;
+    return sum;
+  });
+}
+
 /** Rows in groups of `size`, each group taken through its block's transpose: einsum("k n m, k n ... -> k m ..."). */
-function rotated(blocks: Float64Array, size: number, { shape, data }: Matrix): Float32Array {
+export function rotated(blocks: Float64Array, size: number, { shape, data }: Matrix): Float32Array {
   const [rows, columns] = [shape[0]!, data.length / shape[0]!];
   const out = new Float32Array(data.length);
   for (let row = 0; row < rows; row++) {
     const block = Math.floor(row / size) * size * size;
     const first = Math.floor(row / size) * size;
-    for (let n = 0; n < size; n++) {
+    for (let n = 0; n < size && first + n < rows; n++) {
       const factor = blocks[block + n * size + (row - first)]!;
       for (let c = 0; c < columns; c++) out[row * columns + c]! += factor * data[(first + n) * columns + c]!;
     }

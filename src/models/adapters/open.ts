@@ -9,9 +9,9 @@ import type { ModelFiles, TensorFile } from '../tensor-file.ts';
 import { type AdapterKind, adapterKinds, biasDelta, decomposed, type LowRank, trainedLengths } from './kinds.ts';
 import type { Matrix } from './matrix.ts';
 import { type AdaptedModule, findModule, type ModuleNames } from './modules.ts';
-import { type PeftAlphas, peftAlphas } from './peft-config.ts';
+import { type PeftSettings, peftSettings } from './peft-config.ts';
 import { readWeight } from './read-weight.ts';
-import { groupByModule, type ModuleTensors, type Slot } from './slots.ts';
+import { groupByModule, type ModuleTensors, type PeftRotation, type Slot } from './slots.ts';
 
 /** What an adapter does to one module at strength 1. */
 export interface ModuleChange {
@@ -42,14 +42,16 @@ export async function openAdapter(
   { id, title }: { id: string; title: string },
 ): Promise<ModelAdapter> {
   const { modules, others } = groupByModule(file.tensors);
-  const alphas = await peftAlphas(files, file);
+  const settingsOf = await peftSettings(files, file);
   const changes: ModuleChange[] = [];
   const unknown: string[] = [];
   for (const [stored, slots] of modules) {
     const module = findModule(names, stored);
     if (!module && !isOfLayerNotRun(names, stored)) unknown.push(stored);
-    if (module)
-      changes.push(changeOf(module, withAlpha(await readAll(files, file, slots), alphas(stored)), file.path, stored));
+    if (!module) continue;
+    const settings = settingsOf(stored);
+    const own = withAlpha(await readAll(files, file, slots), settings);
+    changes.push(changeOf(module, own, settings.rotation, { path: file.path, stored }));
   }
   if (changes.length === 0) throw noModule(file, unknown, others, title);
   const warnings = [
@@ -73,9 +75,9 @@ function leftOut(names: readonly string[], noun: string, reason: string): string
 }
 
 /** With the alpha of the file's configuration where the module has none of its own. */
-function withAlpha(slots: ReadonlyMap<Slot, Matrix>, alphaOf: ReturnType<PeftAlphas>): ReadonlyMap<Slot, Matrix> {
+function withAlpha(slots: ReadonlyMap<Slot, Matrix>, settings: PeftSettings): ReadonlyMap<Slot, Matrix> {
   const down = slots.get('down') ?? slots.get('hada_w1_b') ?? slots.get('lokr_w2_b') ?? slots.get('lokr_w1_b');
-  const alpha = down && !slots.has('alpha') ? alphaOf(down.shape[0]!) : undefined;
+  const alpha = down && !slots.has('alpha') ? settings.alpha(down.shape[0]!) : undefined;
   return alpha === undefined ? slots : new Map([...slots, ['alpha', { shape: [], data: Float32Array.of(alpha) }]]);
 }
 
@@ -118,11 +120,17 @@ async function readAll(
   return tensors;
 }
 
-function changeOf(module: AdaptedModule, slots: ReadonlyMap<Slot, Matrix>, path: string, stored: string): ModuleChange {
+function changeOf(
+  module: AdaptedModule,
+  slots: ReadonlyMap<Slot, Matrix>,
+  rotation: PeftRotation | undefined,
+  { path, stored }: { readonly path: string; readonly stored: string },
+): ModuleChange {
   const tensors: ModuleTensors = {
     has: (slot) => slots.has(slot),
     find: (slot) => slots.get(slot),
     need: (slot) => slots.get(slot)!,
+    rotation,
   };
   const kind = adapterKinds.find(({ needs }) => needs.some((list) => list.every((slot) => slots.has(slot))));
   const bias = biasDelta(tensors);
@@ -134,8 +142,12 @@ function changeOf(module: AdaptedModule, slots: ReadonlyMap<Slot, Matrix>, path:
     const message = `${stored} changes a weight of shape [${got.join(', ')}]; this model's is [${expected.join(', ')}]`;
     return new ModelFileError('adapter-shape', `${message}. It is for another model.`, path);
   };
-  if (bias && (!module.bias || bias.data.length !== sizeOf(module.bias.shape))) {
-    throw misfit(bias.shape, module.bias?.shape ?? []);
+  if (bias && !module.bias) {
+    const message = `${stored} changes a bias of ${bias.data.length} values; this model's layer has none`;
+    throw new ModelFileError('adapter-shape', `${message}. It is for another model.`, path);
+  }
+  if (bias && module.bias && bias.data.length !== sizeOf(module.bias.shape)) {
+    throw misfit(bias.shape, module.bias.shape);
   }
   const { shape } = module.weight;
   const lowRank = kind?.lowRank && pairOf(kind, tensors, module, misfit);

@@ -11,6 +11,18 @@ export interface ModuleTensors {
   has(slot: Slot): boolean;
   find(slot: Slot): Matrix | undefined;
   need(slot: Slot): Matrix;
+  /** How peft makes rotations, where its configuration is there. */
+  readonly rotation?: PeftRotation | undefined;
+}
+
+/** Settings of peft's orthogonal adapters (`OFTConfig`). */
+export interface PeftRotation {
+  /** Cayley's map by so many terms of its series; exact when left out. */
+  readonly terms?: number | undefined;
+  /** Before peft 0.18 the last term counted as the others do. */
+  readonly wholeLastTerm?: boolean | undefined;
+  /** How far blocks may turn, for the constrained form. */
+  readonly limit?: number | undefined;
 }
 
 const plain = (name: string): RegExp => new RegExp(`\\.${name}$`);
@@ -20,6 +32,7 @@ const weightOf = (name: string): RegExp => new RegExp(`\\.${name}(\\.default)?(\
 const endings = [
   ['down', /(\.(lora_down|lora_A|lora\.down|lora_linear_layer\.down)|(?<=_lora)\.down)(\.default)?\.weight$/],
   ['up', /(\.(lora_up|lora_B|lora\.up|lora_linear_layer\.up)|(?<=_lora)\.up)(\.default)?\.weight$/],
+  ['up_bias', /\.(lora_B|lora_up)(\.default)?\.bias$/],
   ['mid', weightOf('lora_mid')],
   ['alpha', plain('alpha')],
   ['scale', plain('scale')],
@@ -49,6 +62,10 @@ const endings = [
   ['bm', weightOf('bm')],
   ['oft_blocks', plain('oft_blocks')],
   ['oft_diag', plain('oft_diag')],
+  ['oft_R', weightOf('oft_R')],
+  ['oft_r', weightOf('oft_r')],
+  ['boft_R', weightOf('boft_R')],
+  ['boft_s', weightOf('boft_s')],
   ['rescale', plain('rescale')],
   ['on_input', plain('on_input')],
   ['weight', plain('weight')],
