@@ -162,6 +162,16 @@ describe('readInfotext of what others wrote', () => {
     expect((await readPictureTexts(new Uint8Array(webp), ['prompt'])).get('prompt')).toBe('{"1":2}');
   });
 
+  it('gives XMP packets of JPEG and WebP as those of PNG', async () => {
+    const keyword = 'XML:com.adobe.xmp';
+    const packet = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="x">灯台</rdf:RDF></x:xmpmeta>';
+    for (const make of [pixels(false).withXmp(packet).jpeg(), pixels(true).withXmp(packet).webp()]) {
+      const picture = new Uint8Array(await make.toBuffer());
+      expect((await readPictureTexts(picture, [keyword])).get(keyword)).toContain('>灯台<');
+      expect((await readPictureTexts(picture, [])).has(keyword)).toBe(false);
+    }
+  });
+
   it('gives nothing, and an error at most, for every cut of an AVIF and a GIF', async () => {
     const exif = { IFD2: { UserComment: 'made by sharp' } };
     for (const make of [pixels(false).withExif(exif).avif(), pixels(false).gif()]) {

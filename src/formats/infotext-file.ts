@@ -8,17 +8,23 @@ import { UserError } from '#core/errors';
 import { isAvif, readAvifExif } from './avif-exif.ts';
 import { buildExifUserComment, readExifMakeAndModel, readExifUserComment } from './exif.ts';
 import { isGif, readGifComment } from './gif-comment.ts';
-import { isJpeg, readJpegComment, readJpegExif, setJpegExif } from './jpeg-exif.ts';
+import { isJpeg, readJpegComment, readJpegExif, readJpegXmp, setJpegExif } from './jpeg-exif.ts';
 import { isPng, type PngText, pngChunks, readPngTexts, setPngText } from './png-text.ts';
-import { isWebp, readWebpExif, setWebpExif } from './webp-exif.ts';
+import { decodeLoosely } from './text.ts';
+import { isWebp, readWebpExif, readWebpXmp, setWebpExif } from './webp-exif.ts';
 
 const KEYWORD = 'parameters';
+/** Of an XMP packet in PNG files. */
+const XMP_KEYWORD = 'XML:com.adobe.xmp';
+/** Longer packets hold other things than settings. */
+const MAX_XMP_BYTES = 2 ** 20;
 
 interface PictureForm {
   readonly is: (picture: Uint8Array) => boolean;
   readonly texts?: (picture: Uint8Array, wanted: readonly string[]) => Promise<readonly PngText[]>;
   /** The TIFF structure of its EXIF block, with or without `Exif\0\0`. */
   readonly exif?: (picture: Uint8Array) => Uint8Array | undefined;
+  readonly xmp?: (picture: Uint8Array) => Uint8Array | undefined;
   readonly comment?: (picture: Uint8Array) => string | undefined;
   readonly embed?: (picture: Uint8Array, infotext: string) => Uint8Array;
 }
@@ -28,8 +34,8 @@ const inExif = (set: typeof setJpegExif) => (picture: Uint8Array, infotext: stri
 
 const forms: readonly PictureForm[] = [
   { is: isPng, texts: readPngTexts, exif: readPngExif, embed: (png, text) => setPngText(png, KEYWORD, text) },
-  { is: isJpeg, exif: readJpegExif, comment: readJpegComment, embed: inExif(setJpegExif) },
-  { is: isWebp, exif: readWebpExif, embed: inExif(setWebpExif) },
+  { is: isJpeg, exif: readJpegExif, xmp: readJpegXmp, comment: readJpegComment, embed: inExif(setJpegExif) },
+  { is: isWebp, exif: readWebpExif, xmp: readWebpXmp, embed: inExif(setWebpExif) },
   { is: isAvif, exif: readAvifExif },
   { is: isGif, comment: readGifComment },
 ];
@@ -44,7 +50,8 @@ export async function readInfotext(picture: Uint8Array): Promise<string | undefi
 
 /**
  * The texts under the keywords `wanted` and, as `parameters`, the infotext. ComfyUI puts `prompt:` or `workflow:` and
- * its text into the EXIF fields Make and Model, which then count as keywords. Throws `picture.unsupported`, and what
+ * its text into the EXIF fields Make and Model, which then count as keywords; an XMP packet of any format has PNG's
+ * keyword for it. Throws `picture.unsupported`, and what
  * the file's format throws.
  */
 export async function readPictureTexts(picture: Uint8Array, wanted: readonly string[]): Promise<Map<string, string>> {
@@ -54,6 +61,8 @@ export async function readPictureTexts(picture: Uint8Array, wanted: readonly str
   for (const { keyword, text } of texts) found.set(keyword, text);
   const exif = found.has(KEYWORD) ? undefined : form.exif?.(picture);
   if (exif) addExif(found, exif, wanted);
+  const xmp = wanted.includes(XMP_KEYWORD) ? form.xmp?.(picture) : undefined;
+  if (xmp && xmp.length <= MAX_XMP_BYTES) found.set(XMP_KEYWORD, decodeLoosely(xmp));
   const comment = found.has(KEYWORD) ? undefined : form.comment?.(picture);
   if (comment) found.set(KEYWORD, comment);
   return found;

@@ -1,12 +1,12 @@
 /**
  * The EXIF block of JPEG files: the APP1 segment that begins with `Exif\0\0` (JEITA CP-3451 section 4.7.2; segments
- * by ITU-T T.81 annex B), and their comments. Pixels are never decoded.
+ * by ITU-T T.81 annex B), their XMP packet (ISO 16684-3 section 6), and their comments. Pixels are never decoded.
  */
 
 import { concatBytes } from './bytes.ts';
 import { EXIF_PREFIX } from './exif.ts';
 import { FormatError } from './format-error.ts';
-import { decodeLoosely } from './text.ts';
+import { decodeLoosely, encodeLatin1 } from './text.ts';
 
 const SOI = 0xd8;
 const SOS = 0xda;
@@ -58,6 +58,16 @@ function isExif({ marker, data }: Segment): boolean {
 /** The TIFF structure of the file's EXIF block, or undefined. Throws `jpeg.malformed`. */
 export function readJpegExif(bytes: Uint8Array): Uint8Array | undefined {
   for (const segment of segments(bytes)) if (isExif(segment)) return segment.data.subarray(6);
+  return undefined;
+}
+
+const XMP_PREFIX = encodeLatin1('http://ns.adobe.com/xap/1.0/\0')!;
+
+/** The file's XMP packet, or undefined. Throws `jpeg.malformed`. */
+export function readJpegXmp(bytes: Uint8Array): Uint8Array | undefined {
+  for (const { marker, data } of segments(bytes)) {
+    if (marker === APP1 && XMP_PREFIX.every((b, i) => data[i] === b)) return data.subarray(XMP_PREFIX.length);
+  }
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The EXIF chunk of WebP files (WebP Container Specification, RFC 9649 section 2). A simple file (one VP8 or VP8L
+ * The EXIF and XMP chunks of WebP files (WebP Container Specification, RFC 9649 section 2). A simple file (one VP8 or VP8L
  * chunk) is turned into the extended layout, which alone has metadata. Pixels are never decoded.
  */
 
@@ -44,6 +44,11 @@ function chunksOf(bytes: Uint8Array): Chunk[] {
 /** The EXIF block, or undefined. Throws `webp.malformed`. */
 export function readWebpExif(bytes: Uint8Array): Uint8Array | undefined {
   return chunksOf(bytes).find((c) => c.type === 'EXIF')?.data;
+}
+
+/** The XMP packet, or undefined. Throws `webp.malformed`. */
+export function readWebpXmp(bytes: Uint8Array): Uint8Array | undefined {
+  return chunksOf(bytes).find((c) => c.type === 'XMP ')?.data;
 }
 
 /** The file with the TIFF structure `exif` as its only EXIF chunk. Throws `webp.malformed`. */

@@ -4,14 +4,14 @@
  * end in their schedule. Left out and named: its own hires fix, controls, seed modes, which draw other noise.
  */
 
-import { HTML_ENTITIES } from '../html-entities.ts';
 import { baseName, type Dialect, type Json, loraTag, numberOf, objectOf, parseObject, textOf } from './dialect.ts';
+import { XMP_KEYWORD, xmpProperty } from './xmp.ts';
 
 export const drawThings: Dialect = {
   program: 'Draw Things',
-  keywords: ['XML:com.adobe.xmp', 'parameters'],
+  keywords: [XMP_KEYWORD, 'parameters'],
   read(texts) {
-    const settings = parseObject(commentOf(texts.get('XML:com.adobe.xmp'))) ?? parseObject(texts.get('parameters'));
+    const settings = parseObject(commentOf(texts.get(XMP_KEYWORD))) ?? parseObject(texts.get('parameters'));
     if (!settings || typeof settings.c !== 'string' || typeof settings.uc !== 'string') return undefined;
     const more = objectOf(settings.v2) ?? {};
     const [, sampler, schedule] = /^(.*?)(?: (Karras|AYS))?$/.exec(textOf(settings.sampler) ?? '') ?? [];
@@ -39,24 +39,8 @@ export const drawThings: Dialect = {
 
 /** The user comment of an XMP packet that this app wrote. */
 function commentOf(xmp: string | undefined): string | undefined {
-  if (!xmp?.includes('<xmp:CreatorTool>Draw Things')) return undefined;
-  const start = xmp.indexOf('<exif:UserComment>');
-  const item = start < 0 ? -1 : xmp.indexOf('<rdf:li', start);
-  const from = item < 0 ? -1 : xmp.indexOf('>', item) + 1;
-  const to = from <= 0 ? -1 : xmp.indexOf('</rdf:li>', from);
-  return to < 0 ? undefined : unescaped(xmp.slice(from, to));
-}
-
-/** References of XML: five names, and numbers. */
-function unescaped(text: string): string {
-  return text.replace(
-    /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|[a-z]{2,4});/gi,
-    (reference, hex?: string, decimal?: string) => {
-      if (hex === undefined && decimal === undefined) return HTML_ENTITIES.get(reference) ?? reference;
-      const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
-      return code <= 0x10ffff ? String.fromCodePoint(code) : reference;
-    },
-  );
+  const tool = xmpProperty(xmp, 'xmp:CreatorTool');
+  return tool?.startsWith('Draw Things') ? xmpProperty(xmp, 'exif:UserComment') : undefined;
 }
 
 function lorasOf(listed: unknown): string[] {

@@ -359,6 +359,51 @@ describe('foreignInfotext', () => {
     );
   });
 
+  it('reads InvokeAI 2, whose weights are compel’s and whose square brackets are the negative prompt', () => {
+    const image = {
+      prompt: [{ prompt: 'a (stormy)1.3 lighthouse [blurry, <bad-hands>], sea [text]', weight: 1 }],
+      steps: 20,
+      cfg_scale: 7.5,
+      threshold: 0,
+      perlin: 0.2,
+      width: 64,
+      height: 96,
+      seed: 2711543120,
+      type: 'txt2img',
+      sampler: 'k_dpmpp_2',
+      variations: [],
+    };
+    const file = { model_weights: 'stable-diffusion-1.5', app_version: 'v2.2.4', image };
+    const words = 'a (stormy)1.3 lighthouse , sea\nNegative prompt: blurry, bad-hands, text\nSteps: 20, ';
+    expect(read({ 'sd-metadata': file, Dream: 'other -s 3' })).toBe(
+      `${words}Sampler: dpmpp_2m, Schedule type: karras, CFG scale: 7.5, Seed: 2711543120, Size: 64x96, ` +
+        'Model: stable-diffusion-1.5, Emphasis: compel, InvokeAI: perlin',
+    );
+    expect(read({ 'sd-metadata': { ...file, app_version: '2.3.5' } })).not.toContain('Schedule type');
+    expect(read({ 'sd-metadata': { ...file, image: { ...image, steps: 29 } } })).not.toContain('Schedule type');
+    const parts = [
+      { prompt: 'a lighthouse', weight: 1 },
+      { prompt: 'a ship', weight: 0.5 },
+    ];
+    const follows = { ...image, prompt: parts, type: 'img2img', strength: 0.6, seamless: true };
+    const more = read({ 'sd-metadata': { image: follows } });
+    expect(more).toContain('(a lighthouse)1 (a ship)0.5\nSteps');
+    expect(more).toContain('Denoising strength: 0.6, Tiling: True');
+  });
+
+  it('reads the command line that InvokeAI wrote before', () => {
+    const line =
+      '"a \\"red\\" lighthouse [blurry]" -s 50 -S 2711543120 -W 64 -H 96 -C 7.5 -A k_lms -f 0.6 --seamless -G 0.8';
+    expect(read({ Dream: line })).toBe(
+      'a "red" lighthouse\nNegative prompt: blurry\nSteps: 50, Sampler: lms, CFG scale: 7.5, Seed: 2711543120, ' +
+        'Size: 64x96, Denoising strength: 0.6, Tiling: True, Emphasis: compel, InvokeAI: -G',
+    );
+    expect(read({ Dream: 'a lighthouse -s50 -S7 -W64 -H96 -C7.5 -Aplms' })).toBe(
+      'a lighthouse\nSteps: 50, Sampler: plms, CFG scale: 7.5, Seed: 7, Size: 64x96',
+    );
+    for (const other of ['', 'a dream of mine', '-s']) expect(read({ Dream: other })).toBeUndefined();
+  });
+
   it('reads SwarmUI, whose numbers may be texts, with its refiner as it acts', () => {
     const swarm = {
       prompt: 'a lighthouse',

@@ -7,10 +7,20 @@ import { drawThings } from './draw-things.ts';
 import { easyDiffusion } from './easy-diffusion.ts';
 import { fooocus } from './fooocus.ts';
 import { invokeAi } from './invokeai.ts';
+import { invokeAi2 } from './invokeai-2.ts';
 import { novelAi } from './novelai.ts';
 import { swarmUi } from './swarm-ui.ts';
 
-const dialects: readonly Dialect[] = [swarmUi, drawThings, easyDiffusion, fooocus, invokeAi, novelAi, comfyUi];
+const dialects: readonly Dialect[] = [
+  swarmUi,
+  drawThings,
+  easyDiffusion,
+  fooocus,
+  invokeAi,
+  invokeAi2,
+  novelAi,
+  comfyUi,
+];
 
 /** The keywords under which pictures hold what the dialects read. */
 export const foreignKeywords: readonly string[] = dialects.flatMap(({ keywords }) => keywords);

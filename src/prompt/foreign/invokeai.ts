@@ -1,9 +1,10 @@
 /**
  * InvokeAI from 3 on: JSON under `invokeai_metadata`. Models are objects whose keys are called otherwise before version 4;
- * a scheduler whose name ends in `_k` has the noise levels of Karras. Source: invokeai/app/invocations/metadata.py
+ * a scheduler whose name ends in `_k` has the noise levels of Karras; weights are compel's. Source: invokeai/app/invocations/metadata.py
  * (CoreMetadata), frontend metadata parsers. Left out and named: control networks and pictures that a picture follows.
  */
 
+import { mayWeigh } from '../emphasis.ts';
 import { type Dialect, type Json, loraTag, numberOf, objectOf, parseObject, sizeText, textOf } from './dialect.ts';
 
 export const invokeAi: Dialect = {
@@ -16,9 +17,12 @@ export const invokeAi: Dialect = {
     const loras = listOf(settings.loras).map(({ lora, model, weight }) => loraTag(nameOf(lora ?? model), weight));
     const switchAt = Number(settings.refiner_start);
     const refiner = nameOf(settings.refiner_model);
+    const [prompt, negativePrompt] = [settings.positive_prompt, settings.negative_prompt].map((text) =>
+      withoutTriggers(textOf(text) ?? ''),
+    ) as [string, string];
     return {
-      prompt: [textOf(settings.positive_prompt), ...loras].filter(Boolean).join(' '),
-      negativePrompt: textOf(settings.negative_prompt) ?? '',
+      prompt: [prompt, ...loras].filter(Boolean).join(' '),
+      negativePrompt,
       entries: [
         ['Steps', numberOf(settings.steps)],
         ['Sampler', scheduler?.replace(/_k$/, '')],
@@ -35,11 +39,17 @@ export const invokeAi: Dialect = {
         ['RNG', settings.rand_device === 'cpu' ? 'CPU' : undefined],
         ['Refiner', refiner],
         ['Refiner switch at', refiner !== undefined && switchAt > 0 ? switchAt : undefined],
+        ['Emphasis', [prompt, negativePrompt].some((text) => mayWeigh('compel', text)) ? 'compel' : undefined],
         ['InvokeAI', beside(settings)],
       ],
     };
   },
 };
+
+/** Embeddings by their names alone; there they stand in angle brackets. */
+export function withoutTriggers(prompt: string): string {
+  return prompt.replace(/<([^<>:]+)>/g, '$1');
+}
 
 /** What it used beside, by its words; nothing acts on them here. */
 function beside(settings: Json): string | undefined {

@@ -23,6 +23,35 @@ describe('readInfotext of pictures that other programs made', () => {
   });
 });
 
+describe('readInfotext of XMP', () => {
+  const grey = () => sharp({ create: { width: 8, height: 8, channels: 3, background: '#888' } });
+  const packet = (inner: string) =>
+    `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">${inner}</rdf:RDF></x:xmpmeta>`;
+  const list = (text: string) => `<rdf:Alt><rdf:li xml:lang="x-default">${text}</rdf:li></rdf:Alt>`;
+
+  it('takes what photograph programs kept there, as an element or an attribute, of JPEG and WebP', async () => {
+    const text = 'a &lt;b&gt; lighthouse&#10;Steps: 20, Sampler: Euler, Seed: 5';
+    const read = 'a <b> lighthouse\nSteps: 20, Sampler: Euler, Seed: 5';
+    const element = packet(`<rdf:Description><exif:UserComment>${list(text)}</exif:UserComment></rdf:Description>`);
+    const attribute = packet(`<rdf:Description tiff:ImageDescription="${text}"/>`);
+    expect(await readInfotext(await grey().withXmp(element).jpeg().toBuffer())).toBe(read);
+    expect(await readInfotext(await grey().withXmp(attribute).webp().toBuffer())).toBe(read);
+    const other = packet('<rdf:Description><dc:description>a photograph</dc:description></rdf:Description>');
+    expect(await readInfotext(await grey().withXmp(other).jpeg().toBuffer())).toBeUndefined();
+  });
+
+  it('reads Draw Things in JPEG', async () => {
+    const comment = list('{"c": "a fox", "uc": "", "steps": 8, "sampler": "Euler A", "seed": 3, "size": "64x96"}');
+    const inner = `<xmp:CreatorTool>Draw Things</xmp:CreatorTool><exif:UserComment>${comment}</exif:UserComment>`;
+    const picture = grey()
+      .withXmp(packet(`<rdf:Description>${inner}</rdf:Description>`))
+      .jpeg();
+    expect(await readInfotext(await picture.toBuffer())).toBe(
+      'a fox\nSteps: 8, Sampler: Euler a, Seed: 3, Size: 64x96',
+    );
+  });
+});
+
 describe('readAnyInfotext', () => {
   /** A PNG of 64 x 48 with a text in its lowest bits, column by column. */
   async function hiding(text: string, word: string, change: (payload: Buffer) => Buffer = (same) => same) {

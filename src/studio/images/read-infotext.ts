@@ -6,6 +6,7 @@ import { readPictureTexts } from '#formats/infotext-file';
 import { isPng, pngSize } from '#formats/png-text';
 import type { PictureSize } from '#prompt/foreign/dialect';
 import { foreignInfotext, foreignKeywords } from '#prompt/foreign/index';
+import { infotextInXmp, XMP_KEYWORD } from '#prompt/foreign/xmp';
 
 /** The parameters text beside a picture's pixels, which are not decoded; undefined without one that can be read. */
 export async function readInfotext(bytes: Uint8Array): Promise<string | undefined> {
@@ -22,7 +23,7 @@ export async function readInfotext(bytes: Uint8Array): Promise<string | undefine
 export function infotextOf(texts: ReadonlyMap<string, string>, size: PictureSize | undefined): string | undefined {
   const plain = texts.get('parameters') || undefined;
   if (plain !== undefined && !plain.startsWith('{')) return plain;
-  return foreignInfotext(texts, size, labelOf) ?? plain;
+  return foreignInfotext(texts, size, labelOf) ?? plain ?? infotextInXmp(texts.get(XMP_KEYWORD));
 }
 
 const canonical = (name: string): string => name.toLowerCase().replace(/^k_|[\s_-]+/g, '');
