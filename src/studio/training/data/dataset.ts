@@ -8,13 +8,13 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import sharp from 'sharp';
 import { UserError } from '#core/errors';
 import type { PictureSize } from '#training/buckets';
 import { shown } from '../picture-folder.ts';
 import { decodeText } from './decode-text.ts';
 import { listFiles } from './list-files.ts';
 import { extensionOf, isMask, isPicture, maskEnding, repeatedFolder, withoutExtension } from './picture-names.ts';
+import { type ScannedPicture, scanPicture } from './scan.ts';
 
 export interface DatasetItem {
   /** Relative to the folder. */
@@ -55,9 +55,10 @@ export async function readDataset(folder: string, { captionExtension }: DatasetO
   const masks = new Map(files.filter((f) => maskEnding.test(f)).map((f) => [f.replace(maskEnding, ''), f]));
   const odd = new OddThings();
   const items: DatasetItem[] = [];
-  for (const name of pictures) {
+  const looks = await Promise.allSettled(pictures.map((name) => scanPicture(path.join(folder, name))));
+  for (const [index, name] of pictures.entries()) {
     const file = path.join(folder, name);
-    const size = await sizeOf(file, name, odd);
+    const size = usableSize(looks[index]!, name, odd);
     if (!size) continue;
     const stem = withoutExtension(name);
     const text = texts.get(stem);
@@ -88,15 +89,16 @@ export function stampOf(items: readonly DatasetItem[], facts: unknown): string {
     .digest('hex');
 }
 
-async function sizeOf(file: string, name: string, odd: OddThings): Promise<PictureSize | undefined> {
-  try {
-    const { width, height, autoOrient } = await sharp(file).metadata();
-    const size = autoOrient ?? { width: width, height: height };
-    if (Math.min(size.width, size.height) >= smallest) return { width: size.width, height: size.height };
-    odd.add('Too small, left out', `${name} (${size.width}x${size.height})`);
-  } catch (error) {
-    odd.add('Cannot be read, left out', `${name} (${(error as Error).message.trim().split('\n').at(-1)})`);
+/** Of a picture that was decoded to its end: one that breaks off would stop a training hours later. */
+function usableSize(look: PromiseSettledResult<ScannedPicture>, name: string, odd: OddThings): PictureSize | undefined {
+  if (look.status === 'rejected') {
+    const lines = (look.reason as Error).message.trim().split('\n');
+    odd.add('Cannot be read, left out', `${name} (${lines.at(-1)})`);
+    return undefined;
   }
+  const { width, height } = look.value;
+  if (Math.min(width, height) >= smallest) return { width, height };
+  odd.add('Too small, left out', `${name} (${width}x${height})`);
   return undefined;
 }
 

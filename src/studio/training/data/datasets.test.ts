@@ -22,6 +22,12 @@ const waves = (shift: number, side = 200) =>
     ),
   );
 
+/** A JPEG with bytes that say nothing behind its first segment: libjpeg warns of them, viewers do not. */
+function strayBytes(jpeg: Buffer): Buffer {
+  const end = 4 + jpeg.readUInt16BE(4);
+  return Buffer.concat([jpeg.subarray(0, end), Buffer.alloc(9), jpeg.subarray(end)]);
+}
+
 beforeAll(async () => {
   mkdirSync(join(folder, '3_sks dog'), { recursive: true });
   await waves(0)
@@ -33,6 +39,9 @@ beforeAll(async () => {
   await waves(60).png().toFile(join(folder, '007-a_red ball.png'));
   await waves(0, 12).png().toFile(join(folder, 'tiny.png'));
   writeFileSync(join(folder, 'broken.png'), 'not a picture');
+  writeFileSync(join(folder, 'cut.png'), (await waves(70).png().toBuffer()).subarray(0, 1200));
+  const jpeg = await waves(80).jpeg().toBuffer();
+  writeFileSync(join(folder, 'stray.jpg'), strayBytes(jpeg));
   await waves(90).png().toFile(join(folder, 'wide.png'));
   writeFileSync(join(folder, 'wide.txt'), Buffer.from('\ufeffa wide one\r\n', 'utf16le'));
   await waves(95).png().toFile(join(folder, 'old.png'));
@@ -48,9 +57,10 @@ it('reads folders as kohya names them, captions in every encoding, and says what
     ['3_sks dog/one.png', 3, 'sks dog'],
     ['3_sks dog/two.jpg', 3, 'sks dog'],
     ['old.png', 1, 'café'],
+    ['stray.jpg', 1, 'stray'],
     ['wide.png', 1, 'a wide one'],
   ]);
-  expect(warnings.join(' ')).toMatch(/broken\.png/);
+  expect(warnings.join(' ')).toMatch(/Cannot be read, left out: broken\.png \(.*\), cut\.png \(.*\)\./);
   expect(warnings.join(' ')).toMatch(/Too small, left out: tiny\.png \(12x12\)/);
   expect(warnings.join(' ')).toMatch(/read as Latin-1: old\.txt/);
   await expect(readDataset(join(root, 'none'), options)).rejects.toMatchObject({ code: 'training.data.missing' });

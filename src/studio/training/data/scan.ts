@@ -13,10 +13,10 @@ export interface ScannedPicture {
 /** @throws what libvips throws for a file that is no picture, or a damaged one */
 export async function scanPicture(file: string): Promise<ScannedPicture> {
   // Loaded when there is a picture: the studio starts without the codec.
-  const { default: sharp } = await import('sharp');
-  const { width, height, autoOrient } = await sharp(file).metadata();
+  const { openPicture } = await import('./open-picture.ts');
+  const { width, height, autoOrient } = await openPicture(file).metadata();
   const size = autoOrient ?? { width: width, height: height };
-  const cells = await sharp(file, { failOn: 'error' })
+  const cells = await openPicture(file)
     .rotate()
     .flatten({ background: '#fff' })
     .greyscale()
