@@ -7,6 +7,7 @@ import { png } from '../../../../test/faults/hostile/bytes.ts';
 import { changePicture } from './change-picture.ts';
 import { readDataset } from './dataset.ts';
 import { Datasets } from './datasets.ts';
+import { tellChangedPictures } from './known-pictures.ts';
 import { openPicture } from './open-picture.ts';
 import { averagedMask, preparePicture } from './prepared-picture.ts';
 import { scanPicture } from './scan.ts';
@@ -181,4 +182,23 @@ it('imports kohya’s folders, crops, mirrors and splits into datasets of their 
     { name: 'held', pictures: 1 },
   ]);
   await expect(datasets.split('held', 'more', 0.5, 1)).rejects.toMatchObject({ code: 'dataset.split' });
+});
+
+it('tells which pictures and captions are not those that a training began with', async () => {
+  const { items } = await readDataset(folder, options);
+  const kept = new Map<string, string>();
+  const files = {
+    readText: (name: string) => Promise.resolve(kept.get(name)),
+    writeText: (name: string, text: string) => Promise.resolve(void kept.set(name, text)),
+    list: () => Promise.resolve(['step-12']),
+  };
+  const told: string[] = [];
+  const tell = (shown: typeof items) => tellChangedPictures(files, shown, (message) => told.push(message));
+  await tell(items.slice(1));
+  await tell(items.slice(1));
+  expect(told).toEqual([]);
+  await tell([items[0]!, { ...items[1]!, caption: 'another' }, ...items.slice(3)]);
+  expect(told).toEqual([
+    `The training goes on with other pictures or captions; new: ${items[0]!.name}; gone: ${items[2]!.name}; changed: ${items[1]!.name}.`,
+  ]);
 });

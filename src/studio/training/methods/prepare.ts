@@ -16,6 +16,7 @@ import { denoisingTask, readsText } from '#training/tasks/denoising';
 import { TextInputs } from '#training/tasks/text-inputs';
 import { folderForKind } from '../../library/layout.ts';
 import { type Dataset, type DatasetItem, readDataset } from '../data/dataset.ts';
+import { tellChangedPictures } from '../data/known-pictures.ts';
 import type { RunContext } from '../run-context.ts';
 import { type BaseModel, openBaseModel } from './base-model.ts';
 import { asksForClass, classPictures } from './class-pictures.ts';
@@ -100,13 +101,16 @@ export async function datasetOf(
     train_data_dir: folder,
     caption_extension: captionExtension,
   }: Pick<MethodConfig, 'train_data_dir' | 'caption_extension'>,
-  { root, log, warn, rehearsal }: RunContext,
+  { root, files, log, warn, rehearsal }: RunContext,
 ): Promise<Dataset> {
   const dataset = await readDataset(path.resolve(root, folder), { captionExtension });
   for (const warning of dataset.warnings) warn(warning);
   const { items } = dataset;
   log(`${counted(items.length, 'picture')} in ${folder}`);
-  if (!rehearsal) return dataset;
+  if (!rehearsal) {
+    await tellChangedPictures(files, items, warn);
+    return dataset;
+  }
   const every = Math.max(1, Math.floor(items.length / rehearsed));
   return { ...dataset, items: items.filter((_, i) => i % every === 0).slice(0, rehearsed) };
 }
