@@ -16,10 +16,9 @@ import { modelRoots } from '#studio/library/roots';
 import { preparePrompts } from '#studio/prompts/prepare';
 import { PromptFiles } from '#studio/prompts/prompt-files';
 import { devices } from '../../backend-main.ts';
-import { createEngine } from '../../engine-main.ts';
 import { type CommandContext, gather, modelsOption } from '../command.ts';
-import { checkUsable } from '../doctor/usable.ts';
 import { type GivenUnit, readControl } from '../generate/control-flag.ts';
+import { engineFor } from '../generate/engine.ts';
 import {
   checkFree,
   checkWritable,
@@ -44,6 +43,7 @@ export interface GenerateOptions extends Record<string, unknown> {
   readonly out?: string;
   readonly format?: ImageFormat;
   readonly modelsDir?: string[];
+  readonly model?: string;
   readonly device: string;
   readonly threads?: string;
   readonly memoryBudget?: string;
@@ -183,17 +183,13 @@ async function streamSaver(format: ImageFormat, count: number, output: Output) {
   };
 }
 
-async function engineFor(options: GenerateOptions): Promise<PictureEngine> {
-  await checkUsable(options.device);
-  return createEngine({
-    device: options.device,
-    modelRoots: options.modelsDir ?? [],
-    options: engineOptions(options),
-  });
+async function drawingEngine(options: GenerateOptions): Promise<PictureEngine> {
+  const { device, modelsDir = [], model } = options;
+  return await engineFor({ device, modelRoots: modelsDir, options: engineOptions(options) }, model);
 }
 
 async function tellMemory(request: GenerateRequest, options: GenerateOptions, progress: Progress): Promise<void> {
-  const engine = await engineFor(options);
+  const engine = await drawingEngine(options);
   try {
     const event = await engine.estimate?.(request);
     if (event) progress.tell({ ...memory(event), result: memory(event).note, note: undefined });
@@ -238,7 +234,7 @@ export async function withDrawing(
   work: (drawing: Drawing) => Promise<void>,
 ): Promise<number> {
   const started = now();
-  const engine = await engineFor(options);
+  const engine = await drawingEngine(options);
   const interrupt = watchInterrupt();
   const drawing = new EngineDrawing({ engine, interrupt, progress, total });
   try {

@@ -25,6 +25,11 @@ export function engineEnvironment(): NodeJS.ProcessEnv {
   return { MALLOC_MMAP_THRESHOLD_: String(givenBackBytes), ...childEnvironment() };
 }
 
+/** Whether this process has what an engine's is given, or was given other by its user; true where nobody reads it. */
+export function hasEngineEnvironment(): boolean {
+  return process.platform !== 'linux' || process.env.MALLOC_MMAP_THRESHOLD_ !== undefined;
+}
+
 /** Bytes that the machine has, or the container that this runs in. */
 export function machineMemory(): number {
   const limit = process.constrainedMemory?.() ?? 0;

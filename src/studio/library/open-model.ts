@@ -23,7 +23,7 @@ import { hypernetworkOpener } from './hypernetworks.ts';
 import { nonFiniteParameters } from './non-finite.ts';
 import { type Paired, pairParts } from './pairing.ts';
 import { defaultModel } from './roots.ts';
-import { modelStem, scanModels } from './scan.ts';
+import { bytesAt, modelStem, scanModels } from './scan.ts';
 import { openTinyAutoencoder } from './tiny-autoencoders.ts';
 
 /**
@@ -72,6 +72,11 @@ export async function preferenceOf(
     if (error instanceof UserError) return undefined;
     throw error;
   }
+}
+
+/** Of the model that a request names; of a folder, of all that is in it. @throws UserError where there is none */
+export async function modelBytes(model: string | undefined, roots: readonly string[]): Promise<number> {
+  return await bytesAt(await findModelFile('model', model ?? defaultModel, roots, () => {}));
 }
 
 /** Opens what a request names; files stay where they are. */

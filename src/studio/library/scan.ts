@@ -86,6 +86,12 @@ async function* walk(
   }
 }
 
+/** Of a file, or of all files in a folder. */
+export async function bytesAt(path: string): Promise<number> {
+  const stats = await orMissing(stat(path));
+  return stats?.isDirectory() ? await folderBytes(path) : (stats?.size ?? 0);
+}
+
 async function folderBytes(folder: string): Promise<number> {
   let bytes = 0;
   for (const name of (await orMissing(readdir(folder, { recursive: true }))) ?? []) {
