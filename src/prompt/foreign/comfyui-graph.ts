@@ -4,7 +4,7 @@ import { baseName, type Json, loraTag, objectOf, textOf } from './dialect.ts';
 
 /** Kinds of nodes that change a picture and are not read, by their names. */
 const changing =
-  /ControlNet|IPAdapter|T2IAdapter|FreeU|HyperTile|ToMe|PAG|PerturbedAttention|RescaleCFG|DynamicThreshold|FaceDetailer|Ultimate|UpscaleModel|LatentUpscale|Hypernetwork|DeepCache|Inpaint|Style|unCLIP/;
+  /ControlNet|IPAdapter|T2IAdapter|FreeU|HyperTile|ToMe|PAG|PerturbedAttention|RescaleCFG|DynamicThreshold|FaceDetailer|Ultimate|UpscaleModel|LatentUpscale|Hypernetwork|DeepCache|ModelSampling|SelfAttentionGuidance|Inpaint|Style|unCLIP/;
 
 /** Inputs through which a sampler of several nodes gets its settings. */
 export const guides = ['guider', 'sigmas', 'sampler', 'noise', 'basic_pipe'] as const;

@@ -11,6 +11,7 @@
 import type { InfotextEntry } from '../infotext-writer.ts';
 import { Graph, guides, isLink, modelNameOf } from './comfyui-graph.ts';
 import { controlEntries, laterEntries, type Pass } from './comfyui-passes.ts';
+import { patchEntries } from './comfyui-patches.ts';
 import { type Dialect, type Json, numberOf, type PictureSize, parseObject, sizeText, textOf } from './dialect.ts';
 
 export const comfyUi: Dialect = {
@@ -44,7 +45,11 @@ function passOf(graph: Graph, sampler: Json): Pass {
     sampler,
     prompt: [graph.textOf(guided.positive ?? guided.conditioning, 'positive'), ...loras].filter(Boolean).join(' '),
     negativePrompt: graph.textOf(guided.negative, 'negative'),
-    entries: [...samplingEntries(graph, sampler), ...modelEntries(graph, sampler, guided)],
+    entries: [
+      ...samplingEntries(graph, sampler),
+      ...modelEntries(graph, sampler, guided),
+      ...patchEntries(graph, sampler),
+    ],
   };
 }
 

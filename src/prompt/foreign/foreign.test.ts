@@ -211,6 +211,28 @@ describe('foreignInfotext', () => {
     );
   });
 
+  it('reads nodes that change how the model is run, and names those that ask for rectified flow', () => {
+    const chain = (nodes: Record<string, Node>): string | undefined => {
+      const last = Object.keys(nodes).at(-1)!;
+      const start = { ...sampling, ...linked, model: [last, 0], seed: 5, latent_image: ['latent', 0] };
+      return read({ prompt: graph({ ...common, ...nodes, first: ['KSampler', start] }) });
+    };
+    const text = chain({
+      zero: ['ModelSamplingDiscrete', { model: ['loader', 0], sampling: 'v_prediction', zsnr: true }],
+      rescale: ['RescaleCFG', { model: ['zero', 0], multiplier: 0.7 }],
+      free: ['FreeU', { model: ['rescale', 0], b1: 1.1, b2: 1.2, s1: 0.9, s2: 0.2 }],
+      tome: ['TomePatchModel', { model: ['free', 0], ratio: 0.3 }],
+      pag: ['PerturbedAttentionGuidance', { model: ['tome', 0], scale: 3 }],
+    });
+    expect(text).toContain('Token merging ratio: 0.3, PAG scale: 3, FreeU b1: 1.1, FreeU b2: 1.2, FreeU s1: 0.9');
+    expect(text).toContain('CFG rescale: 0.7, Noise Schedule: Zero Terminal SNR');
+    expect(text).not.toContain('ComfyUI nodes');
+    const flow = chain({ shift: ['ModelSamplingSD3', { model: ['loader', 0], shift: 3 }] });
+    expect(flow).toContain('ComfyUI nodes: ModelSamplingSD3');
+    const lcm = chain({ lcm: ['ModelSamplingDiscrete', { model: ['loader', 0], sampling: 'lcm', zsnr: false }] });
+    expect(lcm).toContain('ComfyUI nodes: ModelSamplingDiscrete');
+  });
+
   it('reads loaders that hold everything, and two samplers that share the steps', () => {
     const loader: Node = [
       'Efficient Loader',
