@@ -119,8 +119,29 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
         expect(box.x + box.width, `${await button.textContent()} in a window of ${width}`).toBeLessThanOrEqual(width);
       }
     }
+    // Each picture of the row has a menu, by keys as by the other button of the mouse; the focus goes on beside.
+    const row = page.getByRole('region', { name: 'Latest pictures' });
+    const said = () => page.evaluate('document.activeElement?.getAttribute("aria-label")');
+    await row.getByRole('button', { name: 'What to do with: a red car' }).focus();
+    await page.keyboard.press('Enter');
+    await row.getByRole('button', { name: 'Favourite: five stars' }).click();
+    await row.getByRole('link', { name: 'a red car' }).click({ button: 'right' });
+    await row.getByRole('button', { name: 'No favourite any more' }).waitFor();
+    await row.getByRole('button', { name: 'Use the prompt' }).click();
+    await expect.poll(() => page.getByRole('textbox', { name: 'Prompt', exact: true }).inputValue()).toBe('a red car');
+    await row.getByRole('button', { name: 'What to do with: an owl' }).focus();
+    await page.keyboard.press('Enter');
+    await row.getByRole('button', { name: 'Delete' }).click();
+    await expect.poll(() => strip(page).count()).toBe(pictures - 1);
+    await expect.poll(said).toBe('What to do with: a red car');
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await expect.poll(() => strip(page).count()).toBe(pictures);
+
     await strip(page).first().click();
     await page.waitForURL(/\/gallery\/\w+/);
+    await page.getByRole('textbox', { name: 'Add a tag' }).fill('bird');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Remove: bird' }).waitFor();
     await expect.poll(() => page.getByTestId('facts').textContent()).toMatch(/Steps\s*2/);
     const first = page.url();
     await page.reload();
@@ -142,6 +163,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
       .click({ modifiers: ['Control'] });
     await page.keyboard.press('Delete');
     await expect.poll(() => grid.count()).toBe(pictures - 1);
+    await expect.poll(() => page.evaluate('document.activeElement?.dataset.at')).toBe('0');
     await page.getByRole('button', { name: 'Trash' }).click();
     await page.waitForURL(/trashed=true/);
     await expect.poll(() => grid.count()).toBe(1);
@@ -154,6 +176,15 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await page.getByText('The trash is empty.').waitFor();
 
     await page.goto(`${new URL(served.url).origin}/gallery`);
+    for (const [filter, choice, found] of [
+      ['Tag', 'bird', 'an owl'],
+      ['Least rating', '5', 'a red car'],
+    ] as const) {
+      await page.getByRole('combobox', { name: filter }).selectOption(choice);
+      await expect.poll(() => grid.evaluateAll((all) => all.map((each) => each.getAttribute('alt')))).toEqual([found]);
+      await page.getByRole('combobox', { name: filter }).selectOption('');
+      await expect.poll(() => grid.count()).toBe(pictures);
+    }
     const owl = page.getByRole('region', { name: 'Gallery' }).getByRole('button', { name: 'an owl' }).first();
     await owl.click({ modifiers: ['Control'] });
     await page.getByText('Board', { exact: true }).click();
@@ -295,10 +326,16 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
   it('shows how a picture came about, step by step', async () => {
     served = await serve(newFolder());
     const page = await open(`${new URL(served.url).origin}/?mode=steps`);
+    const refused: string[] = [];
+    page.on('response', (answer) => answer.status() >= 400 && refused.push(answer.url()));
+    await draw(page, 'an owl', 2);
+    await page.getByRole('button', { name: 'Draw the latest picture again, with its steps' }).click();
+    const steps = page.getByRole('slider', { name: 'Step', exact: true });
+    await expect.poll(() => steps.getAttribute('max'), { timeout: 60_000 }).toBe('2');
     await page.getByRole('checkbox', { name: /Keep every step/ }).check();
     await draw(page, 'a fox', 3);
-    const steps = page.getByRole('slider', { name: 'Step', exact: true });
     await expect.poll(() => steps.getAttribute('max')).toBe('3');
+    expect(refused).toEqual([]);
     await page.getByRole('img', { name: 'What the network expects' }).waitFor();
     await steps.fill('0');
     await page.getByRole('img', { name: 'What the network expects' }).waitFor({ state: 'detached' });
@@ -352,6 +389,34 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     const asked = page.waitForRequest((request) => request.url().endsWith('/jobs') && request.method() === 'POST');
     await draw(page, 'a fox', 2, 'a fox, at night');
     expect((await asked).postDataJSON()).toMatchObject({ styles: ['dark'] });
+
+    // Where a part of the prompt acts is drawn by dragging.
+    await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a fox AND an owl');
+    await page.getByRole('button', { name: 'an owl', exact: true }).click();
+    const board = page.getByRole('img', { name: 'Drag to draw where the chosen part acts' });
+    await board.scrollIntoViewIfNeeded();
+    const box = (await board.boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 4);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width - 1, box.y + box.height - 1, { steps: 4 });
+    await page.mouse.up();
+    const regions = page.getByRole('textbox', { name: 'Regions' });
+    await expect.poll(() => regions.inputValue()).toBe('all; 0.5-1:0.25-1');
+    // A unit of control takes the picture that is dropped on it and shows its hint.
+    await page.getByRole('button', { name: 'Add a unit of control' }).click();
+    const unit = page.getByRole('article', { name: 'Unit 1' });
+    const fox = readFileSync('src/web/public/examples/fox.webp').toString('base64');
+    const dropped = await page.evaluateHandle(
+      `(() => { const data = new DataTransfer();
+        const bytes = Uint8Array.from(atob('${fox}'), (letter) => letter.charCodeAt(0));
+        data.items.add(new File([bytes], 'fox.webp', { type: 'image/webp' })); return data; })()`,
+    );
+    await unit
+      .getByRole('region', { name: 'Picture of the unit' })
+      .dispatchEvent('drop', { dataTransfer: dropped as never });
+    await unit.getByRole('combobox', { name: 'What makes the hint' }).selectOption('canny');
+    await unit.getByRole('button', { name: 'Show the hint' }).click();
+    await unit.getByRole('img', { name: 'Hint' }).waitFor();
     expect(faults).toEqual([]);
   });
 

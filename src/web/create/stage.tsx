@@ -5,6 +5,7 @@ import { For, lazy, Match, Show, Suspense, Switch } from 'solid-js';
 import type { WireImage, WireJob } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
 import { galleryPicture } from '../canvas/pictures.ts';
+import { isFavourite, usePictureActions } from '../gallery/picture-actions.ts';
 import { CancelButtons } from '../queue/job.tsx';
 import { picturesOf } from '../state/lists.ts';
 import { useOpenJobs, usePictureJobs, useQueue } from '../state/queries.ts';
@@ -45,7 +46,7 @@ export function Stage(props: StageProps) {
   const [mode, setMode] = useStageMode();
   return (
     <section ref={props.ref} aria-label={words().stage.atWork} class="flex-1 min-h-60 flex flex-col">
-      <Group class="row gap-1 px-3 pt-2" label={words().modes.label}>
+      <Group class="row flex-wrap gap-1 px-3 pt-2" label={words().modes.label}>
         <For each={stageModes}>
           {(each) => (
             <button type="button" class="chip" aria-pressed={mode() === each} onClick={() => setMode(each)}>
@@ -163,12 +164,9 @@ function AtWork(props: { readonly job: WireJob; readonly behind: number }) {
   );
 }
 
-/** Five stars, or none. */
 function FavouriteButton(props: { readonly image: WireImage }) {
-  const studio = useStudio();
-  const liked = () => props.image.rating === 5;
-  const toggle = () =>
-    void studio.attempt(async () => await studio.api.changeImage({ id: props.image.id, rating: liked() ? 0 : 5 }));
+  const { toggleFavourite } = usePictureActions();
+  const liked = () => isFavourite(props.image);
   return (
     <button
       type="button"
@@ -176,7 +174,7 @@ function FavouriteButton(props: { readonly image: WireImage }) {
       aria-label={words().stage.favourite}
       title={words().stage.favourite}
       aria-pressed={liked()}
-      onClick={toggle}
+      onClick={() => toggleFavourite(props.image)}
     >
       {liked() ? '★' : '☆'}
     </button>
@@ -195,7 +193,7 @@ function Latest(props: { readonly image: WireImage }) {
         height={props.image.height}
       />
       <div class="w-full max-w-180 flex flex-wrap items-center gap-2">
-        <p class="hint truncate flex-1 min-w-40">{props.image.prompt || words().stage.withoutPrompt}</p>
+        <p class="hint truncate flex-1 at-least-40">{props.image.prompt || words().stage.withoutPrompt}</p>
         <FavouriteButton image={props.image} />
         <button type="button" class="btn-quiet" onClick={() => studio.startFrom(galleryPicture(props.image.id))}>
           <Icon name="image" /> {words().picture.asStart}

@@ -53,7 +53,7 @@ export function Brought(props: { readonly file: File; readonly onClose: () => vo
   return (
     <section class="card p-3 mb-4 flex flex-wrap gap-4 items-start" aria-label={words().brought.title}>
       <img src={address} alt={props.file.name} class="max-h-60 max-w-full rounded-lg object-contain" />
-      <div class="flex-1 min-w-60 stack">
+      <div class="flex-1 at-least-60 stack">
         <FileHead name={props.file.name} onClose={props.onClose} />
         <Show when={!read.loading} fallback={<p class="hint">{words().common.loading}</p>}>
           <Show when={read()?.infotext} fallback={<p class="hint">{words().brought.none}</p>}>

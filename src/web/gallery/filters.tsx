@@ -53,7 +53,7 @@ export function Filters() {
     Object.entries(words().gallery.orders).map(([value, label]) => ({ value: value === 'newest' ? '' : value, label }));
   return (
     <search class="flex flex-wrap items-center gap-2 pb-3">
-      <label class="relative flex-1 min-w-50">
+      <label class="relative flex-1 at-least-50">
         <Icon name="search" class="size-4 absolute left-3 top-3 text-dim" />
         <input
           type="search"

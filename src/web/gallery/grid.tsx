@@ -5,6 +5,7 @@ import { createEffect, createSignal, For, onCleanup, onMount, Show } from 'solid
 import type { WireImage } from '#server/native/wire';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
+import { PictureMenu, usePictureMenu } from './picture-menu.tsx';
 
 interface GridProps {
   readonly images: readonly WireImage[];
@@ -22,6 +23,7 @@ const rowsAhead = 16;
 
 export function Grid(props: GridProps) {
   let list!: HTMLUListElement;
+  const menu = usePictureMenu(() => props.images);
   const [width, setWidth] = createSignal(innerWidth);
   const [top, setTop] = createSignal(0);
   let anchor = 0;
@@ -100,6 +102,10 @@ export function Grid(props: GridProps) {
                 return (
                   <li
                     class="absolute"
+                    onContextMenu={(event) => {
+                      event.preventDefault();
+                      menu.open(image, event.currentTarget);
+                    }}
                     style={{
                       top: `${row.start - top()}px`,
                       left: `${column() * (side() + gap)}px`,
@@ -144,6 +150,7 @@ export function Grid(props: GridProps) {
           )}
         </For>
       </ul>
+      <PictureMenu menu={menu} />
     </section>
   );
 }

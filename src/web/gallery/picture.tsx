@@ -3,11 +3,9 @@
 import { A, useNavigate, useParams, useSearchParams } from '@solidjs/router';
 import { createMemo, For, onCleanup, onMount, Show } from 'solid-js';
 import type { WireImage } from '#server/native/wire';
-import { galleryPicture } from '../canvas/pictures.ts';
 import { usePictures } from '../create/latest.ts';
 import { Warnings } from '../create/warnings.tsx';
 import { takesPicture, useTools } from '../lab/tools.ts';
-import { recall } from '../state/draft.ts';
 import { keys } from '../state/keys.ts';
 import { picturesOf } from '../state/lists.ts';
 import { useQuery } from '../state/query.ts';
@@ -18,6 +16,7 @@ import { ZoomPicture } from '../ui/zoom-picture.tsx';
 import { words } from '../words/index.ts';
 import { filterOf, type GalleryParams } from './filters.tsx';
 import { Stars, Tags } from './marks.tsx';
+import { usePictureActions } from './picture-actions.ts';
 
 export default function Picture() {
   const studio = useStudio();
@@ -168,42 +167,25 @@ function Facts(props: { readonly image: WireImage }) {
 function Actions(props: { readonly image: WireImage; readonly onRemove: () => void }) {
   const studio = useStudio();
   const mayMake = useMayMake();
-  const navigate = useNavigate();
-  const reuse = () => {
-    const record = props.image as unknown as Readonly<Record<string, unknown>>;
-    studio.draft.replace(recall(record, studio.draft.fields()));
-    studio.say({ kind: 'info', text: words().create.recalled });
-    navigate('/');
-  };
-  const keepSeed = () => {
-    const seed = studio.draft.fields().find(({ control }) => control === 'seed');
-    if (seed) studio.draft.set(seed.name, props.image.seed);
-    studio.say({ kind: 'info', text: words().create.seedKept });
-  };
-  const reusePrompt = () => {
-    const record = props.image as unknown as Readonly<Record<string, string | undefined>>;
-    for (const { name } of studio.draft.fields().filter(({ control }) => control === 'prompt')) {
-      studio.draft.set(name, record[name] || undefined);
-    }
-    studio.say({ kind: 'info', text: words().create.promptKept });
-  };
-  const asStart = () => {
-    studio.startFrom(galleryPicture(props.image.id));
-    navigate('/?mode=canvas');
-  };
+  const actions = usePictureActions();
   return (
     <div class="flex flex-wrap gap-2">
       <Show when={mayMake()}>
-        <button type="button" class="btn-primary" onClick={reuse}>
+        <button type="button" class="btn-primary" onClick={() => actions.reuseAll(props.image)}>
           <Icon name="reuse" /> {words().picture.reuse}
         </button>
-        <button type="button" class="btn" onClick={reusePrompt}>
+        <button type="button" class="btn" onClick={() => actions.reusePrompt(props.image)}>
           <Icon name="copy" /> {words().picture.reusePrompt}
         </button>
-        <button type="button" class="btn" disabled={props.image.seed === undefined} onClick={keepSeed}>
+        <button
+          type="button"
+          class="btn"
+          disabled={props.image.seed === undefined}
+          onClick={() => actions.keepSeed(props.image)}
+        >
           <Icon name="pin" /> {words().picture.keepSeed}
         </button>
-        <button type="button" class="btn" onClick={asStart}>
+        <button type="button" class="btn" onClick={() => actions.toCanvas(props.image)}>
           <Icon name="image" /> {words().picture.asStart}
         </button>
         <ToLab id={props.image.id} />

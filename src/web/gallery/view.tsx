@@ -9,6 +9,7 @@ import { useMayMake, useStudio } from '../state/studio.tsx';
 import { dropsOf } from '../ui/drops.ts';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { useKeptFocus } from '../ui/kept-focus.ts';
 import { PageHead } from '../ui/page-head.tsx';
 import { words } from '../words/index.ts';
 import { BoardMenu } from './board-menu.tsx';
@@ -30,6 +31,7 @@ export default function Gallery() {
   const trashed = () => params.trashed === 'true';
   const chosen = () => images().filter(({ id }) => selected().has(id));
   const none = () => setSelected(new Set<string>());
+  const keptFocus = useKeptFocus(() => [images(), selected()]);
   const remove = async () => {
     await studio.trash(chosen());
     none();
@@ -60,7 +62,12 @@ export default function Gallery() {
   const emptyText = () =>
     trashed() ? words().gallery.emptyTrash : filter() === '' ? words().gallery.empty : words().gallery.noneFit;
   return (
-    <section aria-label={words().gallery.all} class="flex-1 flex flex-col px-3 md:px-6" {...dropsOf(setBrought)}>
+    <section
+      aria-label={words().gallery.all}
+      class="flex-1 flex flex-col px-3 md:px-6"
+      {...dropsOf(setBrought)}
+      {...keptFocus}
+    >
       <PageHead title={words().gallery.title} note={words().gallery.count(total())}>
         <ReadButton onChoose={setBrought} />
       </PageHead>

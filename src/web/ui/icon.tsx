@@ -40,6 +40,7 @@ const names = {
   repeat: 'i-lucide-infinity',
   refresh: 'i-lucide-refresh-cw',
   timer: 'i-lucide-timer',
+  dots: 'i-lucide-ellipsis',
 } as const;
 
 export type IconName = keyof typeof names;

@@ -209,6 +209,7 @@ export const de = {
   steps: {
     keep: 'Bei den nächsten Bildern jeden Schritt behalten',
     none: 'Wie wird aus Rauschen ein Bild? Dies einschalten, erzeugen und hier durch jeden Schritt gehen: was da ist, was das Netz erwartet und das Latent, mit dem es arbeitet.',
+    again: 'Das neueste Bild noch einmal zeichnen, mit seinen Schritten',
     direction: 'Richtung',
     directions: { reverse: 'Vom Rauschen zum Bild', forward: 'Vom Bild zum Rauschen' },
     about: {
@@ -238,6 +239,9 @@ export const de = {
     paused: 'Die Aufträge sind angehalten.',
     resumeQueue: 'Weitermachen',
     latest: 'Dieses Bild öffnen',
+    noFavourite: 'Kein Favorit mehr',
+    menu: (picture: string) => `Was damit tun: ${picture}`,
+    menuHint: 'Was damit tun (auch mit der anderen Maustaste)',
     favourite: 'Favorit: fünf Sterne',
     preview: 'Vorschau',
     withoutPrompt: 'Ohne Prompt',
@@ -359,6 +363,9 @@ export const de = {
     added: (word) => `„${word}“ steht im Prompt.`,
     card: 'Karte',
     commas: 'Mit Kommas dazwischen.',
+    vae: 'VAE, mit dem es zeichnet',
+    vaeHint: 'Wo ein Bild keines verlangt.',
+    ownVae: 'Sein eigenes',
     weight: 'Gewicht für den Anfang',
     kinds: {
       checkpoint: 'Checkpoint',

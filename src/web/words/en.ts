@@ -203,6 +203,7 @@ export const en = {
   steps: {
     keep: 'Keep every step of the next pictures',
     none: 'How does noise become a picture? Switch this on, generate, and walk through every step here: what there is, what the network expects, and the latent that it works on.',
+    again: 'Draw the latest picture again, with its steps',
     direction: 'Direction',
     directions: { reverse: 'From noise to picture', forward: 'From picture to noise' },
     about: {
@@ -233,6 +234,9 @@ export const en = {
     paused: 'The queue is paused.',
     resumeQueue: 'Resume the queue',
     latest: 'Open this picture',
+    noFavourite: 'No favourite any more',
+    menu: (picture: string) => `What to do with: ${picture}`,
+    menuHint: 'What to do with it (also by the other button of the mouse)',
     favourite: 'Favourite: five stars',
     preview: 'Preview',
     withoutPrompt: 'Without a prompt',
@@ -357,6 +361,9 @@ export const en = {
     added: (word: string) => `“${word}” is in the prompt.`,
     card: 'Card',
     commas: 'With commas between them.',
+    vae: 'VAE it draws with',
+    vaeHint: 'Where a picture asks for none.',
+    ownVae: 'Its own',
     weight: 'Weight to begin with',
     kinds: {
       checkpoint: 'Checkpoint',

@@ -1,0 +1,49 @@
+/** What can be done with a picture, wherever it is shown: each said in one place, with what is told afterwards. */
+
+import { useNavigate } from '@solidjs/router';
+import type { WireImage } from '#server/native/wire';
+import { galleryPicture } from '../canvas/pictures.ts';
+import { recall } from '../state/draft.ts';
+import { useStudio } from '../state/studio.tsx';
+import { words } from '../words/index.ts';
+
+/** The rating that favourites have. */
+const favourite = 5;
+
+export const isFavourite = (image: WireImage): boolean => image.rating === favourite;
+
+export function usePictureActions() {
+  const studio = useStudio();
+  const { draft } = studio;
+  const navigate = useNavigate();
+  const recordOf = (image: WireImage) => image as unknown as Readonly<Record<string, unknown>>;
+  const told = (text: string) => studio.say({ kind: 'info', text });
+  return {
+    reuseAll(image: WireImage) {
+      draft.replace(recall(recordOf(image), draft.fields()));
+      told(words().create.recalled);
+      navigate('/');
+    },
+    reusePrompt(image: WireImage) {
+      for (const { name } of draft.fields().filter(({ control }) => control === 'prompt')) {
+        draft.set(name, recordOf(image)[name] || undefined);
+      }
+      told(words().create.promptKept);
+    },
+    keepSeed(image: WireImage) {
+      const seed = draft.fields().find(({ control }) => control === 'seed');
+      if (seed) draft.set(seed.name, image.seed);
+      told(words().create.seedKept);
+    },
+    /** As the start picture, to draw on. */
+    toCanvas(image: WireImage) {
+      studio.startFrom(galleryPicture(image.id));
+      navigate('/?mode=canvas');
+    },
+    /** Five stars, or none. */
+    toggleFavourite(image: WireImage) {
+      const rating = isFavourite(image) ? 0 : favourite;
+      void studio.attempt(async () => await studio.api.changeImage({ id: image.id, rating }));
+    },
+  };
+}
