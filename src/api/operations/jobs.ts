@@ -169,7 +169,8 @@ export const jobs = {
     method: 'get',
     path: '/jobs/{id}/steps',
     tag,
-    summary: 'How the first picture of a job came about, and how it goes into noise, if it was asked to keep that.',
+    summary:
+      'How the first picture of a job came about, and how it goes into noise; empty unless it was asked to keepSteps, and of old ones.',
     input: z.object({ id }),
     output: z.object({ steps: z.array(stepSchema) }),
   }),

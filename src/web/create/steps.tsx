@@ -5,9 +5,14 @@
 
 import { createMemo, createSignal, For, type JSX, onCleanup, Show } from 'solid-js';
 import type { KeptStep } from '#api/records/steps';
+import type { WireImage, WireJob } from '#server/native/wire';
+import { type Api, ApiError, fileAddress } from '../api.ts';
+import { dataUrl } from '../canvas/pictures.ts';
+import { recall } from '../state/draft.ts';
 import { keys } from '../state/keys.ts';
+import { useJob, usePictureJobs } from '../state/queries.ts';
 import { useQuery } from '../state/query.ts';
-import { useStudio } from '../state/studio.tsx';
+import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
@@ -20,11 +25,10 @@ const msPerStep = 250;
 export default function Steps() {
   const studio = useStudio();
   const pictures = useLatestPictures();
-  const jobs = createMemo(() => [...new Set(pictures().flatMap(({ job }) => job ?? []))].slice(0, 20));
   const kept = useQuery(() => ({
-    queryKey: keys.steps(jobs()),
-    queryFn: async () => await firstKept(jobs(), async (id) => (await studio.api.getSteps({ id })).steps),
-    enabled: jobs().length > 0,
+    queryKey: keys.steps(pictures()[0]?.job ?? ''),
+    queryFn: async () => await newestKept(studio.api),
+    enabled: pictures().length > 0,
   }));
   const keeps = () => studio.draft.values()[keeping] === true;
   return (
@@ -40,7 +44,12 @@ export default function Steps() {
       </label>
       <Show
         when={kept.data}
-        fallback={<p class="text-dim max-w-160">{kept.isLoading ? words().common.loading : words().steps.none}</p>}
+        fallback={
+          <>
+            <p class="text-dim max-w-160">{kept.isLoading ? words().common.loading : words().steps.none}</p>
+            <Show when={!kept.isLoading && pictures()[0]}>{(image) => <DrawAgain image={image()} />}</Show>
+          </>
+        }
       >
         {(steps) => <Walk steps={steps()} />}
       </Show>
@@ -48,16 +57,49 @@ export default function Steps() {
   );
 }
 
-/** Of the newest job that kept any. */
-async function firstKept(
-  jobs: readonly string[],
-  read: (job: string) => Promise<KeptStep[]>,
-): Promise<KeptStep[] | null> {
-  for (const job of jobs) {
-    const steps = await read(job).catch(() => undefined);
-    if (steps) return steps;
+/** Looked back over so many jobs; the studio keeps no more of them. */
+const jobsLookedAt = 100;
+
+/** Steps of the newest job that kept any; jobs say whether they were asked to. */
+async function newestKept(api: Api): Promise<KeptStep[] | null> {
+  const { jobs } = await api.listJobs({ limit: jobsLookedAt });
+  for (const { id } of jobs.filter((job) => job.request[keeping] === true)) {
+    const { steps } = await api.getSteps({ id });
+    if (steps.length > 0) return steps;
   }
   return null;
+}
+
+/** The same picture once more, this time with its steps. */
+function DrawAgain(props: { readonly image: WireImage }) {
+  const studio = useStudio();
+  const mayMake = useMayMake();
+  const jobs = usePictureJobs();
+  const job = useJob(() => props.image.job);
+  const again = async () => {
+    const { fields } = studio.draft;
+    const inputs = await studio.attempt(async () => await inputsOf(job.data!));
+    if (inputs) await studio.submit({ ...recall({ ...props.image }, fields()), ...inputs, [keeping]: true });
+  };
+  return (
+    <Show when={mayMake() && job.data?.inputs.every((role) => role in startRoles)}>
+      <button type="button" class="btn self-start" disabled={jobs().length > 0} onClick={() => void again()}>
+        <Icon name="reuse" /> {words().steps.again}
+      </button>
+    </Show>
+  );
+}
+
+/** Pictures that a request names by the name of their role. */
+const startRoles = { init: 'init', mask: 'mask' } as const;
+
+async function inputsOf({ id, inputs }: WireJob): Promise<Record<string, string>> {
+  const entries = inputs.map(async (role) => {
+    const response = await fetch(fileAddress('getJobInput', { id, role }));
+    if (!response.ok) throw new ApiError('page.picture-gone', words().canvas.unreadable, 0, role);
+    return [role, await dataUrl(await response.blob())] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 function Walk(props: { readonly steps: readonly KeptStep[] }) {
@@ -108,7 +150,7 @@ function Walk(props: { readonly steps: readonly KeptStep[] }) {
               </button>
               <input
                 type="range"
-                class="flex-1 min-w-30"
+                class="flex-1 at-least-30"
                 aria-label={words().steps.scrub}
                 min={0}
                 max={last()}

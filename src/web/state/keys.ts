@@ -16,7 +16,7 @@ export const keys = {
   starters: ['starters'],
   pictures: ['pictures'],
   picture: (id: string) => ['picture', id],
-  steps: (jobs: readonly string[]) => ['steps', ...jobs],
+  steps: (newest: string) => ['steps', newest],
   styles: ['styles'],
   wildcards: ['wildcards'],
   measured: (text: string, model: string | undefined) => ['measured', text, model],
