@@ -4,8 +4,9 @@ import { A, useNavigate, useParams } from '@solidjs/router';
 import { createSignal, For, Show } from 'solid-js';
 import type { WireModel } from '#server/native/wire';
 import { fileAddress } from '../api.ts';
+import { useChoices } from '../state/choices.ts';
 import { keys } from '../state/keys.ts';
-import { useModels } from '../state/queries.ts';
+import { useControls, useModels } from '../state/queries.ts';
 import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
@@ -13,6 +14,7 @@ import { FactList } from '../ui/facts.tsx';
 import { Field } from '../ui/field.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
+import { Select } from '../ui/select.tsx';
 import { modelFacts } from '../words/figures.ts';
 import { words } from '../words/index.ts';
 import { ModelActions, useMayChangeModels } from './actions.tsx';
@@ -178,9 +180,14 @@ function Metadata(props: { readonly model: WireModel }) {
 
 const texts = ['description', 'notes', 'negativePrompt', 'licence', 'baseModel', 'source'] as const;
 
+/** In a card: the VAE inside the model's own file. */
+const ownVae = 'None';
+
 /** What people write about a model; each field is kept when it is left. */
 function Card(props: { readonly model: WireModel; readonly locked: boolean }) {
   const studio = useStudio();
+  const controls = useControls();
+  const vaes = useChoices(() => 'vaes');
   const card = () => props.model.card;
   const put = (change: Readonly<Record<string, unknown>>) =>
     void studio.attempt(async () => await studio.api.setModelCard({ id: props.model.id, ...card(), ...change }));
@@ -219,6 +226,22 @@ function Card(props: { readonly model: WireModel; readonly locked: boolean }) {
             />
           )}
         </Field>
+        <Show when={controls.data?.kinds['checkpoints']?.includes(props.model.kind)}>
+          <Field label={words().models.vae} hint={words().models.vaeHint}>
+            {(ids) => (
+              <Select
+                ids={ids}
+                choices={[
+                  { value: '', label: words().common.notSet },
+                  { value: ownVae, label: words().models.ownVae },
+                  ...vaes(),
+                ]}
+                value={card().vae ?? ''}
+                onChange={(vae) => put({ vae: vae || undefined })}
+              />
+            )}
+          </Field>
+        </Show>
         <For each={texts}>
           {(name) => (
             <Field label={words().models.cardTexts[name]!}>
