@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { smallestModel } from '../fixtures/smallest-model.ts';
 import { TestHub } from '../fixtures/test-hub.ts';
+import { axeFaults } from './axe.ts';
 import { chromiumPath, patience, repository, type Served, serve, stop, useBrowser } from './served-page.ts';
 
 const gold = join(repository, 'test/goldens/data/models/adapters/embeddings/goldpt.pt');
@@ -275,6 +276,7 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
     await form.getByLabel('Learning rate', { exact: true }).fill('0.02');
     await form.getByRole('button', { name: 'Start training' }).click();
     await page.getByRole('link', { name: /^Proof of effect/ }).waitFor({ timeout: patience });
+    expect(await axeFaults(page, 'a training')).toEqual([]);
     const proof = await page.getByRole('link', { name: /^Proof of effect/ }).getAttribute('href');
     const report = await page.request.get(address(proof!));
     expect(report.status()).toBe(200);

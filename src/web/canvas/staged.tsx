@@ -38,7 +38,7 @@ export function Staged() {
           class="bg-panel border-t border-line p-2 flex flex-wrap items-center gap-3"
         >
           <img src={image().url} alt={image().prompt} class="h-40 max-w-full object-contain rounded-lg bg-sunk" />
-          <div class="flex flex-col gap-2 flex-1 min-w-50">
+          <div class="flex flex-col gap-2 flex-1 at-least-50">
             <p class="hint" role="status">
               {words().canvas.result(results().findIndex(({ id }) => id === image().id) + 1, results().length)}
             </p>

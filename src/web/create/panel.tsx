@@ -199,7 +199,7 @@ function GenerateBar(props: PanelProps) {
         <div role="status" class="hint">
           <For each={plan.told()}>{(line) => <p>{line}</p>}</For>
         </div>
-        <div class="row">
+        <div class="row flex-wrap">
           <button
             type="submit"
             class="btn-primary flex-1 min-h-12 text-base"

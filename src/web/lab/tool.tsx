@@ -92,7 +92,7 @@ function Begun(props: { readonly id: string }) {
       {(found) => (
         <li class="card p-3 stack">
           <div class="flex flex-wrap items-center gap-3">
-            <span class="font-medium flex-1 min-w-40">{jobTitle(found())}</span>
+            <span class="font-medium flex-1 at-least-40">{jobTitle(found())}</span>
             <span class="hint">{words().queue.states[found().state]}</span>
             <Show when={found().finishedAt === undefined}>
               <CancelButtons job={found()} />

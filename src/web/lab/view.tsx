@@ -52,7 +52,7 @@ function Experiments() {
         <For each={runs.data}>
           {(job) => (
             <li class="card p-3 flex flex-wrap items-center gap-3">
-              <A href={`/lab/runs/${job.id}`} class="font-medium flex-1 min-w-40">
+              <A href={`/lab/runs/${job.id}`} class="font-medium flex-1 at-least-40">
                 {titleOf(job)}
               </A>
               <span class="hint tabular-nums">

@@ -30,7 +30,7 @@ export function AddFolder() {
       >
         <input
           name="folder"
-          class="field-box flex-1 min-w-40"
+          class="field-box flex-1 at-least-40"
           aria-label={words().models.folder}
           placeholder={words().models.folderPlaceholder}
           autocomplete="off"

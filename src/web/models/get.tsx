@@ -34,7 +34,7 @@ export function GetModels() {
         }}
       >
         <input
-          class="field-box flex-1 min-w-60"
+          class="field-box flex-1 at-least-60"
           placeholder={words().models.pullPlaceholder}
           aria-label={words().models.pullPlaceholder}
           value={source()}
@@ -109,7 +109,7 @@ function PullRow(props: { readonly pull: WirePull }) {
   const ended = () => ['done', 'failed', 'cancelled'].includes(props.pull.state);
   return (
     <li class="card p-3 flex flex-wrap items-center gap-3">
-      <div class="flex-1 min-w-50">
+      <div class="flex-1 at-least-50">
         <p class="font-medium break-words">{props.pull.title}</p>
         <Show when={!ended()}>
           <Progress label={props.pull.title} value={fraction()} />

@@ -83,7 +83,7 @@ function Installed() {
       <div class="row flex-wrap pb-4">
         <input
           type="search"
-          class="field-box flex-1 min-w-50"
+          class="field-box flex-1 at-least-50"
           placeholder={words().models.search}
           aria-label={words().models.search}
           onInput={(event) => setText(event.currentTarget.value)}

@@ -133,7 +133,7 @@ export function FailedJobs(props: { readonly jobs: readonly WireJob[] }) {
         {(job) => (
           <li class="card p-3 flex flex-wrap items-center gap-3">
             <Icon name="warning" class="size-5 text-problem" />
-            <div class="flex-1 min-w-40">
+            <div class="flex-1 at-least-40">
               <p class="truncate-2">{jobTitle(job)}</p>
               <p class="problem-text">{job.error?.message}</p>
               <p class="hint">{words().errors[job.error?.code ?? '']}</p>

@@ -148,7 +148,7 @@ function JobRow(props: JobRowProps) {
       }}
       onDrop={(event) => drop(event)}
     >
-      <div class="flex-1 min-w-50">
+      <div class="flex-1 at-least-50">
         <p class="truncate-2">{jobTitle(props.job)}</p>
         <p class="hint tabular-nums">
           {[

@@ -49,7 +49,7 @@ function Users() {
         <For each={users.data ?? []}>
           {(user) => (
             <li class="row flex-wrap">
-              <span class="font-medium flex-1 min-w-30">{user.name}</span>
+              <span class="font-medium flex-1 at-least-30">{user.name}</span>
               <Select
                 class="w-auto!"
                 label={words().accounts.roleOf(user.name)}
@@ -100,7 +100,7 @@ function NewUser(props: NewUserProps) {
       <input
         name="name"
         required
-        class="field-box flex-1 min-w-40"
+        class="field-box flex-1 at-least-40"
         autocomplete="off"
         aria-label={words().gate.name}
         placeholder={words().gate.name}
@@ -108,7 +108,7 @@ function NewUser(props: NewUserProps) {
       <input
         name="password"
         type="password"
-        class="field-box flex-1 min-w-40"
+        class="field-box flex-1 at-least-40"
         autocomplete="new-password"
         aria-label={words().gate.password}
         placeholder={words().gate.password}
@@ -166,7 +166,7 @@ function Tokens() {
       >
         <input
           name="label"
-          class="field-box flex-1 min-w-40"
+          class="field-box flex-1 at-least-40"
           aria-label={words().accounts.label}
           placeholder={words().accounts.label}
         />

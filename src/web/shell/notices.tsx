@@ -1,15 +1,23 @@
-/** Notices at the lower edge; they lie above everything and take no focus. */
+/** Notices at the lower edge; they lie above everything, also above a picture that has the whole screen, and take no focus. */
 
-import { For, Show } from 'solid-js';
+import { createEffect, For, Show } from 'solid-js';
 import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
 
 export function Notices() {
   const { notices, dismiss } = useStudio();
+  let list!: HTMLUListElement;
+  // Of what lies in the top layer the last that came is above.
+  createEffect(() => {
+    list.hidePopover();
+    if (notices().length > 0) list.showPopover();
+  });
   return (
     <ul
-      class="fixed z-50 bottom-20 md:bottom-4 right-4 left-4 md:left-auto md:w-96 flex flex-col gap-2"
+      ref={list}
+      popover="manual"
+      class="top-layer fixed bottom-20 md:bottom-4 right-4 left-4 md:(left-auto w-96) flex flex-col gap-2"
       aria-live="polite"
     >
       <For each={notices()}>
@@ -19,6 +27,10 @@ export function Notices() {
             class="card shadow-lg p-3 pl-4 flex items-start gap-3 border-l-4"
             classList={{ 'border-l-problem': notice.kind === 'error', 'border-l-good': notice.kind === 'info' }}
           >
+            <Icon
+              name={notice.kind === 'error' ? 'warning' : 'check'}
+              class={`size-5 mt-0.5 ${notice.kind === 'error' ? 'text-problem' : 'text-good'}`}
+            />
             <div class="flex-1 min-w-0">
               <p class="break-words">{notice.text}</p>
               <Show when={notice.remedy}>

@@ -50,7 +50,7 @@ export function Datasets() {
       >
         <input
           name="name"
-          class="field-box w-60"
+          class="field-box flex-1 max-w-60 min-w-0"
           aria-label={words().datasets.name}
           placeholder={words().datasets.name}
           autocomplete="off"

@@ -51,7 +51,7 @@ function Trainings() {
 function TrainingRow(props: { readonly job: WireJob }) {
   return (
     <li class="card p-3 flex flex-wrap items-center gap-3">
-      <A href={`/train/${props.job.id}`} class="font-medium flex-1 min-w-40">
+      <A href={`/train/${props.job.id}`} class="font-medium flex-1 at-least-40">
         {jobTitle(props.job)}
       </A>
       <span class="hint tabular-nums">
