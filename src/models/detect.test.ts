@@ -72,7 +72,9 @@ describe('describeFile', () => {
     ['anything else', { 'layer1.weight': [3, 3] }, 'a file of unknown kind'],
     ['nothing', {}, 'a file of unknown kind'],
   ])('names %s', (_, shapes, title) => {
-    expect(describeFile(table(shapes)).title).toBe(title);
+    const described = describeFile(table(shapes));
+    expect(described.title).toBe(title);
+    expect(described.problem !== undefined).toBe(described.kind === 'unknown');
   });
 
   it.each<[string, Record<string, readonly number[]>]>([

@@ -148,7 +148,8 @@ export function describeFile(
   }
   if (findVae(tensors) !== undefined) return entitled('vae', undefined, undefined, parts);
   if (hasTextEncoder(tensors)) return entitled('text-encoder', undefined, undefined, parts);
-  return entitled('unknown', undefined, undefined, parts);
+  const problem = 'nothing in it is part of a model that Darkroom knows';
+  return { ...entitled('unknown', undefined, undefined, parts), problem };
 }
 
 /** What each family runs, for sentences. */

@@ -113,7 +113,7 @@ export async function identifyCheckpoint(
 }
 
 function chooseFamily(known: readonly ModelFamily[], description: FileDescription, source: ModelSource): ModelFamily {
-  if (description.problem !== undefined) {
+  if (description.problem !== undefined && description.kind !== 'unknown') {
     const { title, problem } = description;
     throw new ModelFileError('unsupported', `this is ${title}, which cannot be used: ${problem}`, source.path);
   }

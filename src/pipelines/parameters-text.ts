@@ -5,6 +5,7 @@ import type { NetworkHashes } from './adapters.ts';
 import type { GenerationJob } from './job.ts';
 import type { PipelineModel } from './model.ts';
 import { infotextEntries } from './settings/index.ts';
+import { leftOutKey } from './settings/infotext-keys.ts';
 import type { PictureFacts } from './settings/setting.ts';
 
 /** The infotext of picture `index` of a job: what acted, and nothing that was left out. */
@@ -52,6 +53,8 @@ function modelEntries({ model, adapters }: GenerationJob): InfotextEntry[] {
     ['VAE', vae?.name],
     ...Object.entries(adapters.hashes).map(([key, hashes]): InfotextEntry => [key, hashList(hashes)]),
     ['TI hashes', hashList(adapters.embeddings.hashes)],
+    // Without brackets, so that nobody takes them for networks of the prompt.
+    [leftOutKey, adapters.leftOut.map(({ tag }) => tag.replaceAll(/[<>]/g, '')).join(', ') || undefined],
   ];
 }
 

@@ -9,6 +9,7 @@ import { createOrtNodeBackend } from '#backends/ort-node/cpu';
 import type { Backend } from '#engine/backend';
 import { createPictureEngine } from '#pipelines/engine';
 import { type GenerateEvent, generateSchema, type PictureEngine } from '#pipelines/request';
+import { parseInfotext } from '#prompt/infotext';
 import { modelOpener } from '#studio/library/open-model';
 
 const fixture = (path: string): string => fileURLToPath(new URL(`../goldens/data/models/${path}`, import.meta.url));
@@ -191,6 +192,7 @@ describe('LoRAs in prompts', () => {
     expect(told.warnings[0]).toMatch(sentence);
     expect(told.pixels).toEqual(plain.pixels);
     expect(told.infotext).not.toContain(tag);
+    expect(parseInfotext(told.infotext)['Left out']).toBe(tag.slice(1, -1));
   });
 
   it('act by block, and by their first ranks', async () => {
@@ -212,7 +214,7 @@ describe('LoRAs in prompts', () => {
     const { warnings, infotext } = await draw('a fox <lora:sdxl_lora_kohya:1>');
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/^<lora:sdxl_lora_kohya:1> is left out: .*(another|not for this) model/);
-    expect(infotext).not.toContain('lora');
+    expect(infotext).not.toContain('<lora');
   });
 });
 

@@ -26,8 +26,12 @@ const otherKeys: readonly OtherKey[] = [
   { key: /^FP8 weight$/, part: 'Weights of 8 bits', unless: ['Disable'] },
 ];
 
+/** Networks that a prompt named and that did not act; why is told with the picture, not in it. */
+export const leftOutKey = 'Left out';
+
 /** Said for people and for finding files; nothing acts on them. */
 const toldOnly: readonly RegExp[] = [
+  new RegExp(`^${leftOutKey}$`),
   /^(?:Model|Model hash|VAE|VAE hash|Lora hashes|TI hashes|Hashes|Version|User|App|Init image hash|Parser|Pipeline)$/,
   /^(?:Hypernet|Hypernet strength|Hypernet hashes|Cache FP16 weight for LoRA|Batch size|Batch pos|Denoising strength|Style|Template)$/,
 ];

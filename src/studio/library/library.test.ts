@@ -316,7 +316,9 @@ describe('library', () => {
     expect(name(`other.safetensors [${'0'.repeat(10)}]`)).toBe('other');
     expect(() => library.find('[deadbeef]', ['lora'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
     expect(() => library.find('othr', ['lora'])).toThrow(/other/);
-    expect(() => library.find('dreamlike', ['checkpoint'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
+    expect(() => library.find('dreamlike', ['checkpoint'])).toThrow(
+      /^There is no checkpoint called "dreamlike"\. sub\/dreamlike is an? /,
+    );
     expect(() => library.find('', ['lora'])).toThrow(expect.objectContaining({ code: 'model.unknown' }));
     const told: string[] = [];
     expect(library.find('photo', ['lora'], told).name).toBe('dreamlike-photoreal');

@@ -176,9 +176,11 @@ export class Library {
     const nearest = nearestNames(models, wanted);
     const hint = nearest.length === 0 ? 'There are none yet.' : `The nearest are: ${nearest.join(', ')}.`;
     const looking = this.#firstLook ? ' The model folders are still being looked through.' : '';
+    const other = findCalled(this.list(), wanted);
+    const is = other ? `${other.name} is ${other.description.title}. ` : '';
     throw new UserError(
       'model.unknown',
-      `There is no ${kinds[0]} called ${JSON.stringify(wanted.slice(0, 200))}. ${hint}${looking}`,
+      `There is no ${kinds[0]} called ${JSON.stringify(wanted.slice(0, 200))}. ${is}${hint}${looking}`,
     );
   }
 

@@ -118,7 +118,8 @@ function nameOf(library: Library, model: string, warnings: string[]): string | u
 /** @throws UserError `model.unusable`, before a job waits for what cannot be drawn */
 function usable(model: LibraryModel): LibraryModel {
   const { kind, title, problem } = model.description;
-  if (problem === undefined || (kind !== 'checkpoint' && kind !== 'unet')) return model;
+  const isOther = kind !== 'checkpoint' && kind !== 'unet' && kind !== 'unknown';
+  if (problem === undefined || isOther) return model;
   throw new UserError('model.unusable', `${model.name} cannot be used (it is ${title}): ${problem}`);
 }
 
