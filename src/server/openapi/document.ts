@@ -1,8 +1,8 @@
 /** The OpenAPI 3.1 description of a table of routes. */
 
 import { z } from 'zod';
+import { nextTurn } from '#studio/events/next-turn';
 import type { Route } from '../http/route.ts';
-import { Turns } from '../http/turns.ts';
 
 export interface OpenApiFacts {
   readonly title: string;
@@ -29,10 +29,9 @@ const errorSchema = z.object({
 /** An operation in each turn of the event loop: hundreds of schemas are long work. */
 export async function openApiDocument(groups: readonly RouteGroup[], { title, version }: OpenApiFacts): Promise<Json> {
   const paths: Record<string, Json> = {};
-  const turns = new Turns();
   for (const { base, routes } of groups) {
     for (const each of routes) {
-      await turns.next();
+      await nextTurn();
       const path = base + each.path;
       paths[path] = { ...paths[path], [each.method]: operation(each) };
     }

@@ -1,12 +1,25 @@
 /** Long work in several turns of the event loop, so that others come in between. */
 
+const waiting: (() => void)[] = [];
+
+/**
+ * Resolves in a later turn of the event loop, and for one at a time: fifty that are in the middle of long work would
+ * otherwise go on in the same turn, each for some milliseconds.
+ */
 export const nextTurn = (): Promise<void> =>
   new Promise((resolve) => {
-    setImmediate(resolve);
+    waiting.push(resolve);
+    if (waiting.length === 1) setImmediate(giveTurn);
   });
 
+function giveTurn(): void {
+  const next = waiting.shift()!;
+  if (waiting.length > 0) setImmediate(giveTurn);
+  next();
+}
+
 /** Milliseconds of work after which others have their turn: records may be long. */
-const longTurn = 8;
+export const longTurn = 8;
 
 /** The items, so many of them in each turn at most: what is done with each may take a millisecond, or several. */
 export async function* inTurns<Item>(items: Iterable<Item>, inOneTurn = 25): AsyncGenerator<Item> {
