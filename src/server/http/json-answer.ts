@@ -3,7 +3,7 @@
  * jobs or pictures as base64 are megabytes, which would hold the event loop for as long as it takes to write them all.
  */
 
-import { nextTurn } from '#studio/events/next-turn';
+import { inTurns, nextTurn } from '#studio/events/next-turn';
 import { weightOf } from '#studio/events/weight';
 
 /** Characters that are written in a millisecond or two. */
@@ -23,7 +23,7 @@ async function chunksOf(value: unknown): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = [];
   let text = '';
   const encoder = new TextEncoder();
-  for (const piece of jsonPieces(value)) {
+  for await (const piece of inTurns(jsonPieces(value), Number.POSITIVE_INFINITY)) {
     text += piece;
     if (text.length < inOneTurn) continue;
     chunks.push(encoder.encode(text));
@@ -57,23 +57,46 @@ export function* jsonPieces(value: unknown): Generator<string> {
 }
 
 function* piecesOfList(list: readonly unknown[]): Generator<string> {
-  yield '[';
-  for (const [i, each] of list.entries()) {
-    if (i > 0) yield ',';
-    yield* jsonPieces(each);
+  let before = '[';
+  for (const some of lightRuns(list)) {
+    yield before;
+    if (some.length === 1) yield* jsonPieces(some[0]);
+    else yield JSON.stringify(some).slice(1, -1);
+    before = ',';
   }
-  yield ']';
+  yield before === '[' ? '[]' : ']';
 }
 
 function* piecesOfObject(value: object): Generator<string> {
   let before = '{';
-  for (const [name, each] of Object.entries(value)) {
-    if (each === undefined || typeof each === 'function' || typeof each === 'symbol') continue;
-    yield `${before}${JSON.stringify(name)}:`;
-    yield* jsonPieces(each);
+  const fields = Object.entries(value).filter(([, each]) => !withoutJson.has(typeof each));
+  for (const some of lightRuns(fields)) {
+    yield before;
+    if (some.length === 1) {
+      yield `${JSON.stringify(some[0]![0])}:`;
+      yield* jsonPieces(some[0]![1]);
+    } else yield JSON.stringify(Object.fromEntries(some)).slice(1, -1);
     before = ',';
   }
   yield before === '{' ? '{}' : '}';
+}
+
+const withoutJson: ReadonlySet<string> = new Set(['undefined', 'function', 'symbol']);
+
+/** Neighbours that are written together; what is not light is by itself. */
+function* lightRuns<Item>(items: readonly Item[]): Generator<readonly Item[]> {
+  let from = 0;
+  let weight = 0;
+  for (const [at, item] of items.entries()) {
+    const more = weightOf(item, light);
+    if (at > from && weight + more > light) {
+      yield items.slice(from, at);
+      from = at;
+      weight = 0;
+    }
+    weight += more;
+  }
+  if (from < items.length) yield items.slice(from);
 }
 
 /** A pair of surrogates that is parted becomes two escapes, which are read as the pair. */
