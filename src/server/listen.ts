@@ -45,7 +45,9 @@ const goingAway = 1001;
 /** @throws UserError `listen.failed` when the port is taken or not allowed */
 export async function listen(app: ServerApp, listening: ListenOptions): Promise<Listener> {
   const { host = '127.0.0.1', port } = listening;
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxSocketMessage });
+  // Each message is heard in a turn of its own: a packet may hold ten thousand.
+  const rules = { maxPayload: maxSocketMessage, maxFragments: 64, allowSynchronousEvents: false };
+  const sockets = new WebSocketServer({ noServer: true, ...rules });
   // Its types leave noServer open, which is what is asked for.
   const websocket = { server: sockets as WebSocketServerLike };
   const server = await new Promise<HttpServer>((resolve, reject) => {

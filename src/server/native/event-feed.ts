@@ -14,14 +14,14 @@ const anybody: Caller = { name: '', role: 'viewer' };
 export type EventQuery = z.output<typeof eventQuerySchema>;
 
 /**
- * Calls `take`, which must not throw, with every event that the caller may see and asked for, kept ones first.
+ * Calls `take`, which says how many bytes it wrote and must not throw, with every event that the caller may see and asked for, kept ones first.
  * @returns ends it
  */
 export function followEvents(
   { events }: Pick<Studio, 'events'>,
   caller: Caller,
   { after, type: types, job, kind: kinds }: EventQuery,
-  take: (event: StudioEvent) => void,
+  take: (event: StudioEvent) => number,
 ): () => void {
   const outbox = outboxOf(events);
   let ended = false;
@@ -30,9 +30,7 @@ export function followEvents(
     if (!ofKinds(event, kinds)) return;
     if (types && event.type !== 'reset' && !types.includes(event.type)) return;
     if (job !== undefined && jobIdOf(event) !== job) return;
-    outbox.add(() => {
-      if (!ended) take(event);
-    });
+    outbox.add(() => (ended ? 0 : take(event)));
   }, after);
   return () => {
     ended = true;

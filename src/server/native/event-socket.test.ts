@@ -125,3 +125,16 @@ it('closes its sockets when the server stops', async () => {
   await listener.close();
   expect((await closed)[0]).toBe(1001);
 });
+
+it('hangs up on a client that says much, with the reason', async () => {
+  const readers = () => server.studio.events.listenerCount;
+  const before = readers();
+  const { socket } = connect();
+  await once(socket, 'open');
+  const closed = once(socket, 'close') as Promise<[number, Buffer]>;
+  for (let n = 0; n < 50; n++) socket.send('a');
+  for (let n = 0; n < 5000; n++) socket.ping();
+  const [code, reason] = await closed;
+  expect([code, String(reason)]).toEqual([1008, 'too many messages']);
+  await expect.poll(readers).toBe(before);
+});

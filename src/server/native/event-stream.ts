@@ -48,6 +48,7 @@ export function eventResponse({ studio, metrics }: EventParts, call: Call, query
     const off = followEvents(studio, call.caller, { ...query, after }, (event) => {
       const message = messageOf(event);
       send(message.length, async () => await stream.write(message));
+      return message.length;
     });
     if (call.signal.aborted) leave();
     await ended;

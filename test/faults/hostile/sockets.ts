@@ -15,15 +15,17 @@ export const hostileSockets: Readonly<Record<string, (url: string) => Promise<vo
   '200 streams of events that nobody reads': async (url) =>
     await withSockets(url, 200, async () => await longEvents(url, 40), stream(url)),
   '40,000 pings of one that never reads': async (url) =>
-    await withSockets(url, 1, async ([socket]) => await send(socket!, frame(9, Buffer.alloc(125)), 40_000)),
+    await withSockets(url, 1, async ([socket]) => await flood(socket!, frame(9, Buffer.alloc(125)), 40_000)),
   'half a million pings of one that never reads': async (url) =>
-    await withSockets(url, 1, async ([socket]) => await send(socket!, frame(9, Buffer.alloc(125)), 500_000)),
+    await withSockets(url, 1, async ([socket]) => await flood(socket!, frame(9, Buffer.alloc(125)), 500_000)),
+  '100,000 pongs that nobody asked for': async (url) =>
+    await withSockets(url, 1, async ([socket]) => await flood(socket!, frame(10, Buffer.alloc(0)), 100_000)),
   '100,000 small messages': async (url) =>
-    await withSockets(url, 1, async ([socket]) => await send(socket!, frame(1, Buffer.from('a')), 100_000)),
+    await withSockets(url, 1, async ([socket]) => await flood(socket!, frame(1, Buffer.from('a')), 100_000)),
   '200,000 pieces of one message': async (url) =>
     await withSockets(url, 1, async ([socket]) => {
       socket!.write(frame(1, Buffer.from('a'), { ends: false }));
-      await send(socket!, frame(0, Buffer.alloc(0), { ends: false }), 200_000);
+      await flood(socket!, frame(0, Buffer.alloc(0), { ends: false }), 200_000);
     }),
   'messages longer than there may be': rawFrames([4097, 65_536, 2 ** 20].map((size) => frame(1, Buffer.alloc(size)))),
   'lengths that no message has': rawFrames(
@@ -97,9 +99,21 @@ async function send(socket: Socket, bytes: Buffer, count: number): Promise<void>
   for (let sent = 0; sent < count && !socket.destroyed; sent += at) {
     if (socket.write(some)) continue;
     // Hung up on, it is done too.
-    await Promise.race([once(socket, 'drain').catch(() => {}), once(socket, 'close'), delay(3000)]);
+    const hungUp = once(socket, 'close').catch(() => {});
+    await Promise.race([once(socket, 'drain').catch(() => {}), hungUp, delay(3000)]);
   }
   await delay(300);
+}
+
+/** A flood is hung up on: with a close frame and its reason, or a reset where the flooder never reads. */
+async function flood(socket: Socket, bytes: Buffer, count: number): Promise<void> {
+  await send(socket, bytes, count);
+  for (let waited = 0; waited < 3000 && !socket.destroyed; waited += 100) {
+    // What was sent to it is read, or its end would not be seen.
+    socket.resume();
+    await delay(100);
+  }
+  if (!socket.destroyed) throw new Error('the server went on listening to a flood');
 }
 
 function rawFrames(frames: readonly Buffer[]): (url: string) => Promise<void> {
