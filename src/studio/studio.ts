@@ -99,6 +99,7 @@ async function openStudio(options: StudioOptions): Promise<Studio> {
     const studio = new Studio(db, options, locks);
     await studio.recover();
     waitElsewhere(db);
+    db.useThread();
     return studio;
   } catch (error) {
     db?.close();
@@ -386,6 +387,7 @@ export class Studio extends StudioFolder {
     clearTimeout(force);
     await this.#engines.dispose();
     await super.close();
+    await this.db.endThread();
     this.db.close();
     for (const lock of this.#locks) lock.release();
   }

@@ -176,6 +176,8 @@ describe('search', () => {
     expect(prompts({ text: `fox ${'red '.repeat(80)}-house ${'-glove '.repeat(80)}` })).toHaveLength(2);
     expect(prompts({ text: 'sn\0ow fox' })).toEqual([]);
     expect(prompts({ text: 'fox\0snow' })).toEqual(['a red fox in snow']);
+    const many = Array.from({ length: 33 }, (_, i) => `w${i}`).join(' ');
+    expect(() => gallery.search({ text: many })).toThrow('33 different words and phrases; at most 32');
   });
 
   it.each(['"', '*', 'a" OR "b', ') (', 'NEAR(a b)', 'prompt:', '-', '%_\\', '!!!', "'; DROP TABLE images"])(

@@ -88,7 +88,7 @@ export class Gallery {
   }
 
   /** The same of a page that may be long, in several turns of the event loop; it may end before its limit. */
-  async page(query: ImageQuery): Promise<ImagePage> {
+  async page(query: ImageQuery): Promise<ImagePage & { readonly total: number }> {
     return await this.#index.page(query);
   }
 

@@ -1,14 +1,17 @@
 /** What is known about the picture files, kept in the database; the gallery and its rebuild write it. */
 
 import { type IndexedPicture, indexedPictureSchema } from '#api/records/picture';
-import { nextTurn } from '../events/next-turn.ts';
+import { inTurns, nextTurn } from '../events/next-turn.ts';
 import type { Database } from '../store/database.ts';
 import { newId } from '../store/id.ts';
-import { allOf, type Condition, equals, oneOf, recordsInOneTurn, Table } from '../store/table.ts';
+import { allOf, type Condition, equals, Table } from '../store/table.ts';
 import type { GalleryImage, ImagePage, ImageQuery } from './image.ts';
 import { orders, whereImages } from './search.ts';
 
 export type PictureFacts = Omit<IndexedPicture, 'id' | 'rating'>;
+
+/** All of them are looked at in a millisecond or two. */
+const fewPictures = 2000;
 
 export class PictureIndex {
   readonly #db: Database;
@@ -57,11 +60,10 @@ export class PictureIndex {
       .all<{ id: string }>(`SELECT id FROM images WHERE ${where.sql} ORDER BY job_index, created_at, id`, where.params)
       .map(({ id }) => id);
     const images: GalleryImage[] = [];
-    for (let from = 0; from < ids.length; from += recordsInOneTurn) {
-      await nextTurn();
-      const some = ids.slice(from, from + recordsInOneTurn);
-      const known = new Map(this.#withMarks(this.#table.all(oneOf('id', some))).map((image) => [image.id, image]));
-      images.push(...some.flatMap((id) => known.get(id) ?? []));
+    await nextTurn();
+    for await (const id of inTurns(ids)) {
+      const image = this.get(id);
+      if (image) images.push(image);
     }
     return images;
   }
@@ -86,9 +88,14 @@ export class PictureIndex {
     return { images: this.#withMarks(records), cursor };
   }
 
-  async page(query: ImageQuery): Promise<ImagePage> {
-    const { records, cursor } = await this.#table.pageInTurns(pageOf(query));
-    return { images: this.#withMarks(records), cursor };
+  /** With how many there are on all pages. */
+  async page(query: ImageQuery): Promise<ImagePage & { readonly total: number }> {
+    const { n: most } = this.#db.get<{ n: number }>('SELECT coalesce(max(rowid), 0) AS n FROM images')!;
+    const mayTakeLong = query.text !== undefined || most > fewPictures;
+    const where = whereImages(query);
+    const { records, cursor } = await this.#table.pageInTurns({ ...pageOf(query), mayTakeLong });
+    const total = mayTakeLong ? await this.#table.countElsewhere(where) : this.#table.count(where);
+    return { images: this.#withMarks(records), cursor, total };
   }
 
   count(query: ImageQuery): number {

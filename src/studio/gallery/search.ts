@@ -1,6 +1,7 @@
 /** Searches of the gallery as SQL. */
 
 import type { IndexedPicture } from '#api/records/picture';
+import { UserError } from '#core/errors';
 import { allOf, type Condition, equals, type Order } from '../store/table.ts';
 import type { ImageQuery } from './image.ts';
 
@@ -36,15 +37,25 @@ export const orders: Readonly<Record<NonNullable<ImageQuery['order']>, Order<key
 /** Scripts that are written without spaces have no words to index; they are searched as substrings. */
 const unspaced = /[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/;
 
-/** Words together: each is one look into the index of words, however many they are. */
+/** Of one search: each that is written without spaces is a look at every prompt. */
+const mostTerms = 32;
+
+/**
+ * Words together: each is one look into the index of words, however many they are.
+ * @throws UserError `search.too-many`
+ */
 function textTerms(text: string): Condition[] {
   const conditions: Condition[] = [];
   const [wanted, unwanted] = [new Set<string>(), new Set<string>()];
   // SQLite takes NUL for the end of the query.
-  for (const match of text
-    .slice(0, 1000)
-    .replaceAll('\0', ' ')
-    .matchAll(/(-?)(?:"([^"]*)"|(\S+))/g)) {
+  const terms = new Map(
+    [...text.replaceAll('\0', ' ').matchAll(/(-?)(?:"([^"]*)"|(\S+))/g)].map((one) => [one[0], one]),
+  );
+  if (terms.size > mostTerms) {
+    const found = `The search has ${terms.size} different words and phrases`;
+    throw new UserError('search.too-many', `${found}; at most ${mostTerms} are looked for.`);
+  }
+  for (const match of terms.values()) {
     const words = match[2] ?? match[3]!;
     const not = match[1] === '-';
     if (unspaced.test(words)) {

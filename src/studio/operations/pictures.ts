@@ -20,11 +20,7 @@ export const pictureHandlers = {
     const user = scopeOf(caller) ?? query.user;
     const asked = { ...query, user, board: board === undefined ? undefined : studio.boards.find(board, user).id };
     const page = await studio.gallery.page(asked);
-    return {
-      ...page,
-      images: page.images.map((image) => locatedPicture(image, studio, caller)),
-      total: studio.gallery.count(asked),
-    };
+    return { ...page, images: page.images.map((image) => locatedPicture(image, studio, caller)) };
   },
   getImage: ({ id }, { studio, caller }) => locatedPicture(ownImage(studio, id, caller), studio, caller),
   async getImageFile({ id, download }, { studio, caller }) {

@@ -10,12 +10,12 @@ import type { JobKind } from '#api/records/job-kinds';
 import { endStates, type JobState, jobStates } from '#api/records/job-state';
 import { UserError } from '#core/errors';
 import type { Emit } from '../events/bus.ts';
-import { inTurns, nextTurn } from '../events/next-turn.ts';
+import { inTurns, longTurn, nextTurn } from '../events/next-turn.ts';
 import { weightOf } from '../events/weight.ts';
 import type { Database } from '../store/database.ts';
 import { followId, newId } from '../store/id.ts';
 import { patiently } from '../store/patience.ts';
-import { allOf, type Condition, equals, heaviestPage, oneOf, recordsInOneTurn, Table } from '../store/table.ts';
+import { allOf, type Condition, equals, heaviestPage, oneOf, Table } from '../store/table.ts';
 import { heldKinds, kindRules } from '../work/kinds.ts';
 import {
   type JobFilter,
@@ -41,6 +41,10 @@ type StoredJob = z.output<typeof storedSchema>;
 /** Of one job: each is told again with every change of it. */
 const mostWarnings = 200;
 const furtherWarnings = `Further warnings than these ${mostWarnings} were left out.`;
+
+/** Written or removed at once: so many, and of this weight in all. */
+const fewJobs = 25;
+const lightJobs = 2 ** 18;
 
 export class SqliteJobQueue implements JobQueue {
   readonly #db: Database;
@@ -82,7 +86,8 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async add(jobs: readonly NewJob[]): Promise<readonly Job[]> {
-    const ids = jobs.length > recordsInOneTurn ? await this.#addInTurns(jobs) : await this.#addAtOnce(jobs);
+    const isLong = jobs.length > fewJobs || weightOf(jobs, lightJobs) > lightJobs;
+    const ids = isLong ? await this.#addInTurns(jobs) : await this.#addAtOnce(jobs);
     await nextTurn();
     const added: Job[] = [];
     for await (const id of inTurns(ids)) {
@@ -105,9 +110,13 @@ export class SqliteJobQueue implements JobQueue {
   async #addInTurns(jobs: readonly NewJob[]): Promise<string[]> {
     const ids: string[] = [];
     try {
-      for (let from = 0; from < jobs.length; from += recordsInOneTurn) {
-        const some = jobs.slice(from, from + recordsInOneTurn);
-        ids.push(...(await this.#write(() => some.map((job, i) => this.#insert(job, from + i, this.#staged)))));
+      while (ids.length < jobs.length) {
+        await this.#write(() => {
+          const until = performance.now() + longTurn;
+          const end = Math.min(jobs.length, ids.length + fewJobs);
+          do ids.push(this.#insert(jobs[ids.length]!, ids.length, this.#staged));
+          while (ids.length < end && performance.now() < until);
+        });
         await nextTurn();
       }
       const { sql, params } = oneOf('id', ids)!;
@@ -241,19 +250,31 @@ export class SqliteJobQueue implements JobQueue {
     const where = whereJobs({ ...filter, states });
     const ids = this.#ids(where);
     const removed: RemovedJob[] = [];
-    for (let from = 0; from < ids.length; from += recordsInOneTurn) {
-      const some = allOf([where, oneOf('id', ids.slice(from, from + recordsInOneTurn))]);
-      const gone = await this.#write(() => {
-        const jobs = this.#table.all(some);
-        this.#table.delete(some);
-        return jobs.map(({ id, kind, user, inputs }) => ({ id, kind, user, inputs }));
-      });
-      for (const { id, kind, user } of gone) this.#emit('job.removed', { id, kind }, { user });
-      removed.push(...gone);
+    for (let taken = 0; taken < ids.length; ) {
+      const gone = await this.#write(() => this.#removeSome(ids.slice(taken), where));
+      for (const { job } of gone)
+        if (job) this.#emit('job.removed', { id: job.id, kind: job.kind }, { user: job.user });
+      removed.push(...gone.flatMap(({ job }) => job ?? []));
+      taken += gone.length;
       await nextTurn();
     }
     this.#announceState();
     return removed;
+  }
+
+  /** As many of the first as are soon removed, those that are none any more among them. */
+  #removeSome(ids: readonly string[], where: Condition): { readonly job: RemovedJob | undefined }[] {
+    const until = performance.now() + longTurn;
+    const gone: { readonly job: RemovedJob | undefined }[] = [];
+    for (const id of ids.slice(0, fewJobs)) {
+      const it = allOf([where, equals('id', id)]);
+      // Not the whole of it, which may be long.
+      const row = this.#db.get(`SELECT id, kind, user, inputs FROM jobs WHERE ${it.sql}`, it.params);
+      this.#table.delete(it);
+      gone.push({ job: row && (this.#table.decode(row) as RemovedJob) });
+      if (performance.now() > until) break;
+    }
+    return gone;
   }
 
   async take<K extends JobKind>(kind: K): Promise<Job<K> | undefined> {
@@ -366,14 +387,15 @@ export class SqliteJobQueue implements JobQueue {
       .map(({ id }) => id);
     const jobs: Job[] = [];
     let taken = 0;
-    for (let weight = 0; taken < Math.min(limit, ids.length) && weight <= heaviestPage; ) {
-      if (taken > 0) await nextTurn();
-      const some = ids.slice(taken, Math.min(limit, taken + recordsInOneTurn));
-      const known = new Map(this.#table.all(oneOf('id', some)).map((stored) => [stored.id, toJob(stored)]));
-      // What has been removed meanwhile is left out.
-      jobs.push(...some.flatMap((id) => known.get(id) ?? []));
-      weight += weightOf([...known.values()]);
-      taken += some.length;
+    let weight = 0;
+    for await (const id of inTurns(ids.slice(0, limit))) {
+      if (weight > heaviestPage) break;
+      taken++;
+      const stored = this.#table.get(id);
+      // Removed meanwhile.
+      if (!stored) continue;
+      jobs.push(toJob(stored));
+      weight += weightOf(stored);
     }
     return { jobs, cursor: ids.length > taken ? String(offset + taken) : undefined };
   }

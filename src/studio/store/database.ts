@@ -8,6 +8,7 @@
 
 import Libsql from 'libsql';
 import { DarkroomError } from '#core/errors';
+import { DatabaseThread } from './database-thread.ts';
 
 export type SqlValue = string | number | boolean | null | undefined;
 export type SqlParams = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
@@ -20,10 +21,25 @@ export interface Database {
   run(sql: string, params?: SqlParams): number;
   get<T = SqlRow>(sql: string, params?: SqlParams): T | undefined;
   all<T = SqlRow>(sql: string, params?: SqlParams): T[];
+  /** The same of what may take long: on another thread, once there may be one. */
+  allElsewhere<T = SqlRow>(sql: string, params?: readonly SqlValue[]): Promise<T[]>;
   /** Runs `work` in one write transaction; a throw rolls it back. Nested calls join the outer one. */
   transaction<T>(work: () => T): T;
+  /**
+   * From now on long reading, and bringing what was written from SQLite's log into the file (a checkpoint: it copies
+   * and syncs, and else whoever commits waits for it), have a thread of their own where they are needed.
+   */
+  useThread(): void;
+  /** Ends that thread; before `close`. */
+  endThread(): Promise<void>;
   close(): void;
 }
+
+/** Pages that the log may have before SQLite does it on the thread that commits: its own default, and 64 MiB. */
+const checkpointPages = { alone: 1000, withThread: 16_384 } as const;
+/** Between two checkpoints on the thread: bytes of values, or commits where few of them were told. */
+const checkpointBytes = 2 ** 20;
+const checkpointCommits = 64;
 
 export interface OpenOptions {
   /** Milliseconds to wait for another process's write; default 5,000. */
@@ -52,6 +68,10 @@ class SqliteDatabase implements Database {
   readonly #path: string;
   readonly #statements = new Map<string, Statement>();
   #depth = 0;
+  #mayUseThread = false;
+  #thread: DatabaseThread | undefined;
+  /** Since the last checkpoint was asked for. */
+  #written = { bytes: 0, commits: 0 };
 
   constructor(connection: Connection, path: string) {
     this.#connection = connection;
@@ -65,7 +85,11 @@ class SqliteDatabase implements Database {
   run(sql: string, params: SqlParams = []): number {
     // Always inside a transaction, which is where a busy database is noticed: libsql leaves a prepared statement that
     // met one as it is, in progress, and then nothing can be committed any more.
-    return this.transaction(() => this.#guard(() => this.#prepare(sql).run(bindable(params)).changes));
+    return this.transaction(() => {
+      const values = bindable(params);
+      for (const value of Object.values(values)) if (typeof value === 'string') this.#written.bytes += value.length;
+      return this.#guard(() => this.#prepare(sql).run(values).changes);
+    });
   }
 
   get<T>(sql: string, params: SqlParams = []): T | undefined {
@@ -76,6 +100,16 @@ class SqliteDatabase implements Database {
     return this.#guard(() => this.#prepare(sql).all(bindable(params)) as T[]);
   }
 
+  async allElsewhere<T>(sql: string, params: readonly SqlValue[] = []): Promise<T[]> {
+    const thread = this.#openThread();
+    if (!thread) return this.all(sql, params);
+    try {
+      return (await thread.all(sql, params.map(bindableValue))) as T[];
+    } catch (error) {
+      throw storeError(error, this.#path);
+    }
+  }
+
   transaction<T>(work: () => T): T {
     if (this.#depth > 0) return work();
     this.exec('BEGIN IMMEDIATE');
@@ -83,6 +117,7 @@ class SqliteDatabase implements Database {
     try {
       const result = work();
       this.exec('COMMIT');
+      this.#committed();
       return result;
     } catch (error) {
       // SQLite has rolled back by itself after a full disk or an I/O error.
@@ -91,6 +126,39 @@ class SqliteDatabase implements Database {
     } finally {
       this.#depth--;
     }
+  }
+
+  useThread(): void {
+    this.#mayUseThread = this.#path !== ':memory:';
+  }
+
+  async endThread(): Promise<void> {
+    this.#mayUseThread = false;
+    await this.#thread?.close();
+  }
+
+  #openThread(): DatabaseThread | undefined {
+    if (!this.#mayUseThread) return undefined;
+    if (!this.#thread) {
+      this.#thread = new DatabaseThread(this.#path);
+      this.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages.withThread}`);
+    }
+    if (!this.#thread.isGone) return this.#thread;
+    // As without one, for as long as this is open.
+    this.#mayUseThread = false;
+    this.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages.alone}`);
+    return undefined;
+  }
+
+  #committed(): void {
+    const { bytes, commits } = this.#written;
+    this.#written = { bytes, commits: commits + 1 };
+    if (bytes < checkpointBytes && commits < checkpointCommits) return;
+    this.#written = { bytes: 0, commits: 0 };
+    // What it cannot do now it does the next time; writing goes on meanwhile.
+    this.#openThread()
+      ?.all('PRAGMA wal_checkpoint(PASSIVE)', [])
+      .catch(() => {});
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -40,6 +40,30 @@ describe('database', () => {
     expect(db.all('SELECT * FROM t')).toEqual([]);
     db.transaction(() => db.run('INSERT INTO t VALUES (3)'));
     expect(db.all('SELECT a FROM t')).toEqual([{ a: 3 }]);
+  });
+
+  it('reads on a thread of its own what may take long, and brings its log into the file there', async () => {
+    const file = join(folder, 'long.db');
+    const db = openDatabase(file);
+    db.exec('CREATE TABLE t (a)');
+    db.useThread();
+    const slow =
+      'WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 400000) SELECT max(i) FROM n';
+    let turns = 0;
+    const tick = setInterval(() => turns++, 1);
+    const answer = await db.allElsewhere<{ i: number }>(`${slow} WHERE i <> ?`, [7]);
+    clearInterval(tick);
+    expect(answer).toEqual([{ 'max(i)': 400_000 }]);
+    expect(turns).toBeGreaterThan(3);
+    for (let n = 0; n < 40; n++) db.run('INSERT INTO t VALUES (?)', ['x'.repeat(100_000)]);
+    expect(await db.allElsewhere('SELECT count(*) AS n FROM t')).toEqual([{ n: 40 }]);
+    // All that was written before the last of the checkpoints, a few of which fitted in.
+    expect(statSync(file).size).toBeGreaterThan(2_000_000);
+    await expect(db.allElsewhere('DELETE FROM t')).rejects.toMatchObject({ code: 'store.read-only' });
+    await expect(db.allElsewhere('no SQL')).rejects.toThrow('syntax error');
+    await db.endThread();
+    expect(await db.allElsewhere('SELECT count(*) AS n FROM t')).toEqual([{ n: 40 }]);
+    db.close();
   });
 
   it('says what is wrong with a file that is no database, and with a folder that is not there', () => {

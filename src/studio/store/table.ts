@@ -9,7 +9,7 @@
 
 import { z } from 'zod';
 import { InternalError, UserError } from '#core/errors';
-import { nextTurn } from '../events/next-turn.ts';
+import { inTurns } from '../events/next-turn.ts';
 import { weightOf } from '../events/weight.ts';
 import type { Database, SqlRow, SqlValue } from './database.ts';
 
@@ -18,9 +18,7 @@ export interface Condition {
   readonly params: readonly SqlValue[];
 }
 
-/** Each may have some hundred kilobytes. */
-export const recordsInOneTurn = 25;
-/** Of the records of a page, as `weightOf` has it; the last turn's come on top. */
+/** Of the records of a page, as `weightOf` has it; the last one comes on top. */
 export const heaviestPage = 8 * 2 ** 20;
 
 export const always: Condition = { sql: '1', params: [] };
@@ -57,6 +55,8 @@ export interface PageQuery<Field extends string> {
   readonly limit: number;
   /** From the page before. */
   readonly cursor?: string;
+  /** Finding the records is work for another thread. */
+  readonly mayTakeLong?: boolean;
 }
 
 export interface Page<T> {
@@ -136,8 +136,15 @@ export class Table<S extends z.ZodObject> {
   }
 
   count(where: Condition = always): number {
-    const sql = `SELECT count(*) AS n FROM ${this.name} WHERE ${where.sql}`;
-    return this.#db.get<{ n: number }>(sql, where.params)!.n;
+    return this.#db.get<{ n: number }>(`${this.#counting} ${where.sql}`, where.params)!.n;
+  }
+
+  async countElsewhere(where: Condition): Promise<number> {
+    return (await this.#db.allElsewhere<{ n: number }>(`${this.#counting} ${where.sql}`, where.params))[0]!.n;
+  }
+
+  get #counting(): string {
+    return `SELECT count(*) AS n FROM ${this.name} WHERE`;
   }
 
   /** @throws UserError `page.cursor` */
@@ -149,25 +156,42 @@ export class Table<S extends z.ZodObject> {
     if (records.length <= limit) return { records };
     const last = records[limit - 1] as Record<string, unknown>;
     const values = order.by.map((field) => last[field] ?? null);
-    return { records: records.slice(0, limit), cursor: Buffer.from(JSON.stringify(values)).toString('base64url') };
+    return { records: records.slice(0, limit), cursor: cursorOf(values) };
   }
 
   /**
-   * The same of records that may be long: some are read in each turn of the event loop, and once those before weigh
-   * much the page ends, whatever its limit.
+   * The same of records that may be long: which they are is found first, then some are read in each turn of the event
+   * loop (each may have some hundred kilobytes), and once those before weigh much the page ends, whatever its limit. What is removed meanwhile is left out.
    * @throws UserError `page.cursor`
    */
   async pageInTurns(query: PageQuery<keyof S['shape'] & string>): Promise<Page<z.output<S>>> {
+    const { limit, order } = query;
+    const columns = order.by.map((field) => this.#column(field).name);
+    const rows = await this.#keys(query);
     const records: z.output<S>[] = [];
-    let { cursor } = query;
-    for (let weight = 0; ; ) {
-      const page = this.page({ ...query, cursor, limit: Math.min(recordsInOneTurn, query.limit - records.length) });
-      records.push(...page.records);
-      cursor = page.cursor;
-      weight += weightOf(page.records);
-      if (cursor === undefined || records.length >= query.limit || weight > heaviestPage) return { records, cursor };
-      await nextTurn();
+    let taken = 0;
+    let weight = 0;
+    for await (const row of inTurns(rows.slice(0, limit))) {
+      if (weight > heaviestPage) break;
+      taken++;
+      const record = this.get(String(row[this.#key]));
+      if (!record) continue;
+      records.push(record);
+      weight += weightOf(record);
     }
+    if (rows.length === taken) return { records };
+    return { records, cursor: cursorOf(columns.map((name) => rows[taken - 1]![name])) };
+  }
+
+  /** Keys and what they are ordered by, one more than asked for where there are more. */
+  async #keys({ where, order, limit, cursor, mayTakeLong = false }: PageQuery<keyof S['shape'] & string>) {
+    const columns = order.by.map((field) => this.#column(field));
+    const after = cursor === undefined ? undefined : afterCursor(columns, order.direction, cursor);
+    const { sql, params } = allOf([where, after]);
+    const names = [...new Set([this.#key, ...columns.map(({ name }) => name)])].map(quoted).join(', ');
+    const by = columns.map(({ name }) => `${quoted(name)} ${order.direction}`).join(', ');
+    const whole = `SELECT ${names} FROM ${this.name} WHERE ${sql} ORDER BY ${by} LIMIT ${limit + 1}`;
+    return mayTakeLong ? await this.#db.allElsewhere(whole, params) : this.#db.all(whole, params);
   }
 
   /** A row, of this table or of a query that has its columns, as a record; other columns are left out. */
@@ -237,6 +261,10 @@ function afterCursor(columns: readonly Column[], direction: 'ASC' | 'DESC', curs
   const names = columns.map(({ name }) => quoted(name)).join(', ');
   const marks = columns.map(() => '?').join(', ');
   return { sql: `(${names}) ${direction === 'ASC' ? '>' : '<'} (${marks})`, params };
+}
+
+function cursorOf(values: readonly unknown[]): string {
+  return Buffer.from(JSON.stringify(values)).toString('base64url');
 }
 
 function cursorValues(cursor: string): SqlValue[] | undefined {
