@@ -21,7 +21,7 @@ import { strengthFeeds, withHypernetworks, withHypernetworkWeights } from '#mode
 import type { Hypernetwork } from '#models/hypernetworks/read';
 import { loadCheckpoint } from '#models/load';
 import { nodeModelFiles } from '#studio/files/model-files';
-import { writeCheckpoint } from './sd15/checkpoint.ts';
+import { writeCheckpoint } from './random-checkpoint.ts';
 
 const cells = Number(process.argv[2] ?? 64);
 const measured = 2;

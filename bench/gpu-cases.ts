@@ -11,6 +11,7 @@ import { sd1UNet, type UNetConfig } from '#models/unet/config';
 import { unet, unetScope } from '#models/unet/network';
 import { klF8 } from '#models/vae/config';
 import { vaeDecoderGraph } from '#models/vae/network';
+import { sdxlUNet } from './published-sizes.ts';
 
 export interface GpuCase {
   /** As it is asked for, here and of the peer. */
@@ -22,18 +23,6 @@ export interface GpuCase {
   readonly half: boolean;
   readonly unchanged?: ReadonlySet<string>;
 }
-
-/** Stable Diffusion XL's base. */
-const sdxlUNet: UNetConfig = {
-  ...sd1UNet,
-  blockChannels: [320, 640, 1280],
-  transformerDepth: [0, 2, 10],
-  midTransformerDepth: 10,
-  heads: [5, 10, 20],
-  contextWidth: 2048,
-  linearProjection: true,
-  vectorWidth: 2816,
-};
 
 /** Batch 2, as guidance takes. */
 function step(config: UNetConfig, side: number): Graph {

@@ -8,7 +8,7 @@ import type { Backend } from '#engine/backend';
 import { loadCheckpoint } from '#models/load';
 import { nodeModelFiles } from '#studio/files/model-files';
 import type { Row } from './gpu.ts';
-import { writeCheckpoint } from './sd15/checkpoint.ts';
+import { writeCheckpoint } from './random-checkpoint.ts';
 
 const embedded = fileURLToPath(new URL('../models/darkroom-mini.safetensors', import.meta.url));
 

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { writeCheckpoint } from './sd15/checkpoint.ts';
+import { writeCheckpoint } from './random-checkpoint.ts';
 
 interface Report {
   readonly event: 'ready' | 'done' | 'loaded' | 'warning';

@@ -17,7 +17,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import sharp from 'sharp';
-import { writeCheckpoint } from './sd15/checkpoint.ts';
+import { writeCheckpoint } from './random-checkpoint.ts';
 
 interface Measured {
   /** Of each step but the first, which compiles or warms up. */

@@ -1,6 +1,6 @@
 /**
- * One process of the memory benchmark: draws a picture of one step with the engine that the command line uses and a
- * limit of memory, and prints what was told and what it took at the highest, as JSON.
+ * One process of the memory benchmark: draws a picture of two steps with the engine that the command line uses and a
+ * limit of memory, and prints what was told, what it took at the highest and how long the second step took, as JSON.
  *
  * Arguments: checkpoint, limit in bytes, side in pixels, threads.
  */
@@ -25,7 +25,7 @@ const request = generateSchema.parse({
   prompt: 'a fox beside a tree at night',
   model: checkpoint,
   sampler: 'Euler',
-  steps: 1,
+  steps: 2,
   seed: 1,
   width: Number(side),
   height: Number(side),
@@ -33,12 +33,14 @@ const request = generateSchema.parse({
 const peaks: Record<string, number> = {};
 let told: MemoryEvent | undefined;
 let part = 'start';
+const ends: number[] = [];
 for await (const event of engine.generate(request)) {
   peaks[part] = status('VmHWM');
   if (event.type === 'memory') told = event;
+  if (event.type === 'step') ends.push(performance.now());
   if (event.type === 'loading') part = `${event.part}${event.bytes === 0 ? ' loading' : ' running'}`;
 }
 const peak = status('VmHWM');
-console.log(JSON.stringify({ told, peak, peaks }));
+console.log(JSON.stringify({ told, peak, peaks, stepSeconds: (ends[1]! - ends[0]!) / 1000 }));
 await engine.dispose();
 process.exit(0);

@@ -1,6 +1,6 @@
 /**
- * Random weights of Stable Diffusion 1.5's size, as a single file in the original layout (1145 tensors, 1.07 billion
- * values), streamed so that no more than one tensor is in memory.
+ * Random weights of a published model's size, as a single file in the original layout (Stable Diffusion 1.5's: 1145
+ * tensors, 1.07 billion values), streamed so that no more than one tensor is in memory.
  *
  * Values keep the signal of every layer near one: weights have the deviation 1/sqrt(fan in), scales of normalisations
  * are one, and the last layer of each residual branch is smaller, as in a trained network.
@@ -10,9 +10,8 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { f32ToF16Array } from '#core/half';
 import { sizeOf } from '#core/tensor';
 import { planSafetensors } from '#formats/safetensors-writer';
-import { sd15 } from '#models/sd1/config';
-import { sd1SingleFile } from '#models/sd1/family';
 import { TrainingRandom } from '#training/random';
+import { type PublishedModel, tensorsOf } from './published-sizes.ts';
 
 export type CheckpointDType = 'F32' | 'F16';
 
@@ -27,8 +26,8 @@ interface Distribution {
   readonly deviation: number;
 }
 
-export function writeCheckpoint(path: string, dtype: CheckpointDType): void {
-  const tensors = [...sd1SingleFile(sd15), ...buffers].map(({ name, shape }) => ({ name, shape, dtype }));
+export function writeCheckpoint(path: string, dtype: CheckpointDType, model: PublishedModel = 'sd15'): void {
+  const tensors = [...tensorsOf[model](), ...buffers].map(({ name, shape }) => ({ name, shape, dtype }));
   const { header, order } = planSafetensors(tensors);
   const normal = new TrainingRandom(15).fillNormal(new Float32Array(POOL));
   const pools = new Map<string, Uint8Array>();
@@ -50,7 +49,7 @@ export function writeCheckpoint(path: string, dtype: CheckpointDType): void {
 function distributionOf(name: string, shape: readonly number[]): Distribution {
   if (shape.length > 1) {
     const fanIn = /embedding/.test(name) ? 2500 : sizeOf(shape.slice(1));
-    const lastOfBranch = /(out_layers\.3|proj_out|to_out\.0|ff\.net\.2|conv2|out_proj|fc2)\.weight$/.test(name);
+    const lastOfBranch = /(out_layers\.3|proj_out|to_out\.0|ff\.net\.2|conv2|out_proj|fc2|c_proj)\.weight$/.test(name);
     return { mean: 0, deviation: (lastOfBranch ? 0.3 : 1) / Math.sqrt(fanIn) };
   }
   const scale = name.endsWith('.weight');
