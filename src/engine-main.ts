@@ -11,6 +11,7 @@ import type { HostMemory } from '#pipelines/memory/job-memory';
 import type { PictureEngine } from '#pipelines/request';
 import type { EngineSettings } from '#studio/engine-host/protocol';
 import { annotatorFinder } from '#studio/library/controls';
+import { faceNetworkFinder } from '#studio/library/faces';
 import { modelOpener } from '#studio/library/open-model';
 import { modelRoots } from '#studio/library/roots';
 import { ownUpscaler, upscalerOpener } from '#studio/library/upscalers';
@@ -34,6 +35,7 @@ export function createEngine({ device, modelRoots: roots, options }: EngineSetti
     openModel: modelOpener(modelRoots(roots)),
     openUpscaler: upscalerOpener(modelRoots(roots)),
     findAnnotator: annotatorFinder(modelRoots(roots)),
+    findFaceNetworks: faceNetworkFinder(modelRoots(roots)),
     defaultUpscaler: ownUpscaler,
     now: () => performance.now(),
     version: `Darkroom ${version()}`,

@@ -12,6 +12,7 @@ import { openJobAdapters } from './adapters.ts';
 import { runOnnxAnnotator } from './annotators/onnx.ts';
 import type { RunAnnotator } from './control/hint.ts';
 import { type FindAnnotator, noControls, openJobControls } from './control/units.ts';
+import { type FindFaceNetworks, restoreFaces } from './faces/restore.ts';
 import { hiresRequest } from './hires.ts';
 import { checkRequest, type GenerationJob, type OpenedModels, planJob, wantsHires } from './job.ts';
 import {
@@ -41,6 +42,8 @@ export interface PictureEngineOptions {
   readonly openUpscaler?: OpenUpscaler;
   /** Annotators that the user put into the models' folder. Default none. */
   readonly findAnnotator?: FindAnnotator;
+  /** Networks for faces that the user put into the models' folders. Default none. */
+  readonly findFaceNetworks?: FindFaceNetworks;
   /** The upscaler for a factor where a request names none. Default Lanczos. */
   readonly defaultUpscaler?: (by: number) => string;
   /** Milliseconds of a clock that never goes back. Default Date.now. */
@@ -93,7 +96,7 @@ class LocalPictureEngine implements PictureEngine {
     const replay = remembered(this.#options.drawSeed ?? drawSeed32);
     this.#inSmallestParts = options.inSmallestParts ?? false;
     try {
-      for await (const event of this.#drawAny(request, options, replay())) {
+      for await (const event of this.#drawFaces(request, options, replay())) {
         if (event.type === 'image') drawn.add(event.index);
         yield event;
       }
@@ -103,11 +106,38 @@ class LocalPictureEngine implements PictureEngine {
       yield { type: 'warning', message: `${(error as EngineError).message}; ${remedy.told}.` };
       this.#inSmallestParts = remedy.inSmallestParts;
       await this.#models.dispose();
-      for await (const event of this.#drawAny(request, options, replay())) {
+      for await (const event of this.#drawFaces(request, options, replay())) {
         if (event.type !== 'image' || !drawn.has(event.index)) yield event;
       }
     } finally {
       this.#busy = false;
+    }
+  }
+
+  /** The faces of finished pictures drawn anew where that is asked for and can be done. */
+  async *#drawFaces(
+    request: GenerateRequest,
+    options: GenerateOptions,
+    drawSeed: () => number,
+  ): AsyncGenerator<GenerateEvent> {
+    if (!request.restoreFaces) return yield* this.#drawAny(request, options, drawSeed);
+    const { backend, findFaceNetworks = noFaces } = this.#options;
+    const found = await orReason(() => findFaceNetworks(request.faceRestorer));
+    if ('reason' in found) {
+      yield { type: 'warning', message: `Restoring faces is left out: ${found.reason}` };
+      return yield* this.#drawAny({ ...request, restoreFaces: false }, options, drawSeed);
+    }
+    const { value: networks } = found;
+    const settings = { visibility: 1, fidelity: request.faceFidelity };
+    const named = { ...request, faceRestorer: networks.restorer.name };
+    for await (const event of this.#drawAny(named, options, drawSeed)) {
+      if (event.type !== 'image') {
+        yield event;
+        continue;
+      }
+      const { image, faces } = await restoreFaces(backend, networks, event.image, settings);
+      if (faces === 0) yield { type: 'warning', message: 'No face was found that could be restored.' };
+      yield { ...event, image };
     }
   }
 
@@ -183,9 +213,10 @@ class LocalPictureEngine implements PictureEngine {
   async *#upscale(request: UpscaleRequest, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
     if (this.#busy) throw new InternalError('an engine was given a second request before the first had ended');
     this.#busy = true;
-    const { defaultUpscaler = () => 'Lanczos', memory } = this.#options;
+    const { backend, defaultUpscaler = () => 'Lanczos', findFaceNetworks = noFaces, memory } = this.#options;
+    const faces = { backend, find: findFaceNetworks };
     try {
-      yield* runUpscale(request, { ...options, upscalers: this.#upscalers, defaultUpscaler, memory });
+      yield* runUpscale(request, { ...options, upscalers: this.#upscalers, defaultUpscaler, memory, faces });
     } finally {
       this.#busy = false;
     }
@@ -283,4 +314,18 @@ async function openTiny(request: GenerateRequest, model: PipelineModel, previews
   if (missing === undefined) return tiny;
   const message = `There is no tiny ${missing} (TAESD) for ${model.reference.name}; put its file into models/vae_approx, or set the VAE ${missing} to Full.`;
   throw new UserError('vae.no-taesd', message);
+}
+
+async function noFaces(name: string): Promise<never> {
+  throw new UserError('faces.restorer', `There is no restorer of faces ${JSON.stringify(name)}.`);
+}
+
+/** Why something of the user's cannot be had, or what it is. */
+async function orReason<T>(work: () => Promise<T>): Promise<{ readonly value: T } | { readonly reason: string }> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    if (error instanceof UserError) return { reason: error.message };
+    throw error;
+  }
 }

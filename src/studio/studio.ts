@@ -20,6 +20,8 @@ import { localUser } from './gallery/picture-path.ts';
 import { adoptPictures, mendTrash } from './gallery/rebuild.ts';
 import { OutputsWatch } from './gallery/watch-outputs.ts';
 import { listAnnotators } from './library/controls.ts';
+import { listFaceRestorers } from './library/faces.ts';
+import type { OnnxFile } from './library/onnx-files.ts';
 import { existingFolder } from './library/roots.ts';
 import { type JobControl, type PullEvents, Pulls } from './pull/pulls.ts';
 import { type PullServices, servicesFromEnvironment } from './pull/services.ts';
@@ -278,6 +280,11 @@ export class Studio extends StudioFolder {
   #checkReady(): void {
     this.#lookForTrouble();
     if (this.#trouble) throw new DarkroomError('studio.not-ready', this.#trouble);
+  }
+
+  /** Networks that restore faces, by name. */
+  async faceRestorers(): Promise<readonly OnnxFile[]> {
+    return await listFaceRestorers(this.#options.modelRoots);
   }
 
   /** What a module makes of a picture, as a PNG. @throws UserError `image.*`, `control.*`, `annotator.*` */

@@ -24,6 +24,7 @@ import {
 import { settingsOfInfotext } from '#pipelines/settings/index';
 import { parseInfotext } from '#prompt/infotext';
 import { annotatorFinder } from '#studio/library/controls';
+import { faceNetworkFinder } from '#studio/library/faces';
 import { modelOpener } from '#studio/library/open-model';
 
 const fixture = (path: string): string => fileURLToPath(new URL(`../goldens/data/models/${path}`, import.meta.url));
@@ -49,7 +50,15 @@ function negativeOnnx(): Uint8Array {
   return encodeModel(lowerGraph(graph, { target: 'cpu', attention: 'fused' }).model);
 }
 
+/** A restorer of faces of 16 pixels that turns values in -1..1 round. */
+function roundOnnx(): Uint8Array {
+  const graph = closeGraph('round', { output: sub(0, input('input', 'f32', [1, 3, 16, 16])) });
+  return encodeModel(lowerGraph(graph, { target: 'cpu', attention: 'fused' }).model);
+}
+
 beforeAll(() => {
+  mkdirSync(join(root, 'facerestore_models'));
+  writeFileSync(join(root, 'facerestore_models/GFPGANv1.4.onnx'), roundOnnx());
   for (const [to, from] of Object.entries(files)) {
     mkdirSync(join(root, to, '..'), { recursive: true });
     cpSync(fixture(from), join(root, to));
@@ -62,6 +71,7 @@ beforeAll(() => {
     backend: createOrtNodeBackend({ device: 'cpu', threads: 1 }),
     openModel: modelOpener([root]),
     findAnnotator: annotatorFinder([root]),
+    findFaceNetworks: faceNetworkFinder([root]),
     drawSeed: () => 1,
     memory: { limit: () => 1e12, total: 1e12 },
   });
@@ -116,6 +126,24 @@ const furthest = (a: Drawn, b: Drawn): number =>
   a.pixels.reduce((most, v, i) => Math.max(most, Math.abs(v - b.pixels[i]!)), 0);
 
 const canny: Unit = { module: 'canny', model: 'canny', image: disc(), resolution: 64 };
+
+describe('restoring faces', () => {
+  it('draws the finished picture’s anew by an ONNX file, and goes on without one, with a word', async () => {
+    const plain = await draw([]);
+    const faces = await draw([], { restoreFaces: true, faceRestorer: 'gfpgan' });
+    // A picture of the restorer's size is a face, as nothing here finds faces.
+    for (const [i, value] of plain.pixels.entries()) expect(Math.abs(255 - value - faces.pixels[i]!)).toBeLessThan(2);
+    expect([faces.warnings, faces.infotext]).toEqual([[], expect.stringContaining('Face restoration: GFPGANv1.4,')]);
+    const without = await draw([], { restoreFaces: true });
+    expect(without.pixels).toEqual(plain.pixels);
+    expect(without.infotext).toBe(plain.infotext);
+    expect(without.warnings).toEqual([
+      expect.stringMatching(
+        /^Restoring faces is left out: There is no restorer of faces "CodeFormer"; there are GFPGANv1\.4/,
+      ),
+    ]);
+  });
+});
 
 describe('a ControlNet', () => {
   it('changes the picture, by its hint and weight, and not at weight 0', async () => {

@@ -12,7 +12,7 @@ import { type CommandContext, modelsOption } from '../command.ts';
 import { checkUsable } from '../doctor/usable.ts';
 import { addFlags, fieldsOf, givenFlags, readFields } from '../fields.ts';
 import { checkFree, checkWritable, formats, PictureWriter, pictureTarget } from '../generate/picture-files.ts';
-import { finished, loading, Speed, saved, stopped } from '../generate/told.ts';
+import { finished, loading, Speed, saved, stopped, warning } from '../generate/told.ts';
 import { type Interrupt, watchInterrupt } from '../interrupt.ts';
 import { readPictureFile } from '../picture-file.ts';
 import { createProgress, type Progress } from '../progress.ts';
@@ -130,6 +130,7 @@ async function enlargeAll(
         progress.tell(saved({ file: path, index: made, seed: 0, width, height, infotext: event.infotext }));
         made++;
       } else if (event.type === 'step') progress.step(speed.step(event));
+      else if (event.type === 'warning') progress.tell(warning(event.message));
       else if (event.type === 'loading') progress.tell(loading(event.part, event.totalBytes));
       await interrupt.turn();
     }

@@ -19,7 +19,6 @@ interface OtherKey {
 
 const otherKeys: readonly OtherKey[] = [
   { key: /^First pass size$/, part: 'A first pass of its own size', unless: ['0x0'] },
-  { key: /^Face restoration$/, part: 'Face restoration' },
   { key: /^Refiner /, unless: ['False'] },
   { key: /^Soft inpainting/, part: 'Soft inpainting', unless: ['False'] },
   { key: /^ADetailer model/, part: 'ADetailer', unless: ['None'] },

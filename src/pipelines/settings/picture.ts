@@ -267,6 +267,49 @@ export const advancedSettings = {
     form: { label: 'Tiling axes', group: 'advanced', level: 'full', control: 'choice', when: 'tiling' },
     infotext: textEntry('Tiling axes', { unless: 'both' }),
   }),
+  restoreFaces: setting({
+    type: z.boolean().default(false),
+    help: 'Draw the faces of finished pictures anew by a network of yours.',
+    form: { label: 'Restore faces', group: 'advanced', level: 'full', control: 'switch' },
+    infotext: {
+      keys: ['Face restoration'],
+      write: (value, { request }) => (value === true ? [['Face restoration', String(request.faceRestorer)]] : []),
+      read: (parsed) => parsed['Face restoration'] !== undefined || undefined,
+    },
+    a1111: { field: 'restore_faces', option: 'face_restoration' },
+  }),
+  faceRestorer: setting({
+    type: z.string().max(500).default('CodeFormer'),
+    help: 'By which: the name of an ONNX file in the folder facerestore_models, or a part of it.',
+    form: { label: 'Restorer of faces', group: 'advanced', level: 'full', control: 'text', when: 'restoreFaces' },
+    infotext: {
+      keys: ['Face restoration'],
+      read: (parsed) => {
+        const name = parsed['Face restoration'];
+        return name === undefined ? undefined : String(name);
+      },
+    },
+    a1111: { option: 'face_restoration_model' },
+  }),
+  faceFidelity: setting({
+    type: z.number().min(0).max(1).default(0.5),
+    help: 'How close to what is seen a restorer stays that asks for it, as CodeFormer does.',
+    form: {
+      label: 'Fidelity of faces',
+      group: 'advanced',
+      level: 'full',
+      control: 'slider',
+      step: 0.05,
+      when: 'restoreFaces',
+    },
+    infotext: {
+      keys: ['Face fidelity'],
+      write: (value, { request }) =>
+        request.restoreFaces === true && value !== 0.5 ? [['Face fidelity', value as number]] : [],
+      read: (parsed) => numberOf(parsed['Face fidelity']),
+    },
+    a1111: { option: 'code_former_weight' },
+  }),
   keepSteps: setting({
     type: z.boolean().default(false),
     help: 'Keep how the first picture looked after each step, to see how diffusion works.',

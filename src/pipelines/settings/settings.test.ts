@@ -117,7 +117,7 @@ describe('what an infotext asks for', () => {
   const report = (parameters: string) => reportInfotext(`a\nSteps: 2, Sampler: Euler, Seed: 1, ${parameters}`);
 
   it('and is not there', () => {
-    expect(report('Face restoration: GFPGAN').missing).toEqual(['Face restoration']);
+    expect(report('Face restoration: GFPGAN').missing).toEqual([]);
     expect(report('ControlNet 0: "Module: canny, Model: x"')).toEqual({ missing: [], unheeded: [] });
   });
 

@@ -2,7 +2,9 @@
 
 import { z } from 'zod';
 import type { PixelImage } from '#core/image';
+import type { Backend } from '#engine/backend';
 import { type InfotextEntry, writeInfotext } from '#prompt/infotext-writer';
+import { type FaceNetworks, type FindFaceNetworks, restoreFaces } from '../faces/restore.ts';
 import type { HostMemory } from '../memory/job-memory.ts';
 import { fittedTile } from '../memory/upscale-memory.ts';
 import { cropCentre } from '../picture.ts';
@@ -71,6 +73,26 @@ export const upscaleSchema = z.object({
     .default(defaultOverlap)
     .describe('Pixels that neighbouring squares share.')
     .meta({ label: 'Overlap' }),
+  faces: z
+    .string()
+    .max(500)
+    .optional()
+    .describe('Draw faces anew by this restorer, such as gfpgan: an ONNX file of yours.')
+    .meta({ label: 'Restorer of faces' }),
+  facesVisibility: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('How much of the restored faces shows, 0 to 1.')
+    .meta({ label: 'Visibility of the faces', when: 'faces' }),
+  facesFidelity: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('How close to what is seen a restorer stays that asks for it (CodeFormer’s weight), 0 to 1.')
+    .meta({ label: 'Fidelity of the faces', when: 'faces' }),
   multiple: z
     .int()
     .min(1)
@@ -106,15 +128,21 @@ export interface UpscaleContext extends GenerateOptions {
   readonly memory?: HostMemory | undefined;
   /** The upscaler for a factor where none is named. */
   readonly defaultUpscaler: (by: number) => string;
+  readonly faces: {
+    readonly backend: Backend;
+    readonly find: FindFaceNetworks;
+  };
 }
 
 /** Steps are tiles; the picture comes as an `image`. Ends early, without one, once the signal is set. */
 export async function* runUpscale(
   request: UpscaleRequest,
-  { upscalers, defaultUpscaler, memory, signal }: UpscaleContext,
+  { upscalers, defaultUpscaler, memory, faces, signal }: UpscaleContext,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const { init, overlap, visibility } = request;
   const { to, size } = upscaledSize(init, request);
+  // A restorer that is not there is told before anything is enlarged.
+  const networks = await facesOf(request, faces.find);
   const name = request.upscaler ?? defaultUpscaler(Math.max(to.width / init.width, to.height / init.height));
   const names = [name, ...(request.upscaler2 === undefined || visibility === 0 ? [] : [request.upscaler2])];
   const made: PixelImage[] = [];
@@ -131,19 +159,35 @@ export async function* runUpscale(
     if (!next.value) return;
     made.push(next.value);
   }
-  const image = cropCentre(made.length === 1 ? made[0]! : blend(made[0]!, made[1]!, visibility), size);
-  const infotext = upscaledText(request, names);
+  let image = cropCentre(made.length === 1 ? made[0]! : blend(made[0]!, made[1]!, visibility), size);
+  if (networks) {
+    yield { type: 'loading', part: 'restorer' };
+    const settings = { visibility: request.facesVisibility, fidelity: request.facesFidelity };
+    const restored = await restoreFaces(faces.backend, networks, image, settings);
+    if (restored.faces === 0) yield { type: 'warning', message: 'No face was found that could be restored.' };
+    image = restored.image;
+  }
+  const infotext = upscaledText(request, names, networks?.restorer.name);
   yield { type: 'image', index: 0, image, seed: 0, subseed: 0, infotext, model: { name, family: 'upscaler' } };
 }
 
+async function facesOf(request: UpscaleRequest, find: FindFaceNetworks): Promise<FaceNetworks | undefined> {
+  const { faces, facesVisibility } = request;
+  return faces && facesVisibility > 0 ? await find(faces) : undefined;
+}
+
 /** What was known of the picture, with A1111's words for what was done to it. */
-function upscaledText({ infotext, by, width, height, visibility }: UpscaleRequest, names: readonly string[]): string {
+function upscaledText(request: UpscaleRequest, names: readonly string[], restorer: string | undefined): string {
+  const { infotext, by, width, height, visibility } = request;
   const sized = width !== undefined || height !== undefined;
   const entries: InfotextEntry[] = [
     sized ? ['Postprocess upscale to', `${width ?? height}x${height ?? width}`] : ['Postprocess upscale by', by],
     ['Postprocess upscaler', names[0]],
     ['Postprocess upscaler 2', names[1]],
     ['Postprocess upscaler 2 visibility', names[1] === undefined ? undefined : visibility],
+    ['Postprocess faces', restorer],
+    ['Postprocess faces visibility', restorer === undefined ? undefined : request.facesVisibility],
+    ['Postprocess faces fidelity', restorer === undefined ? undefined : request.facesFidelity],
   ];
   const line = writeInfotext({ prompt: '', entries });
   return infotext === undefined || infotext === '' ? line : `${infotext.trimEnd()}, ${line}`;

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { setPngText } from '#formats/png-text';
@@ -286,12 +286,19 @@ describe('txt2img', () => {
     const infotext = 'a\nSteps: 2, Sampler: Euler, Seed: 1, Tiling: True';
     expect((await server.json('POST', `${api}/txt2img`, { infotext })).warnings ?? []).toEqual([]);
     expect(await lastRequest()).toMatchObject({ tiling: true, steps: 2 });
+    await server.json('POST', `${api}/txt2img`, {
+      prompt: 'x',
+      restore_faces: true,
+      override_settings: { face_restoration_model: 'GFPGAN', code_former_weight: 0.3 },
+    });
+    expect(await lastRequest()).toMatchObject({ restoreFaces: true, faceRestorer: 'GFPGAN', faceFidelity: 0.3 });
+    const faces = 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer';
+    await server.json('POST', `${api}/txt2img`, { infotext: faces });
+    expect(await lastRequest()).toMatchObject({ restoreFaces: true, faceRestorer: 'CodeFormer' });
   });
 
   it.each([
-    [{ restore_faces: true }, /Face restoration/],
-    [{ infotext: 'a\nSteps: 2, Sampler: Euler, Seed: 1, Face restoration: CodeFormer' }, /Face/],
-    [{ script_name: 'X/Y/Z plot', script_args: ['Face restore', 'GFPGAN', []] }, /Face restore/],
+    [{ firstpass_image: 'iVBORw0KGgo=' }, /firstpass_image/],
     [{ alwayson_scripts: { FreeU: { args: [true] } } }, /second version.*freeUB1/],
   ])('answers 501 that names the missing part of %j', async (fields, names) => {
     const response = await server.call('POST', `${api}/txt2img`, { steps: 1, ...fields });
@@ -636,9 +643,33 @@ describe('extras', () => {
     expect(many.images).toHaveLength(2);
   });
 
+  it('restores faces where the user has a network for it, and tells where not', async () => {
+    const image = Buffer.from(await encodeImage(red, 'png', '')).toString('base64');
+    const asked = {
+      image,
+      upscaler_1: 'Lanczos',
+      gfpgan_visibility: 1,
+      codeformer_visibility: 0.5,
+      codeformer_weight: 0.2,
+    };
+    const none = await server.json('POST', `${api}/extra-single-image`, asked);
+    expect(none.warnings).toEqual([
+      'GFPGAN is left out: there is no ONNX file of it in the folder facerestore_models of the models.',
+      'CodeFormer is left out: there is no ONNX file of it in the folder facerestore_models of the models.',
+    ]);
+    const folder = join(server.root, 'models', 'facerestore_models');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'codeformer_0.1.0.onnx'), '');
+    const one = await server.json('POST', `${api}/extra-single-image`, asked);
+    expect(one.warnings).toEqual([expect.stringMatching(/^GFPGAN is left out/)]);
+    const { jobs } = await server.json('GET', '/api/v1/jobs?kind=upscale&limit=1');
+    expect(jobs[0].request).toMatchObject({ faces: 'codeformer_0.1.0', facesVisibility: 0.5, facesFidelity: 0.2 });
+    expect(await server.json('GET', `${api}/face-restorers`)).toEqual([{ name: 'codeformer_0.1.0', cmd_dir: null }]);
+    rmSync(folder, { recursive: true });
+  });
+
   it.each([
     [{ upscaler_1: '4x-UltraSharp' }, 404, /There is no upscaler called/],
-    [{ gfpgan_visibility: 1 }, 501, /Face restoration/],
     [{ upscaling_resize: 9000 }, 422, /by/],
     [{ resize_mode: 1, upscaling_resize_w: 90_000 }, 422, /width/],
   ])('says what is wrong with %j', async (fields, status, words) => {

@@ -2,8 +2,8 @@
  * `/sdapi/v1/extra-single-image` and `extra-batch-images`: pictures enlarged by one upscaler or two mixed; and the lists
  * of upscalers.
  *
- * Source: AUTOMATIC1111 web UI v1.10.1, modules/api/models.py and scripts/postprocessing_upscale.py. Left out: restoring
- * faces, which needs networks that are not here.
+ * Source: AUTOMATIC1111 web UI v1.10.1, modules/api/models.py, scripts/postprocessing_{upscale,gfpgan,codeformer}.py.
+ * Faces are restored where the user has an ONNX file of the network; where not, that is told and the picture is made.
  */
 
 import { z } from 'zod';
@@ -11,11 +11,12 @@ import { UserError } from '#core/errors';
 import { latentModes } from '#pipelines/hires';
 import { upscaleSchema } from '#pipelines/upscale/request';
 import { resamplerNames } from '#pipelines/upscale/upscalers';
+import { faceRestorerOf } from '#studio/library/faces';
 import type { LibraryModel } from '#studio/library/model';
+import type { OnnxFile } from '#studio/library/onnx-files';
 import { finishedJob } from '#studio/work/finished-job';
 import { pictureMaxBody } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
-import { MissingFeatureError } from '../http/errors.ts';
 import { type Route, route } from '../http/route.ts';
 import { pictureOf } from '../pictures.ts';
 import type { A1111Parts } from './parts.ts';
@@ -48,11 +49,35 @@ type Extras = { readonly [K in keyof typeof extrasShape]?: z.output<(typeof extr
 /** Sides of what upstream enlarges by a factor. */
 const multiple = 8;
 
-/** @throws MissingFeatureError, UserError */
-function upscaleInput(fields: Extras) {
-  if ((fields.gfpgan_visibility ?? 0) > 0 || (fields.codeformer_visibility ?? 0) > 0) {
-    throw new MissingFeatureError('Face restoration');
-  }
+/** The restorer that is asked for and here, and what is told of those that are not. */
+function facesInput(fields: Extras, files: readonly OnnxFile[]) {
+  const asked = [
+    { called: 'GFPGAN', visibility: fields.gfpgan_visibility ?? 0 },
+    { called: 'CodeFormer', visibility: fields.codeformer_visibility ?? 0 },
+  ].filter(({ visibility }) => visibility > 0);
+  const here = asked.flatMap((each) => {
+    const file = faceRestorerOf(files, each.called);
+    return file ? [{ ...each, file }] : [];
+  });
+  // One restorer a request: the last one covers what the first has drawn.
+  const taken = here.at(-1);
+  const warnings = asked
+    .filter(({ called }) => called !== taken?.called)
+    .map(({ called }) =>
+      here.some((each) => each.called === called)
+        ? `${called} is left out: one restorer of faces acts, ${taken!.called}.`
+        : `${called} is left out: there is no ONNX file of it in the folder facerestore_models of the models.`,
+    );
+  const faces = taken && {
+    faces: taken.file.name,
+    facesVisibility: Math.min(taken.visibility, 1),
+    facesFidelity: Math.min(Math.max(fields.codeformer_weight ?? 0, 0), 1),
+  };
+  return { faces, warnings };
+}
+
+/** @throws UserError */
+function upscaleInput(fields: Extras, faces: ReturnType<typeof facesInput>['faces']) {
   const sized = fields.resize_mode === 1;
   const second = fields.upscaler_2 ?? 'None';
   const read = upscaleSchema.safeParse({
@@ -63,6 +88,7 @@ function upscaleInput(fields: Extras) {
     upscaler2: second === 'None' ? undefined : second,
     visibility: fields.extras_upscaler_2_visibility ?? 0,
     multiple: sized ? 1 : multiple,
+    ...faces,
   });
   if (read.success) return read.data;
   const [issue] = read.error.issues;
@@ -78,12 +104,15 @@ export function extrasRoutes(parts: A1111Parts): Route[] {
       operation: 'a1111ExtraSingleImage',
       summary: 'A picture, enlarged.',
       body: singleSchema,
-      answer: { description: 'The picture as base64.', schema: z.object({ image: z.string(), html_info: z.string() }) },
+      answer: {
+        description: 'The picture as base64; `warnings` where something was left out.',
+        schema: z.object({ image: z.string(), html_info: z.string(), warnings: z.array(z.string()).optional() }),
+      },
       async handle({ body }, call) {
         const fields = body as Extras & { image?: string | null };
         if (!fields.image) throw new UserError('image.missing', 'image: a picture is needed.');
-        const { image, text: info } = await enlarged(parts, call, fields, fields.image);
-        return { image, html_info: paragraphs(info) };
+        const { image, text: info, warnings } = await enlarged(parts, call, fields, fields.image);
+        return { image, html_info: paragraphs(info), warnings };
       },
     }),
     route({
@@ -94,18 +123,24 @@ export function extrasRoutes(parts: A1111Parts): Route[] {
       body: batchSchema,
       answer: {
         description: 'The pictures as base64.',
-        schema: z.object({ images: z.array(z.string()), html_info: z.string() }),
+        schema: z.object({
+          images: z.array(z.string()),
+          html_info: z.string(),
+          warnings: z.array(z.string()).optional(),
+        }),
       },
       async handle({ body }, call) {
         const fields = body as Extras & z.output<typeof batchSchema>;
         const images: string[] = [];
+        const warnings = new Set<string>();
         let info = '';
         for (const { data } of fields.imageList ?? []) {
           const made = await enlarged(parts, call, fields, data);
           images.push(made.image);
           info = made.text;
+          for (const warning of made.warnings ?? []) warnings.add(warning);
         }
-        return { images, html_info: paragraphs(info) };
+        return { images, html_info: paragraphs(info), warnings: warnings.size > 0 ? [...warnings] : undefined };
       },
     }),
     route({
@@ -127,13 +162,19 @@ export function extrasRoutes(parts: A1111Parts): Route[] {
 }
 
 async function enlarged({ studio, pictures }: A1111Parts, call: Call, fields: Extras, source: string) {
-  const request = upscaleInput(fields);
+  const { faces, warnings } = facesInput(fields, await studio.faceRestorers());
+  const request = upscaleInput(fields, faces);
   const picture = await pictureOf(source, call.caller, pictures, call.signal);
   const job = await studio.submitUpscale({ request, picture, user: call.caller.name });
   const ended = await finishedJob(studio, job.id, call.signal);
   const [image] = await studio.gallery.ofJob(ended.id);
   if (!image) throw new UserError('job.cancelled', `Job ${ended.id} was cancelled before it had a picture.`);
-  return { image: (await studio.gallery.read(image.id)).toString('base64'), text: image.infotext };
+  const all = [...warnings, ...ended.warnings];
+  return {
+    image: (await studio.gallery.read(image.id)).toString('base64'),
+    text: image.infotext,
+    warnings: all.length > 0 ? all : undefined,
+  };
 }
 
 /** As HTML, its signs told apart from markup. */

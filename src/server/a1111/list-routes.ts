@@ -25,7 +25,13 @@ const rhos: Readonly<Record<string, number>> = { Karras: 7, Polyexponential: 1 }
 const needInnerModel: readonly string[] = ['SGM Uniform', 'Simple', 'Normal', 'DDIM', 'Beta'];
 
 export function listRoutes(parts: A1111Parts): Route[] {
-  return [...modelLists(parts), ...fixedLists(), ...optionRoutes(parts), ...actionRoutes(parts), pngInfoRoute(parts)];
+  return [
+    ...modelLists(parts),
+    ...fixedLists(parts),
+    ...optionRoutes(parts),
+    ...actionRoutes(parts),
+    pngInfoRoute(parts),
+  ];
 }
 
 function get(path: string, summary: string, answer: Route['answer'], read: (caller: Caller) => unknown): Route {
@@ -105,7 +111,7 @@ function embeddingFacts({ description: { embedding, metadata } }: LibraryModel):
   };
 }
 
-function fixedLists(): Route[] {
+function fixedLists({ studio }: A1111Parts): Route[] {
   return [
     get('/samplers', 'Samplers.', list, async () => {
       const { samplers } = await import('#diffusion/samplers/index');
@@ -121,7 +127,9 @@ function fixedLists(): Route[] {
         need_inner_model: needInnerModel.includes(name),
       }));
     }),
-    get('/face-restorers', 'Face restorers; none yet.', list, () => []),
+    get('/face-restorers', 'Face restorers: ONNX files of the user.', list, async () =>
+      (await studio.faceRestorers()).map(({ name }) => ({ name, cmd_dir: null })),
+    ),
     get('/script-info', 'Scripts with their arguments.', list, () => scriptInfos()),
     get('/extensions', 'Extensions; none.', list, () => []),
     get('/scripts', 'Scripts by tab.', anything, () => ({

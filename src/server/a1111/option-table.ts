@@ -8,7 +8,6 @@ export type OptionValue = string | number | boolean | null;
 
 /** Changing one of these changes pictures, by a part that is not there yet; their defaults may be sent. */
 export const missingOptions: Readonly<Record<string, readonly [fallback: OptionValue, part: string]>> = {
-  face_restoration: [false, 'Face restoration'],
   overlay_inpaint: [true, 'Inpainting without the original laid over (overlay_inpaint)'],
   pad_cond_uncond: [false, 'Padding prompt and negative prompt to equal length'],
   pad_cond_uncond_v0: [false, 'Padding prompt and negative prompt to equal length'],
@@ -77,9 +76,7 @@ export const quietOptions: Readonly<Record<string, OptionValue>> = {
   disable_mmap_load_safetensors: false,
   do_not_add_watermark: true,
   upscaler_for_img2img: null,
-  face_restoration_model: null,
   face_restoration_unload: false,
-  code_former_weight: 0.5,
   filter_nsfw: false,
   interrupt_after_current: true,
   multiple_tqdm: true,

@@ -29,7 +29,6 @@ function settingFields(tab: 'txt2img' | 'img2img'): Record<string, (typeof kinds
 const commonShape = {
   styles: list,
   sampler_index: text,
-  restore_faces: bool,
   do_not_save_samples: bool,
   do_not_save_grid: bool,
   override_settings: map,

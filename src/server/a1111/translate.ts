@@ -85,7 +85,6 @@ function refuseImg2imgParts(fields: Img2imgFields): void {
 /** Parts of a request besides its settings. */
 function refuseParts(fields: CommonFields): void {
   const wanted: readonly (readonly [unknown, string])[] = [
-    [fields.restore_faces, 'Face restoration'],
     [fields.firstpass_image, 'A hires pass of a given picture (firstpass_image)'],
   ];
   const found = wanted.find(([asked]) => Boolean(asked));

@@ -1,6 +1,6 @@
 /** Control networks, vision encoders and annotators of the library, found by name and opened for the loaded model. */
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '#core/errors';
 import { type ClipVisionFile, isClipVision, openClipVision } from '#models/clip/vision';
@@ -11,10 +11,10 @@ import { openComponent, readConfig } from '#models/model-source';
 import { openTensorFile, type TensorFile } from '#models/tensor-file';
 import type { FindAnnotator, FoundAnnotator } from '#pipelines/control/units';
 import type { FoundControl, PipelineModel, VisionWidths } from '#pipelines/model';
-import { isMissing } from '../files/disk-error.ts';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { findCalled } from './find.ts';
 import { legacyHash } from './hash.ts';
+import { listOnnx } from './onnx-files.ts';
 import { type FoundModel, modelStem, scanModels } from './scan.ts';
 
 /** Opened networks that are remembered; they hold no weights but those of low rank. */
@@ -95,13 +95,7 @@ async function openVision(path: string): Promise<ClipVisionFile | undefined> {
 
 /** ONNX files in folders called `annotators`, by their names without ending. */
 export async function listAnnotators(roots: readonly string[]): Promise<Omit<FoundAnnotator, 'settings'>[]> {
-  const found = new Map<string, string>();
-  for (const folder of await annotatorFolders(roots)) {
-    for (const entry of await namesIn(folder)) {
-      if (/\.onnx$/i.test(entry)) found.set(entry.replace(/\.onnx$/i, ''), join(folder, entry));
-    }
-  }
-  return [...found].map(([name, path]) => ({ name, path })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return await listOnnx(roots, 'annotators');
 }
 
 export function annotatorFinder(roots: readonly string[]): FindAnnotator {
@@ -126,24 +120,4 @@ async function settingsBeside(path: string): Promise<unknown> {
     throw new UserError('annotator.settings', `${file}: settings may have ${mostSettings} bytes, these have ${size}.`);
   }
   return parseJson(await readFile(file, 'utf8'), file);
-}
-
-/** `annotators` in a root and in its `models`. */
-async function annotatorFolders(roots: readonly string[]): Promise<string[]> {
-  const parents = roots.flatMap((root) => [root, join(root, 'models')]);
-  const folders: string[] = [];
-  for (const parent of parents) {
-    const own = (await namesIn(parent)).filter((name) => name.toLowerCase() === 'annotators');
-    folders.push(...own.map((name) => join(parent, name)));
-  }
-  return folders;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isMissing(error) || (error as NodeJS.ErrnoException).code === 'ENOTDIR') return [];
-    throw error;
-  }
 }

@@ -41,6 +41,7 @@ export class UpscaleRunner implements Runner<'upscale'> {
           const { batch, batches, step, steps } = event;
           call.progress({ phase: 'upscaling', batch, batches, step, steps });
         }
+        if (event.type === 'warning') await call.warn(event.message);
         if (event.type === 'image') await this.#deliver(job, call, event);
       }
     } finally {
