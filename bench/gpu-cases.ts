@@ -7,7 +7,7 @@ import { evaluateDim } from '#graph/dim';
 import { closeGraph, type Graph, topological } from '#graph/value';
 import { moduleOf, withSideBranches } from '#models/adapters/side-branch';
 import { Scope } from '#models/nn/scope';
-import { sd1UNet, type UNetConfig } from '#models/unet/config';
+import { sd1UNet, sdxlUNet, type UNetConfig } from '#models/unet/config';
 import { unet, unetScope } from '#models/unet/network';
 import { klF8 } from '#models/vae/config';
 import { vaeDecoderGraph } from '#models/vae/network';

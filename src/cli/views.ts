@@ -10,7 +10,7 @@ import { jobSchema, type queueStateSchema } from '#api/records/job';
 import { jobStates } from '#api/records/job-state';
 import { modelSchema, trashedModelSchema } from '#api/records/model';
 import { pictureSchema } from '#api/records/picture';
-import { starterSchema } from '#api/records/pull';
+import { toldStarterSchema } from '#api/records/pull';
 import { tokenSchema, userSchema } from '#api/records/user';
 import { columns, formatBytes, formatTime, oneLine } from './terminal.ts';
 
@@ -47,9 +47,10 @@ const recordViews = new Map<z.ZodType, RecordView>([
     expiresAt === undefined ? 'never runs out' : `until ${formatTime(expiresAt)}`,
     label,
   ]),
-  view(starterSchema, ['NAME', 'SIZE', 'LICENCE', 'ABOUT'], ({ name, bytes, licence, about }) => [
+  view(toldStarterSchema, ['NAME', 'SIZE', 'MEMORY', 'LICENCE', 'ABOUT'], ({ name, bytes, memory, licence, about }) => [
     name,
     formatBytes(bytes),
+    memory ? formatBytes(memory.usual) : '',
     licence,
     about,
   ]),

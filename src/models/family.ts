@@ -177,6 +177,8 @@ export function metadataNames({ id, knownAs }: FamilyIdentity): MetadataNames {
 export interface ModelFamily<Config = unknown> extends FamilyIdentity {
   /** What it can run (see `variantOf` in traits.ts); undefined is the plain model. */
   readonly variants: readonly (string | undefined)[];
+  /** Of the model that the family is named after: what it takes can be told before its file is here. */
+  readonly published?: Config;
   /** Small tensors of a single file whose values tell what names and shapes do not. */
   readonly reads?: readonly string[];
   readonly components: readonly ComponentLayout[];

@@ -101,7 +101,7 @@ describe('pull', () => {
 
   it('lists models to start with', async () => {
     const { stdout } = await cli('pull', '--starters');
-    expect(stdout).toMatch(/^Stable Diffusion 1\.5 {2,}4\.3 GB {2,}CreativeML OpenRAIL-M/);
+    expect(stdout).toMatch(/^Stable Diffusion 1\.5 {2,}4\.3 GB {2,}6\.\d GB {2,}CreativeML OpenRAIL-M/);
     expect((await cli('pull', 'starters')).stdout).toBe(stdout);
     const [first] = (await cli('pull', '--starters', '--json')).stdout.split('\n');
     expect(JSON.parse(first!)).toHaveProperty('sha256');

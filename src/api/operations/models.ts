@@ -6,7 +6,7 @@ import { idOf } from '../records/id.ts';
 import { jobSchema } from '../records/job.ts';
 import { limitsSchema, modelCardSchema, modelKinds, modelSchema, trashedModelSchema } from '../records/model.ts';
 import { modelWorkRequests } from '../records/model-work.ts';
-import { pullSchema, starterSchema } from '../records/pull.ts';
+import { pullSchema, toldStarterSchema } from '../records/pull.ts';
 import { jobInputSchema } from './jobs.ts';
 
 const tag = 'Models';
@@ -203,8 +203,8 @@ export const pulls = {
     method: 'get',
     path: '/pulls/starters',
     tag: 'Downloads',
-    summary: 'Models to start with; give source to a download.',
-    output: z.object({ starters: z.array(starterSchema) }),
+    summary: 'Models to start with, and what they take; give source to a download.',
+    output: z.object({ starters: z.array(toldStarterSchema) }),
     command: { usage: 'pull starters', bare: true },
   }),
   listPulls: operation({

@@ -62,6 +62,24 @@ export const starterSchema = z.object({
   bytes: z.number(),
   sha256: z.string(),
   licence: z.string(),
+  side: z.int().optional().describe('Pixels of a side of its pictures, where it draws them smaller than its family.'),
+  steps: z.int().optional().describe('That a picture of it takes, where they are few.'),
 });
 
+/** With what it takes on this machine. */
+export const toldStarterSchema = starterSchema.extend({
+  memory: z
+    .object({
+      usual: z.number().describe('With as much room as it likes.'),
+      least: z.number().describe('In the smallest parts.'),
+    })
+    .optional()
+    .describe('Bytes of the host that a picture takes on the CPU, by the memory plan; of models that draw.'),
+  seconds: z
+    .number()
+    .optional()
+    .describe('About, for one picture: by those that models of its family and size have drawn here; absent before.'),
+});
+
+export type ToldStarter = z.output<typeof toldStarterSchema>;
 export type Starter = z.output<typeof starterSchema>;

@@ -28,10 +28,7 @@ export interface Sd1Config extends LdmConfig {
   readonly textEncoder: ClipTextConfig;
 }
 
-/**
- * Stable Diffusion 1.5.
- * @internal For tests and benchmarks.
- */
+/** Stable Diffusion 1.5. */
 export const sd15: Sd1Config = {
   unet: sd1UNet,
   vae: klF8,

@@ -19,7 +19,7 @@ import {
 import { ldmFolderFiles } from '../ldm/folder-files.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
 import type { FoundModel } from '../traits.ts';
-import { type Sd1Config, sd1FromFolder, sd1FromTensors } from './config.ts';
+import { type Sd1Config, sd1FromFolder, sd1FromTensors, sd15 } from './config.ts';
 import { sd1Parts } from './parts.ts';
 
 const textPrefixes = ['cond_stage_model.transformer.', 'text_encoder.', ''];
@@ -39,6 +39,7 @@ export const sd1: ModelFamily<Sd1Config> = {
   contextWidth: publishedWidth,
   knownAs: { architecture: 'stable-diffusion-v1', baseVersion: 'sd_v1' },
   matches: isSd1,
+  published: sd15,
   variants: [undefined, 'inpaint', 'instruct-pix2pix'],
   components: [
     ...ldmComponents,

@@ -18,6 +18,7 @@ import { checkLatents, velocityKey, zeroTerminalKey } from '../ldm/family.ts';
 import type { LdmConfig } from '../ldm/parts.ts';
 import type { TensorTable } from '../tensor-table.ts';
 import { stableDiffusionSchedule } from '../training-noise.ts';
+import { sdxlUNet } from '../unet/config.ts';
 import { inferUNet } from '../unet/infer.ts';
 import { klF8, type VaeConfig } from '../vae/config.ts';
 import { inferVae } from '../vae/infer.ts';
@@ -44,6 +45,33 @@ const openClipBigG: ClipTextConfig = {
   heads: 20,
   mlpWidth: 5120,
   activation: 'gelu',
+};
+
+/** SDXL 1.0's base. */
+export const publishedBase: SdxlConfig = {
+  unet: sdxlUNet,
+  vae: sdxlVae,
+  firstText: clipL,
+  secondText: openClipBigG,
+  pooledWidth: openClipBigG.width,
+  prediction: 'eps',
+  schedule: stableDiffusionSchedule,
+  sampleSize: 128,
+};
+
+/** SDXL 1.0's refiner. */
+export const publishedRefiner: SdxlConfig = {
+  ...publishedBase,
+  unet: {
+    ...sdxlUNet,
+    blockChannels: [384, 768, 1536, 1536],
+    transformerDepth: [0, 4, 4, 0],
+    midTransformerDepth: 4,
+    heads: [6, 12, 24, 24],
+    contextWidth: openClipBigG.width,
+    vectorWidth: 2560,
+  },
+  firstText: undefined,
 };
 
 export function sdxlFromFolder(configs: FolderConfigs): SdxlConfig {

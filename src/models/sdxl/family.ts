@@ -31,7 +31,15 @@ import {
 import { ldmFolderFiles } from '../ldm/folder-files.ts';
 import { ldmParts } from '../ldm/parts.ts';
 import { type DeclaredParameter, Scope } from '../nn/scope.ts';
-import { firstText, type SdxlConfig, sdxlFromFolder, sdxlFromTensors, secondText } from './config.ts';
+import {
+  firstText,
+  publishedBase,
+  publishedRefiner,
+  type SdxlConfig,
+  sdxlFromFolder,
+  sdxlFromTensors,
+  secondText,
+} from './config.ts';
 import { baseNumbers, conditioningVector, refinerNumbers } from './size-conditioning.ts';
 
 const refinerVectorWidth = 2560;
@@ -75,6 +83,7 @@ export const sdxl: ModelFamily<SdxlConfig> = {
   ...shared,
   id: 'sdxl',
   title: 'SDXL',
+  published: publishedBase,
   contextWidth: 2048,
   knownAs: { architecture: 'stable-diffusion-xl-v1-base', baseVersion: 'sdxl_base_v1-0' },
   embeddingKeys: Object.values(embeddingKeys),
@@ -88,6 +97,7 @@ export const sdxlRefiner: ModelFamily<SdxlConfig> = {
   ...shared,
   id: 'sdxl-refiner',
   title: 'SDXL refiner',
+  published: publishedRefiner,
   matches: ({ unet, tensors }) =>
     unet?.vectorWidth !== undefined &&
     unet.linearProjection &&

@@ -29,3 +29,15 @@ export const sd1UNet: UNetConfig = {
   linearProjection: false,
   normGroups: 32,
 };
+
+/** SDXL's base (Podell et al. 2023, arXiv:2307.01952, table 1). */
+export const sdxlUNet: UNetConfig = {
+  ...sd1UNet,
+  blockChannels: [320, 640, 1280],
+  transformerDepth: [0, 2, 10],
+  midTransformerDepth: 10,
+  heads: [5, 10, 20],
+  contextWidth: 2048,
+  linearProjection: true,
+  vectorWidth: 2816,
+};

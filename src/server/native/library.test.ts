@@ -169,9 +169,11 @@ describe('downloads over HTTP', () => {
 
   it('are for admins, and the starters for all', async () => {
     const { starters } = await server.json('GET', '/api/v1/pulls/starters');
+    expect(starters.length).toBeGreaterThan(3);
     expect(starters[0]).toMatchObject({
       source: expect.stringMatching(/^hf:/),
       sha256: expect.stringMatching(/^\w{64}$/),
+      memory: { usual: expect.any(Number), least: expect.any(Number) },
     });
     const document = await server.json('GET', '/api/openapi.json');
     for (const path of ['/pulls', '/pulls/{id}/pause', '/models/{id}/hash', '/models/{id}/card']) {

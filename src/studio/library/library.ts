@@ -14,7 +14,7 @@ import type { ModelDescription } from '#models/describe';
 import { descriptionVersion } from '#models/description-version';
 import type { Emit } from '../events/bus.ts';
 import { ReaderHost } from '../reader/host.ts';
-import type { TaskResult } from '../reader/tasks.ts';
+import type { PublishedOrder, TaskResult } from '../reader/tasks.ts';
 import type { Database } from '../store/database.ts';
 import { dataVersion } from '../store/outside-changes.ts';
 import { patiently } from '../store/patience.ts';
@@ -84,6 +84,7 @@ export class Library {
   readonly #hashing = new ReaderHost();
   /** For what somebody waits to see, whatever else is being read. */
   readonly #asked = new ReaderHost();
+  readonly #published = new Map<string, Promise<TaskResult<'published'>>>();
   readonly #side = new Map<string, SideFacts>();
   /** All models in their order, as they were when the database had that version. */
   #listed: { readonly version: number; readonly models: readonly LibraryModel[] } | undefined;
@@ -248,6 +249,19 @@ export class Library {
   /** Sizes and settings that a checkpoint takes, from its header. */
   async limits(id: string): Promise<TaskResult<'limits'>> {
     return await this.#asked.read('limits', this.get(id).path);
+  }
+
+  /** What a family's published model takes; reckoned once. */
+  async published(order: PublishedOrder): Promise<TaskResult<'published'>> {
+    const key = JSON.stringify(order);
+    const known = this.#published.get(key) ?? this.#asked.read('published', order);
+    this.#published.set(key, known);
+    try {
+      return await known;
+    } catch (error) {
+      this.#published.delete(key);
+      throw error;
+    }
   }
 
   /** What a file or diffusers folder is, wherever it lies; read in a process of its own. Never throws for a bad file. */

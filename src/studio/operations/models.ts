@@ -7,7 +7,7 @@ import type { ModelWorkKind } from '#api/records/model-work';
 import { requireEffect } from '#api/rights';
 import { UserError } from '#core/errors';
 import { sniffImage } from '../images/codec.ts';
-import { starters } from '../pull/starters.ts';
+import { toldStarters } from '../pull/told-starters.ts';
 import type { Context, HandlersOf } from './context.ts';
 import { toldJob, toldModel, toldPull } from './told.ts';
 
@@ -69,8 +69,15 @@ async function queued<K extends ModelWorkKind>(
   return { job: toldJob(wait ? await studio.wait(job.id, signal) : job, caller) };
 }
 
+/** The newest, for how long pictures take. */
+const jobsLookedAt = 50;
+
 export const pullHandlers = {
-  listStarters: () => ({ starters: [...starters] }),
+  async listStarters(_input, { studio: { library, queue } }) {
+    const { jobs: done } = await queue.list({ kinds: ['picture'], states: ['done'], limit: jobsLookedAt });
+    const memoryOf = async (family: string, side: number | undefined) => await library.published({ family, side });
+    return { starters: await toldStarters({ models: library.list(), done, memoryOf }) };
+  },
   listPulls: async (_input, { studio, caller }) => ({
     pulls: (await studio.pulls.list()).map((pull) => toldPull(pull, caller)),
   }),

@@ -17,12 +17,14 @@ import type { Job } from '#api/records/job';
 import type { Pull } from '#api/records/pull';
 import { writeSafetensors } from '#formats/safetensors-writer';
 import { families } from '#models/families';
+import { generateSchema } from '#pipelines/request';
 import { TestHub } from '../../../test/fixtures/test-hub.ts';
 import { EventBus, type ResetEvents } from '../events/bus.ts';
 import { describeModel } from '../library/describe.ts';
+import type { LibraryModel } from '../library/model.ts';
 import { isPrivateAddress } from '../net/address.ts';
 import { httpGet } from '../net/http.ts';
-import type { QueueEvents } from '../queue/job.ts';
+import type { PictureJob, QueueEvents } from '../queue/job.ts';
 import { SqliteJobQueue } from '../queue/sqlite-queue.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { lockFile } from '../store/lock.ts';
@@ -36,6 +38,7 @@ import { type JobControl, type PullEvents, Pulls } from './pulls.ts';
 import { servicesFromEnvironment } from './services.ts';
 import { parsePullSource } from './source.ts';
 import { starters } from './starters.ts';
+import { toldStarters } from './told-starters.ts';
 
 let root: string;
 let hub: TestHub;
@@ -388,6 +391,24 @@ describe('sources', () => {
       starters.length,
     );
   });
+});
+
+it('tells what starters take: memory by their family, time by what the like of them drew', async () => {
+  const memoryOf = async (family: string, side = 512) =>
+    family === 'sd1' ? { size: { width: side, height: side }, usual: 6e9, least: 4e9 } : undefined;
+  const request = { ...generateSchema.parse({ prompt: 'a', steps: 10 }), model: 'mine' };
+  const done = [{ request, inputs: [], startedAt: 0, finishedAt: 30_000 }] as unknown as PictureJob[];
+  const told = async (bytes: number) => {
+    const models = [{ name: 'mine', description: { family: 'sd1' }, bytes }] as LibraryModel[];
+    return await toldStarters({ models, done, memoryOf });
+  };
+  const [first, ...others] = await told(2e9);
+  // Ten steps took 30 seconds, so twenty take a minute.
+  expect(first).toMatchObject({ memory: { usual: 6e9, least: 4e9 }, seconds: 60 });
+  expect(others.find(({ family }) => family === 'sdxl')).not.toHaveProperty('memory');
+  expect(others.find(({ kind }) => kind === 'vae')).not.toHaveProperty('memory');
+  // A tiny model of the same family says nothing about it.
+  expect((await told(57e6))[0]!.seconds).toBeUndefined();
 });
 
 describe('pulls', () => {

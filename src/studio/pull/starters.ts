@@ -28,7 +28,7 @@ export const starters: readonly Starter[] = [
   },
   {
     name: 'SDXL Base 1.0',
-    about: '1024x1024 with better composition; wants 8 GB or more.',
+    about: '1024x1024 with better composition.',
     kind: 'checkpoint',
     family: 'sdxl',
     source: 'hf:stabilityai/stable-diffusion-xl-base-1.0/sd_xl_base_1.0.safetensors',
@@ -45,6 +45,8 @@ export const starters: readonly Starter[] = [
     bytes: 6_938_081_905,
     sha256: 'e869ac7d6942cb327d68d5ed83a40447aadf20e0c3358d98b2cc9e270db0da26',
     licence: 'Stability AI Community License',
+    side: 512,
+    steps: 4,
   },
   {
     name: 'SDXL Refiner 1.0',

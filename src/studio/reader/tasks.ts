@@ -16,6 +16,12 @@ import type { BodyOrder } from './read-body.ts';
 /** @param tell how many bytes have been read */
 export type Task<Input = unknown> = (input: Input, tell: (bytes: number) => void) => Promise<unknown>;
 
+export interface PublishedOrder {
+  readonly family: string;
+  /** Pixels of a square picture; the family's own size when left out. */
+  readonly side?: number | undefined;
+}
+
 /** Each loads what it needs when it is first asked. */
 export const readerTasks = {
   describe: async (path: string) => await (await import('../library/describe.ts')).describeModel(path),
@@ -35,6 +41,13 @@ export const readerTasks = {
     const { nodeModelFiles } = await import('../files/model-files.ts');
     const { parts } = await loadCheckpoint(nodeModelFiles, path);
     return { ...parts.limits, prediction: parts.prediction };
+  },
+  /** What a family's published model takes. */
+  async published({ family: id, side }: PublishedOrder) {
+    const { families } = await import('#models/families');
+    const { publishedMemory } = await import('#pipelines/memory/published');
+    const family = families.find((each) => each.id === id);
+    return family && publishedMemory(family, side);
   },
   pictureTexts: async (path: string) => await (await import('../images/picture-texts.ts')).readPictureTexts(path),
   /** Type, size and channels of an upload. */

@@ -66,8 +66,17 @@ function hiresWork(request: Omit<StoredRequest, 'series'>, first: Size): number 
   return width * height * hiresRequest(request).steps * request.denoisingStrength;
 }
 
-/** The middle one of how long they took for the same work. */
 function secondsLike(jobs: readonly PictureJob[], size: Size, work: number): number | undefined {
+  const rate = secondsPerWork(jobs, size);
+  return rate === undefined ? undefined : rate * work;
+}
+
+/**
+ * The middle one of how long jobs took for the same work: seconds for each denoised pixel of a step.
+ *
+ * @param size of pictures that were asked for without one
+ */
+export function secondsPerWork(jobs: readonly PictureJob[], size: Size): number | undefined {
   const rates = jobs
     .flatMap(({ request, inputs, startedAt, finishedAt }) => {
       const done = workOf(request, size, inputs.includes('init'));
@@ -75,6 +84,5 @@ function secondsLike(jobs: readonly PictureJob[], size: Size, work: number): num
       return [(finishedAt - startedAt) / 1000 / done];
     })
     .sort((a, b) => a - b);
-  const middle = rates[Math.floor(rates.length / 2)];
-  return middle === undefined ? undefined : middle * work;
+  return rates[Math.floor(rates.length / 2)];
 }

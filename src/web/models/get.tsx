@@ -1,6 +1,7 @@
 /** More models: starters that are known to work, any address, and how far downloads are. */
 
 import { createSignal, For, Show } from 'solid-js';
+import type { ToldStarter } from '#api/records/pull';
 import type { WirePull } from '#server/native/wire';
 import { keys } from '../state/keys.ts';
 import { useQuery } from '../state/query.ts';
@@ -65,28 +66,42 @@ export function GetModels() {
         </h2>
         <ul class="grid sm:grid-cols-2 lg:grid-cols-3 gap-3">
           <For each={starters.data ?? []}>
-            {(starter) => (
-              <li class="card p-4 flex flex-col gap-2">
-                <h3 class="font-semibold">{starter.name}</h3>
-                <p class="hint">
-                  {[words().models.kinds[starter.kind], starter.family, fileSize(starter.bytes), starter.licence]
-                    .filter(Boolean)
-                    .join(' · ')}
-                </p>
-                <p class="text-sm">{starter.about}</p>
-                <button
-                  type="button"
-                  class="btn mt-auto self-start"
-                  onClick={() => void pull(starter.source, starter.file)}
-                >
-                  <Icon name="download" /> {words().models.pull}
-                </button>
-              </li>
-            )}
+            {(starter) => <StarterCard starter={starter} onPull={() => void pull(starter.source, starter.file)} />}
           </For>
         </ul>
       </section>
     </div>
+  );
+}
+
+interface StarterCardProps {
+  readonly starter: ToldStarter;
+  readonly onPull: () => void;
+}
+
+function StarterCard(props: StarterCardProps) {
+  const { starter } = props;
+  const { memory, seconds } = starter;
+  const takes = (): string[] => {
+    const { models } = words();
+    if (memory === undefined) return [];
+    const time = seconds === undefined ? models.secondsUnknown : models.seconds(duration(seconds));
+    return [models.memory(fileSize(memory.usual), fileSize(memory.least)), time];
+  };
+  return (
+    <li class="card p-4 flex flex-col gap-2">
+      <h3 class="font-semibold">{starter.name}</h3>
+      <p class="hint">
+        {[words().models.kinds[starter.kind], starter.family, fileSize(starter.bytes), starter.licence]
+          .filter(Boolean)
+          .join(' · ')}
+      </p>
+      <p class="text-sm">{starter.about}</p>
+      <For each={takes()}>{(line) => <p class="hint">{line}</p>}</For>
+      <button type="button" class="btn mt-auto self-start" onClick={() => props.onPull()}>
+        <Icon name="download" /> {words().models.pull}
+      </button>
+    </li>
   );
 }
 
