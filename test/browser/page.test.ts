@@ -321,6 +321,51 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     const asked = page.waitForRequest((request) => request.url().endsWith('/jobs') && request.method() === 'POST');
     await draw(page, 'a fox at sunset');
     expect((await asked).postDataJSON()).toMatchObject({ init: expect.stringMatching(/^image:/) });
+
+    // What is pasted is looked at when it comes; nothing that is there is lost by what cannot be read.
+    const wide = await sharp({ create: { width: 5000, height: 40, channels: 3, background: '#345' } })
+      .png()
+      .toBuffer();
+    const pasteFile = async (name: string, type: string, bytes: Buffer) =>
+      await page.evaluate(`(() => {
+        const data = new DataTransfer();
+        const bytes = Uint8Array.from(atob('${bytes.toString('base64')}'), (letter) => letter.charCodeAt(0));
+        data.items.add(new File([bytes], '${name}', { type: '${type}' }));
+        document.activeElement.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+      })()`);
+    const pasteText = async (text: string) =>
+      await page.evaluate(`(() => {
+        const data = new DataTransfer();
+        data.setData('text/plain', ${JSON.stringify(text)});
+        document.activeElement.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
+      })()`);
+    const start = page.getByRole('region', { name: 'Start picture' }).getByRole('img');
+    const before = await start.getAttribute('src');
+    for (const [name, type] of [
+      ['letter.txt', 'text/plain'],
+      ['broken.png', 'image/png'],
+    ] as const) {
+      await pasteFile(name, type, Buffer.from('not a picture'));
+      await page.getByRole('alert').getByText(`${name} is no picture that can be read here.`).waitFor();
+      const choosing = page.waitForEvent('filechooser');
+      await page.getByRole('alert').getByRole('button', { name: 'Another picture' }).click();
+      await choosing;
+    }
+    expect(await start.getAttribute('src')).toBe(before);
+    await pasteFile('wide.png', 'image/png', wide);
+    await page.getByText('wide.png was made smaller, from 5000 × 40 to 4096 × 33 pixels.').waitFor();
+    await expect.poll(() => start.getAttribute('src')).not.toBe(before);
+    const prompt = page.getByRole('textbox', { name: 'Prompt', exact: true });
+    await pasteText('an owl\nNegative prompt: rain\nSteps: 7, Sampler: Euler, CFG scale: 3, Seed: 5, Size: 128x128');
+    await page.getByRole('button', { name: 'Use these settings' }).click();
+    await expect.poll(() => prompt.inputValue()).toBe('an owl');
+    await page.getByRole('button', { name: 'Undo', exact: true }).click();
+    await expect.poll(() => prompt.inputValue()).toBe('a fox at sunset');
+    await pasteText('Negative prompt: \u0000\nSteps: , banana: Nope');
+    await page.getByRole('button', { name: 'Use these settings' }).last().click();
+    await page.getByRole('alert').getByText('No settings can be read from this text.').waitFor();
+    expect(await prompt.inputValue()).toBe('a fox at sunset');
+    expect(faults).toEqual([]);
   });
 
   it('shows how a picture came about, step by step', async () => {

@@ -52,9 +52,7 @@ function NoPicture() {
     surface.fillRect(0, 0, width, height);
     studio.startFrom(await keepPicture(await canvas.convertToBlob()));
   };
-  const take = async (file: File | undefined) => {
-    if (file) studio.startFrom(await keepPicture(file));
-  };
+  const take = async (file: File | undefined) => await studio.bring(file, studio.startFrom);
   return (
     <div class="flex-1 flex flex-col items-center justify-center gap-4 p-6 text-center">
       <p class="text-dim max-w-120">{words().canvas.lead}</p>

@@ -9,7 +9,6 @@ import type { controlModuleSchema } from '#api/operations/control';
 import { galleryPicture, sentPicture } from '../canvas/pictures.ts';
 import { useLatestPictures } from '../create/latest.ts';
 import type { SettingField } from '../state/fields.ts';
-import { keepPicture } from '../state/kept-pictures.ts';
 import { keys } from '../state/keys.ts';
 import { useModels } from '../state/queries.ts';
 import { useQuery } from '../state/query.ts';
@@ -195,9 +194,10 @@ function UnitPicture(props: ModuleProps) {
   };
   onCleanup(forget);
   const take = async (file: File | undefined) => {
-    if (!file) return;
-    forget();
-    props.onChange({ image: await keepPicture(file) });
+    await studio.bring(file, (image) => {
+      forget();
+      props.onChange({ image });
+    });
   };
   const preview = async () => {
     const { module, thresholdA, thresholdB, resolution } = props.unit;

@@ -2,7 +2,6 @@
 
 import { A } from '@solidjs/router';
 import { Show } from 'solid-js';
-import { keepPicture } from '../state/kept-pictures.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Thumbnail } from '../ui/thumbnail.tsx';
@@ -46,14 +45,9 @@ export function StartPicture() {
   );
 }
 
-/** A file as the start picture; what is no picture is said. */
 export function useTakePicture(): (file: File | undefined) => Promise<void> {
   const studio = useStudio();
-  return async (file) => {
-    if (!file) return;
-    if (!file.type.startsWith('image/')) return studio.say({ kind: 'error', text: words().create.tooBig });
-    studio.startFrom(await keepPicture(file));
-  };
+  return async (file) => await studio.bring(file, studio.startFrom);
 }
 
 function ChoosePicture(props: { readonly onChoose: (file: File | undefined) => void }) {

@@ -6,6 +6,7 @@ import { useStudio } from '../state/studio.tsx';
 import { useNarrow } from '../ui/narrow.ts';
 import { useDraftRequest } from './draft-request.ts';
 import { Panel } from './panel.tsx';
+import { usePasteAndDrop } from './paste.ts';
 import { Stage, useStageMode } from './stage.tsx';
 import { useTakePicture } from './start-picture.tsx';
 import { Strip } from './strip.tsx';
@@ -53,20 +54,9 @@ export default function Create() {
       void generate();
     } else if (event.key === 'Escape' && event.altKey) interrupt();
   };
-  const onPaste = (event: ClipboardEvent) => {
-    const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'));
-    if (!file) return;
-    event.preventDefault();
-    void take(file);
-  };
-  onMount(() => {
-    document.addEventListener('keydown', onKeyDown);
-    document.addEventListener('paste', onPaste);
-  });
-  onCleanup(() => {
-    document.removeEventListener('keydown', onKeyDown);
-    document.removeEventListener('paste', onPaste);
-  });
+  usePasteAndDrop(take);
+  onMount(() => document.addEventListener('keydown', onKeyDown));
+  onCleanup(() => document.removeEventListener('keydown', onKeyDown));
 
   return (
     <div class="flex-1 flex flex-col md:flex-row min-h-0">

@@ -4,7 +4,6 @@ import { useNavigate } from '@solidjs/router';
 import { createResource, onCleanup, Show } from 'solid-js';
 import { dataUrl } from '../canvas/pictures.ts';
 import { recall } from '../state/draft.ts';
-import { keepPicture } from '../state/kept-pictures.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { FileHead } from '../ui/file-head.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -46,24 +45,28 @@ export function Brought(props: { readonly file: File; readonly onClose: () => vo
     studio.say({ kind: 'info', text: words().create.recalled });
     navigate('/');
   };
-  const start = async () => {
-    studio.startFrom(await keepPicture(props.file));
-    navigate('/?mode=canvas');
-  };
+  const start = async () =>
+    await studio.bring(props.file, (name) => {
+      studio.startFrom(name);
+      navigate('/?mode=canvas');
+    });
   return (
     <section class="card p-3 mb-4 flex flex-wrap gap-4 items-start" aria-label={words().brought.title}>
       <img src={address} alt={props.file.name} class="max-h-60 max-w-full rounded-lg object-contain" />
       <div class="flex-1 at-least-60 stack">
         <FileHead name={props.file.name} onClose={props.onClose} />
         <Show when={!read.loading} fallback={<p class="hint">{words().common.loading}</p>}>
-          <Show when={read()?.infotext} fallback={<p class="hint">{words().brought.none}</p>}>
+          <Show
+            when={read()?.infotext}
+            fallback={<p class="hint">{read() ? words().brought.none : words().create.noPicture(props.file.name)}</p>}
+          >
             {(text) => (
               <pre class="whitespace-pre-wrap break-words text-xs bg-sunk rounded-lg p-3 max-h-60 overflow-auto">
                 {text()}
               </pre>
             )}
           </Show>
-          <Show when={mayMake()}>
+          <Show when={mayMake() && read()}>
             <div class="row flex-wrap">
               <Show when={Object.keys(read()?.request ?? {}).length > 0}>
                 <button type="button" class="btn-primary" onClick={reuse}>

@@ -11,11 +11,13 @@ import type { WireImage, WireJob, WireModel, WireProgress, WireStatus } from '#s
 import { type Api, ApiError } from '../api.ts';
 import { notify } from '../shell/notify.ts';
 import { words } from '../words/index.ts';
+import { broughtPicture, chooseFile } from './bring-picture.ts';
 import { connect, type EventHandlers } from './connection.ts';
 import { drawnMask } from './draft.ts';
 import { createDraft } from './draft-store.ts';
 import { type Drawing, isMasked } from './drawing.ts';
 import { createDrawing } from './drawing-store.ts';
+import { keepPicture } from './kept-pictures.ts';
 import { keys } from './keys.ts';
 import { addPicture, type PicturePages, putAnswer, putJob, putPicture, takePicture, without } from './lists.ts';
 import { type Notice, putNotice } from './notices.ts';
@@ -53,15 +55,27 @@ export function createStudio(api: Api) {
     setNotices((list) => list.filter((each) => each.id !== id));
   }
 
-  function complain(error: unknown): void {
+  /** `again`: what was tried, which a button of the notice may help to. */
+  function complain(error: unknown, again: () => void): void {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) {
       leave();
       return;
     }
-    const { errors } = words();
-    const text = error.code === 'network' ? errors['network']! : error.message;
-    say({ kind: 'error', text, remedy: error.code === 'network' ? undefined : errors[error.code] });
+    const { common, create, errors } = words();
+    if (error.code === 'network') {
+      say({ kind: 'error', text: errors['network']!, action: { label: common.retry, run: again } });
+      return;
+    }
+    const usual = {
+      label: create.usualModel,
+      run: () => {
+        draft.set('model', undefined);
+        again();
+      },
+    };
+    const action = error.code === 'model.unknown' && draft.values()['model'] !== undefined ? usual : undefined;
+    say({ kind: 'error', text: error.message, remedy: errors[error.code], action });
   }
 
   /** Runs what a button does; an error becomes a notice. */
@@ -69,9 +83,34 @@ export function createStudio(api: Api) {
     try {
       return await work();
     } catch (error) {
-      complain(error);
+      complain(error, () => void attempt(work));
       return undefined;
     }
+  }
+
+  /** What failed is said wherever its owner looks, with the way to try it again. */
+  function tellFailure({ id, error, user }: WireJob): void {
+    const own = client.getQueryData<WireStatus>(keys.status)?.user.name;
+    if (!error || user !== own) return;
+    const run = () => void attempt(() => api.retryJob({ id }));
+    const action = { label: words().common.retry, run };
+    say({ kind: 'error', text: error.message, remedy: words().errors[error.code], action });
+  }
+
+  /** Takes a picture that someone brings, by the name that the draft knows it under; says why where it is none. */
+  async function bring(file: File | undefined, take: (name: string) => void): Promise<void> {
+    if (!file) return;
+    const controls = await client.fetchQuery({ queryKey: keys.controls, queryFn: () => api.listFamilies() });
+    const brought = await broughtPicture(file, controls.maxSide);
+    const { control, create } = words();
+    if (!brought) {
+      const run = () => void chooseFile('image/*').then((other) => bring(other, take));
+      say({ kind: 'error', text: create.noPicture(file.name), action: { label: control.other, run } });
+      return;
+    }
+    const { picture, from, to } = brought;
+    take(await keepPicture(picture));
+    if (to.width < from.width) say({ kind: 'info', text: create.shrunk(file.name, from, to) });
   }
 
   function leave(): void {
@@ -114,6 +153,7 @@ export function createStudio(api: Api) {
     update<WireJob[]>(keys.openJobs, (jobs) => putJob(jobs, job));
     if (job.state !== 'running') setProgress(produce((all) => void delete all[job.id]));
     if (job.finishedAt !== undefined) stale(keys.endedJobs);
+    if (job.state === 'failed') tellFailure(job);
     if (job.kind === 'training') {
       stale(keys.trainings);
       stale(keys.training(job.id));
@@ -227,7 +267,11 @@ export function createStudio(api: Api) {
       return job;
     } catch (error) {
       if (error instanceof ApiError && error.field) draft.setErrors({ [error.field]: error.message });
-      complain(error);
+      complain(error, () => {
+        const { model: _model, ...others } = request;
+        // With the model as the form has it now: a button may have changed that.
+        void submit({ ...others, model: draft.values()['model'] });
+      });
       return undefined;
     }
   }
@@ -253,6 +297,7 @@ export function createStudio(api: Api) {
     say,
     dismiss,
     attempt,
+    bring,
     trash,
     submit,
   };

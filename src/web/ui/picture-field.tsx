@@ -1,7 +1,7 @@
 /** A picture as one field of a form: chosen, dropped or pasted; kept in the browser until the form is sent. */
 
 import { Show } from 'solid-js';
-import { keepPicture } from '../state/kept-pictures.ts';
+import { useStudio } from '../state/studio.tsx';
 import { words } from '../words/index.ts';
 import type { FieldIds } from './field.tsx';
 import { Icon } from './icon.tsx';
@@ -15,9 +15,8 @@ interface PictureFieldProps {
 }
 
 export function PictureField(props: PictureFieldProps) {
-  const take = async (file: File | undefined) => {
-    if (file?.type.startsWith('image/')) props.onChange(await keepPicture(file));
-  };
+  const { bring } = useStudio();
+  const take = async (file: File | undefined) => await bring(file, props.onChange);
   return (
     <div class="row">
       <Show when={props.value}>{(name) => <Thumbnail name={name()} alt="" />}</Show>

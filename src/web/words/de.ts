@@ -98,7 +98,12 @@ export const de = {
     automatic: (name: string) => (name === '' ? 'Automatisch' : `Automatisch (${name})`),
     start: 'Startbild',
     startHint: 'Bild hierher ziehen oder auswählen: Das neue beginnt damit.',
-    tooBig: 'Diese Datei ist kein lesbares Bild.',
+    noPicture: (name) => `${name} ist kein Bild, das sich hier lesen lässt.`,
+    shrunk: (name, from, to) =>
+      `${name} wurde verkleinert, von ${from.width} × ${from.height} auf ${to.width} × ${to.height} Pixel.`,
+    tellsParameters: 'Dieser Text sagt, wie ein Bild gemacht wurde.',
+    noParameters: 'Aus diesem Text lassen sich keine Einstellungen lesen.',
+    usualModel: 'Das übliche Modell nehmen',
     completions: 'Vervollständigungen',
     wordList: 'Wortliste',
     chunks: (tokens) => `Token in jedem Abschnitt von 75: ${tokens.join(', ')}`,

@@ -1,5 +1,10 @@
 /** The page's texts in English; every other language has the same keys (`satisfies` in its file). */
 
+export interface Sides {
+  readonly width: number;
+  readonly height: number;
+}
+
 export const en = {
   language: 'English',
   nav: {
@@ -96,7 +101,12 @@ export const en = {
     automatic: (name: string) => (name === '' ? 'Automatic' : `Automatic (${name})`),
     start: 'Start picture',
     startHint: 'Drop a picture here or choose one: the new one begins from it.',
-    tooBig: 'This file is no picture that can be read.',
+    noPicture: (name: string) => `${name} is no picture that can be read here.`,
+    shrunk: (name: string, from: Sides, to: Sides) =>
+      `${name} was made smaller, from ${from.width} × ${from.height} to ${to.width} × ${to.height} pixels.`,
+    tellsParameters: 'This text tells how a picture was made.',
+    noParameters: 'No settings can be read from this text.',
+    usualModel: 'Use the usual model',
     completions: 'Completions',
     wordList: 'Word list',
     chunks: (tokens: readonly number[]) => `Tokens in each chunk of 75: ${tokens.join(', ')}`,
