@@ -11,7 +11,6 @@ import { sd1UNet, sdxlUNet, type UNetConfig } from '#models/unet/config';
 import { unet, unetScope } from '#models/unet/network';
 import { klF8 } from '#models/vae/config';
 import { vaeDecoderGraph } from '#models/vae/network';
-import { sdxlUNet } from './published-sizes.ts';
 
 export interface GpuCase {
   /** As it is asked for, here and of the peer. */
