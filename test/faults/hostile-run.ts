@@ -111,6 +111,9 @@ class HostileRun {
     await this.#try('40 jobs of one picture of 8192 x 8192 at once', async () => await together(40), true);
     await this.#try('12 bodies of 100 MiB at once', async () => largeBodies(12), true);
     if (wantsModels && (this.#options.every ?? 1) === 1) await this.#tryModels();
+    await delay(500);
+    const crash = this.#server.crash();
+    if (crash !== undefined && !this.#problems.some((each) => each.endsWith(crash))) this.#problems.push(crash);
     return this.#report();
   }
 

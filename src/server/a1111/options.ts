@@ -141,8 +141,7 @@ export class OptionStore {
       if (quiet) warnings.push(`${name} is kept, and has no effect here.`);
       if (known && !Object.hasOwn(studioOptions, name)) stored[name] = this.#checked(name, value);
     }
-    this.#studio.settings.update(this.#settingsOf(read, warnings));
-    this.#studio.settings.write(storeKey, stored);
+    this.#studio.settings.update(this.#settingsOf(read, warnings), { [storeKey]: stored });
     return warnings;
   }
 

@@ -2,6 +2,7 @@
 
 import { FieldError } from '#api/check';
 import { DarkroomError, UserError } from '#core/errors';
+import { DiskError } from '#studio/files/disk-error';
 
 export interface Failure {
   readonly status: number;
@@ -11,7 +12,7 @@ export interface Failure {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Codes whose status is not that of their kind (UserError 400, others 500). */
+/** Codes whose status is not that of their kind (UserError 400, DiskError 503, others 500). */
 const statuses: Readonly<Record<string, number>> = {
   'auth.required': 401,
   'auth.forbidden': 403,
@@ -40,6 +41,7 @@ const statuses: Readonly<Record<string, number>> = {
   'events.upgrade': 426,
   // As web servers log it; nobody reads the answer.
   'client.gone': 499,
+  'disk.name-too-long': 400,
   // The file, not the server, is at fault.
   'reader.left-alone': 422,
   'queue.full': 429,
@@ -92,9 +94,10 @@ export function failureOf(error: unknown): Failure {
     };
   }
   const { code } = error;
-  const message = shortened(error.message);
+  const message = shortened(error instanceof DiskError ? capitalised(`${error.reason}.`) : error.message);
   const unknown = code.endsWith('.unknown') ? 404 : undefined;
-  const status = statuses[code] ?? unknown ?? (error instanceof UserError ? 400 : 500);
+  const ofKind = error instanceof UserError ? 400 : error instanceof DiskError ? 503 : 500;
+  const status = statuses[code] ?? unknown ?? ofKind;
   return {
     status,
     code,
@@ -104,6 +107,8 @@ export function failureOf(error: unknown): Failure {
       error instanceof AnswerError ? error.headers : waits[code] === undefined ? {} : { 'retry-after': waits[code] },
   };
 }
+
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** What somebody sent is told back, but not all of 18 MB. */
 function shortened(message: string): string {

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Job } from '#api/records/job';
 import type { Pull } from '#api/records/pull';
+import { DarkroomError } from '#core/errors';
 import { writeSafetensors } from '#formats/safetensors-writer';
 import { families } from '#models/families';
 import { generateSchema } from '#pipelines/request';
@@ -417,7 +418,7 @@ describe('pulls', () => {
   let installed = 0;
 
   /** What the studio does, without all that is not about pulls. */
-  function start(): Pulls {
+  function start(Queue = SqliteJobQueue): Pulls {
     installed = 0;
     mkdirSync(models(), { recursive: true });
     const services = {
@@ -426,13 +427,13 @@ describe('pulls', () => {
       hubCache: cache(),
       allowPrivate: true,
     };
-    const queue = new SqliteJobQueue(db, bus.emit);
+    const queue = new Queue(db, bus.emit);
     queue.recover(({ delivered }) => delivered);
     const progress = new ProgressBoard(bus.emit);
     const describe = describeModel;
     const parts = { services, roots: [models()], describe, onInstalled: () => void installed++, retryMs: 1 };
     const runner = new PullRunner(parts);
-    const worker = new Worker({ queue, runner, progress, isReady: () => true, log: () => {} });
+    const worker = new Worker({ queue, runner, progress, isReady: () => true, log: () => {}, retryMs: 1 });
     open.push(worker);
     worker.start();
     const control: JobControl = {
@@ -479,6 +480,29 @@ describe('pulls', () => {
     });
     hub.json(`/api/models/${repo}/revision/main`, { sha: commit, siblings, cardData: { license: 'openrail++' } });
   }
+
+  it('ends well though the database is locked for longer than the queue waits', async () => {
+    const body = lora();
+    serveRepo('owner/name', { 'style.safetensors': body });
+    let refused = 0;
+    const busy = (isEnd: boolean) => {
+      if (!isEnd || ++refused % 4 === 0) return;
+      throw new DarkroomError('store.busy', 'another program is writing to it');
+    };
+    class LockedQueue extends SqliteJobQueue {
+      override async report(...given: Parameters<SqliteJobQueue['report']>): Promise<void> {
+        busy(given[1].delivered !== undefined);
+        await super.report(...given);
+      }
+      override async finish(...given: Parameters<SqliteJobQueue['finish']>): Promise<Job> {
+        busy(true);
+        return await super.finish(...given);
+      }
+    }
+    const done = await pull(start(LockedQueue), 'owner/name');
+    expect(done).toMatchObject({ state: 'done', done: body.length, error: undefined });
+    expect([installed, refused]).toEqual([1, 8]);
+  });
 
   it('installs a file of a Hugging Face repository through the hub’s cache, once', async () => {
     const body = lora();

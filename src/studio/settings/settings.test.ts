@@ -22,6 +22,15 @@ it('keeps what was changed, and changes nothing when a value is refused', () => 
   expect(new Settings(db, () => {}).get()).toMatchObject({ outputFormat: 'webp', trashDays: 3, outputQuality: 90 });
 });
 
+it('are written together with what stands beside them, or not at all', () => {
+  const db = makeDatabase();
+  const settings = new Settings(db, () => {});
+  settings.update({ trashDays: 3 }, { 'a1111.options': { a: 1 } });
+  expect(() => settings.update({ trashDays: 4 }, { 'a1111.options': { a: 1n } })).toThrow('BigInt');
+  expect([settings.get().trashDays, new Settings(db, () => {}).get().trashDays]).toEqual([3, 3]);
+  expect(settings.read('a1111.options')).toEqual({ a: 1 });
+});
+
 it('are what another process made of them, and undo nothing of it', () => {
   const db = makeDatabase();
   const told: unknown[] = [];

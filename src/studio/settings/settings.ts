@@ -36,8 +36,11 @@ export class Settings {
     return this.#values;
   }
 
-  /** Changes the given settings. @throws UserError `settings.invalid` naming the field; nothing is changed then */
-  update(patch: SettingsPatch): SettingsValues {
+  /**
+   * Changes the given settings, and writes values of another part beside them: all of it or nothing.
+   * @throws UserError `settings.invalid` naming the field
+   */
+  update(patch: SettingsPatch, beside: Readonly<Record<string, unknown>> = {}): SettingsValues {
     // Read anew: another process may have changed others meanwhile, which must not be undone.
     const values = this.#db.transaction(() => {
       const result = settingsSchema.safeParse({ ...salvage(this.read(name)), ...patch });
@@ -46,6 +49,7 @@ export class Settings {
         throw new UserError('settings.invalid', `Setting ${issue.path.join('.') || '?'}: ${issue.message}.`);
       }
       this.write(name, result.data);
+      for (const [key, value] of Object.entries(beside)) this.write(key, value);
       return result.data;
     });
     this.#take(values);

@@ -8,6 +8,7 @@
 
 import Libsql from 'libsql';
 import { DarkroomError } from '#core/errors';
+import { DiskError } from '../files/disk-error.ts';
 import { DatabaseThread } from './database-thread.ts';
 
 export type SqlValue = string | number | boolean | null | undefined;
@@ -212,5 +213,5 @@ function storeError(error: unknown, path: string): Error {
   if (message.includes('Unable to open connection')) return storeError({ code: 'SQLITE_CANTOPEN' }, path);
   const remedy = remedies.find(([prefix]) => typeof code === 'string' && code.startsWith(prefix));
   if (!remedy) return error instanceof Error ? error : new DarkroomError('store.failed', message);
-  return new DarkroomError(`store.${remedy[1]}`, `Database ${path}: ${remedy[2]}.`, { cause: error });
+  return new DiskError(`store.${remedy[1]}`, `Database ${path}`, remedy[2], { cause: error });
 }

@@ -7,7 +7,7 @@ import type { Job } from '#api/records/job';
 import type { JobKind } from '#api/records/job-kinds';
 import { DarkroomError } from '#core/errors';
 import { nextTurn } from '../events/next-turn.ts';
-import type { JobOutcome, JobQueue, Stop } from '../queue/job.ts';
+import type { JobOutcome, JobQueue, JobReport, Stop } from '../queue/job.ts';
 import { kindRules } from './kinds.ts';
 import type { ProgressBoard } from './progress.ts';
 import { type Log, type Runner, Stopped, type WorkCall } from './runner.ts';
@@ -19,11 +19,13 @@ export interface WorkerParts<K extends JobKind> {
   /** False while nothing can be kept: nothing is begun then. */
   readonly isReady: () => boolean;
   readonly log: Log;
+  /** Milliseconds between two tries to note down what cannot be noted down now; default 2,000. */
+  readonly retryMs?: number;
 }
 
 /** Codes of errors that mean a full disk. */
 export const fullDisk: readonly string[] = ['disk-full', 'store.disk-full'];
-const retryMs = 2000;
+const defaultRetryMs = 2000;
 
 export class Worker<K extends JobKind = JobKind> {
   readonly #parts: WorkerParts<K>;
@@ -85,7 +87,7 @@ export class Worker<K extends JobKind = JobKind> {
         else if (!this.#stopping) await woken;
       } catch (error) {
         this.#parts.log('error', 'The next job could not be taken; trying again.', { error: messageOf(error) });
-        await pause(retryMs);
+        await pause(this.#parts.retryMs ?? defaultRetryMs);
       }
     }
   }
@@ -112,9 +114,9 @@ export class Worker<K extends JobKind = JobKind> {
       signal,
       progress: (change) => progress.update(id, change),
       preview: (batch, previews) => progress.preview(id, batch, previews),
-      async report(report) {
+      report: async (report) => {
         await nextTurn();
-        await queue.report(id, report);
+        await this.#report(id, report);
       },
       warn: async (message) => await queue.warn(id, message),
     };
@@ -128,6 +130,21 @@ export class Worker<K extends JobKind = JobKind> {
       if (signal.aborted && !fullDisk.includes(codeOf(error))) return stoppedOutcome(signal);
       log('warn', 'Job failed.', { job: id, code: codeOf(error), error: messageOf(error) });
       return failure(error);
+    }
+  }
+
+  /** Work is not lost because another program holds the database for longer than the queue waits. */
+  async #report(id: string, report: JobReport): Promise<void> {
+    const { queue, log, retryMs = defaultRetryMs } = this.#parts;
+    for (;;) {
+      try {
+        await queue.report(id, report);
+        return;
+      } catch (error) {
+        if (codeOf(error) !== 'store.busy' || this.#stopping) throw error;
+        log('warn', 'How far a job is could not be noted down; trying again.', { job: id });
+        await pause(retryMs);
+      }
     }
   }
 
@@ -149,7 +166,7 @@ export class Worker<K extends JobKind = JobKind> {
         if (fullDisk.includes(codeOf(error))) pauses = false;
         // After a restart the job is found running and dealt with then.
         if (this.#stopping || !this.#parts.isReady()) return;
-        await pause(retryMs);
+        await pause(this.#parts.retryMs ?? defaultRetryMs);
       }
     }
   }
