@@ -6,7 +6,7 @@
 import { UserError } from '#core/errors';
 import { describeFile, type FileDescription, type FilePart } from './detect.ts';
 import { embeddedConfigKey } from './embedded-config.ts';
-import type { FileKind } from './file-kinds.ts';
+import { type FileKind, isDrawingKind } from './file-kinds.ts';
 import { identifyCheckpoint } from './load.ts';
 import { type ModelSource, openModelSource } from './model-source.ts';
 import type { ModelFiles } from './tensor-file.ts';
@@ -52,7 +52,7 @@ export async function describeModel(files: ModelFiles, path: string): Promise<Mo
   const { kind } = description;
   return {
     ...describedTensors(description, source.tensors),
-    problem: kind === 'checkpoint' || kind === 'unet' ? await problemOf(files, source) : undefined,
+    problem: isDrawingKind(kind) ? await problemOf(files, source) : undefined,
     metadata: shortValues(source.metadata),
     trainedTags: trainedTags(source.metadata[tagsKey]),
     hasThumbnail: source.metadata[thumbnailKey]?.startsWith('data:image/') ?? false,

@@ -11,7 +11,7 @@ import { sizeOf } from '#core/tensor';
 import { clipPrefix } from './clip/infer.ts';
 import { families } from './families.ts';
 import type { FamilyIdentity, ModelFamily } from './family.ts';
-import { type FileKind, fileKinds } from './file-kinds.ts';
+import { type FileKind, fileKinds, isDrawingKind } from './file-kinds.ts';
 import { otherArchitecture } from './other-architectures.ts';
 import { below, type TensorTable } from './tensor-table.ts';
 import { findModel, findVae, variantOf } from './traits.ts';
@@ -166,7 +166,7 @@ function entitled(
   variant: string | undefined,
   parts: readonly FilePart[],
 ): FileDescription {
-  const model = kind === 'checkpoint' || kind === 'unet';
+  const model = isDrawingKind(kind);
   const base = family?.title;
   const words = model ? [base ?? 'diffusion', variant, fileKinds[kind]] : [fileKinds[kind]];
   const noun = words.filter(Boolean).join(' ');

@@ -17,3 +17,8 @@ export const fileKinds = {
 } as const;
 
 export type FileKind = keyof typeof fileKinds;
+
+/** Those that hold the network which draws, alone or with all that belongs to it. */
+export function isDrawingKind(kind: FileKind): boolean {
+  return kind === 'checkpoint' || kind === 'unet';
+}

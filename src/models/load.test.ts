@@ -86,6 +86,13 @@ describe('loadCheckpoint on a single file', () => {
     expect(parts.denoiser).toMatchObject({ inChannels: 9, extraInput: 'mask-and-masked-latent' });
   });
 
+  it('takes no part of a model or relative of it for the whole, also of a family that it knows', async () => {
+    const embedding = headerOnly({ clip_l: [2, 768], clip_g: [2, 1280] });
+    const files = fileSystem({ 'm/style.safetensors': embedding });
+    const { message } = await failure(loadCheckpoint(files, 'm/style.safetensors'));
+    expect(message).toContain('this is a textual inversion embedding for SDXL; expected a checkpoint of');
+  });
+
   it('takes the config that the trainer embedded', async () => {
     const config: Sd1Config = {
       unet: {

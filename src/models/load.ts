@@ -11,6 +11,7 @@ import { embeddedConfigKey } from './embedded-config.ts';
 import { families } from './families.ts';
 import type { ComponentLayout, ModelFamily, ModelParts, SingleFileHints } from './family.ts';
 import { Fields, parseJson } from './fields.ts';
+import { isDrawingKind } from './file-kinds.ts';
 import { ModelFileError } from './model-error.ts';
 import { type ModelSource, openComponent, openModelSource, readConfig } from './model-source.ts';
 import { type Problem, resolveParameters, type StoredTensor } from './resolve.ts';
@@ -118,7 +119,7 @@ function chooseFamily(known: readonly ModelFamily[], description: FileDescriptio
     throw new ModelFileError('unsupported', `this is ${title}, which cannot be used: ${problem}`, source.path);
   }
   const family = known.find(({ id }) => id === description.family);
-  if (family) return family;
+  if (family && isDrawingKind(description.kind)) return family;
   const groups = [...new Set([...source.tensors.keys()].map((n) => n.split('.').slice(0, 2).join('.')))];
   const found =
     description.kind === 'unknown'
