@@ -245,6 +245,7 @@ class HostileRun {
       ...[
         { prompt: '__round__ __long__', styles: ['a'] },
         { prompt: '__ring-a__' },
+        ...['pipe', 'zero', 'holes'].map((name) => ({ prompt: `__${name}__ __${name}/a__` })),
         { prompt: '__tower-0__ __tower-30__' },
         { prompt: '{__tower-1__|__tower-1__}'.repeat(2000) },
         { prompt: 'a', styles: ['ring', 'itself'] },

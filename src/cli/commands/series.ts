@@ -1,7 +1,7 @@
 /** `darkroom plot`, `matrix`, `prompts` and `loopback`: many pictures of varied requests, and the grid of them. */
 
 import { randomInt } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { UserError } from '#core/errors';
@@ -14,6 +14,7 @@ import { matrix as matrixForm } from '#pipelines/series/matrix';
 import { plot as plotForm } from '#pipelines/series/plot';
 import { promptList } from '#pipelines/series/prompt-list';
 import { cellRequest, placesOf, type Series } from '#pipelines/series/series';
+import { readPlainText } from '#studio/files/plain-file';
 import type { CommandContext, CommandModule } from '../command.ts';
 import { addFlags, fieldsOf, givenFlags, readFields, type Texts } from '../fields.ts';
 import type { FinishedPicture } from '../generate/picture-files.ts';
@@ -174,7 +175,7 @@ export const loopback = commandOf({
 });
 
 async function readLines(file: string): Promise<string> {
-  return await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  return await readPlainText(file).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
     throw new UserError('prompts.unreadable', `${JSON.stringify(file)}: ${reason}.`, { cause });
   });

@@ -1,10 +1,11 @@
 /** The file system as the models room needs it: ranges of files are read as they are asked for, nothing is mapped. */
 
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type ByteSource, checkRange } from '#formats/byte-source';
 import { ModelFileError } from '#models/model-error';
 import type { ModelFiles } from '#models/tensor-file';
 import { diskError, isMissing } from './disk-error.ts';
+import { readPlainText } from './plain-file.ts';
 
 export const nodeModelFiles: ModelFiles = {
   async exists(path) {
@@ -16,7 +17,7 @@ export const nodeModelFiles: ModelFiles = {
       throw diskError(error, path);
     }
   },
-  readText: (path) => readFile(path, 'utf8'),
+  readText: async (path) => await readPlainText(path),
   source: fileSource,
 };
 
@@ -30,7 +31,8 @@ export async function fileSource(path: string): Promise<ByteSource> {
   });
   if (!facts.isFile()) {
     const advice = 'expected a model file, or a diffusers folder with model_index.json';
-    throw new ModelFileError('not-a-file', `this is a folder without a model; ${advice}`, path);
+    const what = facts.isDirectory() ? 'a folder without a model' : 'no file but a pipe, a device or a socket';
+    throw new ModelFileError('not-a-file', `this is ${what}; ${advice}`, path);
   }
   const { size } = facts;
   return {

@@ -3,13 +3,14 @@
  * is whole, says by its infotext how it was made, and the index can be built again from them.
  */
 
-import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
+import { type FileHandle, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '#core/errors';
 import { galleryNames } from '#pipelines/settings/index';
 import type { Emit } from '../events/bus.ts';
 import { nextTurn } from '../events/next-turn.ts';
 import { diskError, isMissing } from '../files/disk-error.ts';
+import { openPlainFile } from '../files/plain-file.ts';
 import { pathInside, realPathInside } from '../files/safe-path.ts';
 import { type FileSystemCalls, sweepTemporary, systemCalls, writeWholeFile } from '../files/whole-file.ts';
 import { encodeImage, makeThumbnail } from '../images/codec.ts';
@@ -138,7 +139,7 @@ export class Gallery {
   async open(id: string): Promise<FileHandle> {
     for (let again = true; ; again = false) {
       try {
-        return await open(await this.file(id));
+        return await openPlainFile(await this.file(id));
       } catch (error) {
         if (!isMissing(error)) throw error;
         if (!again) throw goneError(this.get(id), error);

@@ -1,6 +1,7 @@
 /** What a picture's file tells of it. Pictures come from anywhere: run it in a reader's process (`reader/tasks.ts`). */
 
-import { open, readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { openPlainFile, readPlainFile } from '../files/plain-file.ts';
 import { readImageHeader } from '../images/codec.ts';
 import { readInfotext } from '../images/read-infotext.ts';
 import { type InfotextFields, infotextFields } from './infotext-fields.ts';
@@ -31,7 +32,7 @@ const startBytes = 2 ** 18;
 
 /** As much of a file as its size and its infotext take: PNG and JPEG have them in front, WebP at the end. */
 async function readStart(file: string): Promise<{ head: Uint8Array; infotext: string | undefined }> {
-  const handle = await open(file, 'r');
+  const handle = await openPlainFile(file);
   try {
     const { buffer, bytesRead } = await handle.read(new Uint8Array(startBytes), 0, startBytes, 0);
     const head = buffer.subarray(0, bytesRead);
@@ -40,6 +41,6 @@ async function readStart(file: string): Promise<{ head: Uint8Array; infotext: st
   } finally {
     await handle.close();
   }
-  const whole = await readFile(file);
+  const whole = await readPlainFile(file, Number.POSITIVE_INFINITY);
   return { head: whole, infotext: await readInfotext(whole) };
 }

@@ -1,8 +1,8 @@
 /** Every text inside a picture that somebody brought. Run it in a reader's process (`reader/tasks.ts`). */
 
-import { readFile } from 'node:fs/promises';
 import { isPng, readPngTexts } from '#formats/png-text';
 import { parseInfotext } from '#prompt/infotext';
+import { readPlainFile } from '../files/plain-file.ts';
 import { readAnyInfotext } from './any-infotext.ts';
 import { readImageHeader } from './codec.ts';
 
@@ -17,7 +17,7 @@ export interface PictureTexts {
 
 /** @throws UserError `image.*` for a file that is no picture */
 export async function readPictureTexts(file: string): Promise<PictureTexts> {
-  const bytes = await readFile(file);
+  const bytes = await readPlainFile(file);
   const { format } = await readImageHeader(bytes);
   const infotext = await readAnyInfotext(bytes, format);
   const parameters = infotext === undefined ? {} : { ...parseInfotext(infotext) };

@@ -1,10 +1,10 @@
 /** Captioners among the annotators of the model folders: those whose file beside them says so, or lists tags. */
 
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { UserError } from '#core/errors';
 import { type FoundCaptioner, readTagTable } from '#pipelines/annotators/captioner';
 import { nodeModelFiles } from '../files/model-files.ts';
+import { readPlainText } from '../files/plain-file.ts';
 import { annotatorFinder, listAnnotators } from './controls.ts';
 
 /** By name; the first one where none is given. @throws UserError `captioner.none`, `captioner.unknown` */
@@ -29,7 +29,7 @@ async function captionerOf(name: string, roots: readonly string[]): Promise<Foun
   if (!annotator) return undefined;
   const table = annotator.path.replace(/\.onnx$/i, '.csv');
   const tags = (await nodeModelFiles.exists(table))
-    ? readTagTable(await readFile(table, 'utf8'), basename(table))
+    ? readTagTable(await readPlainText(table), basename(table))
     : undefined;
   const { settings } = annotator;
   const says = typeof settings === 'object' && settings !== null && 'captioner' in settings;

@@ -3,13 +3,14 @@
  * (`name.civitai.info`) and of Darkroom's downloads (`name.darkroom.json`), and from its own metadata.
  */
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ModelCard, modelCardSchema } from '#api/records/model';
 import type { ModelDescription } from '#models/describe';
 import { preferenceByName } from '#pipelines/settings/distilled';
 import { type Preference, preferenceSchema } from '#pipelines/settings/index';
 import { isMissing } from '../files/disk-error.ts';
+import { readPlainText } from '../files/plain-file.ts';
 import { modelStem } from './scan.ts';
 
 const maxSideFileBytes = 2 ** 20;
@@ -128,8 +129,7 @@ function compact(fields: { readonly [K in keyof ModelCard]: ModelCard[K] | undef
 /** A broken side file is as good as none: the model itself may be fine. */
 async function readSideFile(file: string): Promise<Fields | undefined> {
   try {
-    if ((await stat(file)).size > maxSideFileBytes) return undefined;
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
+    const value: unknown = JSON.parse(await readPlainText(file, maxSideFileBytes));
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 /** Control networks, vision encoders and annotators of the library, found by name and opened for the loaded model. */
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '#core/errors';
 import { type ClipVisionFile, isClipVision, openClipVision } from '#models/clip/vision';
@@ -12,6 +12,7 @@ import { openTensorFile, type TensorFile } from '#models/tensor-file';
 import type { FindAnnotator, FoundAnnotator } from '#pipelines/control/units';
 import type { FoundControl, PipelineModel, VisionWidths } from '#pipelines/model';
 import { nodeModelFiles } from '../files/model-files.ts';
+import { readPlainText } from '../files/plain-file.ts';
 import { findCalled } from './find.ts';
 import { legacyHash } from './hash.ts';
 import { listOnnx } from './onnx-files.ts';
@@ -119,5 +120,5 @@ async function settingsBeside(path: string): Promise<unknown> {
   if (size > mostSettings) {
     throw new UserError('annotator.settings', `${file}: settings may have ${mostSettings} bytes, these have ${size}.`);
   }
-  return parseJson(await readFile(file, 'utf8'), file);
+  return parseJson(await readPlainText(file), file);
 }

@@ -1,6 +1,6 @@
 /** Textual inversions of the library: what prompts may call them by, and opened for the model that is loaded. */
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { UserError } from '#core/errors';
 import { readPngTexts } from '#formats/png-text';
 import { embeddingKeyword, embeddingOfText, textInPixels } from '#models/embeddings/picture';
@@ -10,6 +10,7 @@ import { ModelFileError } from '#models/model-error';
 import { openTensorFile } from '#models/tensor-file';
 import type { PipelineModel } from '#pipelines/model';
 import { nodeModelFiles } from '../files/model-files.ts';
+import { readPlainFile } from '../files/plain-file.ts';
 import { hashModel } from './hash.ts';
 import { isPictureFile, modelStem, scanModels } from './scan.ts';
 
@@ -61,7 +62,7 @@ export async function readEmbeddingFile(path: string): Promise<Embedding & { rea
 
 async function readFileOf(path: string): Promise<Embedding & { readonly name?: string | undefined }> {
   if (!isPictureFile(path)) return await readEmbedding(nodeModelFiles, await openTensorFile(nodeModelFiles, path));
-  const bytes = await readFile(path);
+  const bytes = await readPlainFile(path);
   const text = (await textBeside(bytes)) ?? (await textInPixels((await decoded(bytes)).image));
   if (text === undefined) throw new ModelFileError('embedding', 'the picture holds no embedding', path);
   return embeddingOfText(text, path);

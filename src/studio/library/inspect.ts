@@ -3,7 +3,7 @@
  * anywhere: run it in a reader's process (`reader/tasks.ts`).
  */
 
-import { open, readFile, readlink } from 'node:fs/promises';
+import { readlink, stat } from 'node:fs/promises';
 import { UserError } from '#core/errors';
 import { CheckpointError } from '#models/checkpoint-error';
 import { toldFamily } from '#models/describe';
@@ -12,6 +12,7 @@ import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { type ModelSource, openModelSource } from '#models/model-source';
 import { diskError, isMissing } from '../files/disk-error.ts';
 import { nodeModelFiles } from '../files/model-files.ts';
+import { openPlainFile, readPlainFile } from '../files/plain-file.ts';
 import { nonFiniteParameters } from './non-finite.ts';
 
 /** Facts by their names, in the order in which they are shown. */
@@ -39,7 +40,7 @@ async function pictureReport(file: string): Promise<InspectReport | undefined> {
   if (!head || !/^(\x89PNG|\xff\xd8\xff|RIFF....WEBP|GIF8|....ftypavi)/s.test(head)) return undefined;
   const { readImageHeader } = await import('../images/codec.ts');
   const { readAnyInfotext } = await import('../images/any-infotext.ts');
-  const bytes = await readFile(file);
+  const bytes = await readPlainFile(file);
   const { format, width, height } = await readImageHeader(bytes);
   const infotext = await readAnyInfotext(bytes, format);
   return { file, kind: 'picture', format, size: `${width}x${height}`, ...(infotext && { infotext }) };
@@ -47,7 +48,8 @@ async function pictureReport(file: string): Promise<InspectReport | undefined> {
 
 /** Latin-1; undefined for a folder. */
 async function firstBytes(file: string): Promise<string | undefined> {
-  const handle = await open(file).catch(async (error: unknown) => {
+  if ((await stat(file).catch(() => undefined))?.isDirectory()) return undefined;
+  const handle = await openPlainFile(file).catch(async (error: unknown) => {
     const target = await readlink(file).catch(() => undefined);
     const reason =
       target === undefined ? 'there is no such file or folder' : `it is a link to ${target}, which is not there`;
@@ -55,7 +57,6 @@ async function firstBytes(file: string): Promise<string | undefined> {
     throw diskError(error, file);
   });
   try {
-    if ((await handle.stat()).isDirectory()) return undefined;
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(magicBytes), 0, magicBytes, 0);
     return buffer.toString('latin1', 0, bytesRead);
   } finally {

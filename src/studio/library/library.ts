@@ -5,7 +5,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import { type ModelCard, type ModelKind, modelCardSchema, modelKinds } from '#api/records/model';
@@ -13,6 +13,7 @@ import { UserError } from '#core/errors';
 import type { ModelDescription } from '#models/describe';
 import { descriptionVersion } from '#models/description-version';
 import type { Emit } from '../events/bus.ts';
+import { readPlainFile } from '../files/plain-file.ts';
 import { ReaderHost } from '../reader/host.ts';
 import type { PublishedOrder, TaskResult } from '../reader/tasks.ts';
 import type { Database } from '../store/database.ts';
@@ -236,7 +237,7 @@ export class Library {
   async preview(id: string): Promise<Uint8Array | undefined> {
     const { path, description } = this.get(id);
     const file = this.#side.get(path)?.preview;
-    if (file !== undefined) return await readFile(file);
+    if (file !== undefined) return await readPlainFile(file);
     if (!description.hasThumbnail) return undefined;
     return await this.#asked.read('thumbnail', path);
   }

@@ -28,13 +28,19 @@ const pictures = /(?<!\.preview)\.(png|webp|avif)$/i;
 /** Optimiser states, indices and what a download has not finished. */
 const ignored = /\.(part|incomplete|optim)$|^training_args\.bin$/i;
 const maxDepth = 12;
+/** Folders of one root; a link to a whole disk has more, and would be looked at for ever. */
+const mostFolders = 10_000;
+/** What the system shows as files and is none: a link to it holds nothing but other processes' business. */
+const systems = /^\/(proc|sys|dev|run)(\/|$)/;
 
-export async function scanModels(roots: readonly string[]): Promise<FoundModel[]> {
+/** @param mostIn folders of one root that are looked into */
+export async function scanModels(roots: readonly string[], mostIn = mostFolders): Promise<FoundModel[]> {
   const found = new Map<string, FoundModel>();
   const entered = new Set<string>();
   for (const root of roots) {
+    const most = entered.size + mostIn;
     for (const folder of await modelFoldersOf(root)) {
-      for await (const { path, stats } of walk(folder, entered)) {
+      for await (const { path, stats } of walk(folder, { entered, most })) {
         if (found.has(path)) continue;
         const below = relative(folder.path, path).split(sep).join('/') || basename(path);
         found.set(path, {
@@ -61,13 +67,13 @@ const foreign = /^(node_modules|site-packages|venv|__pycache__)$/;
 
 async function* walk(
   { path: folder, isShallow = false, kind }: Pick<ModelFolder, 'path' | 'isShallow' | 'kind'>,
-  entered: Set<string>,
+  look: { readonly entered: Set<string>; readonly most: number },
   depth = 0,
 ): AsyncGenerator<{ path: string; stats: Stats }> {
-  if (depth > maxDepth) return;
+  if (depth > maxDepth || look.entered.size >= look.most) return;
   const real = await orMissing(realpath(folder));
-  if (real === undefined || entered.has(real)) return;
-  entered.add(real);
+  if (real === undefined || look.entered.has(real) || systems.test(real)) return;
+  look.entered.add(real);
   const entries = (await orMissing(readdir(folder, { withFileTypes: true }))) ?? [];
   if (entries.some((entry) => entry.name === 'model_index.json')) {
     const stats = await orMissing(stat(folder));
@@ -81,7 +87,7 @@ async function* walk(
     if (entry.name.startsWith('.') || ignored.test(entry.name) || foreign.test(entry.name)) continue;
     const path = join(folder, entry.name);
     const stats = await orMissing(stat(path));
-    if (stats?.isDirectory() && !isShallow) yield* walk({ path, kind }, entered, depth + 1);
+    if (stats?.isDirectory() && !isShallow) yield* walk({ path, kind }, look, depth + 1);
     else if (stats?.isFile() && isModel(entry.name)) yield { path, stats };
   }
 }

@@ -4,12 +4,12 @@
  * first, and only they are written.
  */
 
-import { readFileSync, statSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '#core/errors';
 import { parseWordList } from '#prompt/wildcards';
 import { isMissing } from '../files/disk-error.ts';
+import { readPlainText, readPlainTextAtOnce } from '../files/plain-file.ts';
 import { writeWholeFile } from '../files/whole-file.ts';
 import { parseStyles, type Style, writeStyles } from './style-sheet.ts';
 
@@ -31,7 +31,7 @@ export type SheetOrder = { readonly file: string } | { readonly text: string };
 
 /** @throws UserError `style.too-many` */
 export async function readStyleSheet(order: SheetOrder): Promise<Style[]> {
-  return parseStyles('file' in order ? (await readFile(order.file)).toString('utf8') : order.text);
+  return parseStyles('file' in order ? await readPlainText(order.file, largestFile) : order.text);
 }
 
 export class PromptFiles {
@@ -158,7 +158,7 @@ export class PromptFiles {
 /** Lines of a list's file; too large a file, or one that has gone, has none. */
 export function readWordList(file: string): readonly string[] {
   try {
-    return statSync(file).size > largestFile ? [] : parseWordList(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
+    return parseWordList(readPlainTextAtOnce(file, largestFile).replace(/^\ufeff/, ''));
   } catch {
     return [];
   }

@@ -52,9 +52,9 @@ export const readerTasks = {
   pictureTexts: async (path: string) => await (await import('../images/picture-texts.ts')).readPictureTexts(path),
   /** Type, size and channels of an upload. */
   async header(path: string) {
-    const { readFile } = await import('node:fs/promises');
     const { readImageHeader } = await import('../images/codec.ts');
-    return await readImageHeader(await readFile(path));
+    const { readPlainFile } = await import('../files/plain-file.ts');
+    return await readImageHeader(await readPlainFile(path));
   },
   decode: async (order: DecodeOrder) => await (await import('../images/decode-file.ts')).decodeFile(order),
   infotext: async (text: string) => (await import('#pipelines/settings/infotext-reading')).readInfotext(text),

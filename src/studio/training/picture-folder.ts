@@ -7,10 +7,11 @@
  */
 
 import { statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+
 import path from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '#core/errors';
+import { readPlainText } from '../files/plain-file.ts';
 import type { CaptionedPictures } from './captioned-pictures.ts';
 import { listFiles } from './data/list-files.ts';
 import { openPicture } from './data/open-picture.ts';
@@ -77,7 +78,7 @@ async function listPictures(folder: string, warn: (message: string) => void): Pr
   return Promise.all(
     pictures.map(async (name) => {
       const text = captionOf.get(withoutExtension(name));
-      const caption = text === undefined ? undefined : await readFile(path.join(folder, text), 'utf8');
+      const caption = text === undefined ? undefined : await readPlainText(path.join(folder, text));
       return { name, file: path.join(folder, name), caption: caption?.replace(/\s+/g, ' ').trim() };
     }),
   );

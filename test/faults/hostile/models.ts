@@ -1,6 +1,7 @@
 /** Files that lie among models and are made to be slow or large; written into a folder, told by their names. */
 
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { safetensors, u32le, u64le, zip } from './bytes.ts';
@@ -27,7 +28,46 @@ export function writeHostileModels(folder: string, isWanted: (path: string) => b
   symlinkSync(join(folder, 'Stable-diffusion', 'b'), join(folder, 'Stable-diffusion', 'a'));
   symlinkSync(join(folder, 'Stable-diffusion', 'a'), join(folder, 'Stable-diffusion', 'b'));
   writeFileSync(join(folder, 'Stable-diffusion', `${'n'.repeat(243)}.safetensors`), '');
+  writeNoFiles(folder);
   return files.length + 4;
+}
+
+/** What bears the name of a file and is none: pipes, devices, holes of terabytes, links to the system's own. */
+function writeNoFiles(folder: string): void {
+  const small = () => safetensors('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4);
+  const models = join(folder, 'Stable-diffusion');
+  for (const name of ['Stable-diffusion', 'wildcards', 'embeddings'])
+    mkdirSync(join(folder, name), { recursive: true });
+  const beside = ['json', 'txt', 'yaml', 'preview.png', 'civitai.info', 'darkroom.json'];
+  for (const name of ['no-pipes', 'no-holes']) writeFileSync(join(models, `${name}.safetensors`), small());
+  for (const end of beside) writeFileSync(join(models, `no-holes.${end}`), '');
+  const holes = [...beside.map((end) => `no-holes.${end}`), 'holes.safetensors', 'holes.ckpt', 'holes.gguf'];
+  for (const file of [...holes.map((name) => join(models, name)), join(folder, 'wildcards', 'holes.txt')]) {
+    writeFileSync(file, '', { flag: 'a' });
+    truncateSync(file, 2 ** 40);
+  }
+  // Names that mean something to another system, or look alike.
+  for (const name of [
+    'CON',
+    'a:stream',
+    'with\nnewline',
+    '%00',
+    '-rf',
+    'Case',
+    'case',
+    '\u00e9',
+    'e\u0301',
+    '\u202emoc',
+  ])
+    writeFileSync(join(models, `${name}.safetensors`), small());
+  utimesSync(join(models, 'case.safetensors'), -5e9, -5e9);
+  const pipes = [...beside.map((end) => `no-pipes.${end}`), 'pipe.safetensors', 'pipe.ckpt'];
+  for (const file of [...pipes.map((name) => join(models, name)), join(folder, 'wildcards', 'pipe.txt')])
+    execFileSync('mkfifo', [file]);
+  const links = { '/dev/zero': 'zero.safetensors', '/dev/urandom': 'random.ckpt', '/proc/self/mem': 'mem.pt' };
+  for (const [target, name] of Object.entries(links)) symlinkSync(target, join(models, name));
+  symlinkSync('/proc', join(models, 'proc'));
+  symlinkSync('/dev/zero', join(folder, 'wildcards', 'zero.txt'));
 }
 
 const tensor = (i: number) => `"${'layer.'.repeat(5)}${i}.weight":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`;

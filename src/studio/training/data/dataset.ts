@@ -6,10 +6,11 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '#core/errors';
 import type { PictureSize } from '#training/buckets';
+import { readPlainFile } from '../../files/plain-file.ts';
 import { shown } from '../picture-folder.ts';
 import { decodeText } from './decode-text.ts';
 import { listFiles } from './list-files.ts';
@@ -110,7 +111,7 @@ function captionOfName(name: string, words: string | undefined, odd: OddThings):
 }
 
 async function captionOf(file: string, name: string, odd: OddThings): Promise<string> {
-  const { text, encoding } = decodeText(await readFile(file));
+  const { text, encoding } = decodeText(await readPlainFile(file));
   if (encoding === 'binary') odd.add('No text, taken as empty captions', name);
   if (encoding === 'latin-1') odd.add('Not UTF-8, read as Latin-1', name);
   return text.replace(/\s+/g, ' ').trim();

@@ -1,9 +1,10 @@
 /** Folders of pictures to train on that the studio keeps: each picture beside a text file with its caption. */
 
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '#core/errors';
 import { diskError, isMissing } from '../../files/disk-error.ts';
+import { readPlainFile } from '../../files/plain-file.ts';
 import { isSafeName, realPathInside } from '../../files/safe-path.ts';
 import { writeWhole } from '../write-whole.ts';
 import type { PictureChange } from './change-picture.ts';
@@ -137,7 +138,7 @@ export class Datasets {
         await copyInto(path.join(from, `${stem}.mask.png`), `${withoutExtension(target)}.mask.png`);
       }
       if (all.has(`${stem}.txt`)) {
-        const { text } = decodeText(await readFile(path.join(from, `${stem}.txt`)));
+        const { text } = decodeText(await readPlainFile(path.join(from, `${stem}.txt`)));
         await writeWhole(`${withoutExtension(target)}.txt`, [Buffer.from(text)]);
       }
       names.push(path.posix.join(repeated, own));
@@ -225,7 +226,7 @@ export class Datasets {
     for (const picture of names) {
       const file = path.join(folder, picture);
       const found = await this.#look(file, look);
-      const bytes = await readFile(`${withoutExtension(file)}.txt`).catch(() => undefined);
+      const bytes = await readPlainFile(`${withoutExtension(file)}.txt`).catch(() => undefined);
       const text = bytes && decodeText(bytes);
       if (text && text.encoding !== 'utf-8') oddEncodings.push(picture);
       const caption = text?.text.replace(/\s+/g, ' ').trim();

@@ -1,6 +1,6 @@
 /** The task of a method's settings: model, pictures, captions, networks, and what is written and drawn on the way. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '#core/errors';
@@ -14,6 +14,7 @@ import { lossOf, noiseOf, pictureSizeOf } from '#training/settings/commons';
 import type { MethodSettings } from '#training/settings/methods';
 import { denoisingTask, readsText } from '#training/tasks/denoising';
 import { TextInputs } from '#training/tasks/text-inputs';
+import { readPlainTextAtOnce } from '../../files/plain-file.ts';
 import { folderForKind } from '../../library/layout.ts';
 import { type Dataset, type DatasetItem, readDataset } from '../data/dataset.ts';
 import { tellChangedPictures } from '../data/known-pictures.ts';
@@ -318,7 +319,7 @@ function captionRules(settings: MethodConfig, root: string, word: string | undef
 function templatesOf(given: string | undefined, root: string, word: string | undefined): string[] {
   if (given === undefined) return word === undefined ? [] : ['[filewords], [name]', '[name], [filewords]'];
   const file = path.resolve(root, given);
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [given];
+  const lines = existsSync(file) ? readPlainTextAtOnce(file).split('\n') : [given];
   const templates = lines.map((line) => line.trim()).filter((line) => line !== '');
   if (word !== undefined && !templates.every((line) => line.includes('[name]'))) {
     throw new UserError('training.template', 'each line of caption_template must have [name], which is what is learnt');
@@ -337,7 +338,7 @@ function samplePrompts(
 ): SamplePrompt[] {
   const lines = given.flatMap((line) => {
     const file = path.resolve(root, line);
-    return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [line];
+    return existsSync(file) ? readPlainTextAtOnce(file).split('\n') : [line];
   });
   const asked = lines.flatMap((line) => parseSamplePrompt(line) ?? []);
   return (asked.length > 0 ? asked : others).map((prompt, i) => ({ seed: firstSeed + i, ...prompt }));
