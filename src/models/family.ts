@@ -64,6 +64,18 @@ export interface Condition {
   readonly size: { readonly width: number; readonly height: number };
   /** Whether it says what the picture should not show. */
   readonly negative: boolean;
+  /** What a request says of the picture; where it says nothing, it is neither cut nor judged. */
+  readonly told?: ToldOfPicture | undefined;
+}
+
+/** What networks were told of pictures in their training, and are told of the one that is made. */
+export interface ToldOfPicture {
+  /** Pixels that were cut off. */
+  readonly cropTop: number;
+  readonly cropLeft: number;
+  /** How good it looks, 0 to 10, and how good what is not wanted looks. */
+  readonly aestheticScore: number;
+  readonly negativeAestheticScore: number;
 }
 
 /**
@@ -81,6 +93,8 @@ export interface DenoiserPart {
   readonly extraInput: 'none' | 'mask-and-masked-latent' | 'picture-latent';
   /** Sizes of a latent diffusion U-Net with diffusers' names, which control networks are made for; absent for others. */
   readonly unet?: UNetConfig;
+  /** What of a picture it is told. */
+  readonly reads?: readonly (keyof ToldOfPicture)[] | undefined;
   /** Further inputs of the graph under a condition, by name: one row of f32 [batch, length] each. */
   feeds?(condition: Condition): Readonly<Record<string, Float32Array>>;
   /** Latent size; open (`gridHeight`, `gridWidth`) when left out. */

@@ -26,6 +26,7 @@ export function factsOf(job: GenerationJob, index: number): PictureFacts {
     size,
     readsPicture: model.parts.denoiser?.extraInput === 'picture-latent',
     readsMask: model.parts.denoiser?.extraInput === 'mask-and-masked-latent',
+    reads: new Set(passes.flatMap(networksOf).flatMap(({ parts }) => parts.denoiser?.reads ?? [])),
     seed: job.seeds[index]!,
     variationSeed: job.variationSeeds[index],
     request: {
@@ -37,6 +38,11 @@ export function factsOf(job: GenerationJob, index: number): PictureFacts {
       refiner: refining && titleOf(refining),
     },
   };
+}
+
+/** Of a pass, and of what takes over in it. */
+function networksOf({ model, handOver }: GenerationJob['passes'][number]): PipelineModel[] {
+  return handOver ? [model, handOver.pass.model] : [model];
 }
 
 /** `name [hash]`, A1111's short title. */

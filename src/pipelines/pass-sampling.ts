@@ -52,6 +52,7 @@ export async function* stageOf(
     parts,
     shape,
     size,
+    told: request,
     ...prompts,
     shares: sharesOf(pass, prompts),
     guidance: guidanceOf(pass, extra !== undefined),

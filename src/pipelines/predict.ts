@@ -19,6 +19,7 @@ export interface PredictOptions {
   readonly shape: BatchShape;
   /** Of the picture that is made, pixels. */
   readonly size: Condition['size'];
+  readonly told?: Condition['told'];
   /** Planes that follow the latent's channels, [images, inChannels - channels, height, width]; neither scaled nor noised. */
   readonly extra?: Float32Array | undefined;
   /** Feeds what its graph has beside its own inputs. */
@@ -74,7 +75,7 @@ async function predict(
   { x, timestep, sigma, call }: DenoiserCall,
   passes: readonly Pass[],
 ): Promise<Predicted[]> {
-  const { session, part, shape, size: picture, control } = options;
+  const { session, part, shape, size: picture, told, control } = options;
   const [images, , height, width] = shape;
   const runs = passes.length * images;
   const contexts = passes.map(({ context }) => context);
@@ -89,7 +90,7 @@ async function predict(
         images,
       ),
     ),
-    ...feedsOf(part, passes, picture, images),
+    ...feedsOf(part, passes, { size: picture, told }, images),
     ...(passes.some(({ perturbed }) => perturbed !== undefined) ? perturbFeeds(passes, images) : {}),
   };
   const controlled = passes.map(({ negative = false }) => ({ negative }));
@@ -123,10 +124,12 @@ function perturbFeeds(passes: readonly Pass[], images: number): Record<string, H
 function feedsOf(
   part: DenoiserPart,
   passes: readonly Pass[],
-  size: Condition['size'],
+  picture: Pick<Condition, 'size' | 'told'>,
   images: number,
 ): Record<string, HostTensor> {
-  const feeds = passes.map(({ context, negative = false }) => part.feeds?.({ pooled: context.pooled, size, negative }));
+  const feeds = passes.map(({ context: { pooled }, negative = false }) =>
+    part.feeds?.({ ...picture, pooled, negative }),
+  );
   return Object.fromEntries(
     Object.entries(feeds[0] ?? {}).map(([name, { length }]) => {
       const rows = repeatRows(

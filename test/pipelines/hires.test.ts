@@ -142,6 +142,44 @@ describe('hires fix', () => {
   });
 });
 
+describe('what networks are told of the picture', () => {
+  it('reaches those that read it, and is told where none does', async () => {
+    const vectors: number[][] = [];
+    const own = createOrtNodeBackend({ device: 'cpu', threads: 1 });
+    const watched: Backend = {
+      ...own,
+      compile: async (graph, options) => {
+        const session = await own.compile(graph, options);
+        return {
+          graph,
+          dispose: () => session.dispose(),
+          run: async (feeds, more) => {
+            if (feeds.vector) vectors.push(Array.from(feeds.vector.data as Float32Array));
+            return await session.run(feeds, more);
+          },
+        };
+      },
+    };
+    const told = createPictureEngine({ backend: watched, openModel: modelOpener([]) });
+    const fields = { prompt: 'a', steps: 1, seed: 1, model: `${models}/tiny-sdxl/tiny-sdxl.safetensors` };
+    const events: GenerateEvent[] = [];
+    for (const more of [{}, { cropTop: 200, aestheticScore: 2 }]) {
+      const request = { ...generateSchema.parse({ ...fields, ...more }), width: 16, height: 16 };
+      for await (const event of told.generate(request)) events.push(event);
+    }
+    await told.dispose();
+    const [plain, cut] = vectors as [number[], number[]];
+    const changed = plain.flatMap((value, i) => (value === cut[i] ? [] : [i]));
+    expect(changed.length).toBeGreaterThan(0);
+    expect(cut[changed[0]!]).toBeCloseTo(Math.cos(200), 4);
+    const images = events.filter((event) => event.type === 'image');
+    expect(images[1]!.infotext).toContain('Crop top: 200');
+    expect(images[1]!.infotext).not.toContain('Aesthetic score');
+    const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+    expect(warnings).toEqual([expect.stringMatching(/^[Aa]esthetic ?[Ss]core.*the model is not told of it/)]);
+  });
+});
+
 describe('a refiner', () => {
   const sizes = { width: 64, height: 64, model: `${models}/tiny-sdxl/tiny-sdxl.safetensors`, steps: 5 };
 

@@ -25,10 +25,11 @@ export interface LdmFamilyParts extends Pick<ModelParts, 'schedules' | 'zeroEmpt
   readonly previewFactors?: readonly (readonly number[])[] | undefined;
   readonly tinyNames?: RegExp;
   readonly feeds?: DenoiserPart['feeds'];
+  readonly reads?: DenoiserPart['reads'];
 }
 
 export function ldmParts(config: LdmConfig, family: LdmFamilyParts): ModelParts {
-  const { textEncoders, maxClipSkip, previewFactors, tinyNames, feeds, ...facts } = family;
+  const { textEncoders, maxClipSkip, previewFactors, tinyNames, feeds, reads, ...facts } = family;
   const factor = vaeFactor(config.vae);
   const side = config.sampleSize * factor;
   return {
@@ -49,7 +50,7 @@ export function ldmParts(config: LdmConfig, family: LdmFamilyParts): ModelParts 
       maxClipSkip,
     },
     textEncoders,
-    denoiser: denoiser(config, feeds),
+    denoiser: { ...denoiser(config, feeds), reads },
     autoencoder: autoencoder(config),
   };
 }

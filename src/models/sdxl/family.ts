@@ -40,7 +40,7 @@ import {
   sdxlFromTensors,
   secondText,
 } from './config.ts';
-import { baseNumbers, conditioningVector, refinerNumbers } from './size-conditioning.ts';
+import { baseNumbers, conditioningVector, type PictureNumbers, refinerNumbers } from './size-conditioning.ts';
 
 const refinerVectorWidth = 2560;
 const embeddingKeys = { [firstText]: 'clip_l', [secondText]: 'clip_g' };
@@ -155,7 +155,7 @@ function pooledEncoding({ pooledWidth }: SdxlConfig): ClipEncoding {
   return { ...penultimate, pooledWidth };
 }
 
-function parts(config: SdxlConfig, numbersOf: (condition: Condition) => readonly number[]): ModelParts {
+function parts(config: SdxlConfig, numbers: PictureNumbers): ModelParts {
   const { firstText: first, secondText: second, unet } = config;
   const vectorWidth = unet.vectorWidth!;
   return ldmParts(config, {
@@ -170,8 +170,9 @@ function parts(config: SdxlConfig, numbersOf: (condition: Condition) => readonly
     schedules: { alignYourSteps: alignYourStepsSdxl },
     zeroEmptyNegative: true,
     feeds: (condition) => ({
-      vector: conditioningVector(condition.pooled[secondText]!, numbersOf(condition), vectorWidth),
+      vector: conditioningVector(condition.pooled[secondText]!, numbers.of(condition), vectorWidth),
     }),
+    reads: numbers.reads,
   });
 }
 

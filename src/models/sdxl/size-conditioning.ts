@@ -3,7 +3,7 @@
  * (Podell et al. 2023, arXiv:2307.01952, section 2.2).
  */
 
-import type { Condition } from '../family.ts';
+import type { Condition, DenoiserPart } from '../family.ts';
 
 const maxPeriod = 10000;
 
@@ -33,15 +33,26 @@ export function conditioningVector(
   return out;
 }
 
-/** Height, width, top, left of the crop, height and width aimed at: a picture that was neither scaled nor cut. */
-export function baseNumbers({ size: { width, height } }: Condition): number[] {
-  return [height, width, 0, 0, height, width];
+/** What a model's numbers are, and what of a picture they tell. */
+export interface PictureNumbers {
+  of(condition: Condition): readonly number[];
+  readonly reads: DenoiserPart['reads'];
 }
+
+/** Height, width, top, left of the crop, height and width aimed at: a picture that was not scaled, nor cut if not told. */
+export const baseNumbers: PictureNumbers = {
+  of: ({ size: { width, height }, told }) => [height, width, told?.cropTop ?? 0, told?.cropLeft ?? 0, height, width],
+  reads: ['cropTop', 'cropLeft'],
+};
 
 /** Aesthetic scores that the refiner was trained to tell apart. */
 const scores = { positive: 6, negative: 2.5 };
 
 /** Height, width, top, left, and how good it should look. */
-export function refinerNumbers({ size: { width, height }, negative }: Condition): number[] {
-  return [height, width, 0, 0, negative ? scores.negative : scores.positive];
-}
+export const refinerNumbers: PictureNumbers = {
+  of({ size: { width, height }, negative, told }) {
+    const [good, bad] = [told?.aestheticScore ?? scores.positive, told?.negativeAestheticScore ?? scores.negative];
+    return [height, width, told?.cropTop ?? 0, told?.cropLeft ?? 0, negative ? bad : good];
+  },
+  reads: ['cropTop', 'cropLeft', 'aestheticScore', 'negativeAestheticScore'],
+};

@@ -1,7 +1,7 @@
 /** How large and how many, and what a picture starts from. */
 
 import { z } from 'zod';
-import { entry, flagEntry, type InfotextFace, numberOf, setting, textEntry } from './setting.ts';
+import { entry, flagEntry, type InfotextFace, numberOf, type PictureFacts, setting, textEntry } from './setting.ts';
 
 /** Upper bound of one side, in pixels: beyond it a request is a mistake, not a wish. */
 export const minSide = 64;
@@ -253,7 +253,47 @@ export const maskSettings = {
   }),
 };
 
+/** What the networks of some models are told of the picture. */
+const told = (label: string, step: number, usual: readonly [number, number]) =>
+  ({ label, group: 'advanced', level: 'full', control: 'slider', step, usual }) as const;
+const unread =
+  (name: string) =>
+  ({ reads }: PictureFacts): string | undefined =>
+    reads === undefined || reads.has(name) ? undefined : 'the model is not told of it';
+
 export const advancedSettings = {
+  cropTop: setting({
+    type: z.int().min(0).max(8192).default(0),
+    help: 'SDXL: rows that the picture is said to have lost above; 0 keeps things whole.',
+    form: told('Crop top', 1, [0, 1024]),
+    infotext: entry('Crop top', { unless: 0 }),
+    a1111: { option: 'sdxl_crop_top' },
+    idle: unread('cropTop'),
+  }),
+  cropLeft: setting({
+    type: z.int().min(0).max(8192).default(0),
+    help: 'SDXL: columns that the picture is said to have lost on the left.',
+    form: told('Crop left', 1, [0, 1024]),
+    infotext: entry('Crop left', { unless: 0 }),
+    a1111: { option: 'sdxl_crop_left' },
+    idle: unread('cropLeft'),
+  }),
+  aestheticScore: setting({
+    type: z.number().min(0).max(10).default(6),
+    help: 'SDXL refiner: how good the picture is to look.',
+    form: told('Aesthetic score', 0.1, [0, 10]),
+    infotext: entry('Aesthetic score', { unless: 6 }),
+    a1111: { option: 'sdxl_refiner_high_aesthetic_score' },
+    idle: unread('aestheticScore'),
+  }),
+  negativeAestheticScore: setting({
+    type: z.number().min(0).max(10).default(2.5),
+    help: 'SDXL refiner: how good what it is not to be like looks.',
+    form: told('Negative aesthetic score', 0.1, [0, 10]),
+    infotext: entry('Negative aesthetic score', { unless: 2.5 }),
+    a1111: { option: 'sdxl_refiner_low_aesthetic_score' },
+    idle: unread('negativeAestheticScore'),
+  }),
   tiling: setting({
     type: z.boolean().default(false),
     help: 'A picture whose edges meet.',
