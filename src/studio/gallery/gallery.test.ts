@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Job } from '#api/records/job';
 import { type GenerateRequest, generateSchema } from '#pipelines/request';
 import { infotextOf, picture } from '../../../test/fixtures/fake-engine.ts';
@@ -162,6 +162,38 @@ describe('saving', () => {
 });
 
 describe('search', () => {
+  it('counts once until something changes, by whomever', async () => {
+    const file = join(root, 'counted.db');
+    const [own, other] = [openDatabase(file), openDatabase(file)];
+    migrate(own, migrations);
+    let counts = 0;
+    const counted = vi.spyOn(own, 'allElsewhere');
+    const index = new PictureIndex(own);
+    const facts = {
+      format: 'png',
+      bytes: 1,
+      width: 64,
+      height: 64,
+      user: 'local',
+      seed: 1,
+      negativePrompt: '',
+    } as const;
+    const add = (place: number) =>
+      index.add({ ...facts, path: `${place}.png`, index: place, createdAt: place, prompt: 'a fox', infotext: '' }).id;
+    const total = async () => {
+      const { total: found } = await index.page({ text: 'fox' });
+      counts = counted.mock.calls.filter(([sql]) => sql.includes('count(*)')).length;
+      return found;
+    };
+    const [first] = [add(1), add(2)];
+    expect([await total(), await total(), counts]).toEqual([2, 2, 1]);
+    index.remove(first);
+    expect([await total(), await total(), counts]).toEqual([1, 1, 2]);
+    other.run('DELETE FROM images');
+    expect([await total(), await total(), counts]).toEqual([0, 0, 3]);
+    for (const each of [own, other]) each.close();
+  });
+
   it('finds by words, beginnings, phrases and exclusions', async () => {
     for (const prompt of ['a red fox in snow', 'a foxglove, red', 'snow on a (red:1.2) house', '赤い狐の絵'])
       await save(prompt);

@@ -4,6 +4,7 @@ import { type IndexedPicture, indexedPictureSchema } from '#api/records/picture'
 import { inTurns, nextTurn } from '../events/next-turn.ts';
 import type { Database } from '../store/database.ts';
 import { newId } from '../store/id.ts';
+import { changeMark } from '../store/outside-changes.ts';
 import { allOf, type Condition, equals, Table } from '../store/table.ts';
 import type { GalleryImage, ImagePage, ImageQuery } from './image.ts';
 import { orders, whereImages } from './search.ts';
@@ -16,6 +17,8 @@ const fewPictures = 2000;
 export class PictureIndex {
   readonly #db: Database;
   readonly #table: Table<typeof indexedPictureSchema>;
+  /** By condition, as they were at a change of the database. */
+  #counts: { readonly at: string | undefined; readonly of: Map<string, number> } = { at: undefined, of: new Map() };
 
   constructor(db: Database) {
     this.#db = db;
@@ -94,8 +97,21 @@ export class PictureIndex {
     const mayTakeLong = query.text !== undefined || most > fewPictures;
     const where = whereImages(query);
     const { records, cursor } = await this.#table.pageInTurns({ ...pageOf(query), mayTakeLong });
-    const total = mayTakeLong ? await this.#table.countElsewhere(where) : this.#table.count(where);
+    const total = mayTakeLong ? await this.#counted(where) : this.#table.count(where);
     return { images: this.#withMarks(records), cursor, total };
+  }
+
+  /** Counted once after each change of the database, by whomever, not anew for each page of a long list. */
+  async #counted(where: Condition): Promise<number> {
+    const at = changeMark(this.#db);
+    if (at === undefined || at !== this.#counts.at) this.#counts = { at, of: new Map() };
+    const { of } = this.#counts;
+    const key = JSON.stringify(where);
+    const known = of.get(key);
+    if (known !== undefined) return known;
+    const total = await this.#table.countElsewhere(where);
+    of.set(key, total);
+    return total;
   }
 
   count(query: ImageQuery): number {

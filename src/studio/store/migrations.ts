@@ -253,4 +253,12 @@ export const migrations: readonly Migration[] = [
       ALTER TABLE all_turns RENAME TO turns;
     `,
   },
+  {
+    version: 7,
+    about: 'the gallery counted and walked by its index alone',
+    sql: `
+      DROP INDEX images_recent;
+      CREATE INDEX images_recent ON images (trashed_at, away_at, created_at, id);
+    `,
+  },
 ];

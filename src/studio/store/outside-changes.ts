@@ -34,3 +34,10 @@ export function dataVersion(db: Database): number | undefined {
     return undefined;
   }
 }
+
+/** Another one after any change, by this connection or another; undefined while the database cannot be asked. */
+export function changeMark(db: Database): string | undefined {
+  const others = dataVersion(db);
+  if (others === undefined) return undefined;
+  return `${others} ${db.get<{ own: number }>('SELECT total_changes() AS own')!.own}`;
+}
