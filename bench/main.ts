@@ -8,6 +8,7 @@ const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   'gpu-count': () => import('./gpu-count.ts'),
   lowering: () => import('./lowering.ts'),
   memory: () => import('./memory.ts'),
+  page: () => import('./page.ts'),
   sd15: () => import('./sd15.ts'),
   server: () => import('./server.ts'),
   training: () => import('./training.ts'),

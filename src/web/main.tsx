@@ -6,7 +6,7 @@ import { createRoot } from 'solid-js';
 import { render } from 'solid-js/web';
 import { ApiError, createApi } from './api.ts';
 import { forgetToken, keepToken, storedToken } from './session.ts';
-import { App } from './shell/app.tsx';
+import { App, preloadView } from './shell/app.tsx';
 import { applyTheme, storedTheme } from './shell/theme.ts';
 import { watchMissingFiles } from './state/build.ts';
 import { forgetOldPictures } from './state/kept-pictures.ts';
@@ -15,6 +15,7 @@ import { takeToken } from './state/token.ts';
 import { preferredLanguage, speak } from './words/index.ts';
 
 watchMissingFiles();
+preloadView(location.pathname);
 const taken = takeToken(location.hash);
 if (taken.token !== undefined) {
   keepToken(taken.token);

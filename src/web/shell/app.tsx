@@ -14,7 +14,7 @@ import { SignIn } from './sign-in.tsx';
 import { Spoken } from './spoken.tsx';
 
 /** The view of each address; each comes when it is first looked at. */
-const views: Readonly<Record<PageView, Component>> = {
+const views: Readonly<Record<PageView, Component & { preload: () => Promise<unknown> }>> = {
   '/': lazy(async () => await import('../create/view.tsx')),
   '/gallery': lazy(async () => await import('../gallery/view.tsx')),
   '/gallery/:id': lazy(async () => await import('../gallery/picture.tsx')),
@@ -30,6 +30,18 @@ const views: Readonly<Record<PageView, Component>> = {
   '/lab/runs/:id': lazy(async () => await import('../lab/run.tsx')),
   '/settings': lazy(async () => await import('../settings/view.tsx')),
 };
+
+/** Asked for while the server still tells what there is: the view is there as soon as it can be drawn. */
+export function preloadView(address: string): void {
+  const parts = address.split('/');
+  const fits = (path: string) => {
+    const wanted = path.split('/');
+    return wanted.length === parts.length && wanted.every((part, at) => part.startsWith(':') || part === parts[at]);
+  };
+  const found = pageViews.find((path) => !path.includes(':') && fits(path)) ?? pageViews.find(fits) ?? '/';
+  // What does not come is said where the view is drawn.
+  void views[found].preload().catch(() => {});
+}
 
 export function App(props: { readonly studio: Studio }) {
   return (

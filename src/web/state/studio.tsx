@@ -123,10 +123,13 @@ export function createStudio(api: Api) {
   async function start(): Promise<void> {
     stopEvents();
     try {
-      const status = await api.getStatus();
-      const controls = await client.fetchQuery({ queryKey: keys.controls, queryFn: () => api.listFamilies() });
+      await client.invalidateQueries({ refetchType: 'none' });
+      const [status, controls] = await Promise.all([
+        api.getStatus(),
+        client.fetchQuery({ queryKey: keys.controls, queryFn: () => api.listFamilies() }),
+      ]);
       draft.open(controls.request);
-      await client.invalidateQueries();
+      await client.refetchQueries({ type: 'active', stale: true });
       client.setQueryData(keys.status, status);
       setProgress(reconcile(Object.fromEntries(status.running.map((each) => [each.id, each]))));
       stopEvents = connect(`/api/v1/ws?${jobKinds.map((kind) => `kind=${kind}`).join('&')}`, {
