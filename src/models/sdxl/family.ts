@@ -10,14 +10,7 @@ import { clipKeys } from '../clip/keys.ts';
 import { type ClipEncoding, clipEncoderGraph } from '../clip/network.ts';
 import { isOpenClip, openClipKeys } from '../clip/open-clip.ts';
 import { clipTokenizer } from '../clip/tokenizer.ts';
-import type {
-  ComponentLayout,
-  Condition,
-  ModelFamily,
-  ModelParts,
-  SingleFilePart,
-  TextEncoderPart,
-} from '../family.ts';
+import type { ComponentLayout, ModelFamily, ModelParts, SingleFilePart, TextEncoderPart } from '../family.ts';
 import {
   declareLdm,
   ldmAdapterKeys,

@@ -83,7 +83,7 @@ function detector(cells: readonly (readonly [cell: number, score: number])[]): F
     fed.push(feeds.input!);
     return answers;
   };
-  return { fed, inputs: [portOf('input', [1, 3, 64, 64])], outputs, run, dispose: async () => {} } as never;
+  return { fed, inputs: [portOf('input', [1, 3, 64, 64])], outputs, run, dispose: async () => {} };
 }
 
 describe('detection', () => {

@@ -135,7 +135,7 @@ async function redrawn(
   if (fidelity) {
     const shape = fidelity.shape.map((length) => length ?? 1);
     const data = fidelity.dtype === 'f64' ? Float64Array.of(settings.fidelity) : Float32Array.of(settings.fidelity);
-    feeds[fidelity.name] = { dtype: fidelity.dtype!, shape, data } as HostTensor;
+    feeds[fidelity.name] = { dtype: fidelity.dtype!, shape, data };
   }
   const answers = Object.values(await session.run(feeds));
   const answer = answers.find(({ shape }) => shape.join() === [1, 3, side, side].join());
