@@ -85,7 +85,8 @@ export class Library {
   readonly #hashing = new ReaderHost();
   /** For what somebody waits to see, whatever else is being read. */
   readonly #asked = new ReaderHost();
-  readonly #published = new Map<string, Promise<TaskResult<'published'>>>();
+  /** Small answers of the reader. */
+  readonly #read = new Map<string, Promise<unknown>>();
   readonly #side = new Map<string, SideFacts>();
   /** All models in their order, as they were when the database had that version. */
   #listed: { readonly version: number; readonly models: readonly LibraryModel[] } | undefined;
@@ -249,18 +250,23 @@ export class Library {
 
   /** Sizes and settings that a checkpoint takes, from its header. */
   async limits(id: string): Promise<TaskResult<'limits'>> {
-    return await this.#asked.read('limits', this.get(id).path);
+    const { path, bytes, modifiedAt } = this.get(id);
+    return await this.#once(`${bytes} ${modifiedAt} ${path}`, () => this.#asked.read('limits', path));
   }
 
-  /** What a family's published model takes; reckoned once. */
+  /** What a family's published model takes. */
   async published(order: PublishedOrder): Promise<TaskResult<'published'>> {
-    const key = JSON.stringify(order);
-    const known = this.#published.get(key) ?? this.#asked.read('published', order);
-    this.#published.set(key, known);
+    return await this.#once(JSON.stringify(order), () => this.#asked.read('published', order));
+  }
+
+  /** What stays the same is asked of the reader once, while it is read too. */
+  async #once<T>(key: string, read: () => Promise<T>): Promise<T> {
+    const reading = (this.#read.get(key) as Promise<T> | undefined) ?? read();
+    this.#read.set(key, reading);
     try {
-      return await known;
+      return await reading;
     } catch (error) {
-      this.#published.delete(key);
+      this.#read.delete(key);
       throw error;
     }
   }

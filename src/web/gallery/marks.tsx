@@ -58,7 +58,7 @@ export function Tags(props: { readonly image: WireImage }) {
       >
         <input
           name="tag"
-          class="field-box min-h-8 py-1 w-32"
+          class="field-box min-h-8 py-1 w-48"
           placeholder={words().picture.addTag}
           aria-label={words().picture.addTag}
         />

@@ -65,7 +65,7 @@ export function GetModels() {
           {words().models.starters}
         </h2>
         <ul class="grid sm:grid-cols-2 lg:grid-cols-3 gap-3">
-          <For each={starters.data ?? []}>
+          <For each={starters.data ?? []} fallback={<li class="hint">{words().common.loading}</li>}>
             {(starter) => <StarterCard starter={starter} onPull={() => void pull(starter.source, starter.file)} />}
           </For>
         </ul>

@@ -4,6 +4,8 @@
  * still gets a control that fits its type.
  */
 
+import { words } from '../words/index.ts';
+
 export type ControlKind =
   | 'prompt'
   | 'text'
@@ -80,7 +82,7 @@ function fieldOf(name: string, property: SchemaProperty, required: boolean): Set
   const step = property.step ?? (whole ? 1 : 0.05);
   return {
     name,
-    label: property.label ?? wordsOf(name),
+    label: words().labels[name] ?? property.label ?? wordsOf(name),
     help: property.description ?? '',
     group: property.group ?? 'advanced',
     simple: required || property.level === 'simple',

@@ -487,6 +487,8 @@ export const en = {
     groups: { series: 'What varies' } as Readonly<Record<string, string>>,
     names: {} as Readonly<Record<string, { readonly title: string; readonly about: string }>>,
   },
+  /** Of settings by their names, where the server's own are not to be shown. */
+  labels: {} as Readonly<Record<string, string>>,
   train: {
     title: 'Train',
     runs: 'Trainings',
