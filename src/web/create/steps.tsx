@@ -163,7 +163,7 @@ function Walk(props: { readonly steps: readonly KeptStep[] }) {
               />
               <output class="tabular-nums text-sm min-w-16 text-right">{`${at()} / ${last()}`}</output>
             </div>
-            <div class="grid sm:grid-cols-2 lg:grid-cols-3 gap-4">
+            <div class="grid grid-cols-2 lg:grid-cols-4 gap-4">
               <Shown src={now().noised} title={words().steps.noised} about={words().steps.noisedAbout} />
               <Show when={now().predicted}>
                 {(src) => <Shown src={src()} title={words().steps.predicted} about={words().steps.predictedAbout} />}
