@@ -8,10 +8,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeOptions, picture } from '../../test/fixtures/fake-engine.ts';
 import { ownModule } from './files/own-module.ts';
@@ -24,6 +26,12 @@ import { openDatabase } from './store/database.ts';
 import { createStudio, type Studio, type StudioEvent, type StudioOptions } from './studio.ts';
 
 const engineModule = ownModule(import.meta.url, '../../test/fixtures/fake-engine');
+
+/** A checkpoint that can be described, with what it does not say of itself. */
+function putTinyModel(folder: string): void {
+  const from = fileURLToPath(new URL('../../test/goldens/data/models/tiny-sd1/', import.meta.url));
+  for (const end of ['safetensors', 'yaml']) symlinkSync(join(from, `tiny-sd1.${end}`), join(folder, `tiny.${end}`));
+}
 
 let root: string;
 const open: Studio[] = [];
@@ -119,6 +127,12 @@ describe('studio', () => {
     await expect(studio.submit({ request: { prompt: 'a' }, pictures: { mask } })).rejects.toMatchObject({
       code: 'request.invalid',
     });
+    for (const [field, code] of [
+      ['sampler', 'sampler.unknown'],
+      ['scheduler', 'scheduler.unknown'],
+      ['hiresSampler', 'sampler.unknown'],
+    ])
+      await expect(studio.submit({ request: { [field!]: 'nonsense' } })).rejects.toMatchObject({ code });
     const long = studio.submit({ request: { prompt: 'a'.repeat(100_001) } });
     await expect(long).rejects.toMatchObject({ message: expect.stringContaining('at most 100000 characters') });
     studio.settings.update({ maxWaitingJobsPerUser: 1 });
@@ -440,14 +454,14 @@ describe('studio', () => {
   it('runs the models of its library, by name, and no other files', async () => {
     const models = join(root, 'models');
     mkdirSync(join(models, 'checkpoints'), { recursive: true });
-    writeFileSync(join(models, 'checkpoints', 'tiny.ckpt'), 'not really a model');
+    putTinyModel(join(models, 'checkpoints'));
     const studio = await start({}, { modelRoots: [models], hashInBackground: false });
     const job = await submit(studio, 'a', { model: 'TINY', vae: 'Automatic' });
     expect(job.request).toMatchObject({ model: 'tiny' });
     expect(job.request.vae).toBeUndefined();
     expect((await studio.wait(job.id)).state).toBe('done');
-    expect(studio.gallery.search().images[0]!.infotext).toContain(join(models, 'checkpoints', 'tiny.ckpt'));
-    for (const model of ['/etc/passwd', '../../tiny.ckpt', 'tinny-no']) {
+    expect(studio.gallery.search().images[0]!.infotext).toContain(join(models, 'checkpoints', 'tiny.safetensors'));
+    for (const model of ['/etc/passwd', '../../tiny.safetensors', 'tinny-no']) {
       await expect(submit(studio, 'a', { model })).rejects.toMatchObject({
         code: 'model.unknown',
         message: expect.stringContaining('tiny'),
@@ -477,16 +491,12 @@ describe('studio', () => {
   it('says so when a model has gone before its job began', async () => {
     const models = join(root, 'models');
     mkdirSync(models);
-    writeFileSync(join(models, 'tiny.ckpt'), 'x');
+    putTinyModel(models);
     const studio = await start({}, { modelRoots: [models], hashInBackground: false });
-    await studio.library.refresh();
-    expect(studio.library.list().map((model) => model.kind)).toEqual(['unknown']);
-    mkdirSync(join(models, 'checkpoints'));
-    renameSync(join(models, 'tiny.ckpt'), join(models, 'checkpoints', 'tiny.ckpt'));
     await studio.library.refresh();
     await studio.queue.pause();
     const job = await submit(studio, 'a', { model: 'tiny' });
-    rmSync(join(models, 'checkpoints', 'tiny.ckpt'));
+    rmSync(join(models, 'tiny.safetensors'));
     await studio.library.refresh();
     await studio.queue.resume();
     expect((await studio.wait(job.id)).error?.code).toBe('model.unknown');

@@ -36,9 +36,10 @@ const runs: Readonly<Record<string, (flags: Flags) => Promise<Report>>> = {
   },
   events: async ({ clients = 500, seconds = 60, seed }) =>
     await (await import('./events-run.ts')).eventsRun({ clients, seconds, seed }),
-  mutations: async ({ count = mostMutations, from = 0, tell }) => {
+  mutations: async ({ count = mostMutations, from = 0, only = '', tell }) => {
     const { mutations } = await import('./mutations.ts');
-    return (await import('./mutations-run.ts')).mutationsRun(tell, mutations.slice(from, from + count));
+    const chosen = mutations.slice(from, from + count).filter(({ breaks }) => breaks.includes(only));
+    return (await import('./mutations-run.ts')).mutationsRun(tell, chosen);
   },
   trouble: async ({ count = 30, seed, tell }) => await (await import('./trouble-run.ts')).troubleRun(count, seed, tell),
   crowd: async ({ tell }) => await (await import('./crowd-run.ts')).crowdRun(tell),

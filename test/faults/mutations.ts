@@ -26,6 +26,7 @@ const inputs = { file: 'src/studio/work/inputs.ts', tests: ['src/studio/work/inp
 const users = { file: 'src/studio/users/password.ts', tests: ['src/studio/users/users.test.ts'] };
 const trash = { file: 'src/studio/gallery/old-trash.ts', tests: ['src/studio/gallery/old-trash.test.ts'] };
 const address = { file: 'src/studio/net/address.ts', tests: ['src/studio/net/address.test.ts'] };
+const events = { file: 'src/server/native/event-outbox.ts', tests: ['src/server/native/event-outbox.test.ts'] };
 const whole = { file: 'src/studio/files/whole-file.ts', tests: ['src/studio/gallery/gallery.test.ts'] };
 const database = { file: 'src/studio/store/database.ts', tests: ['src/studio/store/store.test.ts'] };
 
@@ -267,14 +268,103 @@ export const mutations: readonly Mutation[] = [
   {
     ...queue,
     breaks: 'a thousand jobs are written in one turn',
-    find: 'jobs.length > recordsInOneTurn ? await this.#addInTurns(jobs)',
-    replacement: 'jobs.length < 0 ? await this.#addInTurns(jobs)',
+    find: 'const isLong = jobs.length > fewJobs || weightOf(jobs, lightJobs) > lightJobs;',
+    replacement: 'const isLong = false;',
   },
   {
     ...queue,
     file: 'src/studio/store/table.ts',
     breaks: 'a page of long records has no end',
-    find: ' || weight > heaviestPage)',
-    replacement: ')',
+    find: 'if (weight > heaviestPage) break;',
+    replacement: '',
+  },
+  {
+    file: 'src/studio/work/quota.ts',
+    tests: ['src/studio/studio.test.ts'],
+    breaks: 'requests of one account at once each find room for themselves alone',
+    find: 'this.#coming.push(...users);',
+    replacement: '',
+  },
+  {
+    ...gallery,
+    breaks: 'what is brought back while the trash is emptied goes with it',
+    find: 'if (row?.trashedAt === undefined) return false;',
+    replacement: 'if (row === undefined) return false;',
+  },
+  {
+    ...events,
+    breaks: 'events for hundreds of readers are written in one turn',
+    find: 'this.#isWaiting() && this.#bytes < mostBytes && performance.now() <= this.#until',
+    replacement: 'this.#isWaiting()',
+  },
+  {
+    file: 'src/studio/events/next-turn.ts',
+    tests: ['src/server/http/check-in-turns.test.ts'],
+    breaks: 'long lists are worked on in one turn',
+    find: 'if (done === inOneTurn || (done > 0 && performance.now() - began > longTurn)) {',
+    replacement: 'if (done < 0) {',
+  },
+  {
+    file: 'src/studio/events/next-turn.ts',
+    tests: ['src/studio/events/next-turn.test.ts'],
+    breaks: 'all who wait for a turn get the same one',
+    find: 'const next = waiting.shift()!;\n  if (waiting.length > 0) setImmediate(giveTurn);\n  next();',
+    replacement: 'for (const next of waiting.splice(0)) next();',
+  },
+  {
+    file: 'src/studio/library/library.ts',
+    tests: ['src/studio/library/library.test.ts'],
+    breaks: 'another model stands in for one that the first look has not come to',
+    find: 'this.#firstLook ? findCalled : byPart',
+    replacement: 'byPart',
+  },
+  {
+    file: 'src/studio/files/plain-file.ts',
+    tests: ['src/studio/files/plain-file.test.ts'],
+    breaks: 'a file of any size is read whole',
+    find: 'if (size > most) throw',
+    replacement: 'if (size < 0) throw',
+  },
+  {
+    ...events,
+    file: 'src/server/native/event-socket.ts',
+    tests: ['src/server/native/event-socket.test.ts'],
+    breaks: 'a socket may say as much as it likes',
+    find: "if (said.take('') > 0) hangUp(socket);",
+    replacement: '',
+  },
+  {
+    file: 'src/studio/work/worker.ts',
+    tests: ['src/studio/pull/pull.test.ts'],
+    breaks: 'a database that is locked for long fails the work that ends meanwhile',
+    find: "if (codeOf(error) !== 'store.busy' || this.#stopping) throw error;",
+    replacement: 'throw error;',
+  },
+  {
+    file: 'src/server/http/errors.ts',
+    tests: ['src/server/http/errors.test.ts'],
+    breaks: 'answers tell where on the disk something lies',
+    find: 'shortened(error instanceof DiskError ?',
+    replacement: "shortened(error.message === '' ?",
+  },
+  {
+    ...gallery,
+    file: 'src/studio/gallery/search.ts',
+    breaks: 'a search may have any number of words',
+    find: 'if (terms.size > mostTerms) {',
+    replacement: 'if (terms.size < 0) {',
+  },
+  {
+    ...database,
+    breaks: 'long reading holds the event loop',
+    find: 'if (!thread) return this.all(sql, params);',
+    replacement: 'if (thread) return this.all(sql, params);',
+  },
+  {
+    file: 'src/studio/library/scan.ts',
+    tests: ['src/studio/library/scan.test.ts'],
+    breaks: 'a link to a disk is followed without end',
+    find: ' || look.entered.size >= look.most',
+    replacement: '',
   },
 ];

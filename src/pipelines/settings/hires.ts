@@ -97,21 +97,21 @@ export const hiresSettings = {
     a1111: { field: 'hr_second_pass_steps', only: 'txt2img' },
   }),
   hiresModel: setting({
-    type: z.string().optional(),
+    type: z.string().max(4096).optional(),
     help: 'Hires fix: checkpoint of the second pass; the same when left out.',
     form: { ...form, label: 'Hires checkpoint', control: 'choice', choices: 'checkpoints' },
     infotext: ownFace('Hires checkpoint', 'Use same checkpoint'),
     a1111: ownField('hr_checkpoint_name', 'Use same checkpoint'),
   }),
   hiresSampler: setting({
-    type: z.string().optional(),
+    type: z.string().max(200).optional(),
     help: 'Hires fix: sampler of the second pass; the same when left out.',
     form: { ...form, label: 'Hires sampler', control: 'choice', choices: 'samplers' },
     infotext: ownFace('Hires sampler', 'Use same sampler'),
     a1111: ownField('hr_sampler_name', 'Use same sampler'),
   }),
   hiresScheduler: setting({
-    type: z.string().optional(),
+    type: z.string().max(200).optional(),
     help: 'Hires fix: noise schedule of the second pass; the same when left out.',
     form: { ...form, label: 'Hires schedule', control: 'choice', choices: 'schedulers' },
     infotext: ownFace('Hires schedule type', 'Use same scheduler'),
@@ -145,7 +145,7 @@ const refinedPasses = ['first pass', 'second pass', 'both passes'] as const;
 
 export const refinerSettings = {
   refiner: setting({
-    type: z.string().optional(),
+    type: z.string().max(4096).optional(),
     help: 'Checkpoint that takes over before the end, such as SDXL’s refiner.',
     form: { label: 'Refiner', group: 'hires', level: 'full', control: 'choice', choices: 'checkpoints' },
     infotext: ownFace('Refiner', 'None'),

@@ -71,14 +71,14 @@ function autoencoder(half: 'encoder' | 'decoder') {
 
 export const modelSettings = {
   model: setting({
-    type: z.string().optional(),
+    type: z.string().max(4096).optional(),
     help: 'Checkpoint name or path; the embedded model when left out.',
     form: { label: 'Model', group: 'model', level: 'simple', control: 'choice', choices: 'checkpoints' },
     // Read by whoever opens models: a text names the file of another's library.
     infotext: { keys: ['Model', 'Model hash'] },
   }),
   vae: setting({
-    type: z.string().optional(),
+    type: z.string().max(4096).optional(),
     help: 'VAE name or path; the one inside the checkpoint when left out.',
     form: { label: 'VAE', group: 'model', level: 'full', control: 'choice', choices: 'vaes' },
     infotext: { keys: ['VAE', 'VAE hash'], read: (parsed) => parsed.VAE },

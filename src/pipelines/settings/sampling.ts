@@ -30,7 +30,7 @@ const etaFace: InfotextFace = {
 
 export const samplingSettings = {
   sampler: preferred({
-    type: z.string().default('DPM++ 2M'),
+    type: z.string().max(200).default('DPM++ 2M'),
     help: 'Sampling method.',
     form: { label: 'Sampler', group: 'sampling', level: 'simple', control: 'choice', choices: 'samplers' },
     infotext: {
@@ -41,7 +41,7 @@ export const samplingSettings = {
     openai: 'sampler',
   }),
   scheduler: preferred({
-    type: z.string().default('Automatic'),
+    type: z.string().max(200).default('Automatic'),
     help: 'Noise schedule; Automatic takes the sampler’s own.',
     form: { label: 'Scheduler', group: 'sampling', level: 'simple', control: 'choice', choices: 'schedulers' },
     infotext: {

@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { type ModelKind, modelKinds } from '#api/records/model';
 import { UserError } from '#core/errors';
+import { findSamplerAndScheduler } from '#diffusion/samplers/index';
 import { controlKinds } from '#models/control/open';
 import type { ControlUnit } from '#pipelines/control/unit';
 import { isBuiltInUpscaling } from '#pipelines/hires';
@@ -26,7 +27,7 @@ export interface CheckedRequest {
 /**
  * Fills in defaults, draws seeds, and gives models the names that the library has for them: a request never reaches a
  * file outside it.
- * @throws UserError `request.invalid`, `model.unknown`
+ * @throws UserError `request.invalid`, `model.unknown`, `sampler.unknown`, `scheduler.unknown`
  */
 export function checkRequest(fields: GenerateSettings, library: Library, defaultModel: string): CheckedRequest {
   const result = generateSchema.safeParse(preferred(fields, library, defaultModel));
@@ -48,7 +49,15 @@ export function checkRequest(fields: GenerateSettings, library: Library, default
     subseed: request.subseed < 0 ? drawSeed() : request.subseed,
   };
   checkSeeds(checked);
+  checkSamplers(checked);
   return { request: checked, warnings };
+}
+
+/** @throws UnknownNameError naming the nearest: the engine would say so only when the job's turn has come */
+function checkSamplers({ sampler, scheduler, hiresSampler, hiresScheduler }: StoredRequest): void {
+  findSamplerAndScheduler(sampler, scheduler);
+  // Left open, those of the first pass.
+  findSamplerAndScheduler(hiresSampler ?? sampler, hiresScheduler ?? scheduler);
 }
 
 /** What a request leaves open as its model prefers it; a model that cannot be had is for others to tell. */

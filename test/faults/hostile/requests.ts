@@ -2,6 +2,7 @@
 
 import { gzipSync } from 'node:zlib';
 import type { Question } from '../http-client.ts';
+import { hostileLists } from './lists.ts';
 import { hostileTexts } from './texts.ts';
 
 const mebibyte = 2 ** 20;
@@ -20,6 +21,7 @@ export function* hostileRequests(): Generator<HostileRequest> {
   yield* forms();
   yield* prompts();
   yield* lists();
+  yield* hostileLists();
   yield* queries();
   yield* heads();
 }
