@@ -95,7 +95,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const dialects: readonly Dialect[] = [openAiDialect, ...a1111Dialects, nativeDialect];
   // Addresses with a slash at their end are those without it, as clients of FastAPI expect.
   const app: ServerApp = new Hono({ strict: false });
-  app.onError((error, c) => fail(error, c, dialects));
+  app.onError((error, c) => fail(error, c, dialects, studio.library));
   app.notFound((c) => fail(unknownRoute(c), c, dialects));
   surround(app, parts, gate, dialects);
   mountProbes(app, parts, gate);
@@ -273,8 +273,14 @@ function routePath(c: ServerContext): string {
   return c.req.matchedRoutes.map(({ path }) => path).findLast((path) => !path.endsWith('*')) ?? '*';
 }
 
-function fail(error: unknown, c: ServerContext, dialects: readonly Dialect[]): Response {
-  const failure = failureOf(reasonOf(error, c.get('signal')));
+function fail(
+  error: unknown,
+  c: ServerContext,
+  dialects: readonly Dialect[],
+  library?: Pick<Studio['library'], 'shown'>,
+): Response {
+  const found = failureOf(reasonOf(error, c.get('signal')));
+  const failure = library ? { ...found, message: library.shown(found.message) } : found;
   if (isFailure(failure.status)) {
     const stack = error instanceof Error ? error.stack : undefined;
     c.get('log').error({ code: failure.code, error: String(error), stack }, 'request failed');

@@ -418,8 +418,9 @@ export class Studio extends StudioFolder {
   }
 
   #makeWorker(runner: Runner): Worker {
-    const { queue, progress } = this;
-    return new Worker({ queue, runner, progress, isReady: () => this.#trouble === undefined, log: this.#log });
+    const { queue, progress, library } = this;
+    const isReady = () => this.#trouble === undefined;
+    return new Worker({ queue, runner, progress, isReady, log: this.#log, shown: library.shown });
   }
 
   #control(): JobControl {

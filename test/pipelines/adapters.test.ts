@@ -11,31 +11,12 @@ import { createPictureEngine } from '#pipelines/engine';
 import { type GenerateEvent, generateSchema, type PictureEngine } from '#pipelines/request';
 import { parseInfotext } from '#prompt/infotext';
 import { modelOpener } from '#studio/library/open-model';
+import { oneTensor, type StoredTensor, tensorFile } from '../fixtures/tensor-file.ts';
 
 const fixture = (path: string): string => fileURLToPath(new URL(`../goldens/data/models/${path}`, import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'darkroom-adapters-'));
 let compiled = 0;
 let engine: PictureEngine;
-
-type Stored = readonly [name: string, shape: readonly number[], values: readonly number[]];
-
-/** A safetensors file. */
-function tensorFile(tensors: readonly Stored[], metadata = {}): Buffer {
-  const data = Buffer.from(Float32Array.from(tensors.flatMap(([, , values]) => values)).buffer);
-  let at = 0;
-  const entries = tensors.map(([name, shape, values]) => {
-    const start = at;
-    at += 4 * values.length;
-    return [name, { dtype: 'F32', shape, data_offsets: [start, at] }];
-  });
-  const header = Buffer.from(JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) }));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(header.length));
-  return Buffer.concat([length, header, data]);
-}
-
-const oneTensor = (name: string, shape: readonly number[], values: readonly number[], metadata = {}): Buffer =>
-  tensorFile([[name, shape, values]], metadata);
 
 beforeAll(() => {
   const folder = join(root, 'Lora');
@@ -56,7 +37,7 @@ beforeAll(() => {
   writeFileSync(join(folder, 'small.safetensors'), oneTensor(`${conv}.diff`, [5], Array(5).fill(1)));
   writeFileSync(join(folder, 'damaged.safetensors'), oneTensor(`${conv}.diff_b`, [32], Array(32).fill(Number.NaN)));
   const waves = Array.from({ length: 32 }, (_, i) => 3 * Math.sin(i));
-  const bundle: Stored[] = [
+  const bundle: StoredTensor[] = [
     [`${conv}.diff_b`, [32], Array(32).fill(0)],
     ['bundle_emb.brought.string_to_param.*', [2, 16], waves],
     ['bundle_emb.wide.string_to_param.*', [2, 5], waves.slice(0, 10)],

@@ -21,6 +21,7 @@ import { dataVersion } from '../store/outside-changes.ts';
 import { patiently } from '../store/patience.ts';
 import { allOf, type Condition, equals, oneOf, Table } from '../store/table.ts';
 import { findPreview, readCard } from './card.ts';
+import { namingFilesIn } from './file-names.ts';
 import { findCalled, findModel, nearestNames } from './find.ts';
 import type { ModelHashes } from './hash.ts';
 import type { LibraryEvents, LibraryModel, ModelQuery } from './model.ts';
@@ -97,8 +98,12 @@ export class Library {
   #again = false;
   #closed = false;
 
+  /** A message that names files by their places in the model folders, as everybody may read it. */
+  readonly shown: (message: string) => string;
+
   constructor(options: LibraryOptions) {
     this.#options = options;
+    this.shown = namingFilesIn(options.roots);
     this.#db = options.db;
     this.#table = new Table(options.db, 'models', storedSchema, { columns: { autoV3: 'autov3' } });
     this.#cards = new Table(options.db, 'model_cards', storedCardSchema, { key: 'model' });
@@ -432,7 +437,7 @@ export class Library {
       hashes = await this.#hashing.read('hash', path, { signal, onProgress: tell, silenceMs: 120_000 });
     } catch (error) {
       if (this.#closed || signal?.aborted) return;
-      const hashError = error instanceof Error ? error.message : String(error);
+      const hashError = this.shown(error instanceof Error ? error.message : String(error));
       await this.#update(id, { hashError });
       return;
     }
@@ -459,8 +464,10 @@ export class Library {
     const side = this.#side.get(path);
     const shortHash = sha256?.slice(0, 10);
     const folder = name.includes('/') ? `${name.slice(0, name.lastIndexOf('/'))}/` : '';
+    const { problem } = description;
     return {
       ...stored,
+      description: problem === undefined ? description : { ...description, problem: this.shown(problem) },
       title: `${folder}${basename(path)}${shortHash === undefined ? '' : ` [${shortHash}]`}`,
       card: { ...side?.card, ...own },
       hasPreview: side?.preview !== undefined || description.hasThumbnail,

@@ -19,6 +19,8 @@ export interface WorkerParts<K extends JobKind> {
   /** False while nothing can be kept: nothing is begun then. */
   readonly isReady: () => boolean;
   readonly log: Log;
+  /** What is said of a job as everybody may read it; default: as it is. */
+  readonly shown?: (message: string) => string;
   /** Milliseconds between two tries to note down what cannot be noted down now; default 2,000. */
   readonly retryMs?: number;
 }
@@ -108,7 +110,7 @@ export class Worker<K extends JobKind = JobKind> {
   }
 
   async #attempt(job: Job<K>, signal: AbortSignal): Promise<JobOutcome> {
-    const { queue, progress, runner, log } = this.#parts;
+    const { queue, progress, runner, log, shown = asItIs } = this.#parts;
     const { id } = job;
     const call: WorkCall = {
       signal,
@@ -118,7 +120,7 @@ export class Worker<K extends JobKind = JobKind> {
         await nextTurn();
         await this.#report(id, report);
       },
-      warn: async (message) => await queue.warn(id, message),
+      warn: async (message) => await queue.warn(id, shown(message)),
     };
     try {
       const result = await runner.run(job, call);
@@ -129,7 +131,7 @@ export class Worker<K extends JobKind = JobKind> {
       // Whatever the stop made fail.
       if (signal.aborted && !fullDisk.includes(codeOf(error))) return stoppedOutcome(signal);
       log('warn', 'Job failed.', { job: id, code: codeOf(error), error: messageOf(error) });
-      return failure(error);
+      return failure(error, shown);
     }
   }
 
@@ -177,9 +179,11 @@ function stoppedOutcome({ reason }: AbortSignal): JobOutcome {
   return { state: how === 'close' ? 'requeue' : how === 'pause' ? 'paused' : 'cancelled' };
 }
 
-function failure(error: unknown): JobOutcome {
-  return { state: 'failed', error: { code: codeOf(error), message: messageOf(error) } };
+function failure(error: unknown, shown = asItIs): JobOutcome {
+  return { state: 'failed', error: { code: codeOf(error), message: shown(messageOf(error)) } };
 }
+
+const asItIs = (message: string): string => message;
 
 function codeOf(error: unknown): string {
   return error instanceof DarkroomError ? error.code : 'internal';
