@@ -82,6 +82,7 @@ export async function fuzzRun({ count, seed, role, tell = () => {} }: FuzzOption
 
 /** Longer than a reader or an engine may take to start on a machine that others load. */
 const patienceMs = 200_000;
+const resumeMs = 5000;
 
 function accountsOf(role: FuzzRole | undefined): Partial<ServerOrders> {
   return role === undefined ? {} : { users: ['asker'], roles: { asker: role === 'nobody' ? 'viewer' : role } };
@@ -115,7 +116,12 @@ class FuzzRun {
         else await this.#sendRaw();
       }
     };
+    // Who may pause the queue does, and the requests that wait for pictures would wait for good.
+    const letGoOn = async () =>
+      await ask(this.#server.url, { method: 'POST', path: '/api/v1/queue/resume', token: adminToken }).catch(() => {});
+    const resuming = setInterval(() => void letGoOn(), resumeMs);
     await Promise.all(Array.from({ length: atOnce }, sender));
+    clearInterval(resuming);
     const crash = this.#server.crash();
     if (crash !== undefined) this.#problems.push(crash);
   }

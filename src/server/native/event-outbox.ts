@@ -4,7 +4,7 @@
  * hundreds of readers would hold it. Each reader gets them in their order.
  */
 
-import { nextTurn } from '#studio/events/next-turn';
+import { inNextTurn } from '#studio/events/next-turn';
 
 const mostMs = 8;
 const mostBytes = 2 ** 20;
@@ -26,7 +26,7 @@ export class EventOutbox {
   #writeSome(): void {
     if (this.#until === undefined) {
       this.#until = performance.now() + mostMs;
-      void nextTurn().then(() => {
+      inNextTurn(() => {
         this.#until = undefined;
         this.#bytes = 0;
         if (this.#isWaiting()) this.#writeSome();

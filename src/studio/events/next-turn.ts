@@ -3,14 +3,16 @@
 const waiting: (() => void)[] = [];
 
 /**
- * Resolves in a later turn of the event loop, and for one at a time: fifty that are in the middle of long work would
- * otherwise go on in the same turn, each for some milliseconds.
+ * Does it in a later turn of the event loop, one for each: fifty that are in the middle of long work would otherwise go
+ * on in the same turn, each for some milliseconds.
  */
-export const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => {
-    waiting.push(resolve);
-    if (waiting.length === 1) setImmediate(giveTurn);
-  });
+export function inNextTurn(work: () => void): void {
+  waiting.push(work);
+  if (waiting.length === 1) setImmediate(giveTurn);
+}
+
+/** Resolves in a later turn of the event loop, of its own. */
+export const nextTurn = (): Promise<void> => new Promise(inNextTurn);
 
 function giveTurn(): void {
   const next = waiting.shift()!;

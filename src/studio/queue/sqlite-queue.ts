@@ -271,7 +271,7 @@ export class SqliteJobQueue implements JobQueue {
       // Not the whole of it, which may be long.
       const row = this.#db.get(`SELECT id, kind, user, inputs FROM jobs WHERE ${it.sql}`, it.params);
       this.#table.delete(it);
-      gone.push({ job: row && (this.#table.decode(row) as RemovedJob) });
+      gone.push({ job: row && this.#table.decode(row) });
       if (performance.now() > until) break;
     }
     return gone;
