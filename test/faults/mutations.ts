@@ -299,7 +299,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     file: 'src/studio/events/next-turn.ts',
-    tests: ['src/server/http/check-in-turns.test.ts'],
+    tests: ['src/studio/events/next-turn.test.ts'],
     breaks: 'long lists are worked on in one turn',
     find: 'if (done === inOneTurn || (done > 0 && performance.now() - began > longTurn)) {',
     replacement: 'if (done < 0) {',
