@@ -83,6 +83,10 @@ export function checkRequest(request: GenerateRequest): void {
   if (request.mask && !request.init) {
     throw new UserError('request.mask', 'A mask needs a picture to paint in; give an init picture as well.');
   }
+  if (skipsFirstPass(request) && (request.mask || wantsOutpaint(request))) {
+    const message = 'Hires fix of a picture (hiresOnly) draws all of it; leave out the mask and outpainting.';
+    throw new UserError('request.hires', message);
+  }
   const { controls, controlPictures: pictures, init } = request;
   checkControls(controls, {
     init: init !== undefined,
@@ -109,8 +113,13 @@ export interface OpenedModels extends OpenedModel {
 }
 
 /** Whether a second pass is asked for, and can be. */
-export function wantsHires({ hires, init }: GenerateRequest): boolean {
-  return hires && init === undefined;
+export function wantsHires({ hires, hiresOnly, init }: GenerateRequest): boolean {
+  return hires && (init === undefined || hiresOnly);
+}
+
+/** Whether the picture to start from stands for what a first pass would have drawn. */
+function skipsFirstPass(request: GenerateRequest): boolean {
+  return request.init !== undefined && wantsHires(request);
 }
 
 /** @throws UserError for sizes, names, seeds or steps that this model cannot do. */
@@ -119,7 +128,8 @@ export function planJob(asked: GenerateRequest, opened: OpenedModels, drawSeed: 
   const seed = asked.seed === -1 ? drawSeed() : asked.seed;
   const request = wantsOutpaint(asked) ? outpainted({ ...asked, seed }, model.parts.limits) : asked;
   const passes = planPasses(request, opened);
-  const [first] = passes as [SamplingPass];
+  const [begin] = passes as [SamplingPass];
+  const first = begin.before ?? begin;
   const pictures = request.batchSize * request.batchCount;
   const strength = request.subseedStrength;
   const subseed = request.subseed === -1 ? drawSeed() : request.subseed;
@@ -135,13 +145,20 @@ export function planJob(asked: GenerateRequest, opened: OpenedModels, drawSeed: 
   };
 }
 
+/** The first is planned where it is not run, too: the second one's size and words follow from it. */
 function planPasses(request: GenerateRequest, opened: OpenedModels): SamplingPass[] {
   const { hires, refiner } = opened;
   const refines = (pass: string) => !hires || request.hiresRefiner === pass || request.hiresRefiner === 'both passes';
   const size = pictureSize(request, opened.model.parts);
-  const strength = request.init && request.denoisingStrength;
+  const isGiven = skipsFirstPass(request);
+  const strength = isGiven ? undefined : request.init && request.denoisingStrength;
   const entry = strength === undefined ? undefined : { strength, exactSteps: request.exactSteps };
-  const first = planPass(request, { ...opened, size, entry, refiner: refines('first pass') ? refiner : undefined });
+  const first = planPass(request, {
+    ...opened,
+    size,
+    entry,
+    refiner: !isGiven && refines('first pass') ? refiner : undefined,
+  });
   if (!hires) return [first];
   const { factor } = hires.model.parts.latent;
   const sizes = hiresSizes(request, size, Math.max(factor, hires.model.parts.limits.sizeMultiple));
@@ -152,7 +169,8 @@ function planPasses(request: GenerateRequest, opened: OpenedModels): SamplingPas
     entry: { strength: request.denoisingStrength, exactSteps: true },
     refiner: refines('second pass') ? refiner : undefined,
   });
-  return [first, { ...second, before: first, enlarge: { to: sizes.to, upscaler: request.hiresUpscaler } }];
+  const enlarging = { ...second, before: first, enlarge: { to: sizes.to, upscaler: request.hiresUpscaler } };
+  return isGiven ? [enlarging] : [first, enlarging];
 }
 
 /** @throws UserError where latents of one model mean nothing to the other */
@@ -234,8 +252,10 @@ function batchesOf(pictures: number, size: number): Batch[] {
 }
 
 /** What was asked for; else the init picture's shape; else the model's own size. */
-function pictureSize({ width, height, init }: GenerateRequest, { limits }: ModelParts): PlaneSize {
-  const own = init && width === undefined && height === undefined ? sizeLike(init, limits) : limits.defaultSize;
+function pictureSize(request: GenerateRequest, { limits }: ModelParts): PlaneSize {
+  const { width, height, init } = request;
+  const like = init && (skipsFirstPass(request) ? ownSize(init, limits) : sizeLike(init, limits));
+  const own = like && width === undefined && height === undefined ? like : limits.defaultSize;
   const size = { width: width ?? own.width, height: height ?? own.height };
   checkSides(size, limits.sizeMultiple);
   return size;
@@ -243,6 +263,12 @@ function pictureSize({ width, height, init }: GenerateRequest, { limits }: Model
 
 /** Longer sides than this many times the model's own give repeated bodies and cost a lot. */
 const longestSide = 1.5;
+
+/** Of a picture that is not drawn anew at its own size: as it is, but for what the model's steps of size cut off. */
+function ownSize({ width, height }: PlaneSize, { sizeMultiple }: ModelLimits): PlaneSize {
+  const onGrid = (side: number): number => Math.max(Math.floor(side / sizeMultiple), 1) * sizeMultiple;
+  return { width: onGrid(width), height: onGrid(height) };
+}
 
 /** The picture's shape on the model's grid, made smaller where the model was not trained for such sides. */
 function sizeLike(init: PlaneSize, { defaultSize, gridMultiple }: ModelLimits): PlaneSize {

@@ -156,7 +156,7 @@ function noiseOf(job: GenerationJob, pass: SamplingPass, { first, count }: Batch
 }
 
 /** A batch of the same planes; planes of a whole batch as they are. */
-function repeat(planes: Float32Array, count: number): Float32Array {
+export function repeat(planes: Float32Array, count: number): Float32Array {
   const out = new Float32Array(count * planes.length);
   for (let i = 0; i < count; i++) out.set(planes, i * planes.length);
   return out;

@@ -8,11 +8,11 @@ import type { RunAnnotator } from './control/hint.ts';
 import { type PreparedControl, prepareControl } from './control/prepare.ts';
 import { finishPicture, previews } from './decode.ts';
 import { type EncodedPrompts, encodePrompts } from './encode-prompts.ts';
-import { enlarge } from './enlarge.ts';
+import { enlarge, enlargeGiven } from './enlarge.ts';
 import type { Batch, GenerationJob, SamplingPass } from './job.ts';
 import type { PipelineModel } from './model.ts';
 import { parametersText } from './parameters-text.ts';
-import { firstNoise, stageOf, startPass, stepsOf } from './pass-sampling.ts';
+import { firstNoise, repeat, stageOf, startPass, stepsOf } from './pass-sampling.ts';
 import { type GenerateEvent, keepPartial } from './request.ts';
 import type { SamplingStage } from './sampling.ts';
 import type { LoadingEvent, ModelSessions } from './sessions.ts';
@@ -73,10 +73,11 @@ class JobRun {
     const { request, model, batches } = this.#job;
     for (const message of [...model.warnings, ...unheeded(this.#job)]) yield { type: 'warning', message };
     // Nothing may change: the picture itself, which an encoded and decoded one would not quite be.
-    const untouched = request.init !== undefined && request.denoisingStrength === 0;
+    const untouched = request.init !== undefined && request.denoisingStrength === 0 && !this.#job.passes[0]!.enlarge;
     if (!untouched) yield* this.#encode(this.#job.passes[0]!);
     if (this.#stopped) return;
     const start = yield* this.#firstStart();
+    if (!start) return;
     for (const batch of batches) {
       if (this.#stopped) return;
       // One that came while the batch before was decoded is too late for it, and not meant for this one.
@@ -123,8 +124,14 @@ class JobRun {
     return await this.#context.sessions(model, adapters.combined);
   }
 
-  async *#firstStart(): Loading<StartPicture> {
+  /** Undefined where it was stopped meanwhile. */
+  async *#firstStart(): Events<StartPicture | undefined> {
     const [pass] = this.#job.passes as [SamplingPass];
+    if (pass.enlarge) {
+      const { upscalers, signal } = this.#context;
+      const sessions = (of: SamplingPass) => this.#sessions(of);
+      return yield* enlargeGiven(pass, this.#job.request.init!, { sessions, upscalers, signal });
+    }
     if (!needsEncoder(pass)) return {};
     const sessions = await this.#sessions(pass);
     return await prepareStart(pass, yield* encoderOf(pass, sessions, ownCells(pass)));
@@ -140,7 +147,7 @@ class JobRun {
       // Nothing may change: what was enlarged is the result.
       const still = pass.enlarge !== undefined && pass.request.denoisingStrength === 0;
       const next: Made | undefined = still
-        ? { pass, start, latents: start.latents! }
+        ? { pass, start, latents: start.latents ?? repeat(start.latent!, batch.count) }
         : yield* this.#sample(pass, { batch, start, stepsBefore });
       if (!next || this.#dropped) return undefined;
       made = next;

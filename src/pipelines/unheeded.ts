@@ -20,7 +20,7 @@ import { textsOf } from './words.ts';
 export function unheeded(job: GenerationJob): string[] {
   const { adapters, controls } = job;
   const own = [...adapters.embeddings.warnings, ...controls.warnings, ...controlsOf(job)];
-  const given = [...bracketsOf(job), ...maskOf(job)];
+  const given = [...bracketsOf(job), ...maskOf(job), ...shapeOf(job)];
   const settings = [
     ...given,
     ...clipSkipOf(job),
@@ -41,6 +41,14 @@ function bracketsOf({ request }: GenerationJob): string[] {
     ...unclosedBrackets(plain(prompt), 'The prompt'),
     ...unclosedBrackets(plain(negativePrompt), 'The negative prompt'),
   ];
+}
+
+/** Of a picture that stands for what the first pass would have drawn. */
+function shapeOf({ asked: { init }, passes: [begin] }: GenerationJob): string[] {
+  const size = begin?.before && begin.enlarge ? begin.before.size : undefined;
+  if (!init || !size || Math.abs(init.width / init.height / (size.width / size.height) - 1) < 0.02) return [];
+  const sizes = `The picture is ${init.width} x ${init.height}, the first pass ${size.width} x ${size.height}`;
+  return [`${sizes}; the picture was stretched to its shape.`];
 }
 
 function maskOf({ asked: { init, mask } }: GenerationJob): string[] {

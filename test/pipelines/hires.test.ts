@@ -28,7 +28,8 @@ async function run(fields: GenerateInput, options: Parameters<typeof engine.gene
     height,
   };
   const events: GenerateEvent[] = [];
-  for await (const event of engine.generate({ ...request, init: fields.init }, options)) events.push(event);
+  for await (const event of engine.generate({ ...request, init: fields.init, mask: fields.mask }, options))
+    events.push(event);
   return {
     images: events.filter((event) => event.type === 'image'),
     steps: events.filter((event) => event.type === 'step'),
@@ -108,6 +109,42 @@ describe('hires fix', () => {
     expect([images[0]!.image.width, images[0]!.image.height]).toEqual([40, 40]);
     expect(images[0]!.infotext).toContain('Hires resize: 40x40');
     expect(images[0]!.infotext).not.toContain('Hires upscale:');
+  });
+
+  it.each(['Lanczos', 'Latent'])('begins with a given picture in place of the first pass, by %s', async (upscaler) => {
+    const fields = { prompt: 'a', hiresUpscaler: upscaler, hiresSteps: 2 };
+    const init = (await run(fields)).images[0]!.image;
+    const whole = await run({ ...fields, hires: true });
+    const begun = await run({ ...fields, hires: true, hiresOnly: true, init });
+    const [{ image, infotext }] = begun.images as [(typeof begun.images)[number]];
+    expect(begun.warnings).toEqual([]);
+    expect(begun.steps.map(({ step, steps }) => [step, steps])).toEqual([
+      [1, 2],
+      [2, 2],
+    ]);
+    expect(infotext).toContain('Hires only: True');
+    expect(infotext).toContain(`Hires upscaler: ${upscaler}`);
+    const differing = image.data.filter((v, i) => v !== whole.images[0]!.image.data[i]).length;
+    // As pictures both are the same; as latents one of them went through the autoencoder.
+    if (upscaler === 'Lanczos') expect(differing).toBe(0);
+    expect([image.width, image.height, differing > 0]).toEqual([32, 48, upscaler === 'Latent']);
+  });
+
+  it('enlarges a given picture from its own size, for a batch, and leaves it where nothing may change', async () => {
+    const init = (await run({ prompt: 'a', width: 24, height: 24 })).images[0]!.image;
+    const fields = { prompt: 'a', hires: true, hiresOnly: true, hiresUpscaler: 'Lanczos', init } as const;
+    const own = await run({ ...fields, width: undefined, height: undefined, batchSize: 2 });
+    expect(own.images.map(({ image }) => [image.width, image.height])).toEqual([
+      [48, 48],
+      [48, 48],
+    ]);
+    expect(own.images[0]!.image.data).not.toEqual(own.images[1]!.image.data);
+    const still = await run({ ...fields, denoisingStrength: 0, batchSize: 2 });
+    expect(still.warnings).toEqual([expect.stringMatching(/is 24 x 24, the first pass 16 x 24.*stretched/)]);
+    expect(still.images[0]!.image.data).toEqual(still.images[1]!.image.data);
+    expect(still.steps).toEqual([]);
+    const mask = { width: 24, height: 24, channels: 1, data: new Uint8Array(576).fill(255) } as const;
+    await expect(run({ ...fields, mask })).rejects.toThrow(/leave out the mask/);
   });
 
   it('has the same pictures in any batch', async () => {

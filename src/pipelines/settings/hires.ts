@@ -1,7 +1,7 @@
 /** Second passes: hires fix, and a refiner that takes over from the model. */
 
 import { z } from 'zod';
-import { entry, type InfotextFace, numberOf, type PictureFacts, setting, textEntry } from './setting.ts';
+import { entry, flagEntry, type InfotextFace, numberOf, type PictureFacts, setting, textEntry } from './setting.ts';
 
 /** A model, sampler or schedule of the pass's own; `same` stands for the first pass's there. */
 function ownFace(key: string, same: string): InfotextFace {
@@ -49,7 +49,15 @@ export const hiresSettings = {
           : undefined,
     },
     a1111: { field: 'enable_hr', only: 'txt2img' },
-    idle: ({ request }) => (request.init ? 'it is for pictures from text, and there is one to start from' : undefined),
+    idle: ({ request }) =>
+      request.init && !request.hiresOnly ? 'it is for pictures from text, and there is one to start from' : undefined,
+  }),
+  hiresOnly: setting({
+    type: z.boolean().default(false),
+    help: 'Hires fix: take the picture to start from for what the first pass drew, and begin with enlarging it.',
+    form: { label: 'Hires fix of the picture', group: 'hires', level: 'full', control: 'switch', when: 'init' },
+    infotext: flagEntry('Hires only'),
+    idle: ({ request }) => (request.hires ? undefined : 'hires fix is off'),
   }),
   hiresScale: setting({
     type: z.number().min(1).max(8).default(2),

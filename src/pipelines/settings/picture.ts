@@ -46,6 +46,9 @@ export const pictureSettings = {
 /** A1111's modes in the order of its numbers. */
 const resizeModes = ['Just resize', 'Crop and resize', 'Resize and fill', 'Just resize (latent upscale)'] as const;
 
+const ofSecondPass = ({ request }: PictureFacts): string | undefined =>
+  request.hires && request.hiresOnly ? 'hires fix enlarges the picture' : undefined;
+
 export const startSettings = {
   denoisingStrength: setting({
     type: z.number().min(0).max(1).default(0.75),
@@ -76,6 +79,7 @@ export const startSettings = {
       read: (value: number) => resizeModes[Math.min(Math.max(value, 0), resizeModes.length - 1)]!,
       write: (value: string) => resizeModes.findIndex((mode) => mode === value),
     },
+    idle: ofSecondPass,
   }),
   exactSteps: setting({
     type: z.boolean().default(false),
@@ -83,6 +87,7 @@ export const startSettings = {
     form: { label: 'Exact steps', group: 'start', level: 'full', control: 'switch', when: 'init' },
     infotext: flagEntry('Exact steps'),
     a1111: { option: 'img2img_fix_steps' },
+    idle: ofSecondPass,
   }),
   colorCorrection: setting({
     type: z.boolean().default(false),
@@ -90,6 +95,7 @@ export const startSettings = {
     form: { label: 'Colour correction', group: 'start', level: 'full', control: 'switch', when: 'init' },
     infotext: flagEntry('Color correction'),
     a1111: { option: 'img2img_color_correction' },
+    idle: ofSecondPass,
   }),
   noiseMultiplier: setting({
     type: z.number().min(0).max(10).default(1),

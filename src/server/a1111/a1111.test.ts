@@ -297,14 +297,28 @@ describe('txt2img', () => {
     expect(await lastRequest()).toMatchObject({ restoreFaces: true, faceRestorer: 'CodeFormer' });
   });
 
-  it.each([
-    [{ firstpass_image: 'iVBORw0KGgo=' }, /firstpass_image/],
-    [{ alwayson_scripts: { FreeU: { args: [true] } } }, /second version.*freeUB1/],
-  ])('answers 501 that names the missing part of %j', async (fields, names) => {
-    const response = await server.call('POST', `${api}/txt2img`, { steps: 1, ...fields });
-    expect(response.status).toBe(501);
-    expect((await response.json()) as object).toMatchObject({ detail: expect.stringMatching(names) });
-    expect((await server.studio.queue.list()).jobs).toEqual([]);
+  it.each([[{ alwayson_scripts: { FreeU: { args: [true] } } }, /second version.*freeUB1/]])(
+    'answers 501 that names the missing part of %j',
+    async (fields, names) => {
+      const response = await server.call('POST', `${api}/txt2img`, { steps: 1, ...fields });
+      expect(response.status).toBe(501);
+      expect((await response.json()) as object).toMatchObject({ detail: expect.stringMatching(names) });
+      expect((await server.studio.queue.list()).jobs).toEqual([]);
+    },
+  );
+
+  it('begins hires fix with a picture that is given in place of the first pass', async () => {
+    const body = { steps: 2, firstpass_image: await pngOf(3), width: 64, height: 64, denoising_strength: 0.4 };
+    const answer = await server.json('POST', `${api}/txt2img`, { ...body, enable_hr: true, hr_upscaler: 'Lanczos' });
+    expect(answer.warnings).toEqual([]);
+    expect(answer.parameters.firstpass_image).toBeNull();
+    const { jobs } = await server.studio.queue.list({ limit: 1 });
+    expect(jobs[0]).toMatchObject({ inputs: ['init'], request: { hires: true, hiresOnly: true } });
+    const input = await server.studio.input(jobs[0]!.id, 'init');
+    expect((await decodeImage(new Uint8Array(input!))).image.data).toEqual(picture({ width: 64, height: 64 }, 3).data);
+    const without = await server.json('POST', `${api}/txt2img`, body);
+    expect(without.warnings).toEqual(['firstpass_image has no effect without enable_hr.']);
+    expect(await lastRequest()).toMatchObject({ hires: false, hiresOnly: false });
   });
 
   it('names the networks of options in the prompt, and takes merged tokens and more noise from options', async () => {

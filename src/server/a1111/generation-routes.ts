@@ -58,7 +58,10 @@ export function generationRoutes(parts: A1111Parts): Route[] {
         const lost: string[] = [];
         const translation = await txt2imgInput(fields, await translateWith(parts, call, lost));
         translation.warnings.push(...lost);
-        return await generate(parts, call, fields, translation, body);
+        const { firstpass_image: source } = fields;
+        const given = translation.input.hiresOnly && source ? { init: await readPicture(parts, call, source) } : {};
+        const parameters = source ? { ...fields, firstpass_image: null } : body;
+        return await generate(parts, call, fields, translation, parameters, { pictures: [given] });
       },
     }),
     route({
@@ -94,14 +97,18 @@ async function translateWith({ studio, options }: A1111Parts, call: Call, lost: 
   return { stored, files: studio.library, readInfotext };
 }
 
+async function readPicture({ pictures }: A1111Parts, call: Call, source: string): Promise<Upload> {
+  return await pictureOf(source, call.caller, pictures, call.signal);
+}
+
 /** Each picture to start from, with the mask of all. */
 async function readPictures(
-  { pictures }: A1111Parts,
+  parts: A1111Parts,
   call: Call,
   { init_images: sources = [], mask: painted }: Img2imgFields,
 ): Promise<InputUploads[]> {
   if (!sources || sources.length === 0) throw new UserError('init-images.unknown', 'Init image not found');
-  const read = async (source: string) => await pictureOf(source, call.caller, pictures, call.signal);
+  const read = async (source: string) => await readPicture(parts, call, source);
   const mask = painted ? await read(painted) : undefined;
   const found: InputUploads[] = [];
   for (const source of sources) found.push({ init: await read(String(source)), mask });

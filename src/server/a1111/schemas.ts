@@ -34,7 +34,6 @@ const commonShape = {
   override_settings: map,
   override_settings_restore_afterwards: bool,
   disable_extra_networks: bool,
-  firstpass_image: picture,
   comments: map,
   script_name: text,
   script_args: list,
@@ -48,6 +47,7 @@ const commonShape = {
 export const txt2imgSchema = z.looseObject({
   ...settingFields('txt2img'),
   ...commonShape,
+  firstpass_image: picture,
   firstphase_width: int,
   firstphase_height: int,
 });
@@ -79,7 +79,7 @@ type SettingFields = Readonly<Record<string, unknown>>;
 type Common = { readonly [K in keyof typeof commonShape]?: z.output<(typeof commonShape)[K]> };
 
 export type CommonFields = SettingFields & Common;
-export type Txt2imgFields = CommonFields & Pick<z.output<typeof txt2imgSchema>, 'enable_hr'>;
+export type Txt2imgFields = CommonFields & Pick<z.output<typeof txt2imgSchema>, 'enable_hr' | 'firstpass_image'>;
 export type Img2imgFields = CommonFields &
   Pick<
     z.output<typeof img2imgSchema>,

@@ -82,15 +82,6 @@ function refuseImg2imgParts(fields: Img2imgFields): void {
   if (fields.latent_mask) throw new MissingFeatureError('latent_mask');
 }
 
-/** Parts of a request besides its settings. */
-function refuseParts(fields: CommonFields): void {
-  const wanted: readonly (readonly [unknown, string])[] = [
-    [fields.firstpass_image, 'A hires pass of a given picture (firstpass_image)'],
-  ];
-  const found = wanted.find(([asked]) => Boolean(asked));
-  if (found) throw new MissingFeatureError(found[1]);
-}
-
 function isName(value: string | null | undefined): boolean {
   return Boolean(value) && value!.toLowerCase() !== 'none';
 }
@@ -117,7 +108,6 @@ class Translator {
   }
 
   translate(): Translation {
-    refuseParts(this.#fields);
     checkScripts(this.#fields, this.#tab);
     this.#reportFields();
     this.#reportInfotext();
@@ -142,6 +132,7 @@ class Translator {
       height: cut(values.height as number | undefined),
       model: typeof model === 'string' && model !== '' ? model : undefined,
       styles: (this.#fields.styles ?? []).map(String),
+      ...this.#firstPass(),
       ...this.#ofScript(),
     };
     const { units, warnings } = unitsOfArguments(scriptArguments(this.#fields, 'controlnet'));
@@ -166,6 +157,14 @@ class Translator {
     };
     const names = when === undefined ? [] : [when].flat();
     return names.length === 0 || names.some((name) => given[name] ?? true);
+  }
+
+  /** The picture in place of a first pass; without hires fix it has no effect there either. */
+  #firstPass(): Readonly<Record<string, unknown>> {
+    if (this.#tab !== 'txt2img' || !this.#fields.firstpass_image) return {};
+    if (this.#hasInput('hires')) return { hiresOnly: true };
+    this.#warnings.push('firstpass_image has no effect without enable_hr.');
+    return {};
   }
 
   /** What scripts stand for, held to its types. */

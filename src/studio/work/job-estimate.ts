@@ -56,8 +56,10 @@ function workOf({ series, ...plain }: StoredRequest, size: Size, hasInit: boolea
 function workOfOne(request: Omit<StoredRequest, 'series'>, size: Size, hasInit: boolean): number {
   const { width = size.width, height = size.height, batchSize, batchCount } = request;
   const partly = hasInit && !request.exactSteps ? request.denoisingStrength : 1;
-  const second = request.hires && !hasInit ? hiresWork(request, { width, height }) : 0;
-  return batchSize * batchCount * (width * height * request.steps * partly + second);
+  const isGiven = hasInit && request.hires && request.hiresOnly;
+  const first = isGiven ? 0 : width * height * request.steps * partly;
+  const second = request.hires && (!hasInit || isGiven) ? hiresWork(request, { width, height }) : 0;
+  return batchSize * batchCount * (first + second);
 }
 
 /** Of the second pass over a picture of this size. */

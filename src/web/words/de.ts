@@ -553,6 +553,7 @@ export const de = {
     outpaintUp: 'Erweitern nach oben',
     outpaintDown: 'Erweitern nach unten',
     outpaintFill: 'Füllung der Erweiterung',
+    hiresOnly: 'Bild groß nachzeichnen',
     hiresScale: 'Vergrößern um',
     hiresWidth: 'Breite danach',
     hiresHeight: 'Höhe danach',
