@@ -83,8 +83,13 @@ export function checkRequest(request: GenerateRequest): void {
   if (request.mask && !request.init) {
     throw new UserError('request.mask', 'A mask needs a picture to paint in; give an init picture as well.');
   }
-  if (skipsFirstPass(request) && (request.mask || wantsOutpaint(request))) {
-    const message = 'Hires fix of a picture (hiresOnly) draws all of it; leave out the mask and outpainting.';
+  if (request.latentMask && !request.mask) {
+    const message = 'A latent mask needs a mask, which says what of the result is shown; give both.';
+    throw new UserError('request.mask', message);
+  }
+  if (skipsFirstPass(request) && (request.mask || wantsOutpaint(request) || request.sdUpscale > 1)) {
+    const message =
+      'Hires fix of a picture (hiresOnly) draws all of it at once; leave out the mask, outpainting and SD upscale.';
     throw new UserError('request.hires', message);
   }
   const { controls, controlPictures: pictures, init } = request;

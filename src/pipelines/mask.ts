@@ -7,7 +7,7 @@
  */
 
 import type { PixelImage } from '#core/image';
-import { cover, luminance } from './picture.ts';
+import { cover, flatten, luminance, resize } from './picture.ts';
 import { mirrored } from './planes.ts';
 import { type PlaneSize, resizePlanes } from './resample.ts';
 
@@ -51,6 +51,19 @@ export function maskOfPixels(pixels: Uint8Array, size: PlaneSize, latentSize: Pl
     Math.min(Math.max(Math.round(v), 0), 255),
   );
   return { latent: small.map((v) => (round ? Math.round(v / 255) : v / 255)), pixels };
+}
+
+/**
+ * What a mask of its own says of the latent: not inverted, blurred or cut out with the picture. Beside it, at `size`,
+ * what of the picture is hidden from the start.
+ */
+export function latentMaskOf(
+  given: PixelImage,
+  { size, latentSize, round }: Pick<MaskOptions, 'size' | 'latentSize' | 'round'>,
+): InpaintMask {
+  const grey = { width: given.width, height: given.height, channels: 1, data: luminance(flatten(given)) } as const;
+  const { latent } = maskOfPixels(grey.data, grey, latentSize, round);
+  return { latent, pixels: resize(grey, size).data };
 }
 
 /** [height, width] of 0 or 255: by transparency where there is any, else by luminance. */

@@ -34,6 +34,8 @@ export interface GeneratePictures {
   readonly init?: PixelImage;
   /** White (or opaque) is repainted. Needs `init`. */
   readonly mask?: PixelImage;
+  /** White is drawn anew in the latent, in place of what the mask says of it (A1111's `latent_mask`). Needs `mask`. */
+  readonly latentMask?: PixelImage;
   /** Of the units in `controls`, by their places. */
   readonly controlPictures?: readonly (ControlPictures | undefined)[];
 }

@@ -7,7 +7,7 @@ import type { PixelImage } from '#core/image';
 import { type Autoencoding, encoderOf } from './autoencoding.ts';
 import type { SamplingPass } from './job.ts';
 import { encodePlanes } from './latents.ts';
-import { fillMasked, type InpaintMask, maskOfPixels, maskPixels, prepareMask } from './mask.ts';
+import { fillMasked, type InpaintMask, latentMaskOf, maskOfPixels, maskPixels, prepareMask } from './mask.ts';
 import { areaOf, cutOut, type MaskedArea } from './only-masked.ts';
 import { cover, fitted, toRgb } from './picture.ts';
 import { planesOf } from './planes.ts';
@@ -48,11 +48,17 @@ export async function prepareStart(pass: SamplingPass, encoding: Autoencoding): 
   const original =
     request.init &&
     (masked ? cutOut(masked.whole, masked.area, size) : toRgb(fitted(request.init, size, request.resizeMode)));
-  const mask = maskOf(pass, masked);
+  const shown = maskOf(pass, masked);
+  // Of its own for the latent, where the picture has one.
+  const drawn =
+    shown && request.latentMask
+      ? latentMaskOf(request.latentMask, { size, latentSize, round: roundsMask(pass) })
+      : shown;
+  const mask = shown && drawn && { latent: drawn.latent, pixels: shown.pixels };
   const extra = takesMask(denoiser) ? await maskInput(pass, original, mask, encode) : undefined;
   if (!original) return { extra };
   const seen = denoiser.extraInput === 'picture-latent' ? await encode(planesOf(original)) : undefined;
-  const under = mask && request.maskedContent !== 'original' ? fillMasked(original, mask) : original;
+  const under = drawn && request.maskedContent !== 'original' ? fillMasked(original, drawn) : original;
   const latent = cells ? await latentOf(request.init, pass, encoding) : await encode(planesOf(under));
   if (mask && request.maskedContent === 'nothing') eraseMasked(latent, mask.latent);
   return { original, latent, mask, extra: extra ?? seen?.map((v) => v / model.parts.latent.scale), masked };
@@ -92,9 +98,10 @@ function maskedArea({ request, size }: SamplingPass): MaskedArea | undefined {
 }
 
 /** As in A1111, a blank mask makes a picture of which only the masked area is asked for a plain picture to picture. */
-function maskOf({ request, size, latentSize }: SamplingPass, masked: MaskedArea | undefined): InpaintMask | undefined {
+function maskOf(pass: SamplingPass, masked: MaskedArea | undefined): InpaintMask | undefined {
+  const { request, size, latentSize } = pass;
+  const round = roundsMask(pass);
   const { mask, maskBlur: blur, maskBlurY: blurY, maskInvert: invert } = request;
-  const round = request.maskRound && !request.softInpainting;
   if (!mask) return undefined;
   if (request.inpaintArea === 'Whole picture')
     return prepareMask(mask, { size, latentSize, blur, blurY, invert, round });
@@ -102,6 +109,10 @@ function maskOf({ request, size, latentSize }: SamplingPass, masked: MaskedArea 
   const { width, height } = masked.whole;
   const { data } = cutOut({ width, height, channels: 1, data: masked.pixels }, masked.area, size);
   return maskOfPixels(data, size, latentSize, round);
+}
+
+function roundsMask({ request }: SamplingPass): boolean {
+  return request.maskRound && !request.softInpainting;
 }
 
 function eraseMasked(latent: Float32Array, mask: Float32Array): void {

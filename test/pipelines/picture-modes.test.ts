@@ -26,8 +26,9 @@ function photo(width: number, height: number, light = 0): PixelImage {
   return { width, height, channels: 3, data };
 }
 
-async function draw({ init, mask, ...fields }: GenerateInput) {
-  const request = { ...generateSchema.parse({ model, prompt: 'a', steps: 3, seed: 5, ...fields }), init, mask };
+async function draw({ init, mask, latentMask, ...fields }: GenerateInput) {
+  const settings = generateSchema.parse({ model, prompt: 'a', steps: 3, seed: 5, ...fields });
+  const request = { ...settings, init, mask, latentMask };
   const events: GenerateEvent[] = [];
   for await (const event of engine.generate(request)) events.push(event);
   const made = events.find((event) => event.type === 'image')!;
@@ -137,6 +138,24 @@ it('masks in part where the mask is not rounded, and blurs by axis', async () =>
   expect(soft.image.data).not.toEqual(hard.image.data);
   expect(soft.infotext).toContain('Mask rounding: False');
   expect(flat.infotext).toContain('Mask blur y: 0');
+});
+
+it('draws the latent anew by a mask of its own, and shows of it what the mask shows', async () => {
+  const init = photo(64, 64);
+  const half = Uint8Array.from({ length: 4096 }, (_, i) => (i % 64 < 32 ? 255 : 0));
+  const maskOf = (data: Uint8Array) => ({ width: 64, height: 64, channels: 1, data }) as const;
+  const [mask, white, black] = [maskOf(half), maskOf(half.map(() => 255)), maskOf(half.map(() => 0))];
+  const ask = { init, mask, maskBlur: 0, maskedContent: 'fill', width: 64, height: 64 } as const;
+  const plain = await draw(ask);
+  expect((await draw({ ...ask, latentMask: mask })).image).toEqual(plain.image);
+  const all = (await draw({ ...ask, latentMask: white })).image;
+  expect(rows(all, 0, 64, 0, 32)).not.toEqual(rows(plain.image, 0, 64, 0, 32));
+  expect(rows(all, 0, 64, 32, 64)).toEqual(rows(init, 0, 64, 32, 64));
+  // Nothing of the latent is drawn: no seed shows.
+  const kept = (await draw({ ...ask, latentMask: black })).image;
+  expect((await draw({ ...ask, latentMask: black, seed: 6 })).image).toEqual(kept);
+  expect((await draw({ ...ask, seed: 6 })).image).not.toEqual(plain.image);
+  await expect(draw({ init, latentMask: white })).rejects.toThrow(/needs a mask/);
 });
 
 it('brings colours back to those of the picture it starts from', async () => {

@@ -32,6 +32,10 @@ export const jobInputSchema = z.strictObject({
   ...openShape,
   init: pictureText.optional().describe('Start of picture to picture.').meta({ label: 'Start picture' }),
   mask: pictureText.optional().describe('White (or opaque) is repainted; needs init.').meta({ label: 'Mask' }),
+  latentMask: pictureText
+    .optional()
+    .describe('White is drawn anew in the latent, whatever the mask then shows of it; needs mask.')
+    .meta({ control: 'none' }),
   controls: z
     .array(controlInputSchema)
     .max(maxControls)

@@ -32,7 +32,7 @@ export type JobRequests = { [K in JobKind]: z.output<(typeof jobRequests)[K]> };
 
 type ControlPlace = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
-export type InputRole = 'init' | 'mask' | `control-${ControlPlace}` | `control-mask-${ControlPlace}`;
+export type InputRole = 'init' | 'mask' | 'latent-mask' | `control-${ControlPlace}` | `control-mask-${ControlPlace}`;
 
 /** A unit's picture and its mask, by the unit's place. */
 export const controlRoles = Array.from({ length: maxControls }, (_, i) => ({
@@ -44,6 +44,7 @@ export const controlRoles = Array.from({ length: maxControls }, (_, i) => ({
 export const inputRoles: readonly InputRole[] = [
   'init',
   'mask',
+  'latent-mask',
   ...controlRoles.flatMap(({ image, mask }) => [image, mask]),
 ];
 

@@ -44,8 +44,8 @@ async function batch(
   options: BatchOptions,
   context: CommandContext,
 ): Promise<void> {
-  for (const flag of ['init', 'mask'] as const) {
-    if (options[flag] !== undefined)
+  for (const [key, flag] of Object.entries({ init: 'init', mask: 'mask', latentMask: 'latent-mask' } as const)) {
+    if (options[key as 'init' | 'mask' | 'latentMask'] !== undefined)
       throw new UsageError('batch.init', `--${flag}: the pictures are those of the folder.`);
   }
   await withProgress(options, context, async (progress) => {

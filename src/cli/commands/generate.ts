@@ -38,6 +38,7 @@ import { wholeNumber } from '../whole-number.ts';
 
 export interface GenerateOptions extends Record<string, unknown> {
   readonly init?: string;
+  readonly latentMask?: string;
   readonly mask?: string;
   readonly control?: string[];
   readonly out?: string;
@@ -66,6 +67,7 @@ export function addGenerateFlags(command: Command): Command {
   return command
     .option('--init <file>', 'Start from this picture.')
     .option('--mask <file>', 'Repaint only where this picture is white (or opaque); needs --init.')
+    .option('--latent-mask <file>', 'Draw the latent anew where this is white, whatever --mask shows of it.')
     .option('--control <unit>', 'Guide it by a picture: MODULE,model=NAME,image=FILE,...; may be repeated.', gather)
     .option(
       '--out <file or folder>',
@@ -132,11 +134,14 @@ export async function requestOf(words: readonly string[], options: GenerateOptio
   const request = withPreference(asked, options, await preferenceOf(asked.model, modelRoots(options.modelsDir)));
   const init = options.init === undefined ? undefined : await readPicture('--init', options.init);
   const mask = options.mask === undefined ? undefined : await readPicture('--mask', options.mask);
+  const { latentMask: latent } = options;
+  const latentMask = latent === undefined ? undefined : await readPicture('--latent-mask', latent);
   const units: GivenUnit[] = [];
   for (const unit of options.control ?? []) units.push(await readControl(unit, readPicture));
   const controls = units.map(({ unit }) => unit);
   const controlPictures = units.map(({ pictures }) => pictures);
-  const whole = { ...request, controls, controlPictures, ...(init && { init }), ...(mask && { mask }) };
+  const pictures = { ...(init && { init }), ...(mask && { mask }), ...(latentMask && { latentMask }) };
+  const whole = { ...request, controls, controlPictures, ...pictures };
   checkRequest(whole);
   return whole;
 }

@@ -76,7 +76,7 @@ async function draw(
   context: CommandContext,
 ): Promise<void> {
   await withProgress(options, context, async (progress) => {
-    const { init, mask, controlPictures, ...request } = await requestOf(words, options);
+    const { init, mask, latentMask, controlPictures, ...request } = await requestOf(words, options);
     const drawSeed = (): number => randomInt(2 ** 32);
     const { base, ...series } = expandSeries(form.name, settings, request, { drawSeed, hasInit: init !== undefined });
     const { first, pictures, total } = placesOf(base, series);
@@ -97,7 +97,7 @@ async function draw(
       for (const place of series.order ?? series.cells.keys()) {
         if (drawing.stopped) break;
         const from = series.cells[place]!.follows ? made[place - 1] : init;
-        const pictured = { ...prepared[place]!, init: from, mask, controlPictures };
+        const pictured = { ...prepared[place]!, init: from, mask, latentMask, controlPictures };
         [made[place]] = await drawing.draw(pictured, note, first[place], !options.gridOnly);
       }
       if (series.grid)

@@ -8,7 +8,7 @@ import type { GenerateRequest } from '../request.ts';
 import { type SettingName, settingRows } from '../settings/index.ts';
 
 /** A request without its pictures. */
-export type PlainRequest = Omit<GenerateRequest, 'init' | 'mask' | 'controlPictures'>;
+export type PlainRequest = Omit<GenerateRequest, 'init' | 'mask' | 'latentMask' | 'controlPictures'>;
 
 /** Rows are filled from the left, pages (of a third axis) one after the other. An empty label is not written. */
 const gridSchema = z.object({

@@ -544,10 +544,13 @@ describe('img2img', () => {
     expect([refused.status, await refused.text()]).toEqual([422, expect.stringContaining('batch_size is 1')]);
   });
 
-  it.each([{ latent_mask: 'x' }])('answers 501 to %j', async (fields) => {
-    const image = await pngOf(1);
-    const body = { init_images: [image], mask: image, steps: 1, ...fields };
-    expect((await server.call('POST', `${api}/img2img`, body)).status).toBe(501);
+  it('takes a mask of its own for the latent, where there is a mask', async () => {
+    const body = { init_images: [await pngOf(1)], latent_mask: await pngOf(2), steps: 1, width: 64, height: 64 };
+    await server.json('POST', `${api}/img2img`, { ...body, mask: await pngOf(1) });
+    const { jobs } = await server.studio.queue.list({ limit: 1 });
+    expect(jobs[0]!.inputs).toEqual(['init', 'mask', 'latent-mask']);
+    const { warnings } = await server.json('POST', `${api}/img2img`, body);
+    expect(warnings).toEqual(['latent_mask has no effect without a mask.']);
   });
 });
 

@@ -105,13 +105,14 @@ async function readPicture({ pictures }: A1111Parts, call: Call, source: string)
 async function readPictures(
   parts: A1111Parts,
   call: Call,
-  { init_images: sources = [], mask: painted }: Img2imgFields,
+  { init_images: sources = [], mask: painted, latent_mask: latent }: Img2imgFields,
 ): Promise<InputUploads[]> {
   if (!sources || sources.length === 0) throw new UserError('init-images.unknown', 'Init image not found');
   const read = async (source: string) => await readPicture(parts, call, source);
   const mask = painted ? await read(painted) : undefined;
+  const latentMask = mask && latent ? await read(latent) : undefined;
   const found: InputUploads[] = [];
-  for (const source of sources) found.push({ init: await read(String(source)), mask });
+  for (const source of sources) found.push({ init: await read(String(source)), mask, 'latent-mask': latentMask });
   return found;
 }
 
@@ -146,7 +147,7 @@ function stretchOf({ width, height, inpaintArea }: Translation['input'], mode: n
 
 /** Without the pictures, unless they are asked back. */
 function echoed(body: Img2imgFields): object {
-  return body.include_init_images ? body : { ...body, init_images: null, mask: null };
+  return body.include_init_images ? body : { ...body, init_images: null, mask: null, latent_mask: null };
 }
 
 /** The pictures of units, by their places. */

@@ -60,9 +60,10 @@ export async function txt2imgInput(fields: Txt2imgFields, using: TranslateWith):
 
 /** Everything but the pictures. @throws MissingFeatureError, FieldError */
 export async function img2imgInput(fields: Img2imgFields, using: TranslateWith): Promise<Translation> {
-  refuseImg2imgParts(fields);
   const { mask_blur_x: x } = fields;
-  return await translated({ ...fields, mask_blur: fields.mask_blur ?? x }, 'img2img', using);
+  const translation = await translated({ ...fields, mask_blur: fields.mask_blur ?? x }, 'img2img', using);
+  if (fields.latent_mask && !fields.mask) translation.warnings.push('latent_mask has no effect without a mask.');
+  return translation;
 }
 
 async function translated(fields: CommonFields, tab: Tab, using: TranslateWith): Promise<Translation> {
@@ -76,10 +77,6 @@ async function translated(fields: CommonFields, tab: Tab, using: TranslateWith):
 interface Said {
   readonly reading: InfotextReading;
   readonly parsed: ParsedInfotext;
-}
-
-function refuseImg2imgParts(fields: Img2imgFields): void {
-  if (fields.latent_mask) throw new MissingFeatureError('latent_mask');
 }
 
 function isName(value: string | null | undefined): boolean {

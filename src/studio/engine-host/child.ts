@@ -101,7 +101,12 @@ async function readPictures(files: InputPaths): Promise<GeneratePictures> {
   const controlPictures: ControlPictures[] = [];
   for (const { image, mask } of controlRoles)
     controlPictures.push({ image: await read(image), mask: await read(mask) });
-  return { init: await read('init'), mask: await read('mask'), controlPictures };
+  return {
+    init: await read('init'),
+    mask: await read('mask'),
+    latentMask: await read('latent-mask'),
+    controlPictures,
+  };
 }
 
 async function stop(): Promise<void> {

@@ -218,12 +218,13 @@ async function submission(
   input: z.output<typeof jobInputSchema>,
   { caller, readPicture }: Pick<Context, 'caller' | 'readPicture'>,
 ): Promise<SubmitInput> {
-  const { init, mask, controls = [], priority, label, ...request } = input;
+  const { init, mask, latentMask, controls = [], priority, label, ...request } = input;
   if (priority > 0) requireEffect(caller, 'queue');
   const read = async (source: string | undefined) => (source === undefined ? undefined : await readPicture(source));
   const pictures: Partial<Record<InputRole, Upload | undefined>> = {
     init: await read(init),
     mask: await read(mask),
+    'latent-mask': await read(latentMask),
   };
   for (const [i, unit] of controls.entries()) {
     pictures[controlRoles[i]!.image] = await read(unit.image);

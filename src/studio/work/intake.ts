@@ -172,6 +172,12 @@ export class Intake {
     if (list.some(({ pictures }) => pictures?.mask && !pictures.init)) {
       throw new UserError('request.invalid', 'mask: a mask needs a picture (init) that it is the mask of.');
     }
+    if (list.some(({ pictures }) => pictures?.['latent-mask'] && !pictures.mask)) {
+      throw new UserError(
+        'request.invalid',
+        'latentMask: it needs a mask (mask), which says what of the result is shown.',
+      );
+    }
     const checked = await this.#checkAll(list);
     for (const { input, request } of checked) await this.#checkControls(request, input.pictures ?? {});
     const accepted: Submission[] = [];

@@ -49,7 +49,7 @@ export async function prepareInputs({ from, to, rules }: InputOrder): Promise<In
 
 /** Units of control have ways of their own to come to the picture's shape. */
 function sized(role: InputRole, image: PixelImage, rules: InputRules): PixelImage {
-  const isOwn = role === 'init' || role === 'mask';
+  const isOwn = role === 'init' || role === 'mask' || role === 'latent-mask';
   return rules.stretch && isOwn ? stretch(image, rules.stretch.width, rules.stretch.height) : image;
 }
 
