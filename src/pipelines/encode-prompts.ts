@@ -41,18 +41,22 @@ export async function* encodePrompts(
     await encodePrompt(negative, calls, options),
     await encodeComposition(prompt, calls, options),
   ];
-  if (isWindowed(emphasis)) return evened(cond, isNothing ? zeroed(uncond) : uncond, await encodeText('', options));
+  if (isWindowed(emphasis) || request.padPrompts)
+    return evened(cond, isNothing ? zeroed(uncond) : uncond, await encodeText('', options));
   return { cond, uncond: isNothing ? zeroed(uncond) : uncond };
 }
 
-/** Both of one length, with what an empty prompt says behind the shorter, as compel hands them to a network. */
+/**
+ * Both of one length at each call, with what an empty prompt says behind the shorter, as compel hands them to a network
+ * and A1111 where it is told to (modules/sd_samplers_cfg_denoiser.py, `pad_cond`).
+ */
 function evened(cond: readonly WeightedConditioning[], uncond: Conditioning, empty: Context): EncodedPrompts {
-  const tokens = Math.max(
-    ...[uncond, ...cond.map(({ conditioning }) => conditioning)].map((each) => each.at(0).tokens),
-  );
+  const all = [uncond, ...cond.map(({ conditioning }) => conditioning)];
   const filled = ({ at }: Conditioning): Conditioning => ({
     at(call) {
+      const tokens = Math.max(...all.map((each) => each.at(call).tokens));
       const context = at(call);
+      if (context.tokens === tokens) return context;
       const data = new Float32Array((tokens * empty.data.length) / empty.tokens);
       data.set(context.data);
       for (let i = context.data.length; i < data.length; i += empty.data.length) data.set(empty.data, i);

@@ -370,6 +370,20 @@ describe('prompts', () => {
     expect(largestDifference(long, await picture({ ...plain, prompt: 'a fox, '.repeat(60) }))).toBeGreaterThan(0);
   });
 
+  it('are made of one length where asked to, the shorter filled with what an empty prompt says', async () => {
+    const longer = { ...plain, prompt: 'a fox BREAK a house' };
+    const padded = await picture({ ...longer, padPrompts: true });
+    expect(padded.data).toEqual((await picture({ ...longer, negativePrompt: 'a tree BREAK BREAK' })).data);
+    expect(largestDifference(padded, await picture(longer))).toBeGreaterThan(0);
+    // The other way round, and while the prompt is edited.
+    const shorter = { ...plain, negativePrompt: 'a tree BREAK snow' };
+    expect((await picture({ ...shorter, padPrompts: true })).data).toEqual(
+      (await picture({ ...shorter, prompt: 'a fox BREAK BREAK' })).data,
+    );
+    const edited = await picture({ ...plain, prompt: '[a fox BREAK a house:a fox:1]', padPrompts: true });
+    expect(largestDifference(edited, await picture({ ...plain, padPrompts: true }))).toBeGreaterThan(0);
+  });
+
   it('leaves comments out', async () => {
     expect((await picture({ ...plain, prompt: 'a fox# red' })).data).toEqual(
       (await picture({ ...plain, prompt: 'a fox\n' })).data,

@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { splitComposition } from '#prompt/composition';
-import { DEFAULT_EMPHASIS, EMPHASIS_MODES, type EmphasisMode, mayWeigh } from '#prompt/emphasis';
+import { DEFAULT_EMPHASIS, EMPHASIS_MODES, type EmphasisMode, isWindowed, mayWeigh } from '#prompt/emphasis';
 import { readRegions } from '#prompt/regions';
-import { entry, type InfotextFace, setting, textEntry } from './setting.ts';
+import { entry, flagEntry, type InfotextFace, setting, textEntry } from './setting.ts';
 
 /** Prompts lead the infotext; they are no entries of its last line. */
 function promptText(key: 'Prompt' | 'Negative prompt'): InfotextFace {
@@ -127,5 +127,13 @@ export const textSettings = {
     form: { label: 'Comma backtrack', group: 'text', level: 'full', control: 'slider', step: 1 },
     infotext: entry('Comma padding backtrack', { unless: 20 }),
     a1111: { option: 'comma_padding_backtrack' },
+  }),
+  padPrompts: setting({
+    type: z.boolean().default(false),
+    help: 'Make prompt and negative prompt of one length, with what an empty prompt says behind the shorter.',
+    form: { label: 'Pad prompts', group: 'text', level: 'full', control: 'switch' },
+    infotext: flagEntry('Pad conds'),
+    a1111: { option: 'pad_cond_uncond' },
+    idle: ({ request }) => (isWindowed(request.emphasis as EmphasisMode) ? 'compel always does it' : undefined),
   }),
 };

@@ -9,8 +9,7 @@ export type OptionValue = string | number | boolean | null;
 /** Changing one of these changes pictures, by a part that is not there yet; their defaults may be sent. */
 export const missingOptions: Readonly<Record<string, readonly [fallback: OptionValue, part: string]>> = {
   overlay_inpaint: [true, 'Inpainting without the original laid over (overlay_inpaint)'],
-  pad_cond_uncond: [false, 'Padding prompt and negative prompt to equal length'],
-  pad_cond_uncond_v0: [false, 'Padding prompt and negative prompt to equal length'],
+  pad_cond_uncond_v0: [false, 'Cutting and padding the negative prompt to the length of the prompt'],
   enable_quantization: [false, 'Rounded timesteps (enable_quantization)'],
   use_old_emphasis_implementation: [false, 'The old emphasis'],
   use_old_karras_scheduler_sigmas: [false, 'The old Karras noise levels'],

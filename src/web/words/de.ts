@@ -567,6 +567,7 @@ export const de = {
     hiresNegativePrompt: 'Negativer Prompt danach',
     refinerSwitchAt: 'Wechsel zum Refiner bei',
     emphasis: 'Betonung',
+    padPrompts: 'Prompts gleich lang',
     tiling: 'Kachelbar',
     tilingAxes: 'Achsen der Kachelung',
     restoreFaces: 'Gesichter wiederherstellen',
