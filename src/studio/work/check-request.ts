@@ -3,7 +3,6 @@
 import { randomInt } from 'node:crypto';
 import { type ModelKind, modelKinds } from '#api/records/model';
 import { UserError } from '#core/errors';
-import { findSamplerAndScheduler } from '#diffusion/samplers/index';
 import { controlKinds } from '#models/control/open';
 import type { ControlUnit } from '#pipelines/control/unit';
 import { isBuiltInUpscaling } from '#pipelines/hires';
@@ -27,7 +26,7 @@ export interface CheckedRequest {
 /**
  * Fills in defaults, draws seeds, and gives models the names that the library has for them: a request never reaches a
  * file outside it.
- * @throws UserError `request.invalid`, `model.unknown`, `sampler.unknown`, `scheduler.unknown`
+ * @throws UserError `request.invalid`, `model.unknown`
  */
 export function checkRequest(fields: GenerateSettings, library: Library, defaultModel: string): CheckedRequest {
   const result = generateSchema.safeParse(preferred(fields, library, defaultModel));
@@ -49,12 +48,14 @@ export function checkRequest(fields: GenerateSettings, library: Library, default
     subseed: request.subseed < 0 ? drawSeed() : request.subseed,
   };
   checkSeeds(checked);
-  checkSamplers(checked);
   return { request: checked, warnings };
 }
 
 /** @throws UnknownNameError naming the nearest: the engine would say so only when the job's turn has come */
-function checkSamplers({ sampler, scheduler, hiresSampler, hiresScheduler }: StoredRequest): void {
+export async function checkSamplers(request: StoredRequest): Promise<void> {
+  const { sampler, scheduler, hiresSampler, hiresScheduler } = request;
+  // Loaded when there is a request: the studio starts without the samplers.
+  const { findSamplerAndScheduler } = await import('#diffusion/samplers/index');
   findSamplerAndScheduler(sampler, scheduler);
   // Left open, those of the first pass.
   findSamplerAndScheduler(hiresSampler ?? sampler, hiresScheduler ?? scheduler);

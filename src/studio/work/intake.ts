@@ -23,7 +23,14 @@ import type { Upload } from '../reader/large-bodies.ts';
 import type { Asker } from '../reader/pool.ts';
 import type { Settings } from '../settings/settings.ts';
 import { newId } from '../store/id.ts';
-import { type CheckedRequest, checkpointKinds, checkRequest, preferred, upscalerName } from './check-request.ts';
+import {
+  type CheckedRequest,
+  checkpointKinds,
+  checkRequest,
+  checkSamplers,
+  preferred,
+  upscalerName,
+} from './check-request.ts';
 import type { InputFiles, InputPaths, InputUploads } from './inputs.ts';
 import type { ModelSides } from './model-sides.ts';
 import type { InputRules } from './prepare-inputs.ts';
@@ -192,7 +199,9 @@ export class Intake {
     for (const model of models) await library.readCardOf(model, checkpointKinds);
     const check = async (): Promise<Submission[]> => {
       const checked: Submission[] = [];
-      for await (const input of inTurns(list)) checked.push({ input, id: newId(), ...this.#check(input.request) });
+      for await (const input of inTurns(list)) {
+        checked.push({ input, id: newId(), ...(await this.#check(input.request)) });
+      }
       return checked;
     };
     try {
@@ -205,9 +214,11 @@ export class Intake {
     return await check();
   }
 
-  #check(fields: GenerateSettings): CheckedRequest {
+  async #check(fields: GenerateSettings): Promise<CheckedRequest> {
     const { library, settings } = this.#parts;
-    return checkRequest(fields, library, settings.get().defaultModel);
+    const checked = checkRequest(fields, library, settings.get().defaultModel);
+    await checkSamplers(checked.request);
+    return checked;
   }
 
   /** @throws UserError for units whose pictures or modules are not there */
@@ -230,7 +241,7 @@ export class Intake {
     const { library, settings } = this.#parts;
     const base = preferred(input.request, library, settings.get().defaultModel);
     return await storedSeries(series, base, hasInit, async (fields) => {
-      return await this.#complete(input, this.#check(fields));
+      return await this.#complete(input, await this.#check(fields));
     });
   }
 
