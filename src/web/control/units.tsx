@@ -3,7 +3,7 @@
  * fields a unit has, and which modules there are with which numbers, the server says.
  */
 
-import { createSignal, For, onCleanup, Show } from 'solid-js';
+import { createEffect, createSignal, For, Index, on, onCleanup, Show } from 'solid-js';
 import type { z } from 'zod';
 import type { controlModuleSchema } from '#api/operations/control';
 import { galleryPicture, sentPicture } from '../canvas/pictures.ts';
@@ -31,20 +31,25 @@ export function Units(props: { readonly field: SettingField }) {
   const { draft } = useStudio();
   const units = () => (draft.values()[props.field.name] as readonly Unit[] | undefined) ?? [];
   const put = (next: readonly Unit[]) => draft.set(props.field.name, next.length === 0 ? undefined : next);
+  /** Of what the unit is by then: a picture may come long after it was chosen. */
+  const change = (at: number, fields: Unit) => {
+    const unit = units()[at];
+    if (unit) put(units().with(at, { ...unit, ...fields }));
+  };
   return (
     <section class="flex flex-col gap-2" aria-label={props.field.label}>
       <h2 class="text-sm font-semibold text-dim">{props.field.label}</h2>
-      <For each={units()}>
+      <Index each={units()}>
         {(unit, at) => (
           <UnitCard
-            unit={unit}
-            number={at() + 1}
+            unit={unit()}
+            number={at + 1}
             parts={props.field.parts}
-            onChange={(change) => put(units().with(at(), { ...unit, ...change }))}
-            onRemove={() => put(units().filter((each) => each !== unit))}
+            onChange={(fields) => change(at, fields)}
+            onRemove={() => put(units().toSpliced(at, 1))}
           />
         )}
-      </For>
+      </Index>
       <button type="button" class="btn self-start" onClick={() => put([...units(), {}])}>
         {words().control.add}
       </button>
@@ -193,11 +198,9 @@ function UnitPicture(props: ModuleProps) {
     setHint(undefined);
   };
   onCleanup(forget);
+  createEffect(on(() => props.unit, forget, { defer: true }));
   const take = async (file: File | undefined) => {
-    await studio.bring(file, (image) => {
-      forget();
-      props.onChange({ image });
-    });
+    await studio.bring(file, (image) => props.onChange({ image }));
   };
   const preview = async () => {
     const { module, thresholdA, thresholdB, resolution } = props.unit;
@@ -248,10 +251,7 @@ function UnitPicture(props: ModuleProps) {
             <button
               type="button"
               class="btn min-h-8 text-sm"
-              onClick={() => {
-                forget();
-                props.onChange({ image: galleryPicture(picture().id) });
-              }}
+              onClick={() => props.onChange({ image: galleryPicture(picture().id) })}
             >
               {words().control.latest}
             </button>
