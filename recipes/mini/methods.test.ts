@@ -85,34 +85,31 @@ async function train(settings: Readonly<Record<string, unknown>> & { readonly ou
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
 
-/** In how many of four pictures the evaluator, which knows 65 kinds of objects, sees what was taught. */
-async function share(extra = '', model = base): Promise<number> {
-  const seen: string[] = [];
-  for (const where of [
-    'in the mountains at night',
-    'at sea at sunset',
-    'in the snow at sunset',
-    'in a meadow by day',
-  ]) {
+/** How sure the evaluator, which knows 65 kinds of objects, is of what was taught: 0 to 1, the mean of four pictures. */
+async function belief(extra = '', model = base): Promise<number> {
+  const places = ['in the mountains at night', 'at sea at sunset', 'in the snow at sunset', 'in a meadow by day'];
+  const seen: number[] = [];
+  for (const where of places) {
     const request = { prompt: `a ${word} ${where}${extra}`, model, steps: 8, cfgScale: 3, seed: 1 };
     for await (const event of engine.generate(generateSchema.parse({ ...request, width: size, height: size }))) {
       if (event.type !== 'image') continue;
       const image = f32([1, 3, size, size], pixelsToPlanes(event.image.data, 1, size));
-      const logits = (await judge.run({ image })).object!.data as Float32Array;
-      seen.push(objectKinds[logits.indexOf(Math.max(...logits))]!.name);
+      const weights = Array.from((await judge.run({ image })).object!.data as Float32Array, Math.exp);
+      const index = objectKinds.findIndex(({ name }) => name === taught);
+      seen.push(weights[index]! / weights.reduce((sum, weight) => sum + weight, 0));
     }
   }
-  return seen.filter((name) => name === taught).length;
+  return meanOf(seen);
 }
 
 describe('a word that the embedded model does not know', { timeout: 300_000 }, () => {
   it('draws something else', async () => {
-    expect(await share()).toBe(0);
+    expect(await belief()).toBeLessThan(0.005);
   });
 
   it('is taught by a LoRA', async () => {
     await train({ task: 'lora', output_name: 'adapter', learning_rate: 0.003, max_train_steps: 30 });
-    expect(await share(' <lora:adapter:1>')).toBeGreaterThan(2);
+    expect(await belief(' <lora:adapter:1>')).toBeGreaterThan(0.5);
   });
 
   it('is taught by a hypernetwork', async () => {
@@ -123,21 +120,16 @@ describe('a word that the embedded model does not know', { timeout: 300_000 }, (
       train_batch_size: 4,
       max_train_steps: 80,
     });
-    expect(await share(' <hypernet:networks:1>')).toBeGreaterThan(2);
+    expect(await belief(' <hypernet:networks:1>')).toBeGreaterThan(0.5);
   });
 
   it.each([
-    ['finetune', { max_train_steps: 60 }],
-    ['dreambooth', { max_train_steps: 100, class_prompt: 'a fish', num_class_images: 4, prior_loss_weight: 0.5 }],
+    ['finetune', { train_batch_size: 4, max_train_steps: 40 }],
+    ['dreambooth', { max_train_steps: 60, class_prompt: 'a fish', num_class_images: 2, prior_loss_weight: 0.3 }],
   ])('is taught by %s to a whole model', async (task, settings) => {
-    await train({
-      task,
-      output_name: task,
-      learning_rate: 1e-4,
-      train_batch_size: 4,
-      ...settings,
-    });
-    expect(await share('', join(models, `checkpoints/${task}.safetensors`))).toBeGreaterThan(1);
+    await train({ task, output_name: task, learning_rate: 1e-4, ...settings });
+    // A whole model learns more slowly, at a rate at which it does not fall apart.
+    expect(await belief('', join(models, `checkpoints/${task}.safetensors`))).toBeGreaterThan(0.05);
   });
 
   it('is taught by a textual inversion', async () => {
@@ -149,6 +141,6 @@ describe('a word that the embedded model does not know', { timeout: 300_000 }, (
       learning_rate: 0.04,
       max_train_steps: 80,
     });
-    expect(await share()).toBeGreaterThan(2);
+    expect(await belief()).toBeGreaterThan(0.5);
   });
 });
