@@ -66,12 +66,16 @@ interface SchemaProperty {
   readonly when?: string | readonly string[];
 }
 
-export function fieldsOf(schema: unknown): SettingField[] {
+/** @param helps in the language of the page, by name; else the schema's own */
+export function fieldsOf(schema: unknown, helps: Readonly<Record<string, string>> = {}): SettingField[] {
   const { properties = {}, required = [] } = (schema ?? {}) as {
     properties?: Record<string, SchemaProperty>;
     required?: readonly string[];
   };
-  return Object.entries(properties).map(([name, property]) => fieldOf(name, property, required.includes(name)));
+  return Object.entries(properties).map(([name, property]) => {
+    const field = fieldOf(name, property, required.includes(name));
+    return { ...field, help: helps[name] ?? field.help };
+  });
 }
 
 function fieldOf(name: string, property: SchemaProperty, required: boolean): SettingField {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { settingsSchema } from '#api/records/settings';
+import { settingRows } from '#pipelines/settings/index';
 import type { WireImage, WireJob, WireLimits, WireModel, WireProgress } from '#server/native/wire';
+import { de } from '../words/de.ts';
 import { en } from '../words/en.ts';
 import { duration, fileSize, modelFacts, remaining, spokenProgress, stageLine } from '../words/figures.ts';
 import { candidatesOf, completed, completions, typedAt } from './completion.ts';
@@ -59,6 +62,20 @@ describe('fields from the server’s schema', () => {
   it('show a setting that nobody wrote a control for', () => {
     const [shown] = fieldsOf({ properties: { brandNew: { type: 'number', minimum: 0, maximum: 2, default: 1 } } });
     expect(shown).toMatchObject({ name: 'brandNew', label: 'Brand new', control: 'slider', fallback: 1 });
+  });
+
+  it('are told in German where that is spoken, and by the server of what nobody has put into German', () => {
+    const told = fieldsOf(schema, de.helps);
+    expect(told.find(({ name }) => name === 'seed')!.help).toBe('Erster Seed; -1 zieht einen.');
+    const properties = { brandNew: { type: 'number', description: 'New.' } };
+    expect(fieldsOf({ properties }, de.helps)[0]!.help).toBe('New.');
+    const known = new Set<string>([
+      ...settingRows.map(([name]) => name),
+      ...Object.keys(settingsSchema.shape),
+      'init',
+      'mask',
+    ]);
+    expect(Object.keys({ ...de.helps, ...de.labels }).filter((name) => !known.has(name))).toEqual([]);
   });
 
   it('bring a number to the nearest that they take', () => {

@@ -1,5 +1,6 @@
 /** The page's texts in German. */
 
+import { deHelps } from './de-helps.ts';
 import type { Words } from './en.ts';
 
 export const de = {
@@ -585,6 +586,7 @@ export const de = {
     maxWaitingJobsPerUser: 'Davon je Konto',
     maxDiskMibPerUser: 'Platz eines Kontos (MiB)',
   },
+  helps: deHelps,
   train: {
     title: 'Training',
     runs: 'Trainings',

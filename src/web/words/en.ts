@@ -489,6 +489,8 @@ export const en = {
   },
   /** Of settings by their names, where the server's own are not to be shown. */
   labels: {} as Readonly<Record<string, string>>,
+  /** What settings of pictures and of the server are for, likewise. */
+  helps: {} as Readonly<Record<string, string>>,
   train: {
     title: 'Train',
     runs: 'Trainings',
