@@ -144,9 +144,17 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await page.getByRole('button', { name: 'Remove: bird' }).waitFor();
     await expect.poll(() => page.getByTestId('facts').textContent()).toMatch(/Steps\s*2/);
     const first = page.url();
+    // A key that comes before the list of pictures has done its work once that is there.
+    let letGo = (): void => {};
+    const listed = new Promise<void>((resolve) => (letGo = resolve));
+    await page.route(/\/api\/v1\/images\?/, async (route) => {
+      await listed;
+      await route.continue();
+    });
     await page.reload();
     await page.getByRole('article', { name: 'Picture' }).getByRole('img', { name: 'an owl' }).waitFor();
     await page.keyboard.press('ArrowRight');
+    letGo();
     await page.getByRole('article').getByRole('img', { name: 'a red car' }).waitFor();
     await page.getByRole('button', { name: 'Delete' }).click();
     await page.waitForURL(first);

@@ -1,7 +1,7 @@
 /** One picture with its parameters, at an address of its own; arrows walk through the gallery, Escape goes back. */
 
 import { A, useNavigate, useParams, useSearchParams } from '@solidjs/router';
-import { createMemo, For, onCleanup, onMount, Show } from 'solid-js';
+import { createEffect, createMemo, For, onCleanup, onMount, Show } from 'solid-js';
 import type { WireImage } from '#server/native/wire';
 import { usePictures } from '../create/latest.ts';
 import { Warnings } from '../create/warnings.tsx';
@@ -37,10 +37,16 @@ export default function Picture() {
     return at < 0 ? undefined : images[at + step]?.id;
   };
   const tail = () => (filter() === '' ? '' : `?${filter()}`);
+  /** A step that was asked for before it was known what lies beside. */
+  let waiting: 1 | -1 | undefined;
   const walk = (step: 1 | -1) => {
+    waiting = list.data === undefined ? step : undefined;
     const next = beside(step);
     if (next !== undefined) navigate(`/gallery/${next}${tail()}`, { replace: true });
   };
+  createEffect(() => {
+    if (list.data !== undefined && waiting !== undefined) walk(waiting);
+  });
   const back = () => navigate(`/gallery${tail()}`);
   const remove = (shown: WireImage) => {
     const next = beside(1) ?? beside(-1);

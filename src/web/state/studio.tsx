@@ -28,7 +28,8 @@ export type Phase = 'starting' | 'sign-in' | 'ready' | 'unreachable';
 export type Studio = ReturnType<typeof createStudio>;
 
 const retryMs = 2000;
-const noticeMs = 10_000;
+/** How long a notice stays: one that offers something, such as Undo, until that can be reached by keys too. */
+const noticeMs = { plain: 10_000, withAction: 30_000 } as const;
 
 export function createStudio(api: Api) {
   const client = new QueryClient({
@@ -48,7 +49,7 @@ export function createStudio(api: Api) {
   function say(notice: Omit<Notice, 'id'>): void {
     const id = nextNotice++;
     setNotices((list) => putNotice(list, { ...notice, id }));
-    if (notice.kind === 'info') setTimeout(() => dismiss(id), noticeMs);
+    if (notice.kind === 'info') setTimeout(() => dismiss(id), notice.action ? noticeMs.withAction : noticeMs.plain);
   }
 
   function dismiss(id: number): void {
