@@ -8,11 +8,12 @@
 import { DarkroomError, InternalError, UserError } from '#core/errors';
 import type { Backend } from '#engine/backend';
 import { EngineError, type EngineFailure } from '#engine/errors';
+import { withoutParameters } from '#prompt/infotext-writer';
 import { openJobAdapters } from './adapters.ts';
 import { runOnnxAnnotator } from './annotators/onnx.ts';
 import type { RunAnnotator } from './control/hint.ts';
 import { type FindAnnotator, noControls, openJobControls } from './control/units.ts';
-import { type FindFaceNetworks, restoreFaces } from './faces/restore.ts';
+import { type FaceNetworks, type FindFaceNetworks, restoreFaces } from './faces/restore.ts';
 import { hiresRequest } from './hires.ts';
 import { checkRequest, type GenerationJob, type OpenedModels, planJob, wantsHires } from './job.ts';
 import {
@@ -128,16 +129,10 @@ class LocalPictureEngine implements PictureEngine {
       return yield* this.#drawAny({ ...request, restoreFaces: false }, options, drawSeed);
     }
     const { value: networks } = found;
-    const settings = { visibility: 1, fidelity: request.faceFidelity };
     const named = { ...request, faceRestorer: networks.restorer.name };
     for await (const event of this.#drawAny(named, options, drawSeed)) {
-      if (event.type !== 'image') {
-        yield event;
-        continue;
-      }
-      const { image, faces } = await restoreFaces(backend, networks, event.image, settings);
-      if (faces === 0) yield { type: 'warning', message: 'No face was found that could be restored.' };
-      yield { ...event, image };
+      if (event.type === 'image') yield* withFaces(event, backend, networks, request.faceFidelity);
+      else yield event;
     }
   }
 
@@ -314,6 +309,24 @@ async function openTiny(request: GenerateRequest, model: PipelineModel, previews
   if (missing === undefined) return tiny;
   const message = `There is no tiny ${missing} (TAESD) for ${model.reference.name}; put its file into models/vae_approx, or set the VAE ${missing} to Full.`;
   throw new UserError('vae.no-taesd', message);
+}
+
+/** A picture with its faces drawn anew; as it was, with a word, where that cannot be done: it is not lost for that. */
+async function* withFaces(
+  event: Extract<GenerateEvent, { type: 'image' }>,
+  backend: Backend,
+  networks: FaceNetworks,
+  fidelity: number,
+): AsyncGenerator<GenerateEvent> {
+  const restored = await orReason(() => restoreFaces(backend, networks, event.image, { visibility: 1, fidelity }));
+  if ('reason' in restored) {
+    yield { type: 'warning', message: `Restoring faces is left out: ${restored.reason}` };
+    yield { ...event, infotext: withoutParameters(event.infotext, ['Face restoration', 'Face fidelity']) };
+    return;
+  }
+  const { image, faces } = restored.value;
+  if (faces === 0) yield { type: 'warning', message: 'No face was found that could be restored.' };
+  yield { ...event, image };
 }
 
 async function noFaces(name: string): Promise<never> {

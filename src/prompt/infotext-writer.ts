@@ -69,6 +69,13 @@ export function writeInfotext(
   return trimSpace(`${prompt}${negative}\n${parameters}`);
 }
 
+/** The same text without what it tells under these keys, for what was meant to be done and could not. */
+export function withoutParameters(infotext: string, keys: readonly string[]): string {
+  const told = new RegExp(`, (?:${keys.join('|')}): (?:"(?:[^"\\\\]|\\\\.)*"|[^,\\n]*)`, 'g');
+  const end = infotext.lastIndexOf('\n') + 1;
+  return infotext.slice(0, end) + infotext.slice(end).replace(told, '');
+}
+
 function isList(value: EntryValue | readonly EntryValue[]): value is readonly EntryValue[] {
   return Array.isArray(value);
 }

@@ -50,15 +50,16 @@ function negativeOnnx(): Uint8Array {
   return encodeModel(lowerGraph(graph, { target: 'cpu', attention: 'fused' }).model);
 }
 
-/** A restorer of faces of 16 pixels that turns values in -1..1 round. */
-function roundOnnx(): Uint8Array {
-  const graph = closeGraph('round', { output: sub(0, input('input', 'f32', [1, 3, 16, 16])) });
+/** A restorer of faces of so many pixels that turns values in -1..1 round. */
+function roundOnnx(side: number): Uint8Array {
+  const graph = closeGraph('round', { output: sub(0, input('input', 'f32', [1, 3, side, side])) });
   return encodeModel(lowerGraph(graph, { target: 'cpu', attention: 'fused' }).model);
 }
 
 beforeAll(() => {
   mkdirSync(join(root, 'facerestore_models'));
-  writeFileSync(join(root, 'facerestore_models/GFPGANv1.4.onnx'), roundOnnx());
+  writeFileSync(join(root, 'facerestore_models/GFPGANv1.4.onnx'), roundOnnx(16));
+  writeFileSync(join(root, 'facerestore_models/GPEN-32.onnx'), roundOnnx(32));
   for (const [to, from] of Object.entries(files)) {
     mkdirSync(join(root, to, '..'), { recursive: true });
     cpSync(fixture(from), join(root, to));
@@ -142,6 +143,10 @@ describe('restoring faces', () => {
         /^Restoring faces is left out: There is no restorer of faces "CodeFormer"; there are GFPGANv1\.4/,
       ),
     ]);
+    // What turns out to be wrong when the picture is there does not take it away.
+    const kept = await draw([], { restoreFaces: true, faceRestorer: 'gpen', faceFidelity: 0.7 });
+    expect(kept.warnings).toEqual([expect.stringMatching(/^Restoring faces is left out: .* 32 x 32; the picture is/)]);
+    expect([kept.pixels, kept.infotext]).toEqual([plain.pixels, plain.infotext]);
   });
 });
 

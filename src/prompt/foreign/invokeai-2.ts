@@ -34,7 +34,7 @@ export const invokeAi2: Dialect = {
         ['Steps', settings.steps],
         ['Sampler', samplerNames[kSampler ?? ''] ?? kSampler ?? settings.sampler],
         ['Schedule type', usesKarras && kSampler && steps < 29 ? 'karras' : undefined],
-        ['CFG scale', settings.cfgScale],
+        ['CFG scale', settings.guidance],
         ['Seed', settings.seed],
         ['Size', settings.size],
         ['Model', settings.model],
@@ -54,7 +54,7 @@ interface Settings {
   readonly prompt: string;
   readonly steps: number | string | undefined;
   readonly sampler: string | undefined;
-  readonly cfgScale: number | string | undefined;
+  readonly guidance: number | string | undefined;
   readonly seed: number | string | undefined;
   readonly size: string | undefined;
   readonly model?: string | undefined;
@@ -75,7 +75,7 @@ function settingsOf(image: Json, file: Json): Settings | undefined {
     prompt,
     steps: numberOf(image.steps),
     sampler: textOf(image.sampler),
-    cfgScale: numberOf(image.cfg_scale),
+    guidance: numberOf(image.cfg_scale),
     seed: numberOf(image.seed),
     size: sizeText(image.width, image.height),
     model: textOf(file.model_weights),
@@ -110,7 +110,7 @@ function ofDream(line: string | undefined): Settings | undefined {
     prompt,
     steps: numberOf(steps),
     sampler: switchOf(switches, 'A'),
-    cfgScale: numberOf(switchOf(switches, 'C')),
+    guidance: numberOf(switchOf(switches, 'C')),
     seed: numberOf(switchOf(switches, 'S')),
     size: sizeText(width, height),
     strength: numberOf(switchOf(switches, 'f')),

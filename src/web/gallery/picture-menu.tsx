@@ -4,10 +4,9 @@
  * press elsewhere and brings the focus back.
  */
 
-import { A } from '@solidjs/router';
-import { createMemo, createSignal, For, type JSX, Show } from 'solid-js';
+import { createMemo, createSignal, type JSX, Show } from 'solid-js';
 import type { WireImage } from '#server/native/wire';
-import { takesPicture, useTools } from '../lab/tools.ts';
+import { LabTools } from '../lab/picture-tools.tsx';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Icon, type IconName } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
@@ -81,7 +80,6 @@ function Entries(props: EntriesProps) {
   const studio = useStudio();
   const mayMake = useMayMake();
   const actions = usePictureActions();
-  const { tools } = useTools();
   const chosen = (work: (image: WireImage) => void) => () => {
     const { image } = props;
     props.close();
@@ -102,15 +100,7 @@ function Entries(props: EntriesProps) {
               <Icon name="lab" /> {words().picture.toLab}
             </summary>
             <ul class="pl-8">
-              <For each={tools().filter(takesPicture)}>
-                {({ name, title }) => (
-                  <li>
-                    <A class="menu-entry" href={`/lab/${name}?picture=${props.image.id}`} onClick={props.close}>
-                      {title}
-                    </A>
-                  </li>
-                )}
-              </For>
+              <LabTools id={props.image.id} class="menu-entry" onChoose={props.close} />
             </ul>
           </details>
         </li>

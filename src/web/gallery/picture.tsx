@@ -5,7 +5,7 @@ import { createEffect, createMemo, For, onCleanup, onMount, Show } from 'solid-j
 import type { WireImage } from '#server/native/wire';
 import { usePictures } from '../create/latest.ts';
 import { Warnings } from '../create/warnings.tsx';
-import { takesPicture, useTools } from '../lab/tools.ts';
+import { LabTools } from '../lab/picture-tools.tsx';
 import { keys } from '../state/keys.ts';
 import { picturesOf } from '../state/lists.ts';
 import { useQuery } from '../state/query.ts';
@@ -223,22 +223,13 @@ function Actions(props: { readonly image: WireImage; readonly onRemove: () => vo
 
 /** The tools that take a picture, behind one button. */
 function ToLab(props: { readonly id: string }) {
-  const { tools } = useTools();
   return (
     <details class="relative">
       <summary class="btn list-none">
         <Icon name="lab" /> {words().picture.toLab}
       </summary>
       <ul class="popover w-70 gap-1">
-        <For each={tools().filter(takesPicture)}>
-          {({ name, title }) => (
-            <li>
-              <A class="btn-quiet w-full justify-start" href={`/lab/${name}?picture=${props.id}`}>
-                {title}
-              </A>
-            </li>
-          )}
-        </For>
+        <LabTools id={props.id} class="btn-quiet w-full justify-start" />
       </ul>
     </details>
   );
