@@ -72,6 +72,12 @@ describe('events', () => {
     for (let n = 0; n < 200 && readers() > before; n++) await server.json('POST', '/api/v1/jobs', { prompt, steps: 2 });
     expect(readers()).toBe(before);
     await response.body!.cancel();
+    // Nor does one that asks for more of what was kept than may wait.
+    const late = await server.call('GET', '/api/v1/events?after=0');
+    await expect.poll(readers).toBe(before);
+    const texts = [];
+    for await (const bytes of late.body!) texts.push(Buffer.from(bytes).toString());
+    expect(texts.join('').length).toBeGreaterThan(4_000_000);
   });
 
   it('filters by type and job', async () => {
