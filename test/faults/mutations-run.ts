@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { type Mutation, mutations } from './mutations.ts';
 
 export interface MutationReport {
@@ -58,17 +59,24 @@ function tryOne(folder: string, mutation: Mutation, tell: (line: string) => void
     source.replace(find, () => replacement),
   );
   try {
-    const isNoticed = failureOf(folder, tests) !== undefined;
-    tell(`${isNoticed ? 'noticed' : 'UNNOTICED'}: ${breaks}`);
-    return isNoticed ? [] : [`${breaks} (${mutation.file}): not noticed by ${tests.join(', ')}`];
+    const failure = failureOf(folder, tests);
+    tell(failure === undefined ? `UNNOTICED: ${breaks}` : `noticed: ${breaks}; by ${testThatFailed(failure)}`);
+    return failure !== undefined ? [] : [`${breaks} (${mutation.file}): not noticed by ${tests.join(', ')}`];
   } finally {
     writeFileSync(file, source);
   }
+}
+
+/** Its name and its error, of what vitest said: a test that ran out of time would notice anything. */
+function testThatFailed(said: string): string {
+  const lines = stripVTControlCharacters(said).split('\n');
+  const at = lines.findIndex((line) => line.includes('FAIL '));
+  return at < 0 ? 'what said nothing' : `${lines[at]!.trim()}: ${lines[at + 1]?.trim()}`;
 }
 
 /** The last that was said, when a test fails. */
 function failureOf(folder: string, tests: readonly string[]): string | undefined {
   const flags = ['run', '--bail', '1', '--reporter', 'dot', ...tests];
   const said = spawnSync(process.execPath, [vitest, ...flags], { cwd: folder, encoding: 'utf8', timeout: mostMs });
-  return said.status === 0 ? undefined : `${said.stdout}${said.stderr}`.slice(-2000);
+  return said.status === 0 ? undefined : `${said.stdout}${said.stderr}`.slice(-20_000);
 }

@@ -53,6 +53,9 @@ export type FromServer =
   | { readonly type: 'figures'; readonly figures: ServerFigures };
 export type ToServer = 'figures' | 'reset' | 'stop';
 
+// As in the package, whose stacks are of the files that run: a map that is looked up for each error of a flood holds more
+// than the flood.
+process.setSourceMapsEnabled(false);
 const orders = JSON.parse(process.argv[2]!) as ServerOrders;
 if (orders.clockFile !== undefined) shiftClock(orders.clockFile);
 const studio = await createStudio({
