@@ -82,6 +82,14 @@ it('gives up a picture that takes too long, and names one that has too many pixe
   await expect(preparePicture(item, { width: 64, height: 64 })).rejects.toThrow(
     /huge\.png cannot be read: .*pixel limit.*Replace or remove it/,
   );
+  const small = join(root, 'small.png');
+  writeFileSync(small, png({ width: 8, height: 8 }));
+  const mask = join(root, 'torn-mask.png');
+  writeFileSync(mask, 'no picture');
+  const masked = { ...item, name: 'small.png', file: small, mask, size: { width: 8, height: 8 } };
+  await expect(preparePicture(masked, { width: 64, height: 64 }, { masked: true })).rejects.toThrow(
+    /^the mask .*torn-mask\.png cannot be read: .*Replace or remove it/,
+  );
 });
 
 it('cuts pictures to their bucket, mirrored and masked alike', async () => {

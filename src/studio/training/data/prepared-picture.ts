@@ -51,21 +51,28 @@ export async function preparePicture(
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer();
-    return {
-      planes: planesOf(pixels, bucket.width * bucket.height),
-      mask: masked ? await maskOf(item, cut) : undefined,
-    };
+    const planes = planesOf(pixels, bucket.width * bucket.height);
+    return { planes, mask: masked ? await maskOf(item, cut) : undefined };
   } catch (cause) {
-    const reason = (cause as Error).message.trim().split('\n').at(-1);
-    const message = `the picture ${file} cannot be read: ${reason}. Replace or remove it.`;
-    throw new UserError('training.data.broken', message, { cause });
+    if (cause instanceof UserError) throw cause;
+    throw broken('the picture', file, cause);
   }
+}
+
+function broken(what: string, file: string, cause: unknown): UserError {
+  const reason = (cause as Error).message.trim().split('\n').at(-1);
+  const message = `${what} ${file} cannot be read: ${reason}. Replace or remove it.`;
+  return new UserError('training.data.broken', message, { cause });
 }
 
 async function maskOf({ file, mask }: DatasetItem, cut: (picture: string) => Sharp): Promise<Float32Array | undefined> {
   if (mask !== undefined) {
-    const grey = await cut(mask).flatten({ background: '#000' }).greyscale().raw({ depth: 'uchar' }).toBuffer();
-    return Float32Array.from(grey, (value) => value / 255);
+    try {
+      const grey = await cut(mask).flatten({ background: '#000' }).greyscale().raw({ depth: 'uchar' }).toBuffer();
+      return Float32Array.from(grey, (value) => value / 255);
+    } catch (cause) {
+      throw broken('the mask', mask, cause);
+    }
   }
   if (!(await openPicture(file).metadata()).hasAlpha) return undefined;
   const alpha = await cut(file).ensureAlpha().extractChannel(3).raw({ depth: 'uchar' }).toBuffer();
