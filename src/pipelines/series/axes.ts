@@ -161,10 +161,27 @@ const size: Axis = {
     }),
 };
 
+/** A restorer's name, or whether the one that is set draws faces anew. */
+const faceRestore: Axis = {
+  name: 'faceRestore',
+  label: 'Face restore',
+  cost: 0,
+  values: (text) =>
+    listedValues(text).map((each) => {
+      const isPlain = /^(true|yes|y|on|1|false|no|n|off|0|none|)$/i.test(each);
+      const restoreFaces = /^(true|yes|y|on|1)$/i.test(each);
+      return {
+        label: isPlain ? `Face restore: ${restoreFaces}` : each,
+        changes: () => (isPlain ? { restoreFaces } : { restoreFaces: true, faceRestorer: each }),
+      };
+    }),
+};
+
 export const axes: readonly Axis[] = [
   promptReplace,
   promptOrder,
   size,
+  faceRestore,
   ...settingRows.filter(([name]) => !without.includes(name)).map(([name, row]) => settingAxis(name, row)),
 ];
 

@@ -88,6 +88,8 @@ describe('a plot', () => {
   });
 
   it('orders parts of the prompt, and takes sizes and switches', () => {
+    const faces = expand('plot', { xAxis: 'Face restore', xValues: 'none, gfpgan, true' });
+    expect(changes(faces)).toEqual([{}, { restoreFaces: true, faceRestorer: 'gfpgan' }, { restoreFaces: true }]);
     const made = expand('plot', { xAxis: 'promptOrder', xValues: 'fox,snow' });
     expect(made.cells.map((cell) => cellRequest(made.base, cell).prompt)).toEqual(['a fox, in snow', 'a snow, in fox']);
     expect(changes(expand('plot', { xAxis: 'size', xValues: '64x128' }))).toEqual([{ width: 64, height: 128 }]);

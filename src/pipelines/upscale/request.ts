@@ -86,6 +86,19 @@ export const upscaleSchema = z.object({
     .default(1)
     .describe('How much of the restored faces shows, 0 to 1.')
     .meta({ label: 'Visibility of the faces', when: 'faces' }),
+  faces2: z
+    .string()
+    .max(500)
+    .optional()
+    .describe('A second restorer, which draws over what the first has drawn.')
+    .meta({ label: 'Second restorer', when: 'faces' }),
+  faces2Visibility: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('How much of the second one’s faces shows, 0 to 1.')
+    .meta({ label: 'Visibility of its faces', when: 'faces2' }),
   facesFidelity: z
     .number()
     .min(0)
@@ -142,7 +155,7 @@ export async function* runUpscale(
   const { init, overlap, visibility } = request;
   const { to, size } = upscaledSize(init, request);
   // A restorer that is not there is told before anything is enlarged.
-  const networks = await facesOf(request, faces.find);
+  const restorers = await restorersOf(request, faces.find);
   const name = request.upscaler ?? defaultUpscaler(Math.max(to.width / init.width, to.height / init.height));
   const names = [name, ...(request.upscaler2 === undefined || visibility === 0 ? [] : [request.upscaler2])];
   const made: PixelImage[] = [];
@@ -160,24 +173,36 @@ export async function* runUpscale(
     made.push(next.value);
   }
   let image = cropCentre(made.length === 1 ? made[0]! : blend(made[0]!, made[1]!, visibility), size);
-  if (networks) {
+  for (const { networks, visibility } of restorers) {
     yield { type: 'loading', part: 'restorer' };
-    const settings = { visibility: request.facesVisibility, fidelity: request.facesFidelity };
+    const settings = { visibility, fidelity: request.facesFidelity };
     const restored = await restoreFaces(faces.backend, networks, image, settings);
     if (restored.faces === 0) yield { type: 'warning', message: 'No face was found that could be restored.' };
     image = restored.image;
   }
-  const infotext = upscaledText(request, names, networks?.restorer.name);
+  const infotext = upscaledText(request, names, restorers);
   yield { type: 'image', index: 0, image, seed: 0, subseed: 0, infotext, model: { name, family: 'upscaler' } };
 }
 
-async function facesOf(request: UpscaleRequest, find: FindFaceNetworks): Promise<FaceNetworks | undefined> {
-  const { faces, facesVisibility } = request;
-  return faces && facesVisibility > 0 ? await find(faces) : undefined;
+interface Restorer {
+  readonly networks: FaceNetworks;
+  readonly visibility: number;
+}
+
+async function restorersOf(request: UpscaleRequest, find: FindFaceNetworks): Promise<Restorer[]> {
+  const asked = [
+    [request.faces, request.facesVisibility],
+    [request.faces2, request.faces2Visibility],
+  ] as const;
+  const found: Restorer[] = [];
+  for (const [name, visibility] of asked) {
+    if (name && visibility > 0) found.push({ networks: await find(name), visibility });
+  }
+  return found;
 }
 
 /** What was known of the picture, with A1111's words for what was done to it. */
-function upscaledText(request: UpscaleRequest, names: readonly string[], restorer: string | undefined): string {
+function upscaledText(request: UpscaleRequest, names: readonly string[], restorers: readonly Restorer[]): string {
   const { infotext, by, width, height, visibility } = request;
   const sized = width !== undefined || height !== undefined;
   const entries: InfotextEntry[] = [
@@ -185,9 +210,14 @@ function upscaledText(request: UpscaleRequest, names: readonly string[], restore
     ['Postprocess upscaler', names[0]],
     ['Postprocess upscaler 2', names[1]],
     ['Postprocess upscaler 2 visibility', names[1] === undefined ? undefined : visibility],
-    ['Postprocess faces', restorer],
-    ['Postprocess faces visibility', restorer === undefined ? undefined : request.facesVisibility],
-    ['Postprocess faces fidelity', restorer === undefined ? undefined : request.facesFidelity],
+    ...restorers.flatMap(({ networks, visibility: shown }, i): InfotextEntry[] => {
+      const key = `Postprocess faces${i === 0 ? '' : ` ${i + 1}`}`;
+      return [
+        [key, networks.restorer.name],
+        [`${key} visibility`, shown],
+      ];
+    }),
+    ['Postprocess faces fidelity', restorers.length === 0 ? undefined : request.facesFidelity],
   ];
   const line = writeInfotext({ prompt: '', entries });
   return infotext === undefined || infotext === '' ? line : `${infotext.trimEnd()}, ${line}`;

@@ -49,28 +49,26 @@ type Extras = { readonly [K in keyof typeof extrasShape]?: z.output<(typeof extr
 /** Sides of what upstream enlarges by a factor. */
 const multiple = 8;
 
-/** The restorer that is asked for and here, and what is told of those that are not. */
+/** The restorers that are asked for and here, in upstream's order, and what is told of those that are not. */
 function facesInput(fields: Extras, files: readonly OnnxFile[]) {
   const asked = [
     { called: 'GFPGAN', visibility: fields.gfpgan_visibility ?? 0 },
     { called: 'CodeFormer', visibility: fields.codeformer_visibility ?? 0 },
-  ].filter(({ visibility }) => visibility > 0);
-  const here = asked.flatMap((each) => {
-    const file = faceRestorerOf(files, each.called);
-    return file ? [{ ...each, file }] : [];
-  });
-  // One restorer a request: the last one covers what the first has drawn.
-  const taken = here.at(-1);
+  ].flatMap(({ called, visibility }) =>
+    visibility > 0 ? [{ called, visibility: Math.min(visibility, 1), name: faceRestorerOf(files, called)?.name }] : [],
+  );
   const warnings = asked
-    .filter(({ called }) => called !== taken?.called)
-    .map(({ called }) =>
-      here.some((each) => each.called === called)
-        ? `${called} is left out: one restorer of faces acts, ${taken!.called}.`
-        : `${called} is left out: there is no ONNX file of it in the folder facerestore_models of the models.`,
+    .filter(({ name }) => name === undefined)
+    .map(
+      ({ called }) =>
+        `${called} is left out: there is no ONNX file of it in the folder facerestore_models of the models.`,
     );
-  const faces = taken && {
-    faces: taken.file.name,
-    facesVisibility: Math.min(taken.visibility, 1),
+  const [first, second] = asked.filter(({ name }) => name !== undefined);
+  const faces = first && {
+    faces: first.name,
+    facesVisibility: first.visibility,
+    faces2: second?.name,
+    faces2Visibility: second?.visibility,
     facesFidelity: Math.min(Math.max(fields.codeformer_weight ?? 0, 0), 1),
   };
   return { faces, warnings };

@@ -85,7 +85,7 @@ const upstreamAxes: readonly UpstreamAxis[] = [
   ['VAE', 'sd_vae'],
   ['Styles', 'styles'],
   ['UniPC Order', 'uni_pc_order'],
-  ['Face restore', 'restore_faces'],
+  ['Face restore', 'faceRestore'],
   ['Token merging ratio', 'token_merging_ratio'],
   ['Token merging ratio high-res', 'token_merging_ratio_hr'],
   ['Always discard next-to-last sigma', 'always_discard_next_to_last_sigma'],
@@ -113,7 +113,8 @@ function axisOf(given: unknown, tab: Tab): string | undefined {
   if (field === undefined) return undefined;
   const row = settingRows.find(([, { a1111 }]) => a1111?.field === field || a1111?.option === field);
   if (row) return row[0];
-  if (['promptReplace', 'promptOrder', 'size', 'model', 'styles'].includes(field)) return findAxis(field).name;
+  if (['promptReplace', 'promptOrder', 'size', 'faceRestore', 'model', 'styles'].includes(field))
+    return findAxis(field).name;
   throw new MissingFeatureError(`The axis ${label}`);
 }
 
