@@ -45,7 +45,7 @@ export async function trainLora(asked: LoraTraining): Promise<Uint8Array[]> {
   const isInside = readsText({ model, networks });
   const texts = new TextInputs({ backend, model, networks, isInside, windows, clipSkip });
   const shown = await encodePictures(asked);
-  const table = model.parts.noiseTable(settings.zero_terminal_snr);
+  const table = model.parts.noiseTable({ zeroTerminal: settings.zero_terminal_snr });
   const order = new EpochOrder(
     shown.latents.map(() => ({ repeats: 1, bucket: '' })),
     settings.train_batch_size,

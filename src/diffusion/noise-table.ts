@@ -7,6 +7,7 @@
  */
 
 import { InternalError } from '#core/errors';
+import { f16BitsToNumber, numberToF16Bits } from '#core/half';
 import { asSigma, asTimestep, linspace, type Sigma, type Timestep } from './numbers.ts';
 
 export interface NoiseTable {
@@ -75,21 +76,41 @@ export function stableDiffusionTable(): NoiseTable {
   return discreteTable(alphasCumprod(scaledLinearBetas()));
 }
 
+/** Which numbers are kept in half precision: the products of alphas, or the levels made of them and their logarithms too. */
+export type Halves = 'products' | 'levels';
+
+/**
+ * The table of a model whose products of alphas are rounded to half precision, as A1111 drew before 1.7 and draws with
+ * `use_downcasted_alpha_bar`; its k-diffusion samplers then compute levels in halves as well. Undefined where halves
+ * cannot tell neighbouring levels apart.
+ */
+export function halfTable(alphaBars: Float64Array, halves: Halves): NoiseTable | undefined {
+  const rounded = alphaBars.map(toHalf);
+  const sigmas =
+    halves === 'products'
+      ? rounded.map(sigmaOfAlphaBar)
+      : rounded.map((a) => toHalf(Math.sqrt(toHalf(toHalf(1 - a) / a))));
+  const logSigmas = sigmas.map((sigma) => (halves === 'products' ? Math.log(sigma) : toHalf(Math.log(sigma))));
+  const ascends = logSigmas.every((value, i) => Number.isFinite(value) && (i === 0 || value > logSigmas[i - 1]!));
+  return ascends ? tableOfSigmas(sigmas, logSigmas) : undefined;
+}
+
+const toHalf = (value: number): number => f16BitsToNumber(numberToF16Bits(value));
+
 /** A table with linear interpolation of ln sigma between entries; `sigmas` ascend and are positive. */
-export function tableOfSigmas(sigmas: Float64Array): NoiseTable {
+export function tableOfSigmas(sigmas: Float64Array, logSigmas = sigmas.map(Math.log)): NoiseTable {
   for (let i = 0; i < sigmas.length; i++) {
     if (!(sigmas[i]! > (i === 0 ? 0 : sigmas[i - 1]!) && Number.isFinite(sigmas[i]!))) {
       throw new InternalError(`noise levels must be positive, finite and ascend; entry ${i} is ${sigmas[i]}`);
     }
   }
-  const logSigmas = sigmas.map(Math.log);
   const last = sigmas.length - 1;
   return {
     sigmas,
     sigmaAt(timestep) {
       const t = Math.min(Math.max(timestep, 0), last);
       const low = Math.floor(t);
-      if (low === t) return asSigma(sigmas[low]!);
+      if (low === t) return asSigma(Math.exp(logSigmas[low]!));
       const weight = t - low;
       return asSigma(Math.exp((1 - weight) * logSigmas[low]! + weight * logSigmas[low + 1]!));
     },

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { UnknownNameError } from './named.ts';
 import { createNoiseSource } from './noise-source.ts';
-import { alphaBarOfSigma, stableDiffusionTable } from './noise-table.ts';
+import {
+  alphaBarOfSigma,
+  alphasCumprod,
+  halfTable,
+  linearBetas,
+  scaledLinearBetas,
+  stableDiffusionTable,
+} from './noise-table.ts';
 import type { Latent, Sigma } from './numbers.ts';
 import {
   cleanFrom,
@@ -287,6 +294,44 @@ describe('parameterisations', () => {
     }
     expect(timesteps[0]).toBeCloseTo(500.4, 9);
     expect(timesteps[1]).toBe(500);
+  });
+});
+
+describe('levels in half precision', () => {
+  const products = alphasCumprod(scaledLinearBetas());
+
+  it('are those of k-diffusion on products of alphas in halves', () => {
+    // PyTorch 2.13 with float16 and DiscreteSchedule of k-diffusion's external.py.
+    const half = halfTable(products, 'levels')!;
+    expect([0, 1, 500, 998, 999].map((i) => half.sigmas[i])).toEqual([
+      0.03125, 0.038299560546875, 1.6181640625, 14.5234375, 14.609375,
+    ]);
+    for (const [sigma, timestep] of [
+      [0.05, 2.06029],
+      [0.5, 169.24347],
+      [3.3, 697.39417],
+      [12, 965.75745],
+    ] as const) {
+      expect(half.timestepAt(sigma)).toBeCloseTo(timestep, 3);
+    }
+    for (const [timestep, sigma] of [
+      [999, 14.609041],
+      [500.25, 1.6194987],
+      [0, 0.03127789],
+    ] as const) {
+      expect(half.sigmaAt(timestep)).toBeCloseTo(sigma, 5);
+    }
+  });
+
+  it('are rounded once for samplers that read the products', () => {
+    const half = halfTable(products, 'products')!;
+    expect([0, 500, 999].map((i) => alphaBarOfSigma(half.sigmas[i]!))).toEqual(
+      [0.9990234375, 0.2763671875, 0.00466156005859375].map((value) => expect.closeTo(value, 12)),
+    );
+  });
+
+  it('are given up where halves cannot tell two of them apart', () => {
+    expect(halfTable(alphasCumprod(linearBetas(1e-5, 1e-5)), 'levels')).toBeUndefined();
   });
 });
 

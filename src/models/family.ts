@@ -13,6 +13,7 @@ import type { KeyMap } from './keys.ts';
 import type { ImageSize } from './nn/grid.ts';
 import type { DeclaredParameter } from './nn/scope.ts';
 import type { TensorTable } from './tensor-table.ts';
+import type { NoiseTableOptions } from './training-noise.ts';
 import type { FoundModel } from './traits.ts';
 import type { UNetConfig } from './unet/config.ts';
 
@@ -36,6 +37,8 @@ export interface ModelLimits {
   /** Sides that are multiples of this share one compiled denoiser. */
   readonly gridMultiple: number;
   readonly maxClipSkip: number;
+  /** Where clip skip acts only when it is told to: how deep it may go then. */
+  readonly maxForcedClipSkip?: number | undefined;
 }
 
 /**
@@ -53,7 +56,14 @@ export interface TextEncoderPart {
   readonly embeddingKey?: string;
   /** The same one at each call. */
   tokenizer(): Tokenizer;
-  graph(options?: { clipSkip?: number }): Graph;
+  graph(options?: ClipSkip): Graph;
+}
+
+export interface ClipSkip {
+  /** Default 1: the last layer, or whatever the family takes for its own. */
+  readonly clipSkip?: number;
+  /** Counts from the last layer also where the family takes a layer of its own. */
+  readonly forced?: boolean;
 }
 
 /** What a denoiser may want to know of one condition beside its context. */
@@ -116,8 +126,8 @@ export interface AutoencoderPart {
 export interface ModelParts {
   readonly latent: LatentFormat;
   readonly prediction: Prediction;
-  /** Noise levels it was trained with; `zeroTerminal`: with a last step of noise alone, whatever it was trained with. */
-  noiseTable(zeroTerminal?: boolean): NoiseTable;
+  /** Noise levels it was trained with. */
+  noiseTable(options?: NoiseTableOptions): NoiseTable;
   /** Whether an empty negative prompt stands for zeros, not for what the encoders say to it. */
   readonly zeroEmptyNegative?: boolean;
   /** Whether it was trained on the last part of the noise alone, to finish what another model began. */
@@ -203,7 +213,10 @@ export interface ModelFamily<Config = unknown> extends FamilyIdentity {
   withVae(config: Config, tensors: TensorTable, settings: Fields | undefined): Config;
   /** The map that names a component's stored tensors, for tensors whose prefix is taken off. */
   keys(config: Config, component: string, tensors: TensorTable): KeyMap;
-  /** Parameters that whole files hold and that are never run: others expect them in a file that is written. */
+  /**
+   * Parameters that whole files hold and that a usual request does not run: others expect them in a file that is
+   * written. They are missed by nobody where a file has them not.
+   */
   unused?(config: Config): readonly DeclaredParameter[];
   /** Where a single file of the original layout keeps each component, and under which names; for writing one. */
   singleFile?(config: Config): readonly SingleFilePart[];

@@ -412,6 +412,6 @@ describe('loadCheckpoint on a diffusers folder', () => {
     expect(parts.noiseTable().sigmaAt(999)).toBeGreaterThan(4000);
     const usual = (await loadCheckpoint(folder({}), 'd')).parts;
     expect(usual.noiseTable().sigmaAt(999)).toBeCloseTo(14.6146, 3);
-    expect(usual.noiseTable(true).sigmaAt(999)).toBeGreaterThan(4000);
+    expect(usual.noiseTable({ zeroTerminal: true }).sigmaAt(999)).toBeGreaterThan(4000);
   });
 });

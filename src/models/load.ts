@@ -251,9 +251,13 @@ function resolveAll(
     const own = parameters.filter((p) => p.name.startsWith(`${component}.`));
     const keys = family.keys(config, component, open.tensors);
     const resolution = resolveParameters(component, own, keys, open.tensors, open.prefix);
-    for (const [name, ref] of resolution.weights) weights.set(name, ref);
     problems.push(...resolution.problems);
-    for (const name of resolution.used) used.add(open.prefix + name);
+    const spare = (family.unused?.(config) ?? []).filter((p) => p.name.startsWith(`${component}.`));
+    const spared = resolveParameters(component, spare, keys, open.tensors, open.prefix);
+    for (const { weights: found, used: names } of [resolution, spared]) {
+      for (const [name, ref] of found) weights.set(name, ref);
+      for (const name of names) used.add(open.prefix + name);
+    }
   }
   for (const name of source.tensors.keys()) {
     const known = used.has(name) || family.ignored.some((p) => p.test(name));

@@ -4,6 +4,8 @@ import {
   alphasCumprod,
   cosineBetas,
   discreteTable,
+  type Halves,
+  halfTable,
   linearBetas,
   type NoiseTable,
   scaledLinearBetas,
@@ -34,8 +36,19 @@ export const stableDiffusionSchedule: TrainingSchedule = {
   steps: 1000,
 };
 
-export function noiseTableOf(schedule: TrainingSchedule, zeroTerminal = false): NoiseTable {
+export interface NoiseTableOptions {
+  /** With a last step of noise alone, whatever the model was trained with. */
+  readonly zeroTerminal?: boolean | undefined;
+  /** In half precision; without effect on a table that ends in noise alone, which halves cannot hold. */
+  readonly halves?: Halves | undefined;
+}
+
+export function noiseTableOf(
+  schedule: TrainingSchedule,
+  { zeroTerminal = false, halves }: NoiseTableOptions = {},
+): NoiseTable {
   const { kind, betaStart, betaEnd, steps } = schedule;
   const alphaBars = alphasCumprod(betaTables[kind](betaStart, betaEnd, steps));
-  return discreteTable(zeroTerminal || schedule.zeroTerminalSnr ? zeroTerminalSnr(alphaBars) : alphaBars);
+  if (zeroTerminal || schedule.zeroTerminalSnr) return discreteTable(zeroTerminalSnr(alphaBars));
+  return (halves && halfTable(alphaBars, halves)) ?? discreteTable(alphaBars);
 }

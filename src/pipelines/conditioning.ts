@@ -41,6 +41,7 @@ export interface EncodeOptions {
   readonly embeddings?: JobEmbeddings;
   /** Calls of the pass before, where this is the hires pass: prompt editing goes on counting. */
   readonly callsBefore?: number | undefined;
+  readonly oldScheduling?: boolean | undefined;
 }
 
 /** The conditions of a prompt, split at AND; shorter ones repeat their last vector, so that all share a run. */
@@ -87,11 +88,9 @@ function conditioningOf(schedule: readonly ScheduledContext[]): Conditioning {
 }
 
 async function encodeSchedule(prompt: string, calls: number, options: EncodeOptions): Promise<ScheduledContext[]> {
-  const { callsBefore } = options;
-  const entries = schedulePrompt(
-    prompt,
-    callsBefore === undefined ? { steps: calls } : { steps: callsBefore, hiresSteps: calls },
-  );
+  const { callsBefore, oldScheduling } = options;
+  const passes = callsBefore === undefined ? { steps: calls } : { steps: callsBefore, hiresSteps: calls };
+  const entries = schedulePrompt(prompt, { ...passes, oldScheduling });
   const times = new Map<string, number>();
   for (const { text } of entries) times.set(text, (times.get(text) ?? 0) + 1);
   const contexts = await encodeTexts(times, options);

@@ -29,6 +29,7 @@ export async function* finishPicture(
   const changed = soft && changedPixels(latent, kept, mask.latent, pass, soft);
   const plain = yield* decode(pass, sessions, latent);
   const image = original && pass.request.colorCorrection ? correctColours(plain, original) : plain;
+  if (!pass.request.overlayOriginal) return image;
   if (masked) return layBack(image, changed ? { ...masked, pixels: spread(changed, pass.size, masked) } : masked);
   return original && mask ? overlayOriginal(image, original, changed ? { ...mask, pixels: changed } : mask) : image;
 }

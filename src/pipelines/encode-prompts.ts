@@ -29,21 +29,44 @@ export async function* encodePrompts(
   const encoders: LoadedTextEncoder[] = [];
   const hides = isWindowed(request.emphasis) && textsOf(request).some(hidesWords);
   for (const part of model.parts.textEncoders) {
-    encoders.push({ part, session: yield* sessions.textEncoder(part, clipSkip, hides) });
+    encoders.push({
+      part,
+      session: yield* sessions.textEncoder(part, { clipSkip, forced: request.clipSkipSdxl }, hides),
+    });
   }
   const calls = callsOf(request, pass.plan.sampler);
-  const { emphasis, commaPaddingBacktrack: commaBacktrack } = request;
+  const { emphasis, commaPaddingBacktrack: commaBacktrack, oldPromptEditing: oldScheduling } = request;
   const callsBefore = pass.before && callsOf(pass.before.request, pass.before.plan.sampler);
-  const options = { encoders, emphasis, commaBacktrack, embeddings: adapters.embeddings, callsBefore };
+  const options = { encoders, emphasis, commaBacktrack, embeddings: adapters.embeddings, callsBefore, oldScheduling };
   const { prompt, negative } = wordsOf(request);
   const isNothing = negative === '' && model.parts.zeroEmptyNegative === true;
   const [uncond, cond] = [
     await encodePrompt(negative, calls, options),
     await encodeComposition(prompt, calls, options),
   ];
-  if (isWindowed(emphasis) || request.padPrompts)
-    return evened(cond, isNothing ? zeroed(uncond) : uncond, await encodeText('', options));
-  return { cond, uncond: isNothing ? zeroed(uncond) : uncond };
+  const against = isNothing ? zeroed(uncond) : uncond;
+  if (request.padPromptsV0 && !isWindowed(emphasis)) return { cond, uncond: stretched(against, cond) };
+  if (isWindowed(emphasis) || request.padPrompts) return evened(cond, against, await encodeText('', options));
+  return { cond, uncond: against };
+}
+
+/**
+ * The negative prompt cut to the prompt's length, or its last token repeated up to it: A1111's first way, which DDIM and
+ * PLMS had before 1.6 (modules/sd_samplers_cfg_denoiser.py, `pad_cond_uncond_v0`).
+ */
+function stretched({ at }: Conditioning, cond: readonly WeightedConditioning[]): Conditioning {
+  return {
+    at(call) {
+      const tokens = Math.max(...cond.map(({ conditioning }) => conditioning.at(call).tokens));
+      const context = at(call);
+      const width = context.data.length / context.tokens;
+      const data = new Float32Array(tokens * width);
+      data.set(context.data.subarray(0, data.length));
+      const last = context.data.subarray(-width);
+      for (let i = context.data.length; i < data.length; i += width) data.set(last, i);
+      return { ...context, tokens, data };
+    },
+  };
 }
 
 /**

@@ -199,7 +199,10 @@ function planPass(
 ): SamplingPass {
   const { parts } = model;
   const { sampler, scheduler } = findSamplerAndScheduler(request.sampler, request.scheduler);
-  const table = parts.noiseTable(request.noiseSchedule === 'Zero Terminal SNR');
+  const table = parts.noiseTable({
+    zeroTerminal: request.noiseSchedule === 'Zero Terminal SNR',
+    halves: request.downcastAlphas ? (sampler.space === 'vp' ? 'products' : 'levels') : undefined,
+  });
   const plan = planSampling({
     sampler,
     scheduler,
@@ -222,9 +225,17 @@ function planPass(
     latentSize: { height: size.height / factor, width: size.width / factor },
     table,
     plan,
-    clipSkip: Math.min(request.clipSkip, parts.limits.maxClipSkip),
+    clipSkip: Math.min(request.clipSkip, deepestClipSkip(request, parts.limits)),
     handOver: refiner && handOverOf(request, { ...refiner, size, entry }),
   };
+}
+
+/** How many layers from its end a text encoder may stop. */
+export function deepestClipSkip(
+  { clipSkipSdxl }: Pick<GenerateRequest, 'clipSkipSdxl'>,
+  { maxClipSkip, maxForcedClipSkip = maxClipSkip }: ModelLimits,
+): number {
+  return clipSkipSdxl ? maxForcedClipSkip : maxClipSkip;
 }
 
 function handOverOf(request: GenerateRequest, parts: PassParts): HandOver {

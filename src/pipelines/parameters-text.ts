@@ -26,6 +26,7 @@ export function factsOf(job: GenerationJob, index: number): PictureFacts {
     size,
     readsPicture: model.parts.denoiser?.extraInput === 'picture-latent',
     readsMask: model.parts.denoiser?.extraInput === 'mask-and-masked-latent',
+    forcesClipSkip: model.parts.limits?.maxForcedClipSkip !== undefined,
     reads: new Set(passes.flatMap(networksOf).flatMap(({ parts }) => parts.denoiser?.reads ?? [])),
     seed: job.seeds[index]!,
     variationSeed: job.variationSeeds[index],

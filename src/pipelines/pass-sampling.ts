@@ -79,6 +79,7 @@ export async function* startPass(
     plan,
     start: original ? noised(pass, unit, original) : plan.start(unit),
     noise,
+    wholeTimesteps: request.wholeTimesteps,
     keep: original && start.mask && { original, mask: start.mask.latent, soft: softOf(request) },
     handOver,
   });

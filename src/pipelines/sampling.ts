@@ -25,6 +25,8 @@ export interface SamplingRun extends SamplingStage {
   /** From `plan.start`, [images, channels, height, width]. */
   readonly start: Latent;
   readonly noise: NoiseSource | StepNoise;
+  /** Default false: what the network is told may lie between two timesteps. */
+  readonly wholeTimesteps?: boolean;
   /** What to keep where the mask is 0: clean latents of all images, and the mask [height * width]. */
   readonly keep?:
     | {
@@ -53,6 +55,8 @@ export function sampleLatents(run: SamplingRun): AsyncGenerator<SamplerStep, voi
   };
   const denoiserOf = (stage: SamplingStage): Denoise => {
     const { prediction } = stage.parts;
+    // Samplers on timesteps ask for whole ones anyway.
+    const quantize = run.wholeTimesteps && sampler.space === 'sigma';
     const network = guidedNetwork({
       ...stage,
       guidance: { ...stage.guidance, scale: stage.guidance.scale * (sampler.guidanceFactor ?? 1) },
@@ -60,7 +64,7 @@ export function sampleLatents(run: SamplingRun): AsyncGenerator<SamplerStep, voi
       levelsAreTimesteps: sampler.maskBefore,
       onUnconditional: sampler.needsUnconditional ? keepUnconditional : undefined,
     });
-    return createDenoiser({ network, prediction, table: stage.table, timestepOf: plan.timestepOf });
+    return createDenoiser({ network, prediction, table: stage.table, timestepOf: plan.timestepOf, quantize });
   };
   const first = denoiserOf(run);
   const guided = handOver ? handingOver(first, run, handOver, denoiserOf) : first;

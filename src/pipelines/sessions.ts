@@ -17,7 +17,7 @@ import { branchFeeds, withSideBranches } from '#models/adapters/side-branch';
 import { shallowPart, withDeepFeatures } from '#models/adjust/deep-cache';
 import { withHiddenTokens } from '#models/clip/hidden-tokens';
 import { withInsertedVectors } from '#models/embeddings/insert';
-import type { TextEncoderPart } from '#models/family';
+import type { ClipSkip, TextEncoderPart } from '#models/family';
 import {
   hypernetworksKey,
   strengthFeeds,
@@ -96,12 +96,13 @@ export class ModelSessions {
   }
 
   /** `hides`: able not to look at some tokens. */
-  textEncoder(part: TextEncoderPart, clipSkip: number, hides = false): LoadingSession {
+  textEncoder(part: TextEncoderPart, { clipSkip = 1, forced = false }: ClipSkip, hides = false): LoadingSession {
     // Run once a prompt: loading soonest matters more than running fastest.
-    const whole = (): Graph => withInsertedVectors(part.graph({ clipSkip }));
+    const whole = (): Graph => withInsertedVectors(part.graph({ clipSkip, forced }));
     const graph = (): Graph => (hides ? withHiddenTokens(whole()) : whole());
     const options = { optimize: 'load', precision: 'half' } as const;
-    return this.#open(part.component, part.component, `${clipSkip}${hides ? ' hides' : ''}`, graph, options);
+    const setting = [clipSkip, forced && 'forced', hides && 'hides'].filter(Boolean).join(' ');
+    return this.#open(part.component, part.component, setting, graph, options);
   }
 
   /** `givesDeep`: with the result of its deep part, for `shallowDenoiser`. */

@@ -10,7 +10,7 @@ import { isWindowed } from '#prompt/emphasis';
 import { extractExtraNetworks } from '#prompt/extra-networks';
 import { unclosedBrackets } from '#prompt/unclosed';
 import { tagOf } from './adapters.ts';
-import type { GenerationJob } from './job.ts';
+import { deepestClipSkip, type GenerationJob } from './job.ts';
 import { factsOf } from './parameters-text.ts';
 import { fewStepsHint } from './settings/distilled.ts';
 import { idleSettings } from './settings/index.ts';
@@ -119,7 +119,7 @@ function fewStepsOf({ request, adapters }: GenerationJob): string[] {
 }
 
 function clipSkipOf({ request, model }: GenerationJob): string[] {
-  const { maxClipSkip } = model.parts.limits;
-  if (request.clipSkip <= maxClipSkip) return [];
-  return [`Clip skip ${request.clipSkip} is more than this model's text encoder has; ${maxClipSkip} was taken.`];
+  const deepest = deepestClipSkip(request, model.parts.limits);
+  if (request.clipSkip <= deepest) return [];
+  return [`Clip skip ${request.clipSkip} is more than this model's text encoder has; ${deepest} was taken.`];
 }

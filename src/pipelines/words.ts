@@ -30,6 +30,9 @@ export function textsOf(request: GenerateRequest): string[] {
   const steps = callsOf(request, sampler);
   // The second pass of hires fix goes on counting.
   const passes = request.hires ? [{ steps }, { steps, hiresSteps: request.hiresSteps || steps }] : [{ steps }];
-  const entries = wholes.flatMap((whole) => passes.flatMap((pass) => schedulePrompt(whole, pass)));
+  const oldScheduling = request.oldPromptEditing;
+  const entries = wholes.flatMap((whole) =>
+    passes.flatMap((pass) => schedulePrompt(whole, { ...pass, oldScheduling })),
+  );
   return [...new Set(entries.map(({ text }) => text))];
 }

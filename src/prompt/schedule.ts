@@ -19,7 +19,7 @@ export interface ScheduleOptions {
   /** Steps of the hires pass, if the schedule is for that pass. */
   readonly hiresSteps?: number | undefined;
   /** Before version 1.6: numbers below 1 are fractions, others steps, and both passes count from 0. */
-  readonly oldScheduling?: boolean;
+  readonly oldScheduling?: boolean | undefined;
 }
 
 /** Last step of an edit's first text, from its number as written. */

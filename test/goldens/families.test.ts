@@ -99,4 +99,13 @@ describe('the picture engine', () => {
     expect((await draw({ model, prompt: 'snow' })).data).not.toEqual(fox.data);
     expect((await draw({ model, prompt: 'a fox', negativePrompt: 'snow' })).data).not.toEqual(fox.data);
   });
+
+  it('skips layers of SDXL’s first text encoder where told to, counted from its last one', async () => {
+    const model = join(data, 'models/tiny-sdxl/tiny-sdxl.safetensors');
+    const fox = await draw({ model, prompt: 'a fox' });
+    const skipped = async (clipSkip: number) => await draw({ model, prompt: 'a fox', clipSkip, clipSkipSdxl: true });
+    expect(await skipped(2)).toEqual(fox);
+    expect((await skipped(1)).data).not.toEqual(fox.data);
+    expect((await skipped(3)).data).not.toEqual(fox.data);
+  });
 });

@@ -384,6 +384,27 @@ describe('prompts', () => {
     expect(largestDifference(edited, await picture({ ...plain, padPrompts: true }))).toBeGreaterThan(0);
   });
 
+  it('are made of one length in the old way where asked to: the negative one cut, or its last token repeated', async () => {
+    const old = { ...plain, padPromptsV0: true };
+    const longer = { ...old, negativePrompt: 'a tree BREAK snow' };
+    expect((await picture(longer)).data).toEqual((await picture({ ...plain, negativePrompt: 'a tree' })).data);
+    const shorter = { ...old, prompt: 'a fox BREAK a house' };
+    const drawn = await picture(shorter);
+    expect(largestDifference(drawn, await picture({ ...shorter, padPromptsV0: false }))).toBeGreaterThan(0);
+    expect(
+      largestDifference(drawn, await picture({ ...shorter, padPromptsV0: false, padPrompts: true })),
+    ).toBeGreaterThan(0);
+  });
+
+  it('are edited by the old timelines where asked to', async () => {
+    const edited = { ...plain, prompt: '[a fox:a house:1]', steps: 4 };
+    // A number of 1 and more was a step then too; below it, also without a point, a part of the steps.
+    expect((await picture({ ...edited, oldPromptEditing: true })).data).toEqual((await picture(edited)).data);
+    const second = { hires: true, hiresScale: 1, hiresSteps: 2, steps: 2, prompt: '[a fox:a house:0.5]' };
+    const now = await picture({ ...plain, ...second });
+    expect(largestDifference(now, await picture({ ...plain, ...second, oldPromptEditing: true }))).toBeGreaterThan(0);
+  });
+
   it('leaves comments out', async () => {
     expect((await picture({ ...plain, prompt: 'a fox# red' })).data).toEqual(
       (await picture({ ...plain, prompt: 'a fox\n' })).data,
@@ -641,6 +662,15 @@ describe('inpainting', () => {
 
   it('needs a picture', async () => {
     await expect(eventsOf({ mask })).rejects.toThrow('A mask needs a picture');
+  });
+
+  it('leaves the picture as the model made it where the original is not to be laid over', async () => {
+    const plain = changes(await picture({ ...ask, overlayOriginal: false }));
+    expect(plain.kept).toBeGreaterThan(0);
+    const area = { ...ask, inpaintArea: 'Only masked', inpaintPadding: 0, width: 64, height: 64 } as const;
+    const [whole, alone] = [await picture(area), await picture({ ...area, overlayOriginal: false })];
+    expect([alone.width, alone.height]).toEqual([64, 64]);
+    expect(alone.data).not.toEqual(whole.data);
   });
 
   it('works on a network that takes the mask, also from words alone', async () => {

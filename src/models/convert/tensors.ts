@@ -102,25 +102,11 @@ function originalShape(name: string, shape: readonly number[]): readonly number[
 /** Every parameter that there is, also what is only kept for others. */
 function parametersOf(loaded: LoadedCheckpoint, source: ModelSource): Parameter[] {
   const { family, config, weights, components } = loaded;
-  const unused = resolvedUnused(loaded, source);
   return [...family.parameters(config), ...(family.unused?.(config) ?? [])].flatMap(({ name, shape }) => {
     const component = components.find((each) => name.startsWith(`${each}.`));
-    const ref = weights.get(name) ?? unused.get(name);
+    const ref = weights.get(name);
     return component !== undefined && ref ? [{ component, name: name.slice(component.length + 1), shape, ref }] : [];
   });
-}
-
-function resolvedUnused({ family, config, prefixes }: LoadedCheckpoint, source: ModelSource): Map<string, WeightRef> {
-  const found = new Map<string, WeightRef>();
-  const unused = family.unused?.(config) ?? [];
-  for (const [component, prefix] of prefixes) {
-    const own = unused.filter(({ name }) => name.startsWith(`${component}.`));
-    if (own.length === 0) continue;
-    const tensors = below(source.tensors, prefix);
-    const { weights } = resolveParameters(component, own, family.keys(config, component, tensors), tensors, prefix);
-    for (const [name, ref] of weights) found.set(name, ref);
-  }
-  return found;
 }
 
 function dtypeOf(ref: WeightRef): string {

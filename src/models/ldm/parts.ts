@@ -22,6 +22,7 @@ export interface LdmConfig {
 export interface LdmFamilyParts extends Pick<ModelParts, 'schedules' | 'zeroEmptyNegative'> {
   readonly textEncoders: readonly TextEncoderPart[];
   readonly maxClipSkip: number;
+  readonly maxForcedClipSkip?: number | undefined;
   readonly previewFactors?: readonly (readonly number[])[] | undefined;
   readonly tinyNames?: RegExp;
   readonly feeds?: DenoiserPart['feeds'];
@@ -29,7 +30,7 @@ export interface LdmFamilyParts extends Pick<ModelParts, 'schedules' | 'zeroEmpt
 }
 
 export function ldmParts(config: LdmConfig, family: LdmFamilyParts): ModelParts {
-  const { textEncoders, maxClipSkip, previewFactors, tinyNames, feeds, reads, ...facts } = family;
+  const { textEncoders, maxClipSkip, maxForcedClipSkip, previewFactors, tinyNames, feeds, reads, ...facts } = family;
   const factor = vaeFactor(config.vae);
   const side = config.sampleSize * factor;
   return {
@@ -42,12 +43,13 @@ export function ldmParts(config: LdmConfig, family: LdmFamilyParts): ModelParts 
       tinyNames,
     },
     prediction: config.prediction,
-    noiseTable: (zeroTerminal) => noiseTableOf(config.schedule, zeroTerminal),
+    noiseTable: (options) => noiseTableOf(config.schedule, options),
     limits: {
       defaultSize: { width: side, height: side },
       sizeMultiple: factor,
       gridMultiple: factor * gridStep(config.unet.blockChannels.length),
       maxClipSkip,
+      maxForcedClipSkip,
     },
     textEncoders,
     denoiser: { ...denoiser(config, feeds), reads },

@@ -77,7 +77,7 @@ function pixelParts(config: PixelConfig): ModelParts {
       ],
     },
     prediction: config.prediction,
-    noiseTable: (zeroTerminal) => noiseTableOf(config.schedule, zeroTerminal),
+    noiseTable: (options) => noiseTableOf(config.schedule, options),
     limits: {
       defaultSize: { width: side, height: side },
       sizeMultiple: step,

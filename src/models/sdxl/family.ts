@@ -64,7 +64,7 @@ const shared = {
   adapterKeys: ldmAdapterKeys,
   trainersUseFileNames: true,
   parameters,
-  // The first encoder's projection, and the layer and norm behind its context, are never run.
+  // The first encoder's projection is never run, the layer and norm behind its context hardly ever.
   ignored: [
     ...ldmIgnored,
     /^(conditioner\.embedders\.0\.transformer|text_encoder)\.text_projection\.weight$/,
@@ -152,12 +152,10 @@ function parts(config: SdxlConfig, numbers: PictureNumbers): ModelParts {
   const { firstText: first, secondText: second, unet } = config;
   const vectorWidth = unet.vectorWidth!;
   return ldmParts(config, {
-    textEncoders: [
-      ...(first ? [encoder(firstText, first, penultimate, first.vocabSize - 1)] : []),
-      encoder(secondText, second, pooledEncoding(config), 0),
-    ],
+    textEncoders: [...(first ? [firstEncoder(first)] : []), encoder(secondText, second, pooledEncoding(config), 0)],
     // A1111 leaves it without effect here unless told otherwise.
     maxClipSkip: 1,
+    maxForcedClipSkip: first?.layers,
     tinyNames: /taesdxl/i,
     previewFactors: config.vae.latentChannels === 4 ? previewFactors : undefined,
     schedules: { alignYourSteps: alignYourStepsSdxl },
@@ -167,6 +165,17 @@ function parts(config: SdxlConfig, numbers: PictureNumbers): ModelParts {
     }),
     reads: numbers.reads,
   });
+}
+
+/** A1111's `sdxl_clip_l_skip`: the first encoder alone, its state without the norm whatever the layer. */
+function firstEncoder(clip: ClipTextConfig): TextEncoderPart {
+  return {
+    ...encoder(firstText, clip, penultimate, clip.vocabSize - 1),
+    graph({ clipSkip = 1, forced = false } = {}) {
+      const encoding = forced ? { skip: clipSkip - 1, finalNorm: false } : penultimate;
+      return clipEncoderGraph(clip, encoding, new Scope(firstText));
+    },
+  };
 }
 
 function encoder(

@@ -57,17 +57,8 @@ export function reportInfotext(text: string, parsed = parseInfotext(text)): Info
   return { missing: [...missing], unheeded: [...unheeded] };
 }
 
-/** What the text itself says, and old behaviour that its version stands for; without the parser's defaults. */
+/** What the text itself says, without the parser's defaults. */
 function statedPairs(text: string, parsed: ParsedInfotext): [string, string][] {
   if (parsed['Steps'] === undefined) return [];
-  const stated = readPairs(text.trim().split('\n').at(-1)!).map(([key, value]): [string, string] => [
-    key,
-    value.replace(/^"(.*)"$/u, '$1'),
-  ]);
-  const implied = ['Old prompt editing timelines', 'Pad conds v0', 'Downcast alphas_cumprod'] as const;
-  const known = new Set(stated.map(([key]) => key));
-  return [
-    ...stated,
-    ...implied.flatMap((key) => (parsed[key] === true && !known.has(key) ? [[key, 'True'] as [string, string]] : [])),
-  ];
+  return readPairs(text.trim().split('\n').at(-1)!).map(([key, value]) => [key, value.replace(/^"(.*)"$/u, '$1')]);
 }

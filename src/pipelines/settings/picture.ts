@@ -257,6 +257,17 @@ export const maskSettings = {
     a1111: { option: 'inpainting_mask_weight' },
     idle: ({ readsMask }) => (readsMask ? undefined : 'the model is not made for inpainting'),
   }),
+  overlayOriginal: setting({
+    type: z.boolean().default(true),
+    help: 'Lay the original over what was not masked; off: the picture as the model made it, of Only masked the area alone.',
+    form: { label: 'Overlay original', group: 'inpaint', level: 'full', control: 'switch', when: 'mask' },
+    infotext: {
+      keys: ['Overlay original'],
+      write: (value) => (value === false ? [['Overlay original', false]] : []),
+      read: (parsed) => (parsed['Overlay original'] === undefined ? undefined : parsed['Overlay original'] !== 'False'),
+    },
+    a1111: { option: 'overlay_inpaint' },
+  }),
 };
 
 /** What the networks of some models are told of the picture. */

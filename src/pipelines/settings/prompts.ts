@@ -105,6 +105,14 @@ export const modelSettings = {
     },
     a1111: { option: 'CLIP_stop_at_last_layers' },
   }),
+  clipSkipSdxl: setting({
+    type: z.boolean().default(false),
+    help: 'SDXL: clip skip acts on its first text encoder, which else stops one layer before its end.',
+    form: { label: 'Clip skip of SDXL', group: 'model', level: 'full', control: 'switch' },
+    infotext: flagEntry('Clip skip SDXL'),
+    a1111: { option: 'sdxl_clip_l_skip' },
+    idle: ({ forcesClipSkip }) => (forcesClipSkip ? undefined : 'the model is not of SDXL’s kind'),
+  }),
 };
 
 export const textSettings = {
@@ -135,5 +143,23 @@ export const textSettings = {
     infotext: flagEntry('Pad conds'),
     a1111: { option: 'pad_cond_uncond' },
     idle: ({ request }) => (isWindowed(request.emphasis as EmphasisMode) ? 'compel always does it' : undefined),
+  }),
+  padPromptsV0: setting({
+    type: z.boolean().default(false),
+    help: 'Cut the negative prompt to the length of the prompt, or repeat its last token, as A1111’s DDIM and PLMS did before 1.6.',
+    form: { label: 'Pad prompts, old way', group: 'text', level: 'full', control: 'switch' },
+    infotext: flagEntry('Pad conds v0'),
+    a1111: { option: 'pad_cond_uncond_v0' },
+    idle: ({ request }) =>
+      isWindowed(request.emphasis as EmphasisMode) ? 'compel fills up in its own way' : undefined,
+  }),
+  oldPromptEditing: setting({
+    type: z.boolean().default(false),
+    help: 'Prompt editing as A1111 had it before 1.6: a number below 1 is a part of the steps, and hires fix counts from 0 again.',
+    form: { label: 'Old prompt editing', group: 'text', level: 'full', control: 'switch' },
+    infotext: flagEntry('Old prompt editing timelines'),
+    a1111: { option: 'use_old_scheduling' },
+    idle: ({ request }) =>
+      `${request.prompt}${request.negativePrompt}`.includes('[') ? undefined : 'nothing is edited in the prompts',
   }),
 };

@@ -166,6 +166,24 @@ export const samplingSettings = {
     infotext: textEntry('Noise Schedule', { unless: 'Default' }),
     a1111: { option: 'sd_noise_schedule' },
   }),
+  downcastAlphas: setting({
+    type: z.boolean().default(false),
+    help: 'Noise levels in half precision, as A1111 had them before 1.7.',
+    form: { label: 'Noise levels in halves', group: 'sampling', level: 'full', control: 'switch' },
+    infotext: flagEntry('Downcast alphas_cumprod'),
+    a1111: { option: 'use_downcasted_alpha_bar' },
+    idle: ({ request }) =>
+      request.noiseSchedule === 'Zero Terminal SNR' ? 'halves cannot hold levels up to noise alone' : undefined,
+  }),
+  wholeTimesteps: setting({
+    type: z.boolean().default(false),
+    help: 'Tell the network the nearest whole timestep (A1111’s quantization in K samplers).',
+    form: { label: 'Whole timesteps', group: 'sampling', level: 'full', control: 'switch' },
+    infotext: flagEntry('Whole timesteps'),
+    a1111: { option: 'enable_quantization' },
+    idle: ({ sampler }) =>
+      sampler.space === 'sigma' ? undefined : `the sampler ${sampler.name} takes whole timesteps anyway`,
+  }),
   unipcOrder: setting({
     type: z.int().min(1).max(3).default(3),
     help: 'Order of UniPC.',

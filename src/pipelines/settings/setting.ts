@@ -65,6 +65,8 @@ export interface PictureFacts {
   readonly readsPicture?: boolean;
   /** Whether it reads the mask and what is around it. */
   readonly readsMask?: boolean;
+  /** Whether its text encoder heeds clip skip only when told to. */
+  readonly forcesClipSkip?: boolean;
   /** What of the picture the networks are told. */
   readonly reads?: ReadonlySet<string>;
   readonly seed: number | string;

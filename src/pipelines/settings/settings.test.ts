@@ -124,8 +124,17 @@ describe('what an infotext asks for', () => {
   it('and nothing acts on', () => {
     expect(report('Randomness: 3, Lora hashes: "a: 0123", Version: v1.2.1')).toEqual({
       missing: [],
-      unheeded: ['Randomness', 'Downcast alphas_cumprod'],
+      unheeded: ['Randomness'],
     });
+  });
+
+  it('is the old behaviour that its version stands for', () => {
+    const read = (sampler: string, version: string) =>
+      settingsOfInfotext(parseInfotext(`[a:b:0.5]\nSteps: 2, Sampler: ${sampler}, Seed: 1, Version: ${version}`));
+    const old = { oldPromptEditing: true, padPromptsV0: true, downcastAlphas: true };
+    expect(read('DDIM', 'v1.5.1')).toMatchObject(old);
+    expect(read('Euler', 'v1.6.0')).toMatchObject({ downcastAlphas: true });
+    for (const name of Object.keys(old)) expect(read('DDIM', 'v1.10.1')).not.toHaveProperty(name);
   });
 
   it('is nothing for what every text has', () => {

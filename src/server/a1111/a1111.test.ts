@@ -681,6 +681,12 @@ describe('extras', () => {
     expect(one.warnings).toEqual([expect.stringMatching(/^GFPGAN is left out/)]);
     const { jobs } = await server.json('GET', '/api/v1/jobs?kind=upscale&limit=1');
     expect(jobs[0].request).toMatchObject({ faces: 'codeformer_0.1.0', facesVisibility: 0.5, facesFidelity: 0.2 });
+    writeFileSync(join(folder, 'GFPGANv1.4.onnx'), '');
+    await server.json('POST', `${api}/extra-single-image`, asked);
+    const both = await server.json('GET', '/api/v1/jobs?kind=upscale&limit=1');
+    const second = { faces2: 'codeformer_0.1.0', faces2Visibility: 0.5 };
+    expect(both.jobs[0].request).toMatchObject({ faces: 'GFPGANv1.4', facesVisibility: 1, ...second });
+    rmSync(join(folder, 'GFPGANv1.4.onnx'));
     expect(await server.json('GET', `${api}/face-restorers`)).toEqual([{ name: 'codeformer_0.1.0', cmd_dir: null }]);
     rmSync(folder, { recursive: true });
   });
@@ -797,6 +803,33 @@ describe('lists and options', () => {
     expect(answer.warnings).toEqual([]);
   });
 
+  it('takes upstream’s options for old pictures', async () => {
+    const override_settings = {
+      use_old_karras_scheduler_sigmas: true,
+      use_old_scheduling: true,
+      use_downcasted_alpha_bar: true,
+      pad_cond_uncond_v0: true,
+      enable_quantization: true,
+      overlay_inpaint: false,
+      sdxl_clip_l_skip: true,
+    };
+    await server.json('POST', `${api}/txt2img`, { prompt: '[a:b:0.5]', steps: 1, override_settings });
+    expect(await lastRequest()).toMatchObject({
+      sigmaMin: 0.1,
+      sigmaMax: 10,
+      oldPromptEditing: true,
+      downcastAlphas: true,
+      padPromptsV0: true,
+      wholeTimesteps: true,
+      clipSkipSdxl: true,
+    });
+    await server.json('POST', `${api}/txt2img`, {
+      steps: 1,
+      override_settings: { ...override_settings, sigma_min: 0.3 },
+    });
+    expect(await lastRequest()).toMatchObject({ sigmaMin: 0.3, sigmaMax: 10 });
+  });
+
   it('keeps the sampler whatever its spelling and whatever the schedule is called', async () => {
     for (const [sampler_name, scheduler, sampler, schedule] of [
       ['Euler a', undefined, 'Euler a', 'Automatic'],
@@ -833,7 +866,11 @@ describe('lists and options', () => {
 
   it('changes no folder and no part that is not there', async () => {
     expect((await server.call('POST', `${api}/options`, { outdir_samples: '/etc' })).status).toBe(422);
-    expect((await server.call('POST', `${api}/options`, { fp8_storage: 'Enable' })).status).toBe(501);
+    const eight = await server.call('POST', `${api}/options`, { fp8_storage: 'Enable' });
+    expect([eight.status, ((await eight.json()) as { detail: string }).detail]).toEqual([
+      501,
+      expect.stringMatching(/convert the file once \(darkroom convert/),
+    ]);
     expect((await server.call('POST', `${api}/options`, { CLIP_stop_at_last_layers: 'two' })).status).toBe(422);
     expect(await server.json('POST', `${api}/options`, { eta_noise_seed_delta: 0, made_up: 1 })).toBeNull();
     expect(await server.json('GET', `${api}/options`)).not.toHaveProperty('made_up');

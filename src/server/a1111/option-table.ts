@@ -7,18 +7,38 @@
 export type OptionValue = string | number | boolean | null;
 
 /** Changing one of these changes pictures, by a part that is not there yet; their defaults may be sent. */
-export const missingOptions: Readonly<Record<string, readonly [fallback: OptionValue, part: string]>> = {
-  overlay_inpaint: [true, 'Inpainting without the original laid over (overlay_inpaint)'],
-  pad_cond_uncond_v0: [false, 'Cutting and padding the negative prompt to the length of the prompt'],
-  enable_quantization: [false, 'Rounded timesteps (enable_quantization)'],
-  use_old_emphasis_implementation: [false, 'The old emphasis'],
-  use_old_karras_scheduler_sigmas: [false, 'The old Karras noise levels'],
-  use_old_scheduling: [false, 'The old prompt editing timelines'],
-  use_downcasted_alpha_bar: [false, 'Noise levels in half precision'],
-  no_dpmpp_sde_batch_determinism: [false, 'SDE noise shared by a batch'],
-  dont_fix_second_order_samplers_schedule: [false, 'Prompt editing by steps in second-order samplers'],
-  fp8_storage: ['Disable', 'Weights of 8 bits'],
-  hypertile_enable_vae: [false, 'HyperTile'],
+export const missingOptions: Readonly<Record<string, MissingOption>> = {
+  use_old_emphasis_implementation: {
+    fallback: false,
+    part: 'The emphasis of A1111 before October 2022',
+    why: 'is not here: it cut prompts at 75 tokens and weighed them by other means. Leave it out of the request.',
+  },
+  no_dpmpp_sde_batch_determinism: {
+    fallback: false,
+    part: 'SDE noise that depends on the batch (no_dpmpp_sde_batch_determinism)',
+    why: 'is not here: no seed gives the same picture twice with it. Leave it out of the request.',
+  },
+  fp8_storage: {
+    fallback: 'Disable',
+    part: 'Rounding weights to 8 bits while a model is loaded (fp8_storage)',
+    why: 'is not here: convert the file once (darkroom convert MODEL TARGET --dtype fp8, or q8_0) and choose it.',
+  },
+  hypertile_enable_vae: {
+    fallback: false,
+    part: 'HyperTile in the VAE (hypertile_enable_vae)',
+    why: 'is not here: the VAE works in tiles by itself where memory is short. Leave it out of the request.',
+  },
+};
+
+interface MissingOption {
+  readonly fallback: OptionValue;
+  readonly part: string;
+  readonly why: string;
+}
+
+/** An option that stands for others: what it sets where nothing else does. */
+export const impliedOptions: Readonly<Record<string, Readonly<Record<string, OptionValue>>>> = {
+  use_old_karras_scheduler_sigmas: { sigma_min: 0.1, sigma_max: 10 },
 };
 
 /** Networks that every prompt names, by their kind's word in it, and the strength of those that have none. */

@@ -11,7 +11,7 @@ import type { LibraryModel } from '#studio/library/model';
 import type { Studio } from '#studio/studio';
 import { vaeKinds } from '#studio/work/check-request';
 import { MissingFeatureError } from '../http/errors.ts';
-import { fileOptions, missingOptions, promptOptions, quietOptions } from './option-table.ts';
+import { fileOptions, impliedOptions, missingOptions, promptOptions, quietOptions } from './option-table.ts';
 import { type Kind, kinds } from './pydantic.ts';
 import { kindOf } from './schemas.ts';
 
@@ -52,7 +52,8 @@ const defaults: Options = {
     ]),
   ),
   ...Object.fromEntries(Object.values(etaOptions).map(({ option, fallback }) => [option, fallback])),
-  ...Object.fromEntries(Object.entries(missingOptions).map(([name, [fallback]]) => [name, fallback])),
+  ...Object.fromEntries(Object.entries(missingOptions).map(([name, { fallback }]) => [name, fallback])),
+  ...Object.fromEntries(Object.keys(impliedOptions).map((name) => [name, false])),
   ...promptOptions,
   ...fileOptions,
   ...quietOptions,
@@ -68,7 +69,7 @@ export interface ReadOption {
   readonly known: boolean;
   readonly value: unknown;
   /** The part that this value would need. */
-  readonly missing?: string;
+  readonly missing?: Pick<(typeof missingOptions)[string], 'part' | 'why'>;
   /** Another value than the default, which changes nothing here. */
   readonly quiet: boolean;
 }
@@ -94,10 +95,10 @@ function kindOfOption(name: string): Kind | undefined {
 }
 
 /** The part that an option would need and that is not there; undefined when it asks for nothing. */
-function missingPart(name: string, value: unknown): string | undefined {
+function missingPart(name: string, value: unknown): ReadOption['missing'] {
   const other = Object.hasOwn(missingOptions, name) ? missingOptions[name] : undefined;
   // An empty name is no name.
-  return !other || value === other[0] || value === '' ? undefined : other[1];
+  return !other || value === other.fallback || value === '' ? undefined : other;
 }
 
 export class OptionStore {
@@ -135,7 +136,7 @@ export class OptionStore {
         throw new FieldError(name, `${name}: where files go cannot be changed by a request.`);
       }
       const { known, value, missing, quiet } = readOption(name, given);
-      if (missing !== undefined) throw new MissingFeatureError(missing);
+      if (missing !== undefined) throw new MissingFeatureError(missing.part, missing.why);
       if (!known) warnings.push(`There is no option ${name} here; it was not kept.`);
       else read[name] = value;
       if (quiet) warnings.push(`${name} is kept, and has no effect here.`);

@@ -30,7 +30,7 @@ import type { ParsedInfotext } from '#prompt/infotext';
 import { type LocalFiles, withLocalNames } from '#studio/library/local-names';
 import { MissingFeatureError } from '../http/errors.ts';
 import { type TranslatedUnit, unitsOfArguments } from './control-units.ts';
-import { promptNetworks } from './option-table.ts';
+import { impliedOptions, promptNetworks } from './option-table.ts';
 import { etaOptions, type Options, readOption } from './options.ts';
 import type { CommonFields, Img2imgFields, Txt2imgFields } from './schemas.ts';
 import { img2imgSchema, txt2imgSchema } from './schemas.ts';
@@ -179,7 +179,7 @@ class Translator {
     for (const [name, value] of Object.entries(this.#fields.override_settings ?? {})) {
       if (value === null || value === undefined) continue;
       const option = readOption(name, value);
-      if (option.missing !== undefined) throw new MissingFeatureError(option.missing);
+      if (option.missing !== undefined) throw new MissingFeatureError(option.missing.part, option.missing.why);
       if (!option.known || option.quiet) this.#warnings.push(`override_settings.${name} has no effect here.`);
       if (option.known) read[name] = option.value;
     }
@@ -232,7 +232,14 @@ class Translator {
   /** Of picture to picture the option of its own first, where that says anything. */
   #option({ option, img2imgOption }: A1111Face, from: Readonly<Record<string, unknown>>): unknown {
     const own = this.#tab === 'img2img' && img2imgOption !== undefined ? from[img2imgOption] : undefined;
-    return own || (option === undefined ? undefined : from[option]);
+    return own || (option === undefined ? undefined : (this.#implied(option, from) ?? from[option]));
+  }
+
+  /** What another option that is on says of this one, where it says nothing itself. */
+  #implied(option: string, from: Readonly<Record<string, unknown>>): unknown {
+    if (from[option]) return undefined;
+    const rows = Object.entries(impliedOptions).filter(([name]) => from[name] === true);
+    return rows.map(([, values]) => values[option]).find((value) => value !== undefined);
   }
 
   /** Networks that options name, behind the prompt unless it names them itself. */

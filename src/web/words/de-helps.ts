@@ -130,6 +130,15 @@ export const deHelps: Readonly<Record<string, string>> = {
     'Wie viele Token in den nächsten Abschnitt eines langen Prompts rücken dürfen, damit er an einem Komma geteilt wird.',
   padPrompts:
     'Prompt und negativen Prompt gleich lang machen, mit dem, was ein leerer Prompt sagt, hinter dem kürzeren.',
+  padPromptsV0:
+    'Den negativen Prompt auf die Länge des Prompts kürzen oder sein letztes Token wiederholen, wie DDIM und PLMS in A1111 vor 1.6.',
+  oldPromptEditing:
+    'Wechsel im Prompt wie in A1111 vor 1.6: Zahlen unter 1 sind Anteile der Schritte, und Hires fix zählt wieder von 0.',
+  downcastAlphas: 'Rauschstufen in halber Genauigkeit, wie in A1111 vor 1.7.',
+  wholeTimesteps: 'Dem Netz den nächsten ganzen Zeitschritt sagen (Quantisierung der K-Sampler in A1111).',
+  clipSkipSdxl: 'SDXL: Clip skip wirkt auf den ersten Text-Encoder, der sonst eine Schicht vor seinem Ende anhält.',
+  overlayOriginal:
+    'Das Original über alles legen, was nicht maskiert war; aus: das Bild, wie das Modell es malt, bei „Only masked“ nur der Ausschnitt.',
   cropTop: 'SDXL: Zeilen, die dem Bild oben angeblich fehlen; 0 lässt die Dinge ganz.',
   cropLeft: 'SDXL: Spalten, die dem Bild links angeblich fehlen.',
   aestheticScore: 'Refiner von SDXL: wie schön das Bild sein soll.',

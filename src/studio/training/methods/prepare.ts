@@ -140,7 +140,7 @@ export async function prepareDenoising(
   const { parts, weights } = model;
   const shown = await shownPictures(settings, context, subject);
   const { source } = shown;
-  const table = parts.noiseTable(settings.zero_terminal_snr);
+  const table = parts.noiseTable({ zeroTerminal: settings.zero_terminal_snr });
   const { factor } = parts.latent;
   return denoisingTask(
     {
