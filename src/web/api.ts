@@ -5,6 +5,8 @@ import type { z } from 'zod';
 import { addressOf, type Client, createClient, wireRequestOf } from '#api/client';
 import type { Operations } from '#api/operations/index';
 
+import { told } from './words/told.ts';
+
 const base = '/api/v1';
 const signInLifetimeMs = 30 * 86_400_000;
 
@@ -116,7 +118,7 @@ async function answered(
 function errorOf(status: number, text: string): ApiError {
   try {
     const { error } = JSON.parse(text) as { error: { code: string; message: string; field?: string } };
-    return new ApiError(error.code, error.message, status, error.field);
+    return new ApiError(error.code, told(error), status, error.field);
   } catch {
     return new ApiError('http', `The server answered ${status}; its log says why.`, status);
   }

@@ -4,6 +4,7 @@ import { createEffect, createSignal, on } from 'solid-js';
 import { useStudio } from '../state/studio.tsx';
 import { duration, fileSize } from '../words/figures.ts';
 import { words } from '../words/index.ts';
+import { toldWarning } from '../words/told.ts';
 import { useDraftRequest } from './draft-request.ts';
 
 export function useJobPlan() {
@@ -17,19 +18,19 @@ export function useJobPlan() {
     setPlan(undefined);
     const request = await requested();
     const asked = studio.draft.values();
-    const told = request && (await studio.attempt(async () => await studio.api.planJob(request as never)));
-    if (studio.draft.values() === asked) setPlan(told);
+    const answer = request && (await studio.attempt(async () => await studio.api.planJob(request as never)));
+    if (studio.draft.values() === asked) setPlan(answer);
     setBusy(false);
   };
   /** A sentence each. */
-  const told = (): string[] => {
+  const lines = (): string[] => {
     const found = plan();
     if (busy()) return [words().create.planning];
     if (!found) return [];
     const { seconds, memoryBytes, freeBytes, warnings } = found;
     const size = (bytes: number | undefined) => (bytes === undefined ? undefined : fileSize(bytes));
     const time = seconds === undefined ? undefined : duration(seconds);
-    return [words().create.planned(time, size(memoryBytes), size(freeBytes)), ...warnings];
+    return [words().create.planned(time, size(memoryBytes), size(freeBytes)), ...warnings.map(toldWarning)];
   };
-  return { busy, ask, told };
+  return { busy, ask, lines };
 }

@@ -197,7 +197,7 @@ function GenerateBar(props: PanelProps) {
       </Show>
       <Show when={mayMake()} fallback={<p class="hint">{words().create.viewer}</p>}>
         <div role="status" class="hint">
-          <For each={plan.told()}>{(line) => <p>{line}</p>}</For>
+          <For each={plan.lines()}>{(line) => <p>{line}</p>}</For>
         </div>
         <div class="row flex-wrap">
           <button

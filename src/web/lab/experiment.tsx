@@ -7,7 +7,7 @@ import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { SchemaForm, type Values } from '../ui/schema-form.tsx';
 import { words } from '../words/index.ts';
-import { useExperiments } from './tools.ts';
+import { fieldTexts, useExperiments } from './tools.ts';
 
 export default function Experiment() {
   const { api } = useStudio();
@@ -29,6 +29,7 @@ export default function Experiment() {
           <SchemaForm
             title={found().title}
             schema={found().schema}
+            texts={fieldTexts(found().name)}
             groups={words().lab.groups}
             action={words().lab.start}
             onSubmit={start}

@@ -13,6 +13,7 @@ import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { RunFiles } from '../ui/run-files.tsx';
 import { words } from '../words/index.ts';
+import { told } from '../words/told.ts';
 import { useExperiments } from './tools.ts';
 
 export default function Run() {
@@ -48,7 +49,7 @@ export default function Run() {
             <JobProgress job={found().job} />
             <Show when={found().job.error}>
               <p class="problem-text row">
-                <Icon name="warning" /> {found().job.error!.message}
+                <Icon name="warning" /> {told(found().job.error!)}
               </p>
             </Show>
             <For each={found().tables}>{(table) => <Table title={table.title} rows={table.rows} />}</For>

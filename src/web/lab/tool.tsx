@@ -15,7 +15,8 @@ import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { SchemaForm, type Values } from '../ui/schema-form.tsx';
 import { words } from '../words/index.ts';
-import { type Tool as ToolRow, useTools } from './tools.ts';
+import { told, toldWarning } from '../words/told.ts';
+import { fieldTexts, type Tool as ToolRow, useTools } from './tools.ts';
 
 export default function Tool() {
   const params = useParams<{ name: string }>();
@@ -62,6 +63,7 @@ function ToolForm(props: { readonly tool: ToolRow }) {
       <SchemaForm
         title={props.tool.title}
         schema={props.tool.schema}
+        texts={fieldTexts(props.tool.name)}
         initial={initial()}
         groups={{ ...words().create.groups, ...words().lab.groups }}
         action={words().lab.start}
@@ -100,9 +102,9 @@ function Begun(props: { readonly id: string }) {
             <JobProgress job={found()} />
           </div>
           <Show when={found().error}>
-            <p class="problem-text">{found().error!.message}</p>
+            <p class="problem-text">{told(found().error!)}</p>
           </Show>
-          <For each={found().warnings}>{(text) => <p class="hint">{text}</p>}</For>
+          <For each={found().warnings}>{(text) => <p class="hint">{toldWarning(text)}</p>}</For>
           <For each={pictures.isSuccess ? pictures.data : []}>
             {(image) => (
               <A href={`/gallery/${image.id}`}>

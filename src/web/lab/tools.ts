@@ -6,6 +6,7 @@ import { fieldsOf } from '../state/fields.ts';
 import { keys } from '../state/keys.ts';
 import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
+import type { FieldTexts } from '../words/en.ts';
 import { words } from '../words/index.ts';
 
 export function useTools() {
@@ -29,6 +30,12 @@ export function useExperiments() {
   const titleOf = (job: WireJob): string =>
     job.label ?? experiments().find(({ name }) => name === job.request['experiment'])?.title ?? jobTitle(job);
   return { asked, experiments, titleOf };
+}
+
+/** Of a tool's own fields, and of the settings of pictures that it takes. */
+export function fieldTexts(tool: string): FieldTexts {
+  const { settings, tools } = words().texts;
+  return { ...settings, ...tools[tool] };
 }
 
 /** Whether a picture of the gallery can be sent there. */

@@ -10,6 +10,7 @@ import { Icon } from '../ui/icon.tsx';
 import { Progress } from '../ui/progress.tsx';
 import { duration, fileSize } from '../words/figures.ts';
 import { words } from '../words/index.ts';
+import { told } from '../words/told.ts';
 import { AddFolder } from './add-folder.tsx';
 
 export function GetModels() {
@@ -133,7 +134,7 @@ function PullRow(props: { readonly pull: WirePull }) {
           {words().queue.states[props.pull.state] ?? props.pull.state} · {facts()}
         </p>
         <Show when={props.pull.error}>
-          <p class="problem-text">{props.pull.error!.message}</p>
+          <p class="problem-text">{told(props.pull.error!)}</p>
         </Show>
       </div>
       <Show when={moving()}>

@@ -7,6 +7,7 @@ import { Icon } from '../ui/icon.tsx';
 import { Progress } from '../ui/progress.tsx';
 import { remaining, stageLine } from '../words/figures.ts';
 import { words } from '../words/index.ts';
+import { told } from '../words/told.ts';
 
 /** Of a running job. */
 export function JobProgress(props: { readonly job: WireJob }) {
@@ -135,7 +136,7 @@ export function FailedJobs(props: { readonly jobs: readonly WireJob[] }) {
             <Icon name="warning" class="size-5 text-problem" />
             <div class="flex-1 at-least-40">
               <p class="truncate-2">{jobTitle(job)}</p>
-              <p class="problem-text">{job.error?.message}</p>
+              <p class="problem-text">{job.error && told(job.error)}</p>
               <p class="hint">{words().errors[job.error?.code ?? '']}</p>
             </div>
             <button

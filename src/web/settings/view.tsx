@@ -80,7 +80,7 @@ function Server() {
   const settings = useSettings();
   const status = useStatus();
   const schema = useQuery(() => ({ queryKey: ['settings-schema'], queryFn: () => studio.api.getSettingsSchema() }));
-  const fields = () => fieldsOf(schema.data ?? {}, words().helps);
+  const fields = () => fieldsOf(schema.data ?? {});
   const mayChange = () => status.data?.user.role === 'admin';
   const change = async (name: string, value: unknown) => {
     const done = await studio.attempt(() => studio.api.changeSettings({ [name]: value }));

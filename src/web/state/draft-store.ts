@@ -1,7 +1,6 @@
 /** The draft of this tab as a signal: kept over reloads in the tab's own storage, begun from what was last typed anywhere. */
 
 import { createMemo, createSignal } from 'solid-js';
-import { words } from '../words/index.ts';
 import { type Draft, restoreDraft, withValue } from './draft.ts';
 import { fieldsOf, type SettingField } from './fields.ts';
 
@@ -15,7 +14,7 @@ export function createDraft() {
   const [errors, setErrors] = createSignal<Readonly<Record<string, string>>>({});
   /** What the chosen model prefers stands for what is left open. */
   const [preferred, setPreferred] = createSignal<Readonly<Record<string, unknown>>>({}, { equals: isSame });
-  const declared = createMemo(() => fieldsOf(schema(), words().helps));
+  const declared = createMemo(() => fieldsOf(schema()));
   /** Those of which nothing is preferred stay the same, and with them the controls that someone may be typing into. */
   const fields = createMemo(() =>
     declared().map((field) => {

@@ -4,6 +4,7 @@
  * still gets a control that fits its type.
  */
 
+import type { FieldTexts } from '../words/en.ts';
 import { words } from '../words/index.ts';
 
 export type ControlKind =
@@ -66,16 +67,19 @@ interface SchemaProperty {
   readonly when?: string | readonly string[];
 }
 
-/** @param helps in the language of the page, by name; else the schema's own */
-export function fieldsOf(schema: unknown, helps: Readonly<Record<string, string>> = {}): SettingField[] {
+/** @param texts in the language of the page; else the schema's own */
+export function fieldsOf(schema: unknown, texts: FieldTexts = words().texts.settings): SettingField[] {
   const { properties = {}, required = [] } = (schema ?? {}) as {
     properties?: Record<string, SchemaProperty>;
     required?: readonly string[];
   };
-  return Object.entries(properties).map(([name, property]) => {
-    const field = fieldOf(name, property, required.includes(name));
-    return { ...field, help: helps[name] ?? field.help };
-  });
+  return Object.entries(properties).map(([name, property]) =>
+    fieldOf(name, { ...property, ...told(property, texts[name]) }, required.includes(name)),
+  );
+}
+
+function told(own: SchemaProperty, { label, help }: FieldTexts[string] = {}): SchemaProperty {
+  return { label: label ?? own.label, description: help ?? own.description };
 }
 
 function fieldOf(name: string, property: SchemaProperty, required: boolean): SettingField {
@@ -86,7 +90,7 @@ function fieldOf(name: string, property: SchemaProperty, required: boolean): Set
   const step = property.step ?? (whole ? 1 : 0.05);
   return {
     name,
-    label: words().labels[name] ?? property.label ?? wordsOf(name),
+    label: property.label ?? wordsOf(name),
     help: property.description ?? '',
     group: property.group ?? 'advanced',
     simple: required || property.level === 'simple',
@@ -101,7 +105,7 @@ function fieldOf(name: string, property: SchemaProperty, required: boolean): Set
     listOf: ['number', 'integer'].includes((property.items as SchemaProperty | undefined)?.type ?? '')
       ? 'number'
       : 'text',
-    parts: property.control === 'units' ? fieldsOf(property.items) : [],
+    parts: property.control === 'units' ? fieldsOf(property.items, words().texts.units) : [],
     when: property.when === undefined ? [] : [property.when].flat(),
   };
 }

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { Operation } from '#api/operation';
+import { operations } from '#api/operations/index';
 import { settingsSchema } from '#api/records/settings';
+import { labRequests } from '#lab/experiments';
+import { controlUnitSchema } from '#pipelines/control/unit';
 import { settingRows } from '#pipelines/settings/index';
 import type { WireImage, WireJob, WireLimits, WireModel, WireProgress } from '#server/native/wire';
+import { methodForm } from '#training/settings/forms';
+import { trainingNames } from '#training/settings/methods';
 import { de } from '../words/de.ts';
 import { en } from '../words/en.ts';
 import { duration, fileSize, modelFacts, remaining, spokenProgress, stageLine } from '../words/figures.ts';
@@ -65,17 +72,29 @@ describe('fields from the server’s schema', () => {
   });
 
   it('are told in German where that is spoken, and by the server of what nobody has put into German', () => {
-    const told = fieldsOf(schema, de.helps);
+    const told = fieldsOf(schema, de.texts.settings);
     expect(told.find(({ name }) => name === 'seed')!.help).toBe('Erster Seed; -1 zieht einen.');
     const properties = { brandNew: { type: 'number', description: 'New.' } };
-    expect(fieldsOf({ properties }, de.helps)[0]!.help).toBe('New.');
-    const known = new Set<string>([
-      ...settingRows.map(([name]) => name),
-      ...Object.keys(settingsSchema.shape),
-      'init',
-      'mask',
-    ]);
-    expect(Object.keys({ ...de.helps, ...de.labels }).filter((name) => !known.has(name))).toEqual([]);
+    expect(fieldsOf({ properties }, de.texts.settings)[0]!.help).toBe('New.');
+    const known = [...settingRows.map(([name]) => name), ...Object.keys(settingsSchema.shape), 'init', 'mask'];
+    expect(Object.keys(de.texts.settings).filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it('are all told in German where they are a training’s, and those of tools and units are there', () => {
+    const shown = (form: unknown) => fieldsOf(form, {}).filter(({ control }) => control !== 'none');
+    const trained = trainingNames.flatMap((method) => shown(methodForm(method)).map(({ name }) => name));
+    expect(Object.keys(de.texts.trainings).toSorted()).toEqual([...new Set(trained)].toSorted());
+    for (const [tool, texts] of Object.entries(de.texts.tools)) {
+      const { [tool]: asked } = { ...operations, ...labRequests } as Record<string, Operation | z.ZodType>;
+      const form = asked instanceof z.ZodType ? asked : asked!.input;
+      const names = shown(z.toJSONSchema(form, { io: 'input' })).map(({ name }) => name);
+      expect(
+        Object.keys(texts).filter((name) => !names.includes(name)),
+        tool,
+      ).toEqual([]);
+    }
+    const parts = shown(z.toJSONSchema(controlUnitSchema)).map(({ name }) => name);
+    expect(Object.keys(de.texts.units).filter((name) => !parts.includes(name))).toEqual([]);
   });
 
   it('bring a number to the nearest that they take', () => {

@@ -11,6 +11,7 @@ import type { WireImage, WireJob, WireModel, WireProgress, WireStatus } from '#s
 import { type Api, ApiError } from '../api.ts';
 import { notify } from '../shell/notify.ts';
 import { words } from '../words/index.ts';
+import { told } from '../words/told.ts';
 import { broughtPicture, chooseFile } from './bring-picture.ts';
 import { connect, type EventHandlers } from './connection.ts';
 import { drawnMask } from './draft.ts';
@@ -95,7 +96,7 @@ export function createStudio(api: Api) {
     if (!error || user !== own) return;
     const run = () => void attempt(() => api.retryJob({ id }));
     const action = { label: words().common.retry, run };
-    say({ kind: 'error', text: error.message, remedy: words().errors[error.code], action });
+    say({ kind: 'error', text: told(error), remedy: words().errors[error.code], action });
   }
 
   /** Takes a picture that someone brings, by the name that the draft knows it under; says why where it is none. */

@@ -12,6 +12,7 @@ import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { RunFiles } from '../ui/run-files.tsx';
 import { words } from '../words/index.ts';
+import { told, toldWarning } from '../words/told.ts';
 import { Curves } from './curves.tsx';
 
 export default function TrainingRun() {
@@ -46,10 +47,10 @@ export default function TrainingRun() {
               <JobProgress job={job()} />
               <Show when={job().error}>
                 <p class="problem-text row">
-                  <Icon name="warning" /> {job().error!.message}
+                  <Icon name="warning" /> {told(job().error!)}
                 </p>
               </Show>
-              <For each={job().warnings}>{(text) => <p class="hint">{text}</p>}</For>
+              <For each={job().warnings}>{(text) => <p class="hint">{toldWarning(text)}</p>}</For>
               <Curves rows={found().metrics} />
               <RunFiles
                 files={found().files}

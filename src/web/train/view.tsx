@@ -70,8 +70,9 @@ function NewTraining() {
     queryKey: keys.trainingMethods,
     queryFn: async () => (await studio.api.listTrainingMethods()).methods,
   }));
+  const told = () => (methods.data ?? []).map((each) => ({ ...each, ...words().train.methods[each.name] }));
   const [name, setName] = createSignal<string>();
-  const method = () => methods.data?.find((each) => each.name === name()) ?? methods.data?.[0];
+  const method = () => told().find((each) => each.name === name()) ?? told()[0];
   /** The set that the address names, in the field that takes one. */
   const initial = (): Values => {
     const field = fieldsOf(method()?.schema).find(({ choices }) => choices === 'datasets');
@@ -87,6 +88,7 @@ function NewTraining() {
         <SchemaForm
           title={words().train.begin}
           schema={chosen().schema}
+          texts={words().texts.trainings}
           initial={initial()}
           groups={words().train.groups}
           action={words().train.start}
@@ -94,7 +96,7 @@ function NewTraining() {
           beside={(values) => <Plan training={async () => ({ ...(await values()), task: chosen().name })} />}
         >
           <Group class="row flex-wrap" label={words().train.method}>
-            <For each={methods.data}>
+            <For each={told()}>
               {(each) => (
                 <button
                   type="button"

@@ -8,6 +8,7 @@ import { ApiError } from '../api.ts';
 import { sentPicture } from '../canvas/pictures.ts';
 import { useChoices } from '../state/choices.ts';
 import { fieldsOf, matters, type SettingField } from '../state/fields.ts';
+import type { FieldTexts } from '../words/en.ts';
 import { words } from '../words/index.ts';
 import { FieldControl } from './field-control.tsx';
 
@@ -16,6 +17,8 @@ export type Values = Readonly<Record<string, unknown>>;
 interface SchemaFormProps {
   readonly title: string;
   readonly schema: unknown;
+  /** Of its fields, in the page's language. */
+  readonly texts: FieldTexts;
   /** What it opens with. */
   readonly initial?: Values;
   /** Names of groups; a group without one goes by its own. */
@@ -37,7 +40,9 @@ export function SchemaForm(props: SchemaFormProps) {
   const [problem, setProblem] = createSignal<ApiError>();
   const [full, setFull] = createSignal(false);
   const [busy, setBusy] = createSignal(false);
-  const fields = createMemo(() => fieldsOf(props.schema).filter(({ control }) => !unseen.includes(control)));
+  const fields = createMemo(() =>
+    fieldsOf(props.schema, props.texts).filter(({ control }) => !unseen.includes(control)),
+  );
   const mattering = () => fields().filter((field) => matters(field, values()));
   const levels = () => fields().some(({ simple, required }) => simple && !required);
   const all = () => full() || !levels();

@@ -5,6 +5,8 @@ export interface Sides {
   readonly height: number;
 }
 
+export type FieldTexts = Readonly<Record<string, { readonly label?: string; readonly help?: string }>>;
+
 export const en = {
   language: 'English',
   nav: {
@@ -39,6 +41,7 @@ export const en = {
   common: {
     close: 'Close',
     cancel: 'Cancel',
+    quoted: (text: string) => `“${text}”`,
     undo: 'Undo',
     more: 'Show more',
     retry: 'Retry',
@@ -487,15 +490,20 @@ export const en = {
     groups: { series: 'What varies' } as Readonly<Record<string, string>>,
     names: {} as Readonly<Record<string, { readonly title: string; readonly about: string }>>,
   },
-  /** Of settings by their names, where the server's own are not to be shown. */
-  labels: {} as Readonly<Record<string, string>>,
-  /** What settings of pictures and of the server are for, likewise. */
-  helps: {} as Readonly<Record<string, string>>,
+  /** Of fields by their names, where the server's own are not to be shown; of tools by the tool's name. */
+  texts: { settings: {}, units: {}, trainings: {}, tools: {} } as {
+    readonly settings: FieldTexts;
+    readonly units: FieldTexts;
+    readonly trainings: FieldTexts;
+    readonly tools: Readonly<Record<string, FieldTexts>>;
+  },
   train: {
     title: 'Train',
     runs: 'Trainings',
     begin: 'New training',
     method: 'What is trained',
+    /** By name, where the server's own words are not to be shown. */
+    methods: {} as Readonly<Record<string, { readonly title: string; readonly about: string }>>,
     start: 'Start training',
     goOn: 'Go on from the last state',
     plan: 'What would it take?',
@@ -562,6 +570,9 @@ export const en = {
     percent: (percent: number) => `${percent} percent`,
     startingShort: 'Starting',
   },
+  /** The server's sentences, by code; its own where none is here. */
+  refusals: {} as Readonly<Record<string, Readonly<Record<string, string>>>>,
+  /** What helps, by code. */
   errors: {
     network: 'Darkroom does not answer. Is it still running? “npm start” starts it.',
     server: 'Something went wrong inside Darkroom; its log says what.',
