@@ -1,6 +1,6 @@
 /** browser: downloads, the Lab's tools, a training from its pictures to the proof of its effect, and an upgrade. */
 
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { smallestModel } from '../fixtures/smallest-model.ts';
@@ -162,6 +162,14 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
         .first()
         .waitFor();
     }
+    // With which VAE a model draws is kept beside it.
+    await page
+      .getByRole('link', { name: /^mixed\b/ })
+      .first()
+      .click();
+    await page.getByRole('combobox', { name: 'VAE it draws with' }).selectOption('Its own');
+    const card = join(checkpoints, 'mixed.darkroom.json');
+    await expect.poll(() => existsSync(card) && readFileSync(card, 'utf8')).toContain('"vae":"None"');
     expect(faults).toEqual([]);
   });
 

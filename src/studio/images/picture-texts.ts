@@ -15,10 +15,13 @@ export interface PictureTexts {
   readonly others: Readonly<Record<string, string>>;
 }
 
+/** Its pixels, of which there may be too many, stay as they are. */
+const anySize = { maxPixels: Number.POSITIVE_INFINITY, maxSide: Number.POSITIVE_INFINITY };
+
 /** @throws UserError `image.*` for a file that is no picture */
 export async function readPictureTexts(file: string): Promise<PictureTexts> {
   const bytes = await readPlainFile(file);
-  const { format } = await readImageHeader(bytes);
+  const { format } = await readImageHeader(bytes, anySize);
   const infotext = await readAnyInfotext(bytes, format);
   const parameters = infotext === undefined ? {} : { ...parseInfotext(infotext) };
   return { infotext, parameters, others: await otherTexts(bytes) };

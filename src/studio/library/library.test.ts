@@ -381,7 +381,7 @@ describe('library', () => {
     };
     put('models/loras/a.safetensors', lora(768, metadata));
     const preferred = { cfgScale: 3, steps: 12, mood: 'dark' };
-    const side = { 'activation text': 'foxy, red', 'preferred weight': 0.8, notes: 'n', preferred };
+    const side = { 'activation text': 'foxy, red', 'preferred weight': 0.8, notes: 'n', preferred, vae: 'soft.pt' };
     put('models/loras/a.json', JSON.stringify(side));
     put('models/loras/a.civitai.info', JSON.stringify({ trainedWords: ['civ'], modelId: 12, baseModel: 'SD 1.5' }));
     put('models/loras/b.safetensors', lora(768));
@@ -394,6 +394,7 @@ describe('library', () => {
       preferredWeight: 0.8,
       preferred: { cfgScale: 3, steps: 12 },
       notes: 'n',
+      vae: 'soft.pt',
       baseModel: 'SD 1.5',
       source: 'https://civitai.com/models/12',
       licence: 'CreativeML OpenRAIL-M',

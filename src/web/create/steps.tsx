@@ -82,7 +82,7 @@ function DrawAgain(props: { readonly image: WireImage }) {
     if (inputs) await studio.submit({ ...recall({ ...props.image }, fields()), ...inputs, [keeping]: true });
   };
   return (
-    <Show when={mayMake() && job.data?.inputs.every((role) => role in startRoles)}>
+    <Show when={mayMake() && job.data?.inputs.every((role) => role in startFields)}>
       <button type="button" class="btn self-start" disabled={jobs().length > 0} onClick={() => void again()}>
         <Icon name="reuse" /> {words().steps.again}
       </button>
@@ -90,14 +90,14 @@ function DrawAgain(props: { readonly image: WireImage }) {
   );
 }
 
-/** Pictures that a request names by the name of their role. */
-const startRoles = { init: 'init', mask: 'mask' } as const;
+/** Pictures that a job begins with, by the fields of its request that name them; units of control name their own. */
+const startFields: Readonly<Record<string, string>> = { init: 'init', mask: 'mask', 'latent-mask': 'latentMask' };
 
 async function inputsOf({ id, inputs }: WireJob): Promise<Record<string, string>> {
   const entries = inputs.map(async (role) => {
     const response = await fetch(fileAddress('getJobInput', { id, role }));
     if (!response.ok) throw new ApiError('page.picture-gone', words().canvas.unreadable, 0, role);
-    return [role, await dataUrl(await response.blob())] as const;
+    return [startFields[role]!, await dataUrl(await response.blob())] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
 }

@@ -1,7 +1,8 @@
 /** A picture of this or another program, dropped or chosen: what it was made with, and the way to make it again. */
 
 import { useNavigate } from '@solidjs/router';
-import { createResource, onCleanup, Show } from 'solid-js';
+import { createResource, createSignal, onCleanup, Show } from 'solid-js';
+import { ApiError } from '../api.ts';
 import { dataUrl } from '../canvas/pictures.ts';
 import { recall } from '../state/draft.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
@@ -31,11 +32,17 @@ export function Brought(props: { readonly file: File; readonly onClose: () => vo
   const studio = useStudio();
   const navigate = useNavigate();
   const mayMake = useMayMake();
+  const [problem, setProblem] = createSignal<string>();
   const [read] = createResource(
     () => props.file,
     async (file) => {
-      const picture = await dataUrl(file);
-      return await studio.attempt(async () => await studio.api.readParameters({ picture }));
+      try {
+        return await studio.api.readParameters({ picture: await dataUrl(file) });
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        setProblem(error.code === 'network' ? words().errors['network'] : error.message);
+        return undefined;
+      }
     },
   );
   const address = URL.createObjectURL(props.file);
@@ -58,7 +65,11 @@ export function Brought(props: { readonly file: File; readonly onClose: () => vo
         <Show when={!read.loading} fallback={<p class="hint">{words().common.loading}</p>}>
           <Show
             when={read()?.infotext}
-            fallback={<p class="hint">{read() ? words().brought.none : words().create.noPicture(props.file.name)}</p>}
+            fallback={
+              <p class={problem() === undefined ? 'hint' : 'problem-text'} role="status">
+                {problem() ?? words().brought.none}
+              </p>
+            }
           >
             {(text) => (
               <pre class="whitespace-pre-wrap break-words text-xs bg-sunk rounded-lg p-3 max-h-60 overflow-auto">
