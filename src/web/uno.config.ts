@@ -36,8 +36,8 @@ export default defineConfig({
       stack: 'flex flex-col gap-3',
       card: 'bg-panel border border-line rounded-xl',
       'field-box':
-        'w-full min-h-10 px-3 py-2 bg-raised text-ink border border-line rounded-lg placeholder:text-dim focus:border-accent',
-      btn: 'inline-flex items-center justify-center gap-2 min-h-10 px-3 rounded-lg border border-line bg-raised text-ink font-medium no-underline cursor-pointer select-none hover:border-dim disabled:(opacity-50 cursor-not-allowed) aria-pressed:(border-accent text-accent)',
+        'w-full max-w-full min-h-10 px-3 py-2 bg-raised text-ink border border-line rounded-lg placeholder:text-dim focus:border-accent',
+      btn: 'inline-flex items-center justify-center gap-2 max-w-full min-h-10 px-3 rounded-lg border border-line bg-raised text-ink font-medium no-underline cursor-pointer select-none hover:border-dim disabled:(opacity-50 cursor-not-allowed) aria-pressed:(border-accent text-accent)',
       'btn-primary': 'btn bg-accent border-accent text-on-accent hover:(bg-accent-strong border-accent-strong)',
       'btn-quiet': 'btn bg-transparent border-transparent hover:(bg-sunk border-transparent)',
       'btn-danger': 'btn text-problem hover:border-problem',

@@ -37,7 +37,7 @@ export function Toolbar(props: ToolbarProps) {
   const empty = () =>
     props.brush.layer === 'mask' ? !isMasked(drawing.present()) : !hasLayer(drawing.present(), 'sketch');
   return (
-    <div class="flex flex-wrap items-center gap-x-4 gap-y-2 p-2 bg-panel border-b border-line">
+    <div class="flex flex-wrap items-center gap-x-3 gap-y-2 p-2 bg-panel border-b border-line">
       <Group class="row gap-1" label={words().canvas.layer}>
         <For each={layers}>
           {(layer) => (
@@ -68,31 +68,33 @@ export function Toolbar(props: ToolbarProps) {
             </button>
           )}
         </For>
-        <input
-          type="range"
-          class="w-24"
-          aria-label={words().canvas.size}
-          title={`${words().canvas.size} [ ]`}
-          min={0.005}
-          max={0.5}
-          step={0.005}
-          value={props.brush.size}
-          onInput={(event) => put({ size: event.currentTarget.valueAsNumber })}
-        />
+        <label class="row gap-1 hint" title={`${words().canvas.size} [ ]`}>
+          {words().canvas.sliders.size}
+          <input
+            type="range"
+            class="w-20"
+            min={0.005}
+            max={0.5}
+            step={0.005}
+            value={props.brush.size}
+            onInput={(event) => put({ size: event.currentTarget.valueAsNumber })}
+          />
+        </label>
         <Show
           when={props.brush.layer === 'sketch'}
           fallback={
-            <input
-              type="range"
-              class="w-16"
-              aria-label={words().canvas.opacity}
-              title={words().canvas.opacity}
-              min={0.1}
-              max={1}
-              step={0.05}
-              value={props.brush.opacity}
-              onInput={(event) => put({ opacity: event.currentTarget.valueAsNumber })}
-            />
+            <label class="row gap-1 hint" title={words().canvas.opacity}>
+              {words().canvas.sliders.opacity}
+              <input
+                type="range"
+                class="w-16"
+                min={0.1}
+                max={1}
+                step={0.05}
+                value={props.brush.opacity}
+                onInput={(event) => put({ opacity: event.currentTarget.valueAsNumber })}
+              />
+            </label>
           }
         >
           <input
@@ -157,8 +159,14 @@ export function Toolbar(props: ToolbarProps) {
           {words().canvas.clear}
         </button>
       </Group>
-      <button type="button" class="btn-quiet min-h-8 ml-auto text-sm" onClick={() => studio.startFrom(undefined)}>
-        <Icon name="close" class="size-4" /> {words().canvas.close}
+      <button
+        type="button"
+        class="btn-quiet min-h-8 px-2 ml-auto"
+        aria-label={words().canvas.close}
+        title={words().canvas.close}
+        onClick={() => studio.startFrom(undefined)}
+      >
+        <Icon name="close" class="size-4" />
       </button>
     </div>
   );

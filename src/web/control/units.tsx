@@ -106,6 +106,7 @@ function UnitCard(props: UnitCardProps) {
       <For each={props.parts.filter((part) => !placed.includes(part.name))}>
         {(part) => (
           <FieldControl
+            beside
             field={part}
             value={props.unit[part.name]}
             onChange={(value) => props.onChange({ [part.name]: value })}

@@ -22,7 +22,7 @@ export function FirstMinute(props: { readonly onGenerate: (prompt: string) => vo
   const model = useChosenModel();
   const mayMake = useMayMake();
   return (
-    <div class="w-full max-w-220 flex flex-col gap-3 md:gap-6 md:py-4 my-auto">
+    <div class="w-full max-w-160 flex flex-col gap-3 md:gap-4 my-auto">
       <div class="text-center">
         <h1 class="text-2xl font-semibold">{words().first.title}</h1>
         <p class="text-dim">{words().first.lead}</p>
@@ -38,7 +38,7 @@ export function FirstMinute(props: { readonly onGenerate: (prompt: string) => vo
                 onClick={() => props.onGenerate(prompt)}
               >
                 <img src={picture} alt="" class="w-full aspect-square object-cover" width="192" height="192" />
-                <span class="block p-3 text-sm">{prompt}</span>
+                <span class="block px-3 py-2 text-sm truncate">{prompt}</span>
               </button>
             </li>
           )}

@@ -6,7 +6,7 @@
 import { createMemo, createSignal, For, Show } from 'solid-js';
 import { Units } from '../control/units.tsx';
 import { isChanged } from '../state/draft.ts';
-import { matters, type SettingField } from '../state/fields.ts';
+import { isAbout, matters, type SettingField } from '../state/fields.ts';
 import { usePictureJobs } from '../state/queries.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
@@ -106,13 +106,11 @@ const placedElsewhere: readonly SettingField['control'][] = ['prompt', 'none', '
 function Groups(props: { readonly full: boolean; readonly search: string }) {
   const { draft } = useStudio();
   const shown = createMemo(() => {
-    const wanted = props.search.toLowerCase().split(/\s+/).filter(Boolean);
     return draft.fields().filter((field) => {
       if (placedElsewhere.includes(field.control) || field.name === 'model') return false;
       if (!matters(field, draft.values())) return false;
       if (!props.full && !field.simple && !isChanged(draft.values(), field)) return false;
-      const text = `${field.label} ${field.help} ${field.name}`.toLowerCase();
-      return wanted.every((word) => text.includes(word));
+      return isAbout(field, props.search);
     });
   });
   const groups = createMemo(() => [...new Set(shown().map(({ group }) => group))]);

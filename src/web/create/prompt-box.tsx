@@ -5,7 +5,15 @@
 
 import { createEffect, createMemo, createSignal, For, Show } from 'solid-js';
 import { fileAddress } from '../api.ts';
-import { type Candidate, candidatesOf, completed, completions, type Typed, typedAt } from '../state/completion.ts';
+import {
+  type Candidate,
+  candidatesOf,
+  completed,
+  completions,
+  missingNetworks,
+  type Typed,
+  typedAt,
+} from '../state/completion.ts';
 import type { SettingField } from '../state/fields.ts';
 import { keys } from '../state/keys.ts';
 import { useMeasured } from '../state/measured.ts';
@@ -22,11 +30,18 @@ export function PromptBox(props: { readonly field: SettingField; readonly first:
   const { draft } = useStudio();
   const text = () => String(draft.values()[props.field.name] ?? '');
   const measured = useMeasured(text);
+  const models = useModels();
   const hint = () => {
+    const { bracket: noPartner, unknown: notKnown, notHere } = words().create;
     const bracket = unmatchedBracket(text());
-    if (bracket !== undefined) return words().create.bracket(bracket);
     const unknown = measured()?.unknown ?? [];
-    return unknown.length > 0 ? words().create.unknown(unknown.join(', ')) : undefined;
+    const missing = models.data ? missingNetworks(text(), models.data) : [];
+    const said = [
+      ...(bracket === undefined ? [] : [noPartner(bracket)]),
+      ...(missing.length === 0 ? [] : [notHere(missing.join(', '))]),
+      ...(unknown.length === 0 ? [] : [notKnown(unknown.join(', '))]),
+    ];
+    return said.length === 0 ? undefined : said.join(' · ');
   };
   return (
     <Field

@@ -199,7 +199,7 @@ function Shown(props: ShownProps): JSX.Element {
         classList={{ '[image-rendering:pixelated]': props.crisp }}
       />
       <figcaption>
-        <b>{props.title}</b> <span class="hint">{props.about}</span>
+        <b class="block">{props.title}</b> <span class="hint">{props.about}</span>
       </figcaption>
     </figure>
   );

@@ -12,7 +12,7 @@ export function Warnings(props: { readonly job: string | undefined }) {
     <Show when={(job.isSuccess ? job.data.warnings : []).length > 0}>
       <section class="card w-full max-w-180 p-3 flex gap-3" aria-label={words().stage.warnings}>
         <Icon name="warning" class="size-5 text-problem" />
-        <ul class="text-sm flex flex-col gap-1">
+        <ul class="text-sm flex flex-col gap-1 min-w-0 [overflow-wrap:anywhere]">
           <For each={job.data!.warnings}>{(text) => <li>{toldWarning(text)}</li>}</For>
         </ul>
       </section>

@@ -105,7 +105,7 @@ export function Filters() {
           onChange={(v) => set('tags', v)}
         />
       </Show>
-      <label class="row gap-2 text-sm text-dim lt-md:flex-1">
+      <label class="row flex-wrap gap-2 text-sm text-dim max-w-full lt-md:flex-1">
         {words().gallery.until}
         <input
           type="date"

@@ -48,6 +48,7 @@ export function Tags(props: { readonly image: WireImage }) {
         )}
       </For>
       <form
+        class="max-w-full"
         onSubmit={(event) => {
           event.preventDefault();
           const input = event.currentTarget.elements.namedItem('tag') as HTMLInputElement;

@@ -161,8 +161,8 @@ function Facts(props: { readonly image: WireImage }) {
       <For each={rows()}>
         {([name, value]) => (
           <>
-            <dt class="text-dim">{name}</dt>
-            <dd class="m-0 break-words tabular-nums">{String(value)}</dd>
+            <dt class="text-dim min-w-0 [overflow-wrap:anywhere]">{name}</dt>
+            <dd class="m-0 min-w-0 [overflow-wrap:anywhere] tabular-nums">{String(value)}</dd>
           </>
         )}
       </For>

@@ -14,7 +14,7 @@ export default function Lab() {
   const { tools } = useTools();
   const places = () => [...new Set(tools().map(({ on }) => on))];
   return (
-    <div class="flex-1 flex flex-col gap-6 px-3 md:px-6 pb-8 w-full max-w-300">
+    <div class="flex-1 flex flex-col gap-4 md:gap-5 px-3 md:px-6 pb-8 w-full max-w-300">
       <PageHead title={words().lab.title} />
       <For each={places()}>
         {(place) => (

@@ -22,7 +22,7 @@ export function AddFolder() {
   return (
     <Show when={status.data?.user.role === 'admin'}>
       <form
-        class="row"
+        class="row flex-wrap"
         onSubmit={(event) => {
           event.preventDefault();
           void add(event.currentTarget.elements.namedItem('folder') as HTMLInputElement);

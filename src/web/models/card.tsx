@@ -12,7 +12,7 @@ import { ModelActions } from './actions.tsx';
 export function ModelCard(props: { readonly model: WireModel }) {
   const triggers = createMemo(() => props.model.card.triggerWords ?? []);
   return (
-    <li class="card p-4 flex flex-col gap-2 min-w-0">
+    <li class="card p-4 flex flex-col gap-2 min-w-0 [overflow-wrap:anywhere]">
       <div class="flex items-start gap-3">
         <Show
           when={props.model.hasPreview}
@@ -30,7 +30,7 @@ export function ModelCard(props: { readonly model: WireModel }) {
           />
         </Show>
         <div class="min-w-0">
-          <h2 class="font-semibold break-words">
+          <h2 class="font-semibold">
             <A href={`/models/${props.model.id}`} title={props.model.title} class="text-ink hover:text-accent">
               {props.model.name}
             </A>

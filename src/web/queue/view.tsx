@@ -38,7 +38,7 @@ export default function Queue() {
   const failed = () => before().filter(({ state }) => state === 'failed');
   const history = () => before().filter(({ state }) => state !== 'failed');
   return (
-    <div class="flex-1 flex flex-col gap-6 px-3 md:px-6 pb-8 w-full max-w-240">
+    <div class="flex-1 flex flex-col gap-4 md:gap-5 px-3 md:px-6 pb-8 w-full max-w-240">
       <PageHead title={words().queue.title} note={queue.data?.paused ? words().queue.paused : undefined}>
         <Show
           when={queue.data?.paused}

@@ -1,10 +1,10 @@
 /** Settings: the server's by their schema, this browser's, the engines. */
 
-import { createSignal, For, Show } from 'solid-js';
+import { createMemo, createSignal, For, Show } from 'solid-js';
 import { notifies, setNotifies } from '../shell/notify.ts';
 import { applyTheme, storedTheme, type Theme, themes } from '../shell/theme.ts';
 import { useChoices } from '../state/choices.ts';
-import { fieldsOf, type SettingField } from '../state/fields.ts';
+import { fieldsOf, isAbout, type SettingField } from '../state/fields.ts';
 import { useSettings, useStatus } from '../state/queries.ts';
 import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
@@ -80,7 +80,9 @@ function Server() {
   const settings = useSettings();
   const status = useStatus();
   const schema = useQuery(() => ({ queryKey: ['settings-schema'], queryFn: () => studio.api.getSettingsSchema() }));
-  const fields = () => fieldsOf(schema.data ?? {});
+  const [search, setSearch] = createSignal('');
+  const all = createMemo(() => fieldsOf(schema.data ?? {}));
+  const fields = () => all().filter((field) => isAbout(field, search()));
   const mayChange = () => status.data?.user.role === 'admin';
   const change = async (name: string, value: unknown) => {
     const done = await studio.attempt(() => studio.api.changeSettings({ [name]: value }));
@@ -91,6 +93,16 @@ function Server() {
       <h2 id="server" class="title">
         {words().settings.server}
       </h2>
+      <input
+        type="search"
+        class="field-box"
+        placeholder={words().create.findSetting}
+        aria-label={words().create.findSetting}
+        onInput={(event) => setSearch(event.currentTarget.value)}
+      />
+      <Show when={all().length > 0 && fields().length === 0}>
+        <p class="hint">{words().create.noSetting}</p>
+      </Show>
       <fieldset class="border-0 p-0 m-0 grid sm:grid-cols-2 gap-4" disabled={!mayChange()}>
         <For each={fields()}>
           {(field) => (

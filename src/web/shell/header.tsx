@@ -73,6 +73,14 @@ function QueuePill() {
     <Show when={running()}>
       {(job) => (
         <div class="ml-auto row min-w-0">
+          <A
+            href="/queue"
+            class="chip gap-2 no-underline text-ink tabular-nums sm:hidden"
+            aria-label={words().nav.queue}
+          >
+            <span class="size-2 rounded-full bg-accent shrink-0" />
+            {`${Math.round((progress()?.fraction ?? 0) * 100)}%`}
+          </A>
           {/* As wide whatever it says: nothing in it moves. */}
           <A href="/queue" class="chip gap-2 no-underline text-ink w-72 lg:w-108 hidden sm:inline-flex">
             <span class="size-2 rounded-full bg-accent shrink-0" />

@@ -36,7 +36,7 @@ export function Rail() {
               <A
                 href={path}
                 end={path === '/'}
-                class="relative flex flex-col items-center gap-1 py-2 rounded-lg text-xs no-underline text-dim hover:text-ink"
+                class="relative flex flex-col items-center gap-1 py-2 rounded-lg text-xs lt-md:text-[0.6875rem] no-underline text-dim hover:text-ink"
                 activeClass="!text-accent md:bg-sunk font-semibold"
               >
                 <Icon name={icon} class="size-6" />

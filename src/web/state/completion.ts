@@ -26,6 +26,15 @@ function lastName(name: string): string {
   return name.slice(name.lastIndexOf('/') + 1);
 }
 
+/** Networks that a prompt calls by what is no part of a file's name; the server also knows trainers' names for them. */
+export function missingNetworks(prompt: string, models: readonly WireModel[]): string[] {
+  const called = [...prompt.matchAll(/<(?:lora|lyco|hypernet):([^:<>]+)/gi)].map(([, name]) => name!.trim());
+  const known = models
+    .filter(({ kind }) => kind === 'lora' || kind === 'hypernetwork')
+    .map(({ name }) => name.toLowerCase());
+  return [...new Set(called)].filter((name) => !known.some((text) => text.includes(lastName(name).toLowerCase())));
+}
+
 export function candidatesOf(models: readonly WireModel[], wildcards: readonly string[]): Candidate[] {
   const networks = models.flatMap((model) => {
     const call = model.problem === undefined ? calls[model.kind] : undefined;

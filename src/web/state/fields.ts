@@ -117,6 +117,15 @@ export function helpBeside({ label, help }: Pick<SettingField, 'label' | 'help'>
   return said ? '' : more.charAt(0).toUpperCase() + more.slice(1);
 }
 
+/** Whether its words hold all that is looked for. */
+export function isAbout({ label, help, name }: SettingField, search: string): boolean {
+  const text = `${label} ${help} ${name}`.toLowerCase();
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
 /** Whether a field has any effect on a request with these values. */
 export function matters({ when }: Pick<SettingField, 'when'>, values: Readonly<Record<string, unknown>>): boolean {
   return when.length === 0 || when.some((name) => values[name] !== undefined && values[name] !== false);

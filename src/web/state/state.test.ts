@@ -12,7 +12,7 @@ import { trainingNames } from '#training/settings/methods';
 import { de } from '../words/de.ts';
 import { en } from '../words/en.ts';
 import { duration, fileSize, modelFacts, remaining, spokenProgress, stageLine } from '../words/figures.ts';
-import { candidatesOf, completed, completions, typedAt } from './completion.ts';
+import { candidatesOf, completed, completions, missingNetworks, typedAt } from './completion.ts';
 import { isChanged, recall, requestOf, restoreDraft, settingValue, withValue } from './draft.ts';
 import {
   emptyDrawing,
@@ -431,6 +431,13 @@ describe('a window onto a picture', () => {
 describe('completion of a prompt', () => {
   const model = (kind: string, name: string, more: object = {}) =>
     ({ id: name, kind, name, about: 'about', hasPreview: false, card: {}, ...more }) as unknown as WireModel;
+
+  it('names networks that no file here is called by', () => {
+    const models = [model('lora', 'styles/Woodcut v2'), model('checkpoint', 'tower')];
+    const prompt = 'a <lora:woodcut:0.8> <lora:tower:1> <hypernet:gold> <lora:tower>';
+    expect(missingNetworks(prompt, models)).toEqual(['tower', 'gold']);
+  });
+
   const all = candidatesOf(
     [
       model('lora', 'styles/ink', { card: { triggerWords: ['inked lines'], preferredWeight: 0.7 } }),

@@ -19,7 +19,7 @@ import { Datasets } from './datasets.tsx';
 export default function Train() {
   const mayMake = useMayMake();
   return (
-    <div class="flex-1 flex flex-col gap-6 px-3 md:px-6 pb-8 w-full max-w-300">
+    <div class="flex-1 flex flex-col gap-4 md:gap-5 px-3 md:px-6 pb-8 w-full max-w-300">
       <PageHead title={words().train.title} />
       <Trainings />
       <Datasets />

@@ -13,6 +13,8 @@ interface FieldControlProps {
   /** Of a choice whose row names a list. */
   readonly choices?: readonly Choice[];
   readonly error?: string;
+  /** Numbers on the line of their label, where the form is narrow; else below it, as everything is. */
+  readonly beside?: boolean;
   readonly onChange: (value: unknown) => void;
 }
 
@@ -20,7 +22,12 @@ export function FieldControl(props: FieldControlProps) {
   const isNumber = ['slider', 'number', 'seed', 'size'].includes(props.field.control);
   return (
     <Show when={props.field.control !== 'switch'} fallback={<SwitchField {...props} />}>
-      <Field label={props.field.label} hint={helpBeside(props.field)} error={props.error} beside={isNumber}>
+      <Field
+        label={props.field.label}
+        hint={helpBeside(props.field)}
+        error={props.error}
+        beside={isNumber && props.beside}
+      >
         {(ids) => (
           <Switch fallback={<TextOrChoice {...props} ids={ids} />}>
             <Match when={isNumber}>
@@ -62,6 +69,7 @@ function NumberField(props: InnerProps) {
       <NumberInput
         ids={props.ids}
         label={props.field.label}
+        wide={!props.beside}
         step={props.field.step}
         value={typeof value() === 'number' ? (value() as number) : fitting(props.field, Number.NaN)}
         fitted={(given) => fitting(props.field, given)}
@@ -77,7 +85,7 @@ function OptionalNumber(props: InnerProps) {
     <input
       {...props.ids}
       inputmode="decimal"
-      class="field-box w-24 text-right tabular-nums"
+      class={`field-box tabular-nums ${props.beside ? 'w-24 text-right' : ''}`}
       value={props.value === undefined ? '' : String(props.value)}
       onChange={({ currentTarget: { value } }) => {
         const text = value.trim().replace(',', '.');

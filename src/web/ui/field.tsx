@@ -34,7 +34,7 @@ export function Field(props: FieldProps) {
   };
   return (
     <div class="flex flex-col gap-1 min-w-0">
-      <div class="flex items-center gap-2 min-h-6">
+      <div class="flex flex-wrap items-center gap-x-2 min-h-6">
         <label for={id} class="text-sm font-medium">
           {props.label}
         </label>

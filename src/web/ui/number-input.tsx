@@ -10,6 +10,8 @@ interface NumberInputProps {
   /** The nearest value that is allowed. */
   readonly fitted: (value: number) => number;
   readonly ids?: FieldIds;
+  /** As wide as there is room. */
+  readonly wide?: boolean;
   readonly onChange: (value: number) => void;
 }
 
@@ -31,7 +33,7 @@ export function NumberInput(props: NumberInputProps) {
       {...props.ids}
       type="text"
       inputmode="decimal"
-      class="field-box w-20 text-right tabular-nums"
+      class={`field-box tabular-nums ${props.wide ? '' : 'w-20 text-right'}`}
       aria-label={props.ids ? undefined : props.label}
       title={`${words().common.less(props.label)}: ↓ · ${words().common.moreOf(props.label)}: ↑`}
       value={props.value}

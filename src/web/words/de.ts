@@ -61,6 +61,7 @@ export const de = {
   },
   create: {
     form: 'Neues Bild',
+    notHere: (networks: string) => `So heißt hier keine Modelldatei: ${networks}`,
     unknown: (unknown: string) => `Dieses Modell kennt nicht: ${unknown}`,
     generate: 'Erzeugen',
     addToQueue: 'Einreihen',
@@ -164,6 +165,7 @@ export const de = {
     },
     size: 'Größe des Pinsels',
     opacity: 'Wie stark die Maske das Bild verdeckt',
+    sliders: { size: 'Größe', opacity: 'Deckkraft' },
     colour: 'Farbe',
     edit: 'Ebene ändern',
     redo: 'Wiederholen',

@@ -62,6 +62,7 @@ export const en = {
   },
   create: {
     form: 'New picture',
+    notHere: (networks: string) => `No model file is called: ${networks}`,
     unknown: (unknown: string) => `This model does not know: ${unknown}`,
     generate: 'Generate',
     addToQueue: 'Add to queue',
@@ -161,6 +162,7 @@ export const en = {
     tools: { brush: 'Brush (B)', eraser: 'Eraser (E, or hold Alt)', lasso: 'Lasso: fills what it encloses (L)' },
     size: 'Size of the brush',
     opacity: 'How strongly the mask covers the picture',
+    sliders: { size: 'Size', opacity: 'Opacity' },
     colour: 'Colour',
     edit: 'Change the layer',
     redo: 'Redo',
