@@ -20,7 +20,7 @@ const resolvers: Record<Entity, (text: string, studio: StudioFolder) => string |
   },
   // What is unknown is said by the one who looks for it.
   picture: (text, studio) => beginning('images', text, studio) ?? text,
-  board: (text, { boards }) => boards.find(text).id,
+  board: (text, { boards }) => boards.find(text),
   model: (text, { library }) => (library.byHash(text)[0] ?? library.find(text, modelKinds)).id,
   async 'trashed model'(text, { modelTrash }) {
     const models = await modelTrash.list();

@@ -31,8 +31,8 @@ beforeAll(async () => {
     const [job] = await studio.submit({ request });
     await studio.wait(job!.id);
   }
-  board = studio.boards.create('local', 'Boats').id;
-  studio.boards.add(
+  board = (await studio.boards.create('local', 'Boats')).id;
+  await studio.boards.add(
     board,
     studio.gallery.search({ text: 'boat' }).images.map(({ id }) => id),
   );

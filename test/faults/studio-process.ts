@@ -156,19 +156,19 @@ async function actOnce(on: Studio, dice: Random): Promise<void> {
 /** Makes a board or takes it away with all that is on it, and puts pictures on it. */
 async function keepBoard(on: Studio, dice: Random): Promise<void> {
   const name = `board ${dice.between(0, 5)}`;
-  const known = on.boards.list('local').find((board) => board.name === name);
+  const known = (await on.boards.list('local')).find((board) => board.name === name);
   const { images } = on.gallery.search({ limit: 3 });
   if (known && images.length > 0 && dice.next() < 0.85) {
     const { id } = dice.pick(images);
     say({ keeps: `${name} has ${id}`, there: true });
-    on.boards.add(known.id, [id]);
+    await on.boards.add(known.id, [id]);
     say({ kept: `${name} has ${id}`, there: true });
     return;
   }
   const changed = [`board ${name}`, ...(known ? onBoard(on, known.id).map((id) => `${name} has ${id}`) : [])];
   for (const keeps of changed) say({ keeps, there: !known });
   if (known) on.boards.remove(known.id);
-  else on.boards.create('local', name);
+  else await on.boards.create('local', name);
   for (const kept of changed) say({ kept, there: !known });
 }
 

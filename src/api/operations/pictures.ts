@@ -191,7 +191,7 @@ export const pictures = {
     method: 'get',
     path: '/gallery/tags',
     tag,
-    summary: 'Every tag, with the number of its pictures.',
+    summary: 'The most used tags, each with the number of its pictures; 2,000 at most.',
     output: z.object({ tags: z.array(z.object({ images: z.int(), tag: z.string() })) }),
     command: { usage: 'gallery tags' },
   }),

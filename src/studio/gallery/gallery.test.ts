@@ -227,8 +227,8 @@ describe('search', () => {
     const c = await save('c', { model: 'two' });
     gallery.rate(c.id, 4);
     gallery.setTags(c.id, ['Nice', ' nice ', 'blue']);
-    const board = boards.create('local', 'Best');
-    boards.add(board.id, [a.id, c.id]);
+    const board = await boards.create('local', 'Best');
+    await boards.add(board.id, [a.id, c.id]);
     expect(prompts({ model: 'two' }).sort()).toEqual(['b', 'c']);
     expect(prompts({ model: 'abcdef0123' })).toHaveLength(3);
     expect(prompts({ sampler: 'euler A' })).toEqual(['b']);
@@ -238,11 +238,11 @@ describe('search', () => {
     expect(prompts({ board: board.id, model: 'two' })).toEqual(['c']);
     expect(prompts({ from: Date.now() + 1000 })).toEqual([]);
     expect(prompts({ to: Date.now() + 1000 })).toHaveLength(3);
-    expect(gallery.tags()).toEqual([
+    expect(await gallery.tags()).toEqual([
       { tag: 'blue', images: 1 },
       { tag: 'nice', images: 1 },
     ]);
-    expect(gallery.facets()).toEqual({ models: ['one', 'two'], samplers: ['DPM++ 2M', 'Euler a'] });
+    expect(await gallery.facets()).toEqual({ models: ['one', 'two'], samplers: ['DPM++ 2M', 'Euler a'] });
     expect(gallery.get(c.id)).toMatchObject({ rating: 4, tags: ['blue', 'nice'], boards: [board.id] });
   });
 
@@ -268,11 +268,13 @@ describe('search', () => {
     const image = await save('a');
     expect(() => gallery.rate(image.id, 6)).toThrow(expect.objectContaining({ code: 'image.rating' }));
     expect(() => gallery.get('nope')).toThrow(expect.objectContaining({ code: 'image.unknown' }));
-    expect(() => boards.create('local', '  ')).toThrow(expect.objectContaining({ code: 'board.name' }));
-    const board = boards.create('local', 'x');
-    expect(() => boards.create('local', 'x')).toThrow(/already/);
-    expect(() => boards.add(board.id, [image.id, 'nope'])).toThrow(expect.objectContaining({ code: 'image.unknown' }));
-    expect(boards.get(board.id).images).toBe(0);
+    await expect(boards.create('local', '  ')).rejects.toThrow(expect.objectContaining({ code: 'board.name' }));
+    const board = await boards.create('local', 'x');
+    await expect(boards.create('local', 'x')).rejects.toThrow(/already/);
+    await expect(boards.add(board.id, [image.id, 'nope'])).rejects.toThrow(
+      expect.objectContaining({ code: 'image.unknown' }),
+    );
+    expect((await boards.get(board.id)).images).toBe(0);
   });
 });
 
@@ -397,16 +399,16 @@ describe('from files to index', () => {
 
   it('forgets nothing of pictures whose folder was away, and finds moved ones again', async () => {
     const image = await save('a fox');
-    const board = boards.create('local', 'best');
+    const board = await boards.create('local', 'best');
     gallery.rate(image.id, 4);
     gallery.setTags(image.id, ['fox']);
-    boards.add(board.id, [image.id]);
+    await boards.add(board.id, [image.id]);
     const marked = gallery.get(image.id);
     renameSync(outputs, `${outputs}-elsewhere`);
     expect(await rebuildGallery(db, outputs, readPictureFile, bus.emit)).toMatchObject({ added: 0, away: 1, kept: 0 });
     expect(prompts({})).toEqual([]);
     expect(prompts({ away: true })).toEqual(['a fox']);
-    expect(boards.get(board.id).images).toBe(0);
+    expect((await boards.get(board.id)).images).toBe(0);
     renameSync(`${outputs}-elsewhere`, outputs);
     expect(await rebuildGallery(db, outputs, readPictureFile, bus.emit)).toMatchObject({
       added: 0,

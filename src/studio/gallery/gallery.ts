@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '#core/errors';
 import { galleryNames } from '#pipelines/settings/index';
 import type { Emit } from '../events/bus.ts';
-import { nextTurn } from '../events/next-turn.ts';
+import { inTurns, nextTurn } from '../events/next-turn.ts';
 import { diskError, isMissing } from '../files/disk-error.ts';
 import { openPlainFile } from '../files/plain-file.ts';
 import { pathInside, realPathInside } from '../files/safe-path.ts';
@@ -22,7 +22,6 @@ import type { GalleryEvents, GalleryImage, ImagePage, ImageQuery, NewPicture } f
 import { type PictureFacts, PictureIndex } from './picture-index.ts';
 import { picturePath, temporaryFolder, trashFolder } from './picture-path.ts';
 import { adoptFiles } from './rebuild.ts';
-import { shown } from './search.ts';
 
 export interface GalleryOptions {
   readonly db: Database;
@@ -33,6 +32,9 @@ export interface GalleryOptions {
   readonly emit: Emit<GalleryEvents>;
   readonly calls?: FileSystemCalls;
 }
+
+/** Tags, and models, of one answer. */
+const mostTold = 2000;
 
 export class Gallery {
   readonly #db: Database;
@@ -194,26 +196,18 @@ export class Gallery {
     return this.#changed(id);
   }
 
-  /** Every tag with the number of pictures that have it, most used first. */
-  tags(user?: string): { readonly tag: string; readonly images: number }[] {
-    return this.#db.all(
-      `SELECT tag, count(*) AS images FROM image_tags JOIN images ON images.id = image
-       WHERE ${shown} AND (?1 IS NULL OR user = ?1) GROUP BY tag ORDER BY images DESC, tag`,
-      [user],
-    );
+  /** Tags with the number of pictures that have them: the most used, and those first. */
+  async tags(user?: string): Promise<readonly { readonly tag: string; readonly images: number }[]> {
+    return await this.#index.tags(user, mostTold);
   }
 
   /** Models and samplers that pictures were made with, for filters. */
-  facets(user?: string): { readonly models: string[]; readonly samplers: string[] } {
-    const distinct = (column: 'model' | 'sampler') =>
-      this.#db
-        .all<{ value: string }>(
-          `SELECT DISTINCT ${column} AS value FROM images
-           WHERE ${column} IS NOT NULL AND ${shown} AND (?1 IS NULL OR user = ?1) ORDER BY 1`,
-          [user],
-        )
-        .map((row) => row.value);
-    return { models: distinct('model'), samplers: distinct('sampler') };
+  async facets(user?: string): Promise<{ readonly models: string[]; readonly samplers: string[] }> {
+    const [models, samplers] = await Promise.all([
+      this.#index.valuesOf('model', user, mostTold),
+      this.#index.valuesOf('sampler', user, mostTold),
+    ]);
+    return { models, samplers };
   }
 
   /** Moves pictures to the trash; `restore` brings them back. */
@@ -229,13 +223,10 @@ export class Gallery {
   async purge(
     which: { readonly ids: readonly string[] } | { readonly before: number; readonly user?: string },
   ): Promise<number> {
-    const chosen =
-      'ids' in which
-        ? which.ids.map((id) => this.get(id)).filter(({ trashedAt }) => trashedAt !== undefined)
-        : this.#index.all(allOf([{ sql: 'trashed_at < ?', params: [which.before] }, equals('user', which.user)]));
+    const chosen = 'ids' in which ? this.#inTrash(which.ids) : this.#old(which);
     let failure: unknown;
     let removed = 0;
-    for (const { id } of chosen) {
+    for await (const id of chosen) {
       try {
         if (await this.#inTurn(id, async () => await this.#purge(id))) removed++;
       } catch (error) {
@@ -245,6 +236,18 @@ export class Gallery {
     }
     if (failure !== undefined) throw failure;
     return removed;
+  }
+
+  /** @throws UserError `image.unknown`, before any is told */
+  async *#inTrash(ids: readonly string[]): AsyncGenerator<string> {
+    const chosen: string[] = [];
+    for await (const id of inTurns(ids)) if (this.get(id).trashedAt !== undefined) chosen.push(id);
+    yield* chosen;
+  }
+
+  async *#old({ before, user }: { readonly before: number; readonly user?: string }): AsyncGenerator<string> {
+    const where = allOf([{ sql: 'trashed_at < ?', params: [before] }, equals('user', user)]);
+    for await (const { id } of this.#index.places(where)) yield id;
   }
 
   /** Takes in what others put below the outputs; paths that are no pictures are left alone. */

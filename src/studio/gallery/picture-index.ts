@@ -4,24 +4,38 @@ import { type IndexedPicture, indexedPictureSchema } from '#api/records/picture'
 import { inTurns, nextTurn } from '../events/next-turn.ts';
 import type { Database } from '../store/database.ts';
 import { newId } from '../store/id.ts';
-import { changeMark } from '../store/outside-changes.ts';
+import { KeptAnswers } from '../store/kept-answers.ts';
 import { allOf, type Condition, equals, Table } from '../store/table.ts';
 import type { GalleryImage, ImagePage, ImageQuery } from './image.ts';
-import { orders, whereImages } from './search.ts';
+import { orders, shown, whereImages } from './search.ts';
 
 export type PictureFacts = Omit<IndexedPicture, 'id' | 'rating'>;
 
 /** All of them are looked at in a millisecond or two. */
 const fewPictures = 2000;
 
+const somePlaces = 500;
+
+export type PicturePlace = Pick<IndexedPicture, 'id' | 'path' | 'awayAt' | 'job' | 'index'>;
+
+interface PlaceRow {
+  readonly place: number;
+  readonly id: string;
+  readonly path: string;
+  readonly awayAt: number | null;
+  readonly job: string | null;
+  readonly jobIndex: number | null;
+}
+
 export class PictureIndex {
   readonly #db: Database;
   readonly #table: Table<typeof indexedPictureSchema>;
-  /** By condition, as they were at a change of the database. */
-  #counts: { readonly at: string | undefined; readonly of: Map<string, number> } = { at: undefined, of: new Map() };
+  /** Long pages are counted once after each change, by whomever, not anew for each of them. */
+  readonly #answers: KeptAnswers;
 
   constructor(db: Database) {
     this.#db = db;
+    this.#answers = new KeptAnswers(db);
     this.#table = new Table(db, 'images', indexedPictureSchema, { columns: { index: 'job_index' } });
   }
 
@@ -86,6 +100,26 @@ export class PictureIndex {
     return this.#table.all(where);
   }
 
+  /** Where each should be, in no order, some at a time: a gallery may have a hundred thousand, and their prompts be long. */
+  async *places(where: Condition = { sql: 'TRUE', params: [] }): AsyncGenerator<PicturePlace> {
+    const sql = `SELECT rowid AS place, id, path, away_at AS awayAt, job, job_index AS jobIndex FROM images
+      WHERE rowid > ? AND ${where.sql} ORDER BY rowid LIMIT ${somePlaces}`;
+    for (let last = 0; ; ) {
+      const rows = await this.#db.allElsewhere<PlaceRow>(sql, [last, ...where.params]);
+      for (const { place, id, path, ...rest } of rows) {
+        last = place;
+        yield {
+          id,
+          path,
+          awayAt: rest.awayAt ?? undefined,
+          job: rest.job ?? undefined,
+          index: rest.jobIndex ?? undefined,
+        };
+      }
+      if (rows.length < somePlaces) return;
+    }
+  }
+
   search(query: ImageQuery): ImagePage {
     const { records, cursor } = this.#table.page(pageOf(query));
     return { images: this.#withMarks(records), cursor };
@@ -97,21 +131,26 @@ export class PictureIndex {
     const mayTakeLong = query.text !== undefined || most > fewPictures;
     const where = whereImages(query);
     const { records, cursor } = await this.#table.pageInTurns({ ...pageOf(query), mayTakeLong });
-    const total = mayTakeLong ? await this.#counted(where) : this.#table.count(where);
+    const total = mayTakeLong ? await this.#table.countIn(this.#answers, where) : this.#table.count(where);
     return { images: this.#withMarks(records), cursor, total };
   }
 
-  /** Counted once after each change of the database, by whomever, not anew for each page of a long list. */
-  async #counted(where: Condition): Promise<number> {
-    const at = changeMark(this.#db);
-    if (at === undefined || at !== this.#counts.at) this.#counts = { at, of: new Map() };
-    const { of } = this.#counts;
-    const key = JSON.stringify(where);
-    const known = of.get(key);
-    if (known !== undefined) return known;
-    const total = await this.#table.countElsewhere(where);
-    of.set(key, total);
-    return total;
+  /** The most used ones first. */
+  async tags(user: string | undefined, most: number): Promise<readonly { tag: string; images: number }[]> {
+    return await this.#answers.all(
+      `SELECT tag, count(*) AS images FROM image_tags JOIN images ON images.id = image
+       WHERE ${shown} AND (?1 IS NULL OR user = ?1) GROUP BY tag ORDER BY images DESC, tag LIMIT ?2`,
+      [user, most],
+    );
+  }
+
+  async valuesOf(column: 'model' | 'sampler', user: string | undefined, most: number): Promise<string[]> {
+    const rows = await this.#answers.all<{ value: string }>(
+      `SELECT DISTINCT ${column} AS value FROM images
+       WHERE ${column} IS NOT NULL AND ${shown} AND (?1 IS NULL OR user = ?1) ORDER BY 1 LIMIT ?2`,
+      [user, most],
+    );
+    return rows.map(({ value }) => value);
   }
 
   count(query: ImageQuery): number {

@@ -6,13 +6,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Emit } from '../events/bus.ts';
+import { inTurns } from '../events/next-turn.ts';
 import { isMissing } from '../files/disk-error.ts';
 import { pathInside } from '../files/safe-path.ts';
 import type { Database } from '../store/database.ts';
 import { equals } from '../store/table.ts';
 import type { GalleryEvents, RebuildReport } from './image.ts';
 import type { ReadPicture } from './picture-file.ts';
-import { PictureIndex } from './picture-index.ts';
+import { PictureIndex, type PicturePlace } from './picture-index.ts';
 import { dateFolder, localUser, readPicturePath, trashFolder } from './picture-path.ts';
 
 /** A file that could not be taken into the index, and why. */
@@ -32,7 +33,8 @@ export async function rebuildGallery(
   emit: Emit<GalleryEvents>,
 ): Promise<RebuildReport> {
   const index = new PictureIndex(db);
-  const missing = new Map(index.all().map((entry) => [entry.path, entry]));
+  const missing = new Map<string, PicturePlace>();
+  for await (const place of index.places()) missing.set(place.path, place);
   const fresh: FoundFile[] = [];
   let seen = 0;
   let back = 0;
@@ -58,7 +60,7 @@ export async function rebuildGallery(
     } else if (await tryRegister({ index, read }, file, problems)) added++;
   }
   const away = [...missing.values()].filter(({ awayAt }) => awayAt === undefined);
-  for (const { id } of away) index.update(id, { awayAt: Date.now() });
+  for await (const { id } of inTurns(away)) index.update(id, { awayAt: Date.now() });
   emit('gallery.rebuild', { seen, finished: true });
   return { added, away: missing.size, back, kept: seen - added - problems.length, problems };
 }
@@ -120,7 +122,7 @@ export async function adoptFiles(
 export async function mendTrash(db: Database, outputs: string): Promise<void> {
   const index = new PictureIndex(db);
   const trash = join(outputs, trashFolder);
-  for (const { id, path } of index.all({ sql: 'trashed_at IS NOT NULL', params: [] })) {
+  for await (const { id, path } of index.places({ sql: 'trashed_at IS NOT NULL', params: [] })) {
     if ((await isThere(join(trash, path))) || !(await isThere(join(outputs, path)))) continue;
     index.update(id, { trashedAt: undefined });
   }

@@ -2,10 +2,10 @@
 
 import { basename } from 'node:path';
 import type { boards, pictures } from '#api/operations/pictures';
-import type { Board } from '#api/records/picture';
 import { type Caller, maySee, scopeOf } from '#api/rights';
 import { UserError } from '#core/errors';
 import { settingsOfInfotext } from '#pipelines/settings/index';
+import { inTurns } from '../events/next-turn.ts';
 import { archived } from '../gallery/archive.ts';
 import type { GalleryImage } from '../gallery/image.ts';
 import { localCheckpoint, withLocalNames } from '../library/local-names.ts';
@@ -18,7 +18,7 @@ const dayMs = 86_400_000;
 export const pictureHandlers = {
   async searchImages({ board, ...query }, { studio, caller }) {
     const user = scopeOf(caller) ?? query.user;
-    const asked = { ...query, user, board: board === undefined ? undefined : studio.boards.find(board, user).id };
+    const asked = { ...query, user, board: board === undefined ? undefined : studio.boards.find(board, user) };
     const page = await studio.gallery.page(asked);
     return { ...page, images: page.images.map((image) => locatedPicture(image, studio, caller)) };
   },
@@ -34,10 +34,9 @@ export const pictureHandlers = {
     return { type: 'image/webp', body, immutable: true };
   },
   async archiveImages({ ids }, { studio, caller }) {
-    const images = ids.map((id) => ownImage(studio, id, caller));
-    const named = await Promise.all(
-      images.map(async ({ id, path }) => ({ name: path, file: await studio.gallery.file(id) })),
-    );
+    const named: { name: string; file: string }[] = [];
+    for await (const id of inTurns(ids))
+      named.push({ name: ownImage(studio, id, caller).path, file: await studio.gallery.file(id) });
     return { type: 'application/zip', body: archived(named), saveAs: 'darkroom-pictures.zip' };
   },
   async readParameters({ picture, text }, context) {
@@ -56,23 +55,23 @@ export const pictureHandlers = {
     return locatedPicture(studio.gallery.setTags(id, changedTags(before, change)), studio, caller);
   },
   async trashImages({ ids }, { studio, caller }) {
-    for (const id of ids) ownImage(studio, id, caller);
+    await checkOwn(studio, ids, caller);
     await studio.gallery.trash(ids);
   },
   async restoreImages({ ids }, { studio, caller }) {
-    for (const id of ids) ownImage(studio, id, caller);
+    await checkOwn(studio, ids, caller);
     await studio.gallery.restore(ids);
   },
   async purgeImages({ ids, olderThanDays }, { studio, caller }) {
-    for (const id of ids ?? []) ownImage(studio, id, caller);
+    await checkOwn(studio, ids ?? [], caller);
     const old = { before: Date.now() + 1 - olderThanDays * dayMs, user: scopeOf(caller) };
     return { removed: await studio.gallery.purge(ids ? { ids } : old) };
   },
-  getFacets(_input, { studio, caller }) {
+  async getFacets(_input, { studio, caller }) {
     const user = scopeOf(caller);
-    return { tags: studio.gallery.tags(user), ...studio.gallery.facets(user) };
+    return { tags: [...(await studio.gallery.tags(user))], ...(await studio.gallery.facets(user)) };
   },
-  listTags: (_input, { studio, caller }) => ({ tags: studio.gallery.tags(scopeOf(caller)) }),
+  listTags: async (_input, { studio, caller }) => ({ tags: [...(await studio.gallery.tags(scopeOf(caller)))] }),
   async rebuildGallery(_input, { studio }) {
     const { problems, ...counts } = await studio.rebuild();
     return { ...counts, problems: [...problems] };
@@ -89,17 +88,20 @@ async function requestOf(infotext: string | undefined, context: Context): Promis
 }
 
 export const boardHandlers = {
-  listBoards: (_input, { studio, caller }) => ({ boards: studio.boards.list(scopeOf(caller)) }),
-  createBoard: ({ name }, { studio, caller }) => studio.boards.create(caller.name, name),
-  renameBoard: ({ id, name }, { studio, caller }) => studio.boards.rename(ownBoard(studio, id, caller).id, name),
-  removeBoard: ({ id }, { studio, caller }) => studio.boards.remove(ownBoard(studio, id, caller).id),
-  addToBoard: ({ id, ids }, { studio, caller }) => {
-    for (const each of ids) ownImage(studio, each, caller);
-    return studio.boards.add(ownBoard(studio, id, caller).id, ids);
+  listBoards: async (_input, { studio, caller }) => ({ boards: [...(await studio.boards.list(scopeOf(caller)))] }),
+  createBoard: async ({ name }, { studio, caller }) => await studio.boards.create(caller.name, name),
+  renameBoard: async ({ id, name }, { studio, caller }) =>
+    await studio.boards.rename(ownBoard(studio, id, caller), name),
+  removeBoard: ({ id }, { studio, caller }) => studio.boards.remove(ownBoard(studio, id, caller)),
+  addToBoard: async ({ id, ids }, { studio, caller }) => {
+    const board = ownBoard(studio, id, caller);
+    await checkOwn(studio, ids, caller);
+    return await studio.boards.add(board, ids);
   },
-  takeFromBoard: ({ id, ids }, { studio, caller }) => {
-    for (const each of ids) ownImage(studio, each, caller);
-    return studio.boards.take(ownBoard(studio, id, caller).id, ids);
+  takeFromBoard: async ({ id, ids }, { studio, caller }) => {
+    const board = ownBoard(studio, id, caller);
+    await checkOwn(studio, ids, caller);
+    return await studio.boards.take(board, ids);
   },
 } satisfies HandlersOf<typeof boards>;
 
@@ -110,10 +112,14 @@ function ownImage(studio: StudioFolder, id: string, caller: Caller): GalleryImag
   return image;
 }
 
-function ownBoard(studio: StudioFolder, id: string, caller: Caller): Board {
-  const board = studio.boards.get(id);
-  if (!maySee(caller, board.user)) throw new UserError('board.unknown', `There is no board ${id}.`);
-  return board;
+/** All of them, before anything is done to any. @throws as `ownImage` does */
+async function checkOwn(studio: StudioFolder, ids: readonly string[], caller: Caller): Promise<void> {
+  for await (const id of inTurns(ids)) ownImage(studio, id, caller);
+}
+
+function ownBoard(studio: StudioFolder, id: string, caller: Caller): string {
+  if (!maySee(caller, studio.boards.ownerOf(id))) throw new UserError('board.unknown', `There is no board ${id}.`);
+  return id;
 }
 
 interface TagChange {

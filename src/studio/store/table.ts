@@ -12,6 +12,7 @@ import { InternalError, UserError } from '#core/errors';
 import { inTurns } from '../events/next-turn.ts';
 import { weightOf } from '../events/weight.ts';
 import type { Database, SqlRow, SqlValue } from './database.ts';
+import type { KeptAnswers } from './kept-answers.ts';
 
 export interface Condition {
   readonly sql: string;
@@ -139,8 +140,8 @@ export class Table<S extends z.ZodObject> {
     return this.#db.get<{ n: number }>(`${this.#counting} ${where.sql}`, where.params)!.n;
   }
 
-  async countElsewhere(where: Condition): Promise<number> {
-    return (await this.#db.allElsewhere<{ n: number }>(`${this.#counting} ${where.sql}`, where.params))[0]!.n;
+  async countIn(answers: KeptAnswers, where: Condition): Promise<number> {
+    return (await answers.all<{ n: number }>(`${this.#counting} ${where.sql}`, where.params))[0]!.n;
   }
 
   get #counting(): string {

@@ -79,15 +79,15 @@ it('gives a later account of the same name nothing of the earlier one', async ()
   await users.create('root', 'admin');
   await users.create('ann', 'user');
   const boards = new Boards(db, () => {});
-  boards.create('local', 'best');
-  boards.create('ann', 'best');
+  await boards.create('local', 'best');
+  await boards.create('ann', 'best');
   db.run(`INSERT INTO images (id, user, path, format, bytes, width, height, created_at, prompt, negative_prompt, infotext)
     VALUES ('i', 'ann', 'ann/p', 'png', 1, 8, 8, 1, '', '', '')`);
   const token = users.issueToken('ann', 'phone');
   users.remove('ann');
   await users.create('ann', 'user');
   expect(users.byToken(token)).toBeUndefined();
-  expect(boards.list('ann')).toEqual([]);
-  expect(boards.list('local')).toHaveLength(2);
+  expect(await boards.list('ann')).toEqual([]);
+  expect(await boards.list('local')).toHaveLength(2);
   expect(db.all('SELECT user FROM images')).toEqual([{ user: 'local' }]);
 });
