@@ -37,3 +37,12 @@ export async function* inTurns<Item>(items: Iterable<Item>, inOneTurn = 25): Asy
     yield item;
   }
 }
+
+/** What takes long and is always the same: made when it is first asked for, however many ask meanwhile. */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return async () => {
+    made ??= make();
+    return await made;
+  };
+}

@@ -55,7 +55,7 @@ export function findCalled<M extends Findable>(models: readonly M[], wanted: str
   const exact = models.find((model) => aliases(model).includes(name));
   if (exact) return exact;
   const key = canonical(name);
-  return models.find((model) => aliases(model).some((alias) => canonical(alias) === key));
+  return models.find((model) => canonicalAliases(model).includes(key));
 }
 
 /** `name.safetensors [0123456789]`, as A1111 shows it: the file of that hash, of several the one called so. */
@@ -77,10 +77,27 @@ function hasHash(model: Findable, hash: string): boolean {
   return hashes(model).some((known) => known.startsWith(hash));
 }
 
-function aliases(model: Findable): string[] {
+/** Of models that have been looked for; each job asks for one, among thousands. */
+const known = { exact: new WeakMap<Findable, string[]>(), canonical: new WeakMap<Findable, string[]>() };
+
+function aliases(model: Findable): readonly string[] {
+  const those = known.exact.get(model) ?? aliasesOf(model);
+  known.exact.set(model, those);
+  return those;
+}
+
+function canonicalAliases(model: Findable): readonly string[] {
+  const those = known.canonical.get(model) ?? [...new Set(aliases(model).map(canonical))];
+  known.canonical.set(model, those);
+  return those;
+}
+
+function aliasesOf(model: Findable): string[] {
   const { id, path, name, title } = model;
-  const names = [id, path, name, title, basename(path), modelStem(path), `${name}${extensionOf(path)}`, flat(name)];
-  return [...names.filter((alias) => alias !== undefined), ...hashes(model)];
+  const file = basename(path);
+  const stem = modelStem(file);
+  const names = [id, path, name, title, file, stem, `${name}${file.slice(stem.length)}`, flat(name)];
+  return [...new Set([...names.filter((alias) => alias !== undefined), ...hashes(model)])];
 }
 
 function hashes({ sha256, shortHash, autoV3, legacyHash }: Findable): string[] {
@@ -90,19 +107,35 @@ function hashes({ sha256, shortHash, autoV3, legacyHash }: Findable): string[] {
 /** A1111's `model_name`. */
 export const flat = (name: string): string => name.replaceAll('/', '_');
 
-const extensionOf = (path: string): string => basename(path).slice(modelStem(path).length);
 const titleOf = ({ title, name }: Findable): string => title ?? name;
 const canonical = (name: string): string => name.toLowerCase().replaceAll(/[\s_-]+/g, '');
 
 /** Names most like `wanted`, for a message. */
 export function nearestNames(models: readonly Findable[], wanted: string, count = 3): string[] {
   const text = wanted.toLowerCase().slice(0, 100);
-  return models
+  return alike(models, text)
     .map((model) => ({ name: model.name, distance: editDistance(text, model.name.toLowerCase().slice(0, 100)) }))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, count)
     .map(({ name }) => name);
 }
+
+/** Of many those that share most pairs of letters with it: distances are long work. */
+function alike(models: readonly Findable[], text: string): readonly Findable[] {
+  if (models.length <= mostCompared) return models;
+  const pairs = new Set(pairsOf(text));
+  const shared = models.map((model) => {
+    const name = model.name.toLowerCase().slice(0, 100);
+    return { model, count: pairsOf(name).filter((pair) => pairs.has(pair)).length, length: name.length };
+  });
+  const order = shared.sort((a, b) => b.count - a.count || a.length - b.length);
+  return order.slice(0, mostCompared).map(({ model }) => model);
+}
+
+const mostCompared = 100;
+
+const pairsOf = (text: string): string[] =>
+  Array.from({ length: Math.max(0, text.length - 1) }, (_, at) => text.slice(at, at + 2));
 
 /** Levenshtein distance, two rows at a time. */
 function editDistance(a: string, b: string): number {

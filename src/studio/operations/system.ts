@@ -8,6 +8,7 @@ import type { choices, settings, studio as studioRows } from '#api/operations/sy
 import { settingsSchema } from '#api/records/settings';
 import { maySee } from '#api/rights';
 import { maxSide } from '#pipelines/request';
+import { inTurns, once } from '../events/next-turn.ts';
 import { checkpointKinds, kindsOfChoices } from '../work/check-request.ts';
 import type { HandlersOf } from './context.ts';
 
@@ -25,14 +26,18 @@ export const choiceHandlers = {
       request: z.toJSONSchema(jobInputSchema, { io: 'input' }),
     };
   },
-  listTools: () => ({
-    tools: Object.entries<Operation>(operations).flatMap(([name, { tool, input }]) =>
-      tool ? [{ name, ...tool, schema: z.toJSONSchema(input, { io: 'input' }) }] : [],
-    ),
-  }),
+  listTools: async () => ({ tools: await toolForms() }),
   listSamplers: async () => ({ samplers: await samplerChoices() }),
   listSchedulers: async () => ({ schedulers: await schedulerChoices() }),
 } satisfies HandlersOf<typeof choices>;
+
+/** Made once, each in a turn of the event loop. */
+const toolForms = once(async () => {
+  const tools = [];
+  for await (const [name, { tool, input }] of inTurns(Object.entries<Operation>(operations), 1))
+    if (tool) tools.push({ name, ...tool, schema: z.toJSONSchema(input, { io: 'input' }) });
+  return tools;
+});
 
 export const settingsHandlers = {
   getSettings: (_input, { studio }) => studio.settings.get(),

@@ -8,16 +8,23 @@ import { UserError } from '#core/errors';
 import { dataOf, stepsOf, type TrainingRequest } from '#training/config';
 import { methodForm, methodTitles } from '#training/settings/forms';
 import { trainingNames } from '#training/settings/methods';
+import { inTurns, once } from '../events/next-turn.ts';
 import { UploadedFile } from '../reader/large-bodies.ts';
 import type { StudioFolder } from '../studio-folder.ts';
 import type { HandlersOf } from './context.ts';
 import { ownJobOf, progressOf } from './jobs.ts';
 import { toldJob } from './told.ts';
 
+/** Made once, each in a turn of the event loop. */
+const methodForms = once(async () => {
+  const methods = [];
+  for await (const name of inTurns(trainingNames, 1))
+    methods.push({ name, ...methodTitles[name], schema: methodForm(name) });
+  return methods;
+});
+
 export const trainingHandlers = {
-  listTrainingMethods: () => ({
-    methods: trainingNames.map((name) => ({ name, ...methodTitles[name], schema: methodForm(name) })),
-  }),
+  listTrainingMethods: async () => ({ methods: await methodForms() }),
   async submitTraining({ training: asked, priority, label }, { studio, caller }) {
     const training = await located(asked, studio);
     const [job] = await studio.queue.add([

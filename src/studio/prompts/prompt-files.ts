@@ -10,6 +10,7 @@ import { UserError } from '#core/errors';
 import { parseWordList } from '#prompt/wildcards';
 import { isMissing } from '../files/disk-error.ts';
 import { readPlainText, readPlainTextAtOnce } from '../files/plain-file.ts';
+import { walk } from '../files/walk.ts';
 import { writeWholeFile } from '../files/whole-file.ts';
 import { parseStyles, type Style, writeStyles } from './style-sheet.ts';
 
@@ -175,10 +176,23 @@ async function wildcardFolders(folder: string): Promise<string[]> {
 }
 
 async function collectLists(folder: string, found: Map<string, string>): Promise<void> {
-  const files = await readdir(folder, { recursive: true }).catch(() => []);
-  for (const file of files.filter((name) => name.endsWith('.txt')).sort()) {
+  for (const file of (await textsBelow(folder)).sort()) {
     if (found.size >= mostLists) return;
     const name = file.slice(0, -'.txt'.length).replaceAll('\\', '/');
     for (const called of [name, basename(name)]) if (!found.has(called)) found.set(called, join(folder, file));
   }
+}
+
+/** As many as are of use, and none of a folder that cannot be looked at. */
+async function textsBelow(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  try {
+    for await (const { file } of walk(folder)) {
+      if (file.endsWith('.txt')) files.push(file);
+      if (files.length >= mostLists) break;
+    }
+  } catch {
+    // Gone meanwhile, or not for us.
+  }
+  return files;
 }

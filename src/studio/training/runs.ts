@@ -1,5 +1,6 @@
 /** The trainings of a studio: a folder each, with its state, its metrics and its sample pictures. */
 
+import { createReadStream } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { UserError } from '#core/errors';
@@ -30,12 +31,15 @@ export class TrainingRuns {
 
   /** What was measured after each step, oldest first; at most `limit` rows, evenly taken. */
   async metrics(id: string, limit: number): Promise<MetricsRow[]> {
-    const text = await readFile(join(this.folderOf(id), 'metrics.jsonl'), 'utf8').catch(emptyWhereMissing);
-    // A row may be half written now.
-    const rows = text.split('\n').filter((line) => line.endsWith('}'));
-    const every = Math.max(1, Math.ceil(rows.length / limit));
-    const shown = rows.filter((_, i) => (rows.length - 1 - i) % every === 0);
-    return shown.map((line) => JSON.parse(line) as MetricsRow);
+    const file = join(this.folderOf(id), 'metrics.jsonl');
+    let count = 0;
+    for await (const chunk of chunksOf(file))
+      for (let at = chunk.indexOf(lineBreak); at >= 0; at = chunk.indexOf(lineBreak, at + 1)) count++;
+    const every = Math.max(1, Math.ceil(count / limit));
+    const rows: MetricsRow[] = [];
+    for await (const line of linesOf(file, (at) => at < count && (count - 1 - at) % every === 0))
+      rows.push(JSON.parse(line) as MetricsRow);
+    return rows;
   }
 
   /** Paths of files to look at, below the run's folder. */
@@ -61,9 +65,30 @@ export class TrainingRuns {
   }
 }
 
-function emptyWhereMissing(error: unknown): string {
-  if (isMissing(error)) return '';
-  throw error;
+const lineBreak = 0x0a;
+
+/** A training of a million steps has measured a hundred megabytes. Nothing where there is no file. */
+async function* chunksOf(file: string): AsyncGenerator<Buffer> {
+  try {
+    yield* createReadStream(file) as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+/** Those that are wanted by their number, from 0. What ends without a line break may be half written now. */
+async function* linesOf(file: string, isWanted: (at: number) => boolean): AsyncGenerator<string> {
+  let at = 0;
+  let begun: Buffer[] = [];
+  for await (const chunk of chunksOf(file)) {
+    let from = 0;
+    for (let end = chunk.indexOf(lineBreak); end >= 0; end = chunk.indexOf(lineBreak, from)) {
+      if (isWanted(at++)) yield Buffer.concat([...begun, chunk.subarray(from, end)]).toString();
+      begun = [];
+      from = end + 1;
+    }
+    begun.push(chunk.subarray(from));
+  }
 }
 
 function emptyListWhereMissing(error: unknown): string[] {

@@ -99,8 +99,8 @@ export class Datasets {
   /** Path of a picture. @throws UserError `dataset-picture.unknown` */
   async file(name: string, picture: string): Promise<string> {
     const folder = await this.folder(name);
-    if (isPicture(picture) && (await this.#pictures(name)).includes(picture))
-      return await realPathInside(folder, picture);
+    const file = isShown(picture) ? await realPathInside(folder, picture).catch(() => undefined) : undefined;
+    if (file !== undefined && (await existing(file))) return file;
     throw new UserError('dataset-picture.unknown', `${name} has no picture ${JSON.stringify(picture.slice(0, 200))}.`);
   }
 
@@ -245,7 +245,7 @@ export class Datasets {
         withoutCaption: named(({ caption = '' }) => caption === ''),
         broken: named(({ problem }) => problem !== undefined),
         tiny: named(({ width = tinySide, height = tinySide }) => Math.min(width, height) < tinySide),
-        nearDuplicates: nearDuplicates(looks),
+        nearDuplicates: await nearDuplicates(looks),
         oddEncodings,
       },
     };
@@ -263,12 +263,15 @@ export class Datasets {
 
   /** Names below the dataset's folder, with `/`. */
   async #pictures(name: string): Promise<string[]> {
-    const files = (await readdir(await this.folder(name), { recursive: true })).map((file) =>
-      file.replaceAll(path.sep, '/'),
-    );
-    return files.filter((file) => isPicture(file) && !isMask(file) && !path.basename(file).startsWith('.')).sort();
+    const files = await listFiles(await this.folder(name));
+    return files
+      .map((file) => file.replaceAll(path.sep, '/'))
+      .filter(isShown)
+      .sort();
   }
 }
+
+const isShown = (file: string): boolean => isPicture(file) && !isMask(file) && !path.basename(file).startsWith('.');
 
 const existing = async (file: string): Promise<string | undefined> =>
   (await stat(file).catch(() => undefined))?.isFile() ? file : undefined;

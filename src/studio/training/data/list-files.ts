@@ -1,9 +1,10 @@
 /** What lies in a folder of pictures. */
 
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '#core/errors';
 import { diskError, isMissing } from '../../files/disk-error.ts';
+import { walk } from '../../files/walk.ts';
 
 /** Entries of all folders below; who names a whole disk is to be told soon. */
 const mostEntries = 200_000;
@@ -17,25 +18,17 @@ const mostEntries = 200_000;
 export async function listFiles(folder: string): Promise<string[]> {
   const files: string[] = [];
   let seen = 0;
-  const folders = [folder];
-  for (let at = folders.shift(); at !== undefined; at = folders.shift()) {
-    for (const entry of await entriesOf(at)) {
-      const whole = path.join(at, entry.name);
-      if (++seen > mostEntries) throw tooMany(folder);
-      if (entry.isDirectory()) folders.push(whole);
-      else if (entry.isFile() || (entry.isSymbolicLink() && (await isFile(whole)))) files.push(whole);
-    }
-  }
-  return files.map((file) => path.relative(folder, file));
-}
-
-async function entriesOf(folder: string) {
   try {
-    return await readdir(folder, { withFileTypes: true });
+    for await (const { entry, file } of walk(folder)) {
+      if (++seen > mostEntries) throw tooMany(folder);
+      if (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path.join(folder, file))))) files.push(file);
+    }
   } catch (error) {
+    if (error instanceof UserError) throw error;
     if (!isMissing(error) && !folder.includes('\0')) throw diskError(error, folder);
     throw new UserError('training.data.missing', `there is no folder ${folder}; data names the folder of the pictures`);
   }
+  return files.sort();
 }
 
 async function isFile(file: string): Promise<boolean> {

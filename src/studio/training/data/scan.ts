@@ -3,6 +3,8 @@
  * Pictures come from anywhere: run it in a reader's process (`reader/tasks.ts`).
  */
 
+import { inTurns } from '../../events/next-turn.ts';
+
 export interface ScannedPicture {
   readonly width: number;
   readonly height: number;
@@ -30,23 +32,36 @@ export async function scanPicture(file: string): Promise<ScannedPicture> {
   return { width: size.width, height: size.height, look: look.toString(16).padStart(16, '0') };
 }
 
-/** Bits in which two looks differ, 0 to 64; up to about 6 the pictures are nearly the same. */
-export function lookDistance(a: string, b: string): number {
-  let differing = BigInt(`0x${a}`) ^ BigInt(`0x${b}`);
-  let count = 0;
-  for (; differing > 0n; differing &= differing - 1n) count++;
-  return count;
-}
-
+/** Bits in which two looks may differ, of 64, and the pictures be nearly the same. */
 const nearly = 6;
 
-/** Groups of pictures that look nearly the same, by name. */
-export function nearDuplicates(pictures: readonly { readonly name: string; readonly look: string }[]): string[][] {
-  const groups: { name: string; look: string }[][] = [];
-  for (const picture of pictures) {
-    const group = groups.find((each) => each.some(({ look }) => lookDistance(look, picture.look) <= nearly));
-    if (group) group.push(picture);
-    else groups.push([picture]);
+/** Groups of pictures that look nearly the same, by name. Each is held against all before it, some in each turn. */
+export async function nearDuplicates(
+  pictures: readonly { readonly name: string; readonly look: string }[],
+): Promise<string[][]> {
+  const [high, low, groupOf] = [0, 0, 0].map(() => new Int32Array(pictures.length)) as [
+    Int32Array,
+    Int32Array,
+    Int32Array,
+  ];
+  const groups: string[][] = [];
+  for await (const [at, { name, look }] of inTurns(pictures.entries(), pictures.length)) {
+    const [a, b] = [Number.parseInt(look.slice(0, 8), 16), Number.parseInt(look.slice(8), 16)];
+    let group = groups.length;
+    for (let other = 0; other < at; other++) {
+      if (groupOf[other]! >= group) continue;
+      if (bitsOf(high[other]! ^ a) + bitsOf(low[other]! ^ b) <= nearly) group = groupOf[other]!;
+    }
+    [high[at], low[at], groupOf[at]] = [a, b, group];
+    if (group === groups.length) groups.push([name]);
+    else groups[group]!.push(name);
   }
-  return groups.filter((group) => group.length > 1).map((group) => group.map(({ name }) => name));
+  return groups.filter((group) => group.length > 1);
+}
+
+/** How many of the 32 are set (Warren, Hacker's Delight, figure 5-2). */
+function bitsOf(word: number): number {
+  let sum = word - ((word >>> 1) & 0x5555_5555);
+  sum = (sum & 0x3333_3333) + ((sum >>> 2) & 0x3333_3333);
+  return Math.imul((sum + (sum >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
 }
