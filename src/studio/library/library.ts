@@ -7,8 +7,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { z } from 'zod';
-import { type ModelCard, type ModelKind, modelCardSchema, modelKinds } from '#api/records/model';
+import { type ModelCard, type ModelKind, modelCardSchema } from '#api/records/model';
 import { UserError } from '#core/errors';
 import type { ModelDescription } from '#models/describe';
 import { descriptionVersion } from '#models/description-version';
@@ -17,14 +16,12 @@ import { readPlainFile } from '../files/plain-file.ts';
 import { ReaderHost } from '../reader/host.ts';
 import type { PublishedOrder, TaskResult } from '../reader/tasks.ts';
 import type { Database } from '../store/database.ts';
-import { dataVersion } from '../store/outside-changes.ts';
-import { patiently } from '../store/patience.ts';
-import { allOf, type Condition, equals, oneOf, Table } from '../store/table.ts';
 import { findPreview, readCard } from './card.ts';
 import { namingFilesIn } from './file-names.ts';
 import { findCalled, findModel, nearestNames } from './find.ts';
 import type { ModelHashes } from './hash.ts';
 import type { LibraryEvents, LibraryModel, ModelQuery } from './model.ts';
+import { ModelIndex, type StoredModel } from './model-index.ts';
 import { type FoundModel, modelStem, scanModels } from './scan.ts';
 import { FolderWatch } from './watch.ts';
 
@@ -37,33 +34,6 @@ export interface LibraryOptions {
   /** Called after each look at the folders. */
   readonly onLooked?: () => void;
 }
-
-/** With the version of what described it; absent from before there was one. */
-type StoredDescription = ModelDescription & { readonly version?: number };
-
-/** A model in the index; what stands in its side files is read at each look. */
-const storedSchema = z.object({
-  id: z.string(),
-  path: z.string(),
-  root: z.string(),
-  kind: z.enum(modelKinds),
-  name: z.string(),
-  bytes: z.int(),
-  modifiedAt: z.int(),
-  description: z.custom<StoredDescription>(),
-  sha256: z.string().optional(),
-  autoV3: z.string().optional(),
-  legacyHash: z.string().optional(),
-  hashError: z.string().optional(),
-  missingAt: z.int().optional(),
-  addedAt: z.int(),
-});
-type StoredModel = z.output<typeof storedSchema>;
-
-/** What the user wrote about a model. */
-const storedCardSchema = z.object({ model: z.string(), card: modelCardSchema });
-
-const present: Condition = { sql: 'missing_at IS NULL', params: [] };
 
 export interface HashOptions {
   readonly signal?: AbortSignal;
@@ -79,9 +49,7 @@ interface SideFacts {
 
 export class Library {
   readonly #options: LibraryOptions;
-  readonly #db: Database;
-  readonly #table: Table<typeof storedSchema>;
-  readonly #cards: Table<typeof storedCardSchema>;
+  readonly #index: ModelIndex;
   readonly #describing = new ReaderHost();
   readonly #hashing = new ReaderHost();
   /** For what somebody waits to see, whatever else is being read. */
@@ -104,9 +72,7 @@ export class Library {
   constructor(options: LibraryOptions) {
     this.#options = options;
     this.shown = namingFilesIn(options.roots);
-    this.#db = options.db;
-    this.#table = new Table(options.db, 'models', storedSchema, { columns: { autoV3: 'autov3' } });
-    this.#cards = new Table(options.db, 'model_cards', storedCardSchema, { key: 'model' });
+    this.#index = new ModelIndex(options.db);
   }
 
   get roots(): readonly string[] {
@@ -153,7 +119,7 @@ export class Library {
 
   /** @throws UserError `model.unknown` */
   get(id: string): LibraryModel {
-    const stored = this.#table.first(allOf([equals('id', id), present]));
+    const stored = this.#index.get(id);
     if (!stored) throw new UserError('model.unknown', `There is no model ${id}.`);
     return this.#withCard(stored);
   }
@@ -174,8 +140,7 @@ export class Library {
   }
 
   #found(wanted: string, kinds: readonly ModelKind[], findIn: typeof findModel): LibraryModel {
-    const plain: Condition = { sql: '? IN (name, id, path)', params: [wanted] };
-    const named = this.#table.all(allOf([plain, oneOf('kind', kinds), present]));
+    const named = this.#index.called(wanted, kinds);
     // Every job asks; only a name that is not plain needs all models read.
     if (named.length === 1) return this.#withCard(named[0]!);
     const models = this.list().filter((model) => kinds.includes(model.kind));
@@ -233,7 +198,7 @@ export class Library {
       const issue = result.error.issues[0]!;
       throw new UserError('model.card', `${issue.path.join('.')}: ${issue.message}.`);
     }
-    this.#cards.put({ model: id, card: result.data });
+    this.#index.putCard(id, result.data);
     this.#listed = undefined;
     this.#options.emit('library.changed', { added: 0, removed: 0, changed: 1 });
     return this.get(id);
@@ -296,8 +261,8 @@ export class Library {
 
   /** Models whose hashes are not known and can be, smallest first. */
   unhashed(): LibraryModel[] {
-    const unknown: Condition = { sql: 'sha256 IS NULL AND hash_error IS NULL', params: [] };
-    return this.#table.all(allOf([unknown, present]), 'bytes').map((stored) => this.#withCard(stored));
+    const unknown = this.#all().filter(({ sha256, hashError }) => sha256 === undefined && hashError === undefined);
+    return unknown.sort((a, b) => a.bytes - b.bytes);
   }
 
   /** What is being read is given up; nothing is written afterwards. */
@@ -312,11 +277,11 @@ export class Library {
 
   /** Read anew only after a change, here or by another process: requests ask again and again, and there may be thousands. */
   #all(): readonly LibraryModel[] {
-    const version = dataVersion(this.#db) ?? -1;
+    const version = this.#index.version ?? -1;
     if (this.#listed?.version === version && version >= 0) return this.#listed.models;
-    const cards = new Map(this.#cards.all().map(({ model, card }) => [model, card]));
-    const models = this.#table
-      .all(present)
+    const cards = this.#index.cards();
+    const models = this.#index
+      .present()
       .map((stored) => this.#model(stored, cards.get(stored.id)))
       .sort((a, b) => Number(b.embedded) - Number(a.embedded) || compare(a.name.toLowerCase(), b.name.toLowerCase()));
     this.#listed = { version, models };
@@ -335,7 +300,7 @@ export class Library {
     await this.#watch?.follow();
     const found = await this.#findAll();
     if (this.#closed) return;
-    const known = new Map(this.#table.all().map((stored) => [stored.path, stored]));
+    const known = new Map(this.#index.all().map((stored) => [stored.path, stored]));
     const seen = new Set(found.map((model) => model.path));
     const gone = await this.#forget([...known.values()].filter((row) => !seen.has(row.path)));
     let added = 0;
@@ -349,13 +314,15 @@ export class Library {
       const old = !fresh && row.description.version !== descriptionVersion;
       const description = fresh || old ? await this.describe(model.path) : row.description;
       if (this.#closed) return;
-      if (fresh) await patiently(() => this.#note(model, description, row?.id));
+      if (fresh) await this.#note(model, description, row?.id);
       else if (old) await this.#update(row.id, { ...describedAs(model, description), missingAt: undefined });
       else if (row.missingAt !== undefined) await this.#update(row.id, { missingAt: undefined });
       const side = await readSide(model.path, description);
-      if (old || (!fresh && JSON.stringify(side) !== JSON.stringify(this.#side.get(model.path)))) changed++;
+      const isOther = JSON.stringify(side) !== JSON.stringify(this.#side.get(model.path));
+      if (old || (!fresh && isOther)) changed++;
       this.#side.set(model.path, side);
-      this.#listed = undefined;
+      // Whoever asks meanwhile has all of them put together anew.
+      if (fresh || isOther) this.#listed = undefined;
       if (!row) added++;
       else if (fresh) changed++;
     }
@@ -377,8 +344,7 @@ export class Library {
     for (const model of await this.#embeddedFiles(new Set())) {
       const description = await this.describe(model.path, this.#asked);
       if (this.#closed) return;
-      await patiently(() => this.#note(model, description, undefined));
-      this.#listed = undefined;
+      await this.#note(model, description, undefined);
     }
   }
 
@@ -394,31 +360,19 @@ export class Library {
     return own;
   }
 
-  #note(model: FoundModel, description: ModelDescription, knownId: string | undefined): void {
+  async #note(model: FoundModel, description: ModelDescription, knownId: string | undefined): Promise<void> {
     const id = knownId ?? createHash('sha256').update(model.path).digest('hex').slice(0, 16);
     const { path, root, name, bytes, modifiedAt } = model;
     const facts = { path, root, name, bytes, modifiedAt, ...describedAs(model, description) };
-    this.#table.put({ id, ...facts, addedAt: Date.now() });
+    await this.#index.put({ id, ...facts, addedAt: Date.now() });
+    this.#listed = undefined;
   }
 
-  /**
-   * Kept with their hashes and cards, since a drive may only be unplugged; after a while without what can be read again.
-   * @returns how many are newly gone
-   */
+  /** @returns how many are newly gone */
   async #forget(gone: readonly StoredModel[]): Promise<number> {
     const newly = gone.filter(({ missingAt }) => missingAt === undefined);
-    const forget = () => {
-      for (const { id, path } of newly) {
-        this.#table.update(id, { missingAt: Date.now() });
-        this.#side.delete(path);
-      }
-      // What people wrote is kept for good: a clock that jumped must not take it away.
-      this.#table.delete({
-        sql: 'missing_at < ? AND id NOT IN (SELECT model FROM model_cards)',
-        params: [Date.now() - 90 * 86_400_000],
-      });
-    };
-    await patiently(() => this.#db.transaction(forget));
+    await this.#index.miss(newly);
+    for (const { path } of newly) this.#side.delete(path);
     this.#listed = undefined;
     return newly.length;
   }
@@ -451,12 +405,12 @@ export class Library {
   }
 
   async #update(id: string, change: Partial<StoredModel>): Promise<void> {
-    await patiently(() => this.#table.update(id, change));
+    await this.#index.update(id, change);
     this.#listed = undefined;
   }
 
   #withCard(stored: StoredModel): LibraryModel {
-    return this.#model(stored, this.#cards.get(stored.id)?.card);
+    return this.#model(stored, this.#index.cardOf(stored.id));
   }
 
   #model({ missingAt: _missing, addedAt: _added, ...stored }: StoredModel, own: ModelCard = {}): LibraryModel {

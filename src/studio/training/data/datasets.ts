@@ -6,6 +6,7 @@ import { UserError } from '#core/errors';
 import { diskError, isMissing } from '../../files/disk-error.ts';
 import { readPlainFile } from '../../files/plain-file.ts';
 import { isSafeName, realPathInside } from '../../files/safe-path.ts';
+import { walk } from '../../files/walk.ts';
 import { writeWhole } from '../write-whole.ts';
 import type { PictureChange } from './change-picture.ts';
 import { decodeText } from './decode-text.ts';
@@ -54,8 +55,7 @@ export class Datasets {
       throw error;
     });
     const folders = [];
-    for (const name of names.filter(isSafeName).sort())
-      folders.push({ name, pictures: (await this.#pictures(name)).length });
+    for (const name of names.filter(isSafeName).sort()) folders.push({ name, pictures: await this.#count(name) });
     return folders;
   }
 
@@ -263,11 +263,20 @@ export class Datasets {
 
   /** Names below the dataset's folder, with `/`. */
   async #pictures(name: string): Promise<string[]> {
-    const files = await listFiles(await this.folder(name));
-    return files
-      .map((file) => file.replaceAll(path.sep, '/'))
-      .filter(isShown)
-      .sort();
+    const files: string[] = [];
+    for await (const file of this.#shown(name)) files.push(file);
+    return files.sort();
+  }
+
+  async #count(name: string): Promise<number> {
+    let count = 0;
+    for await (const _ of this.#shown(name)) count++;
+    return count;
+  }
+
+  async *#shown(name: string): AsyncGenerator<string> {
+    for await (const { entry, file } of walk(await this.folder(name)))
+      if (!entry.isDirectory() && isShown(file)) yield file.replaceAll(path.sep, '/');
   }
 }
 
