@@ -22,24 +22,44 @@ export function fitted(image: PixelImage, size: PlaneSize, mode: string): PixelI
   return mode === 'Resize and fill' ? inside(image, size) : cover(image, size);
 }
 
-/** As large as fits; what is left is filled with the nearest pixel of the edge. */
+/** As large as fits, in the middle; what is left is filled with the edge. */
 function inside(image: PixelImage, size: PlaneSize): PixelImage {
-  const scale = Math.min(size.width / image.width, size.height / image.height);
-  const own = {
-    width: Math.min(Math.max(Math.floor(image.width * scale + 1e-6), 1), size.width),
-    height: Math.min(Math.max(Math.floor(image.height * scale + 1e-6), 1), size.height),
-  };
-  const { channels, data } = resize(image, own);
-  const [left, top] = [(size.width - own.width) >> 1, (size.height - own.height) >> 1];
-  const nearest = (i: number, length: number): number => Math.min(Math.max(i, 0), length - 1);
+  const isFlatter = size.width * image.height < image.width * size.height;
+  const own = isFlatter
+    ? { width: size.width, height: Math.max(Math.floor((image.height * size.width) / image.width), 1) }
+    : { width: Math.max(Math.floor((image.width * size.height) / image.height), 1), height: size.height };
+  const resized = resize(image, own);
+  const { channels, data } = resized;
+  const [left, top] = [(size.width >> 1) - (own.width >> 1), (size.height >> 1) - (own.height >> 1)];
   const out = new Uint8Array(channels * size.width * size.height);
   for (let y = 0; y < size.height; y++) {
     for (let x = 0; x < size.width; x++) {
-      const at = channels * (nearest(y - top, own.height) * own.width + nearest(x - left, own.width));
-      out.set(data.subarray(at, at + channels), channels * (y * size.width + x));
+      const [row, column] = [y - top, x - left];
+      const inRow = row >= 0 && row < own.height;
+      const within = inRow && column >= 0 && column < own.width;
+      const at = channels * (row * own.width + column);
+      const pixel = within ? data.subarray(at, at + channels) : edgeOf(resized, row, column);
+      out.set(pixel, channels * (y * size.width + x));
     }
   }
   return { ...size, channels, data: out };
+}
+
+/**
+ * What lies beyond the edge of a picture, at a place that is outside along one axis: the edge as Pillow's bicubic filter
+ * reads it half a pixel outside, where the web UI stretches a strip without height.
+ */
+function edgeOf({ width, height, channels, data }: PixelImage, row: number, column: number): Uint8Array {
+  const [y, beyondY] = edgePlace(row, height);
+  const [x, beyondX] = edgePlace(column, width);
+  const [outer, inner] = [channels * (y * width + x), channels * (beyondY * width + beyondX)];
+  return Uint8Array.from({ length: channels }, (_, c) => toByte(1.125 * data[outer + c]! - 0.125 * data[inner + c]!));
+}
+
+/** The nearest place inside, and the one behind it as seen from outside; twice the same where there is none. */
+function edgePlace(at: number, length: number): [nearest: number, behind: number] {
+  if (at < 0) return [0, Math.min(1, length - 1)];
+  return at < length ? [at, at] : [length - 1, Math.max(length - 2, 0)];
 }
 
 /** Resized, by Lanczos unless another filter is given; transparency is laid over white first. */

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { PixelImage } from '#core/image';
 import { type PicturesFile, pictureChecks } from '../../test/goldens/picture-rows.ts';
 import { fillMasked, overlayOriginal, prepareMask } from './mask.ts';
-import { cover, flatten, toRgb } from './picture.ts';
+import { cover, fitted, flatten, toRgb } from './picture.ts';
 import { maskPlane } from './start.ts';
 
 const golden = new URL('../../test/goldens/data/numeric/images.json', import.meta.url);
@@ -148,4 +148,21 @@ describe('masks', () => {
     );
     expect([...new Set(filled.data)]).toEqual([0]);
   });
+});
+
+it('fills what a picture leaves free with its edge as the web UI does', () => {
+  const rows = [100, 60, 200, 216];
+  const image = {
+    width: 8,
+    height: 4,
+    channels: 1,
+    data: Uint8Array.from({ length: 32 }, (_, i) => rows[i >> 3]!),
+  } as const;
+  const column = ({ width, data }: PixelImage) => [...data].filter((_, i) => i % width === 3);
+  // Pillow 12.3: `resize((8, 2), box=(0, 0, 8, 0))` and `box=(0, 4, 8, 4)`.
+  expect(column(fitted(image, { width: 8, height: 8 }, 'Resize and fill'))).toEqual([105, 105, ...rows, 218, 218]);
+  // No row is left out where the rest is odd.
+  expect(column(fitted(image, { width: 8, height: 5 }, 'Resize and fill'))).toEqual([...rows, 218]);
+  const small = { width: 2, height: 1, channels: 1, data: Uint8Array.of(10, 90) } as const;
+  expect([...fitted(small, { width: 2, height: 3 }, 'Resize and fill').data]).toEqual([10, 90, 10, 90, 10, 90]);
 });
