@@ -297,6 +297,29 @@ describe('parameterisations', () => {
   });
 });
 
+describe('short and odd runs of the web UI', () => {
+  const wave = (k: number) => Float64Array.from({ length: 6 }, (_, i) => Math.sin(1.7 * k + 2.3 * i + 0.5) * 1.2);
+  const network = async (x: Latent, t: number) =>
+    x.map((v, i) => Math.tanh(0.7 * v + 0.001 * t * Math.cos(i)) + 0.1 * Math.sin(3 * v + i)) as Latent;
+
+  // A1111 v1.10.1's samplers and k-diffusion's, run on this network, noise and picture.
+  it.each([
+    ['PLMS', 'Automatic', 2, undefined, [0.600784, 0.350204, -1.030146, 1.130314, -0.241423, -0.642594]],
+    ['PLMS', 'Automatic', 7, 0.3, [0.029693, 0.182951, -0.374579, 0.290873, 0.070981, -0.260274]],
+    ['DPM fast', 'KL Optimal', 7, 0.62, [0.333998, -0.516373, -0.278343, 1.23773, -0.390151, 0.066251]],
+    ['DPM adaptive', 'KL Optimal', 7, 0.62, [-0.063388, -0.256774, -0.25935, 0.877564, 0.128491, -0.195162]],
+  ] as const)('of %s with %s at %i steps, strength %s', async (sampler, scheduler, steps, strength, expected) => {
+    const plan = planSampling({ sampler, scheduler, steps, table, strength });
+    const denoise = createDenoiser({ network, prediction: 'eps', table, timestepOf: plan.timestepOf });
+    const image = strength === undefined ? undefined : (wave(1000).map((v) => 0.4 * v) as Latent);
+    let draws = 0;
+    const noise = () => wave(++draws) as Latent;
+    let x = plan.start(wave(0) as Latent, image);
+    for await (const step of plan.run({ denoise, x, noise })) x = step.x.slice() as Latent;
+    expect([...x]).toEqual(expected.map((value) => expect.closeTo(value, 4)));
+  });
+});
+
 describe('levels in half precision', () => {
   const products = alphasCumprod(scaledLinearBetas());
 

@@ -76,12 +76,13 @@ function epsilonOf(x: Latent, denoised: Latent, sigma: number): Latent {
 }
 
 /**
- * Both ends of a schedule in -ln sigma, all that these solvers take from it. A schedule of one noise level stands for
- * the way from there to the table's smallest, if that is below it.
+ * Both ends of a schedule in -ln sigma, all that these solvers take from it: its first level and, as A1111 has it, its
+ * last but one, whether a 0 follows or (KL Optimal) not. A schedule of one noise level stands for the way from there to
+ * the table's smallest, if that is below it.
  */
 export function levelRange(sigmas: readonly number[], table: NoiseTable): { start: number; end: number } {
   const largest = sigmas[0]!;
-  const smallest = sigmas.findLast((sigma) => sigma > 0) ?? largest;
+  const smallest = sigmas.at(-2) ?? largest;
   const end = smallest < largest ? smallest : Math.min(table.sigmas[0]!, largest);
   return { start: -Math.log(largest), end: -Math.log(end) };
 }

@@ -117,7 +117,13 @@ const twoPerStep = (sigmas: readonly Sigma[]): SamplerCost => {
   return { steps, evaluations: 2 * steps - (sigmas[steps] === 0 ? 1 : 0) };
 };
 
+/** Two evaluations in the first step, where there is a level above 0 to look at. */
 const plmsCost = (sigmas: readonly Sigma[]): SamplerCost => {
+  const steps = sigmas.length - 1;
+  return { steps, evaluations: steps + (sigmas[1]! > 0 ? 1 : 0) };
+};
+
+const diffusersPlmsCost = (sigmas: readonly Sigma[]): SamplerCost => {
   const steps = sigmas.length - 1;
   return { steps, evaluations: steps > 1 ? steps + 1 : steps };
 };
@@ -395,7 +401,7 @@ export const samplers: readonly SamplerRow[] = [
     grid: (steps, table) => diffusersDdimSchedule(steps, table),
     settings: { averages: 'prediction' },
     reads: [],
-    cost: plmsCost,
+    cost: diffusersPlmsCost,
   },
   {
     name: 'UniPC diffusers',

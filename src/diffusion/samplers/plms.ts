@@ -23,8 +23,8 @@ export async function* plms(run: SamplerRun): AsyncGenerator<SamplerStep, void, 
     history.unshift(predicted);
     history.length = Math.min(history.length, adamsBashforth.length);
     let estimate: Latent;
-    // A network cannot be asked at noise level 0, nor is there a second point where a run has but one step.
-    if (step === 0 && next > 0 && sigmas.length > 2) {
+    // A network cannot be asked at noise level 0; diffusers has no second point where a run has but one step.
+    if (step === 0 && next > 0 && (sigmas.length > 2 || run.settings?.averages !== 'prediction')) {
       const provisional = transfer(x, epsilon, sigma, next).x;
       const atNext = await predictVp(run.denoise, provisional, next);
       const later = velocities ? velocityOf(atNext.epsilon, atNext.denoised, next) : atNext.epsilon;
