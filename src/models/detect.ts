@@ -73,7 +73,8 @@ const signatures: readonly Signature[] = [
   { kind: 'embedding', telling: /^[^.]+$/, whole: (_, tensors) => tensors.size === 1 && isVectors(tensors) },
   { kind: 'hypernetwork', telling: /^\d+\.[01]\.linear\.\d+\.weight$/ },
   { kind: 't2i-adapter', telling: /^(adapter\.)?body\.0\.(in_conv|block1|body|resnets)\b/ },
-  { kind: 'tiny-autoencoder', telling: /^(encoder\.layers\.|decoder\.layers\.|taesd_\w+\.)?1\.conv\.0\.weight$/ },
+  // The decoder's chain begins with a bound and a relu, which have no weights.
+  { kind: 'tiny-autoencoder', telling: /^(encoder\.layers\.|decoder\.layers\.|taesd_\w+\.)?[13]\.conv\.0\.weight$/ },
   { kind: 'tiny-autoencoder', telling: /^(taesd_)?(encoder|decoder)\.layers\.\d+\.(conv\.0\.)?weight$/ },
   { kind: 'upscaler', telling: /\.weight$/, whole: (_, tensors) => isUpscaler(tensors) },
 ];

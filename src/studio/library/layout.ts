@@ -5,7 +5,7 @@
 
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ModelKind } from '#api/records/model';
 import { isMissing } from '../files/disk-error.ts';
 
@@ -21,6 +21,7 @@ const kindOfFolder: Readonly<Record<string, ModelKind>> = {
   'vae-taesd': 'tiny-autoencoder',
   text_encoders: 'text-encoder',
   'text-encoder': 'text-encoder',
+  text_encoder: 'text-encoder', // Forge
   clip: 'text-encoder',
   loras: 'lora',
   lora: 'lora',
@@ -63,7 +64,8 @@ export async function modelFoldersOf(root: string): Promise<ModelFolder[]> {
   }
   const inModels = await knownFolders(root, models);
   const known = [...(await knownFolders(root, root)), ...inModels];
-  if (inModels.length === 0) return [...known, { root, path: root, kind: undefined }];
+  const own = known.length === 0 ? kindOfFolder[basename(root).toLowerCase()] : undefined;
+  if (inModels.length === 0) return [...known, { root, path: root, kind: own }];
   return [...known, { root, path: models, kind: undefined }, { root, path: root, kind: undefined, isShallow: true }];
 }
 

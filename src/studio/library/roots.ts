@@ -32,10 +32,20 @@ export function ownUpscalerName(scale: number): string {
  * folder never is.
  */
 export function modelRoots(given: readonly string[] = []): string[] {
-  const folders = given.map((folder) => path.resolve(folder));
+  const folders = given.map((folder) => path.resolve(folder)).flatMap((folder) => [folder, ...besideModels(folder)]);
   const examples = folders.filter((folder) => folder === ownExamples);
   const users = folders.filter((folder) => folder !== ownExamples);
   return [...new Set([...users, path.resolve('models'), ownModels, ...examples])];
+}
+
+/** Folders of the web UI that hold models and lie outside its `models`, whether that or the web UI itself is given. */
+function besideModels(folder: string): string[] {
+  const isModels = path.basename(folder).toLowerCase() === 'models';
+  const webui = isModels ? path.dirname(folder) : folder;
+  if (!isFolder(path.join(webui, 'models', 'Stable-diffusion'))) return [];
+  const extension = path.join('extensions', 'sd-webui-controlnet', 'models');
+  // Of the web UI's own folder they are found as any other of its folders.
+  return [...(isModels ? ['embeddings'] : []), extension].map((name) => path.join(webui, name)).filter(isFolder);
 }
 
 /**

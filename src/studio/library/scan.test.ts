@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { modelRoots } from './roots.ts';
 import { scanModels } from './scan.ts';
 
 it('follows links to other disks, into no endless tree and into nothing of the system', async () => {
@@ -18,5 +19,26 @@ it('follows links to other disks, into no endless tree and into nothing of the s
   const found = await scanModels([join(root, 'models')]);
   expect(new Set(found.map(({ name }) => name)).size).toBe(20);
   expect((await scanModels([join(root, 'models')], 8)).length).toBeLessThan(8);
+  rmSync(root, { recursive: true });
+});
+
+it('looks where the web UI has models outside of its models folder, whichever of the two is given', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'darkroom-webui-'));
+  const files = ['models/Stable-diffusion/a', 'embeddings/b', 'extensions/sd-webui-controlnet/models/c'];
+  for (const file of files) {
+    mkdirSync(join(root, file, '..'), { recursive: true });
+    writeFileSync(join(root, `${file}.safetensors`), '');
+  }
+  writeFileSync(join(root, 'embeddings', 'd.png'), '');
+  for (const given of [root, join(root, 'models')]) {
+    const found = (await scanModels(modelRoots([given]))).filter(({ path }) => path.startsWith(root));
+    expect(found.map(({ name, kind }) => [name, kind])).toEqual([
+      ['a', 'checkpoint'],
+      ['b', 'embedding'],
+      ['c', undefined],
+      ['d', 'embedding'],
+    ]);
+  }
+  expect(modelRoots([join(root, 'embeddings')])).not.toContain(join(root, 'models'));
   rmSync(root, { recursive: true });
 });
