@@ -7,7 +7,7 @@
  */
 
 import type { PixelImage } from '#core/image';
-import { cover, flatten, luminance, resize } from './picture.ts';
+import { fitted, flatten, luminance, resize } from './picture.ts';
 import { mirrored } from './planes.ts';
 import { type PlaneSize, resizePlanes } from './resample.ts';
 
@@ -19,30 +19,35 @@ export interface InpaintMask {
 }
 
 export interface MaskOptions {
+  /** The picture that it belongs to, over which a mask of another size is stretched. */
+  readonly over?: PlaneSize | undefined;
   readonly size: PlaneSize;
   readonly latentSize: PlaneSize;
   /** Standard deviation of the edge's blur, in pixels: from side to side, and from top to bottom where it differs. */
   readonly blur: number;
   readonly blurY?: number | undefined;
   readonly invert: boolean;
+  /** How a picture of another shape is brought to `size`, and its mask with it; covering it by default. */
+  readonly resizeMode?: string | undefined;
   /** Default true: latent cells are repainted or kept, never in part. */
   readonly round?: boolean | undefined;
 }
 
 /** White, or opaque where the mask has transparency, is repainted. */
 export function prepareMask(mask: PixelImage, { latentSize, round, ...options }: MaskOptions): InpaintMask {
-  return maskOfPixels(maskPixels(mask, options), options.size, latentSize, round);
+  return maskOfPixels(maskPixels(mask, { ...options, round }), options.size, latentSize, round);
 }
 
-/** [height, width] of `size`, 0..255: binary, inverted where asked for, then blurred. */
+/** [height, width] of `size`, 0..255: inverted where asked for and blurred in the picture's own pixels, then made to fit. */
 export function maskPixels(
   mask: PixelImage,
-  { size, blur, blurY = blur, invert }: Omit<MaskOptions, 'latentSize' | 'round'>,
+  { over = mask, size, blur, blurY = blur, invert, round = true, resizeMode = '' }: Omit<MaskOptions, 'latentSize'>,
 ): Uint8Array {
-  const binary = binaryMask(mask);
-  const fitted = cover({ width: mask.width, height: mask.height, channels: 1, data: binary }, size).data;
-  const chosen = invert ? fitted.map((v) => 255 - v) : fitted;
-  return blurBytes(chosen, size, blur, blurY);
+  const { width, height } = mask;
+  const { data } = resize({ width, height, channels: 1, data: maskValues(mask, round) }, over);
+  const chosen = invert ? data.map((v) => 255 - v) : data;
+  const own = { width: over.width, height: over.height };
+  return fitted({ ...own, channels: 1, data: blurBytes(chosen, own, blur, blurY) }, size, resizeMode).data;
 }
 
 /** The mask of the latent's cells that belongs to one of pixels. */
@@ -66,16 +71,30 @@ export function latentMaskOf(
   return { latent, pixels: resize(grey, size).data };
 }
 
+/** Whether it leaves every pixel as it is. */
+export function isBlank(mask: PixelImage, { invert, round }: Pick<MaskOptions, 'invert' | 'round'>): boolean {
+  return maskValues(mask, round ?? true).every((v) => v === (invert ? 255 : 0));
+}
+
+const threshold = (v: number): number => (v > 128 ? 255 : 0);
+
 /** [height, width] of 0 or 255: by transparency where there is any, else by luminance. */
 export function binaryMask(mask: PixelImage): Uint8Array {
-  const { channels, data } = mask;
-  const threshold = (v: number): number => (v > 128 ? 255 : 0);
-  if (channels === 4) {
-    const alpha = new Uint8Array(data.length / 4);
-    for (let i = 0; i < alpha.length; i++) alpha[i] = data[4 * i + 3]!;
-    if (alpha.some((a) => a !== 255)) return alpha.map(threshold);
-  }
-  return luminance(mask).map(threshold);
+  return (transparency(mask) ?? luminance(mask)).map(threshold);
+}
+
+/** [height, width] of 0..255: transparency in whole steps unless `round` is off, else luminance as it is, greys too. */
+function maskValues(mask: PixelImage, round: boolean): Uint8Array {
+  const alpha = transparency(mask);
+  return alpha ? (round ? alpha.map(threshold) : alpha) : luminance(mask);
+}
+
+/** Undefined where nothing is transparent. */
+function transparency({ channels, data }: PixelImage): Uint8Array | undefined {
+  if (channels !== 4) return undefined;
+  const alpha = new Uint8Array(data.length / 4);
+  for (let i = 0; i < alpha.length; i++) alpha[i] = data[4 * i + 3]!;
+  return alpha.some((a) => a !== 255) ? alpha : undefined;
 }
 
 /** [height, width] of bytes, blurred as OpenCV's Gaussian does. */

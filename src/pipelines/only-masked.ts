@@ -7,7 +7,7 @@
  */
 
 import type { PixelImage } from '#core/image';
-import { cropped, resize } from './picture.ts';
+import { cover, cropped, fitted } from './picture.ts';
 import type { PlaneSize } from './resample.ts';
 
 /** Pixels of a picture, from the left and the top. */
@@ -67,14 +67,14 @@ function grown(start: number, end: number, wanted: number, length: number): [num
   return [first, Math.min(first + (end - start) + more, length)];
 }
 
-/** The area alone at the size that is painted. */
+/** The area alone at the size that is painted; where the picture's border has kept it from that shape, filled up. */
 export function cutOut(image: PixelImage, area: Area, size: PlaneSize): PixelImage {
-  return resize(cropped(image, area), size);
+  return fitted(cropped(image, area), size, 'Resize and fill');
 }
 
 /** A mask [height, width] of the painted area over the whole picture: nothing beyond the area. */
 export function spread(pixels: Uint8Array, size: PlaneSize, { area, whole }: MaskedArea): Uint8Array {
-  const small = resize({ ...size, channels: 1, data: pixels }, area).data;
+  const small = cover({ ...size, channels: 1, data: pixels }, area).data;
   const out = new Uint8Array(whole.width * whole.height);
   for (let y = 0; y < area.height; y++) {
     out.set(small.subarray(y * area.width, (y + 1) * area.width), (area.top + y) * whole.width + area.left);
@@ -84,7 +84,7 @@ export function spread(pixels: Uint8Array, size: PlaneSize, { area, whole }: Mas
 
 /** The painted area in its place, mixed with the picture as it was by the mask; RGB. */
 export function layBack(painted: PixelImage, { area, whole, pixels }: MaskedArea): PixelImage {
-  const small = resize(painted, area);
+  const small = cover(painted, area);
   const data = Uint8Array.from(whole.data);
   for (let y = 0; y < area.height; y++) {
     for (let x = 0; x < area.width; x++) {

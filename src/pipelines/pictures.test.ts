@@ -115,6 +115,30 @@ describe('masks', () => {
     expect([...latent]).toEqual(new Array(16).fill(1));
   });
 
+  it('follow their picture into another shape, blurred as large as they are, with greys as they are', () => {
+    const wide = grey(64, 32, (x) => (x < 32 ? 255 : 0));
+    const square = { size: { width: 32, height: 32 }, latentSize: { width: 4, height: 4 }, blur: 0, invert: false };
+    const shares = (resizeMode: string) =>
+      prepareMask(wide, { ...square, over: wide, resizeMode }).pixels.filter((v) => v > 127).length / 1024;
+    expect(['Just resize', 'Crop and resize'].map(shares)).toEqual([0.5, 0.5]);
+    const left = grey(64, 32, (x) => (x < 16 ? 255 : 0));
+    const seen = (resizeMode: string) => prepareMask(left, { ...square, over: left, resizeMode }).latent;
+    expect([...seen('Just resize')]).toEqual([1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+    expect([...seen('Crop and resize')]).toEqual(new Array(16).fill(0));
+    const edge = (size: number) => {
+      const mask = grey(size, size, (x) => (x < size / 2 ? 255 : 0));
+      return [...prepareMask(mask, { ...square, over: mask, blur: 8 }).pixels.subarray(0, 32)];
+    };
+    expect(edge(128).filter((v) => v > 10 && v < 245).length).toBeLessThan(
+      edge(32).filter((v) => v > 10 && v < 245).length,
+    );
+    const pale = prepareMask(
+      grey(32, 32, () => 60),
+      square,
+    );
+    expect([new Set(pale.pixels), new Set(pale.latent)]).toEqual([new Set([60]), new Set([0])]);
+  });
+
   it('leaves what is not masked as it was, to the byte', () => {
     const original = toRgb(grey(32, 32, (x, y) => (x * 7 + y * 3) % 256));
     const painted = toRgb(grey(32, 32, () => 9));

@@ -92,7 +92,7 @@ function maskedArea({ request, size }: SamplingPass): MaskedArea | undefined {
   const { init, mask, inpaintArea, inpaintPadding, maskBlur: blur, maskBlurY: blurY, maskInvert: invert } = request;
   if (!init || !mask || inpaintArea === 'Whole picture') return undefined;
   const whole = toRgb(init);
-  const pixels = maskPixels(mask, { size: whole, blur, blurY, invert });
+  const pixels = maskPixels(mask, { over: whole, size: whole, blur, blurY, invert, round: request.maskRound });
   const area = areaOf(pixels, whole, inpaintPadding, size);
   return area && { area, whole, pixels };
 }
@@ -101,10 +101,11 @@ function maskedArea({ request, size }: SamplingPass): MaskedArea | undefined {
 function maskOf(pass: SamplingPass, masked: MaskedArea | undefined): InpaintMask | undefined {
   const { request, size, latentSize } = pass;
   const round = roundsMask(pass);
-  const { mask, maskBlur: blur, maskBlurY: blurY, maskInvert: invert } = request;
+  const { init, mask, maskBlur: blur, maskBlurY: blurY, maskInvert: invert, resizeMode } = request;
   if (!mask) return undefined;
-  if (request.inpaintArea === 'Whole picture')
-    return prepareMask(mask, { size, latentSize, blur, blurY, invert, round });
+  if (request.inpaintArea === 'Whole picture') {
+    return prepareMask(mask, { over: init, size, latentSize, blur, blurY, invert, round, resizeMode });
+  }
   if (!masked) return undefined;
   const { width, height } = masked.whole;
   const { data } = cutOut({ width, height, channels: 1, data: masked.pixels }, masked.area, size);

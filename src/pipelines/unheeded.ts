@@ -11,6 +11,7 @@ import { extractExtraNetworks } from '#prompt/extra-networks';
 import { unclosedBrackets } from '#prompt/unclosed';
 import { tagOf } from './adapters.ts';
 import { deepestClipSkip, type GenerationJob } from './job.ts';
+import { isBlank } from './mask.ts';
 import { factsOf } from './parameters-text.ts';
 import { fewStepsHint } from './settings/distilled.ts';
 import { idleSettings } from './settings/index.ts';
@@ -20,7 +21,7 @@ import { textsOf } from './words.ts';
 export function unheeded(job: GenerationJob): string[] {
   const { adapters, controls } = job;
   const own = [...adapters.embeddings.warnings, ...controls.warnings, ...controlsOf(job)];
-  const given = [...bracketsOf(job), ...maskOf(job), ...shapeOf(job)];
+  const given = [...bracketsOf(job), ...maskOf(job), ...blankMaskOf(job), ...shapeOf(job)];
   const settings = [
     ...given,
     ...clipSkipOf(job),
@@ -49,6 +50,13 @@ function shapeOf({ asked: { init }, passes: [begin] }: GenerationJob): string[] 
   if (!init || !size || Math.abs(init.width / init.height / (size.width / size.height) - 1) < 0.02) return [];
   const sizes = `The picture is ${init.width} x ${init.height}, the first pass ${size.width} x ${size.height}`;
   return [`${sizes}; the picture was stretched to its shape.`];
+}
+
+/** A mask that masks nothing: upstream says so too where only its area is asked for. */
+function blankMaskOf({ asked: { init, mask, maskInvert, maskRound, inpaintArea } }: GenerationJob): string[] {
+  if (!init || !mask || !isBlank(mask, { invert: maskInvert, round: maskRound })) return [];
+  const what = inpaintArea === 'Only masked' ? 'the whole picture was drawn anew' : 'the picture stays as it was';
+  return [`The mask masks nothing${maskInvert ? ', inverted as it is' : ''}; ${what}.`];
 }
 
 function maskOf({ asked: { init, mask } }: GenerationJob): string[] {
