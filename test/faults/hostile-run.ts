@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { png, textChunk } from './hostile/bytes.ts';
+import { grownRequests, growStudio } from './hostile/grown.ts';
 import { hostileModels, writeHostileModels } from './hostile/models.ts';
 import { hostilePictures } from './hostile/pictures.ts';
 import { type HostileRequest, hostileRequests } from './hostile/requests.ts';
@@ -80,7 +81,8 @@ export async function hostileRun(options: HostileOptions = {}): Promise<HostileR
     if (wantsModels && (options.every ?? 1) === 1) writeHostileModels(models, isWanted);
     const server = await startServer({ root, engineOptions: { stepMs: 0 }, modelRoots: [models] });
     try {
-      return await new HostileRun(server, options).run(wantsModels);
+      const grow = () => growStudio(root, models);
+      return await new HostileRun(server, options, grow).run(wantsModels);
     } finally {
       await server.stop();
     }
@@ -92,13 +94,15 @@ export async function hostileRun(options: HostileOptions = {}): Promise<HostileR
 class HostileRun {
   readonly #server: ServerChild;
   readonly #options: HostileOptions;
+  readonly #grow: () => void;
   readonly #tried: Tried[] = [];
   readonly #problems: string[] = [];
   #seen = 0;
 
-  constructor(server: ServerChild, options: HostileOptions) {
+  constructor(server: ServerChild, options: HostileOptions, grow: () => void) {
     this.#server = server;
     this.#options = options;
+    this.#grow = grow;
   }
 
   async run(wantsModels: boolean): Promise<HostileReport> {
@@ -111,6 +115,7 @@ class HostileRun {
     await this.#try('40 jobs of one picture of 8192 x 8192 at once', async () => await together(40), true);
     await this.#try('12 bodies of 100 MiB at once', async () => largeBodies(12), true);
     if (wantsModels && (this.#options.every ?? 1) === 1) await this.#tryModels();
+    await this.#tryGrown();
     await delay(500);
     const crash = this.#server.crash();
     if (crash !== undefined && !this.#problems.some((each) => each.endsWith(crash))) this.#problems.push(crash);
@@ -253,6 +258,15 @@ class HostileRun {
       ].map((body) => ({ method: 'POST', path: '/api/v1/jobs', body: { ...body, steps: 1 } })),
     ]);
     await this.#try('models: all as adapters', async () => [get('/sdapi/v1/loras'), get('/sdapi/v1/sd-models')]);
+  }
+
+  /** Last, since it stays grown. */
+  async #tryGrown(): Promise<void> {
+    const { only, every = 1 } = this.#options;
+    const asked = Object.entries(grownRequests()).map(([what, requests]) => [`grown: ${what}`, requests] as const);
+    if (every !== 1 || !asked.some(([name]) => only === undefined || isAskedFor(name, only))) return;
+    this.#grow();
+    for (const [name, requests] of asked) await this.#try(name, async () => requests, requests.length > 1);
   }
 
   #report(): HostileReport {

@@ -1,6 +1,7 @@
 /** Finds a model by what people call it, as A1111 does, and names the nearest when there is none. */
 
 import { basename } from 'node:path';
+import type { LibraryModel } from './model.ts';
 import { modelStem } from './scan.ts';
 
 /** What a model may be called by. */
@@ -149,4 +150,12 @@ function editDistance(a: string, b: string): number {
     previous = row;
   }
   return previous.at(-1)!;
+}
+
+/** Each of them in the title or in what is written about it; in small letters. */
+export function hasWords(model: LibraryModel, words: readonly string[]): boolean {
+  const { card } = model;
+  const texts = [model.title, card.description, card.baseModel, ...(card.triggerWords ?? []), ...(card.tags ?? [])];
+  const text = texts.filter(Boolean).join(' ').toLowerCase();
+  return words.every((word) => text.includes(word));
 }

@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { type ModelCard, type ModelKind, modelCardSchema } from '#api/records/model';
 import { UserError } from '#core/errors';
 import type { ModelDescription } from '#models/describe';
@@ -16,12 +16,12 @@ import { readPlainFile } from '../files/plain-file.ts';
 import { ReaderHost } from '../reader/host.ts';
 import type { PublishedOrder, TaskResult } from '../reader/tasks.ts';
 import type { Database } from '../store/database.ts';
-import { findPreview, readCard } from './card.ts';
 import { namingFilesIn } from './file-names.ts';
-import { findCalled, findModel, nearestNames } from './find.ts';
+import { findCalled, findModel, hasWords, nearestNames } from './find.ts';
 import type { ModelHashes } from './hash.ts';
 import type { LibraryEvents, LibraryModel, ModelQuery } from './model.ts';
 import { ModelIndex, type StoredModel } from './model-index.ts';
+import { ModelList } from './model-list.ts';
 import { type FoundModel, modelStem, scanModels } from './scan.ts';
 import { FolderWatch } from './watch.ts';
 
@@ -41,24 +41,16 @@ export interface HashOptions {
   readonly onProgress?: (bytes: number, total: number) => void;
 }
 
-/** What is read from side files at each look; small, so it is kept in memory. */
-interface SideFacts {
-  readonly card: ModelCard;
-  readonly preview: string | undefined;
-}
-
 export class Library {
   readonly #options: LibraryOptions;
   readonly #index: ModelIndex;
+  readonly #list: ModelList;
   readonly #describing = new ReaderHost();
   readonly #hashing = new ReaderHost();
   /** For what somebody waits to see, whatever else is being read. */
   readonly #asked = new ReaderHost();
   /** Small answers of the reader. */
   readonly #read = new Map<string, Promise<unknown>>();
-  readonly #side = new Map<string, SideFacts>();
-  /** All models in their order, as they were when the database had that version. */
-  #listed: { readonly version: number; readonly models: readonly LibraryModel[] } | undefined;
   #watch: FolderWatch | undefined;
   /** Until the folders have been looked at once, what is known of them may lack the very model that is asked for. */
   #firstLook = false;
@@ -72,7 +64,9 @@ export class Library {
   constructor(options: LibraryOptions) {
     this.#options = options;
     this.shown = namingFilesIn(options.roots);
-    this.#index = new ModelIndex(options.db);
+    const { db, embeddedModels = [] } = options;
+    this.#index = new ModelIndex(db);
+    this.#list = new ModelList({ index: this.#index, embeddedModels, shown: this.shown });
   }
 
   get roots(): readonly string[] {
@@ -111,7 +105,8 @@ export class Library {
 
   list(query: ModelQuery = {}): LibraryModel[] {
     const words = (query.text ?? '').toLowerCase().split(/\s+/).filter(Boolean);
-    return this.#all()
+    return this.#list
+      .all()
       .filter((model) => query.kind === undefined || model.kind === query.kind)
       .filter((model) => query.family === undefined || model.description.family === query.family)
       .filter((model) => words.length === 0 || hasWords(model, words));
@@ -121,7 +116,7 @@ export class Library {
   get(id: string): LibraryModel {
     const stored = this.#index.get(id);
     if (!stored) throw new UserError('model.unknown', `There is no model ${id}.`);
-    return this.#withCard(stored);
+    return this.#list.of(stored);
   }
 
   /**
@@ -142,7 +137,7 @@ export class Library {
   #found(wanted: string, kinds: readonly ModelKind[], findIn: typeof findModel): LibraryModel {
     const named = this.#index.called(wanted, kinds);
     // Every job asks; only a name that is not plain needs all models read.
-    if (named.length === 1) return this.#withCard(named[0]!);
+    if (named.length === 1) return this.#list.of(named[0]!);
     const models = this.list().filter((model) => kinds.includes(model.kind));
     const found = findIn(models, wanted);
     if (found) return found;
@@ -172,9 +167,7 @@ export class Library {
           );
     if (wanted === '' && !find()) await this.#noteEmbedded();
     const model = find();
-    if (!model || this.#side.has(model.path)) return;
-    this.#side.set(model.path, await readSide(model.path, model.description));
-    this.#listed = undefined;
+    if (model && !this.#list.hasLookedBeside(model.path)) await this.#list.lookBeside(model.path, model.description);
   }
 
   /** Models with this sha256 (whole, or its first digits) or AutoV3, or of which their trainer wrote so. */
@@ -199,7 +192,7 @@ export class Library {
       throw new UserError('model.card', `${issue.path.join('.')}: ${issue.message}.`);
     }
     this.#index.putCard(id, result.data);
-    this.#listed = undefined;
+    this.#list.changed();
     this.#options.emit('library.changed', { added: 0, removed: 0, changed: 1 });
     return this.get(id);
   }
@@ -207,7 +200,7 @@ export class Library {
   /** Bytes of the picture that shows what the model does; undefined when it has none. */
   async preview(id: string): Promise<Uint8Array | undefined> {
     const { path, description } = this.get(id);
-    const file = this.#side.get(path)?.preview;
+    const file = this.#list.previewOf(path);
     if (file !== undefined) return await readPlainFile(file);
     if (!description.hasThumbnail) return undefined;
     return await this.#asked.read('thumbnail', path);
@@ -261,7 +254,7 @@ export class Library {
 
   /** Models whose hashes are not known and can be, smallest first. */
   unhashed(): LibraryModel[] {
-    const unknown = this.#all().filter(({ sha256, hashError }) => sha256 === undefined && hashError === undefined);
+    const unknown = this.#list.all().filter(({ sha256, hashError }) => sha256 === undefined && hashError === undefined);
     return unknown.sort((a, b) => a.bytes - b.bytes);
   }
 
@@ -273,19 +266,6 @@ export class Library {
     this.#hashing.dispose();
     this.#asked.dispose();
     await this.#refreshing?.catch(() => {});
-  }
-
-  /** Read anew only after a change, here or by another process: requests ask again and again, and there may be thousands. */
-  #all(): readonly LibraryModel[] {
-    const version = this.#index.version ?? -1;
-    if (this.#listed?.version === version && version >= 0) return this.#listed.models;
-    const cards = this.#index.cards();
-    const models = this.#index
-      .present()
-      .map((stored) => this.#model(stored, cards.get(stored.id)))
-      .sort((a, b) => Number(b.embedded) - Number(a.embedded) || compare(a.name.toLowerCase(), b.name.toLowerCase()));
-    this.#listed = { version, models };
-    return models;
   }
 
   async #lookUntilQuiet(): Promise<void> {
@@ -317,12 +297,8 @@ export class Library {
       if (fresh) await this.#note(model, description, row?.id);
       else if (old) await this.#update(row.id, { ...describedAs(model, description), missingAt: undefined });
       else if (row.missingAt !== undefined) await this.#update(row.id, { missingAt: undefined });
-      const side = await readSide(model.path, description);
-      const isOther = JSON.stringify(side) !== JSON.stringify(this.#side.get(model.path));
+      const isOther = await this.#list.lookBeside(model.path, description);
       if (old || (!fresh && isOther)) changed++;
-      this.#side.set(model.path, side);
-      // Whoever asks meanwhile has all of them put together anew.
-      if (fresh || isOther) this.#listed = undefined;
       if (!row) added++;
       else if (fresh) changed++;
     }
@@ -365,15 +341,15 @@ export class Library {
     const { path, root, name, bytes, modifiedAt } = model;
     const facts = { path, root, name, bytes, modifiedAt, ...describedAs(model, description) };
     await this.#index.put({ id, ...facts, addedAt: Date.now() });
-    this.#listed = undefined;
+    this.#list.changed();
   }
 
   /** @returns how many are newly gone */
   async #forget(gone: readonly StoredModel[]): Promise<number> {
     const newly = gone.filter(({ missingAt }) => missingAt === undefined);
     await this.#index.miss(newly);
-    for (const { path } of newly) this.#side.delete(path);
-    this.#listed = undefined;
+    for (const { path } of newly) this.#list.forgetBeside(path);
+    this.#list.changed();
     return newly.length;
   }
 
@@ -406,37 +382,7 @@ export class Library {
 
   async #update(id: string, change: Partial<StoredModel>): Promise<void> {
     await this.#index.update(id, change);
-    this.#listed = undefined;
-  }
-
-  #withCard(stored: StoredModel): LibraryModel {
-    return this.#model(stored, this.#index.cardOf(stored.id));
-  }
-
-  #model({ missingAt: _missing, addedAt: _added, ...stored }: StoredModel, own: ModelCard = {}): LibraryModel {
-    const { name, path, sha256, description } = stored;
-    const side = this.#side.get(path);
-    const shortHash = sha256?.slice(0, 10);
-    const folder = name.includes('/') ? `${name.slice(0, name.lastIndexOf('/'))}/` : '';
-    const { problem } = description;
-    return {
-      ...stored,
-      description: problem === undefined ? description : { ...description, problem: this.shown(problem) },
-      title: `${folder}${basename(path)}${shortHash === undefined ? '' : ` [${shortHash}]`}`,
-      card: { ...side?.card, ...own },
-      hasPreview: side?.preview !== undefined || description.hasThumbnail,
-      shortHash,
-      embedded: this.#options.embeddedModels?.includes(path) ?? false,
-    };
-  }
-}
-
-/** Side files that cannot be looked at (a name too long for them, a folder not for us) are as good as none. */
-async function readSide(path: string, description: ModelDescription): Promise<SideFacts> {
-  try {
-    return { card: await readCard(path, description), preview: await findPreview(path) };
-  } catch {
-    return { card: {}, preview: undefined };
+    this.#list.changed();
   }
 }
 
@@ -447,17 +393,6 @@ function kindOf(model: FoundModel, description: ModelDescription): ModelKind {
 
 function describedAs(model: FoundModel, description: ModelDescription): Pick<StoredModel, 'kind' | 'description'> {
   return { kind: kindOf(model, description), description: { ...description, version: descriptionVersion } };
-}
-
-function hasWords(model: LibraryModel, words: readonly string[]): boolean {
-  const { card } = model;
-  const texts = [model.title, card.description, card.baseModel, ...(card.triggerWords ?? []), ...(card.tags ?? [])];
-  const text = texts.filter(Boolean).join(' ').toLowerCase();
-  return words.every((word) => text.includes(word));
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Of two hashes one is often written short. */

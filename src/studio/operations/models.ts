@@ -6,16 +6,19 @@ import type { JobRequests } from '#api/records/job';
 import type { ModelWorkKind } from '#api/records/model-work';
 import { requireEffect } from '#api/rights';
 import { UserError } from '#core/errors';
+import { inTurns } from '../events/next-turn.ts';
 import { sniffImage } from '../images/codec.ts';
 import { toldStarters } from '../pull/told-starters.ts';
 import type { Context, HandlersOf } from './context.ts';
 import { toldJob, toldModel, toldPull } from './told.ts';
 
 export const modelHandlers = {
-  listModels({ hash, ...query }, { studio: { library }, caller }) {
+  async listModels({ hash, ...query }, { studio: { library }, caller }) {
     const hashed = hash === undefined ? undefined : new Set(library.byHash(hash).map(({ id }) => id));
     const found = library.list(query).filter(({ id }) => hashed?.has(id) ?? true);
-    return { models: found.map((model) => toldModel(model, caller)) };
+    const models = [];
+    for await (const model of inTurns(found, 1000)) models.push(toldModel(model, caller));
+    return { models };
   },
   async addModelFolder({ folder }, { studio }) {
     const full = await studio.addModelFolder(folder);
