@@ -44,6 +44,8 @@ const furtherWarnings = `Further warnings than these ${mostWarnings} were left o
 
 /** Written or removed at once: so many, and of this weight in all. */
 const fewJobs = 25;
+/** Looked through in a millisecond or two. */
+const manyJobs = 2000;
 const lightJobs = 2 ** 18;
 
 export class SqliteJobQueue implements JobQueue {
@@ -142,18 +144,25 @@ export class SqliteJobQueue implements JobQueue {
   }
 
   async ids(filter: JobFilter): Promise<readonly string[]> {
-    return this.#ids(whereJobs(filter));
+    return await this.#ids(whereJobs(filter));
   }
 
-  #ids({ sql, params }: Condition, order = 'id'): string[] {
-    return this.#db
-      .all<{ id: string }>(`SELECT id FROM jobs WHERE ${sql} ORDER BY ${order}`, params)
-      .map(({ id }) => id);
+  /** Looking through them is done on another thread then. */
+  #areMany(): boolean {
+    return this.#db.get<{ n: number }>('SELECT coalesce(max(rowid), 0) AS n FROM jobs')!.n > manyJobs;
+  }
+
+  async #ids({ sql, params }: Condition): Promise<string[]> {
+    const whole = `SELECT id FROM jobs WHERE ${sql} ORDER BY id`;
+    const rows = await (this.#areMany() ? this.#db.allElsewhere(whole, params) : this.#db.all(whole, params));
+    return rows.map(({ id }) => String(id));
   }
 
   async #listRecent(options: JobListOptions, limit: number): Promise<JobPage> {
     const order = { by: ['id'], direction: 'DESC' } as const;
-    const page = await this.#table.pageInTurns({ where: whereJobs(options), order, limit, cursor: options.cursor });
+    const where = whereJobs(options);
+    const mayTakeLong = this.#areMany();
+    const page = await this.#table.pageInTurns({ where, order, limit, cursor: options.cursor, mayTakeLong });
     return { jobs: page.records.map(toJob), cursor: page.cursor };
   }
 
@@ -248,7 +257,7 @@ export class SqliteJobQueue implements JobQueue {
   async clear(filter: JobFilter = {}): Promise<readonly RemovedJob[]> {
     const states = (filter.states ?? endStates).filter((state) => (endStates as readonly JobState[]).includes(state));
     const where = whereJobs({ ...filter, states });
-    const ids = this.#ids(where);
+    const ids = await this.#ids(where);
     const removed: RemovedJob[] = [];
     for (let taken = 0; taken < ids.length; ) {
       const gone = await this.#write(() => this.#removeSome(ids.slice(taken), where));
@@ -374,17 +383,17 @@ export class SqliteJobQueue implements JobQueue {
     if (!/^\d{1,15}$/.test(cursor)) throw new UserError('page.cursor', 'The cursor is not one that a page has given.');
     const offset = Number(cursor);
     // Sorted without what is long of them.
-    const ids = this.#db
-      .all<{ id: string }>(
-        `SELECT id FROM (
+    const ask = this.#areMany() ? 'allElsewhere' : 'all';
+    const rows = await this.#db[ask]<{ id: string }>(
+      `SELECT id FROM (
            SELECT jobs.id, jobs.kind, jobs.user, batch, state, priority, position, coalesce(turn, 0) AS turn,
              row_number() OVER (PARTITION BY priority, jobs.kind, jobs.user ORDER BY position, jobs.id) AS round
            FROM jobs LEFT JOIN turns ON turns.user = jobs.user AND turns.kind = jobs.kind
            WHERE state IN ('queued', 'paused')
          ) WHERE ${sql} ORDER BY priority DESC, round, turn, position, id LIMIT ? OFFSET ?`,
-        [...params, limit + 1, offset],
-      )
-      .map(({ id }) => id);
+      [...params, limit + 1, offset],
+    );
+    const ids = rows.map(({ id }) => id);
     const jobs: Job[] = [];
     let taken = 0;
     let weight = 0;
@@ -403,9 +412,10 @@ export class SqliteJobQueue implements JobQueue {
   async #switch(filter: JobFilter, from: JobState, state: JobState): Promise<readonly Job[]> {
     const where = allOf([whereJobs(filter), equals('state', from)]);
     const ids = await this.#write(() => {
-      const found = this.#ids(where, 'position, id');
+      const { sql, params } = where;
+      const found = this.#db.all<{ id: string }>(`SELECT id FROM jobs WHERE ${sql} ORDER BY position, id`, params);
       this.#table.updateAll(where, { state });
-      return found;
+      return found.map(({ id }) => id);
     });
     const jobs: Job[] = [];
     for await (const id of inTurns(ids)) if (this.#table.get(id)) jobs.push(this.#changed(id));

@@ -3,6 +3,7 @@
 import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '#core/errors';
+import { nextTurn } from '../../events/next-turn.ts';
 import { diskError, isMissing } from '../../files/disk-error.ts';
 import { readPlainFile } from '../../files/plain-file.ts';
 import { isSafeName, realPathInside } from '../../files/safe-path.ts';
@@ -40,6 +41,9 @@ export type ScanPicture = (file: string) => Promise<ScannedPicture>;
 
 /** Smaller ones are enlarged for any model. */
 const tinySide = 128;
+
+/** Characters that are told of each: as many as a caption may be set to. */
+const longestCaption = 100_000;
 
 export class Datasets {
   readonly #root: string;
@@ -229,7 +233,8 @@ export class Datasets {
       const bytes = await readPlainFile(`${withoutExtension(file)}.txt`).catch(() => undefined);
       const text = bytes && decodeText(bytes);
       if (text && text.encoding !== 'utf-8') oddEncodings.push(picture);
-      const caption = text?.text.replace(/\s+/g, ' ').trim();
+      const caption = text?.text.slice(0, longestCaption).replace(/\s+/g, ' ').trim();
+      await nextTurn();
       if ('look' in found) looks.push({ name: picture, look: found.look });
       pictures.push(
         'look' in found
