@@ -7,13 +7,18 @@ import { operations } from '#api/operations/index';
 import { commands } from '#cli/commands/index';
 import { samplers } from '#diffusion/samplers/index';
 import { schedulers } from '#diffusion/schedules';
+import { fileDTypes } from '#formats/file-dtype';
 import { blockPackings } from '#formats/packing';
 import { adapterKinds } from '#models/adapters/kinds';
 import { controlKinds } from '#models/control/open';
 import { conversionLayouts, storageForms } from '#models/convert/plan';
 import { families } from '#models/families';
+import { fileKinds } from '#models/file-kinds';
 import { upscalerArchitectures } from '#models/upscalers/index';
 import { annotators } from '#pipelines/annotators/index';
+import { latentModes } from '#pipelines/hires';
+import { resizeModes } from '#pipelines/settings/picture';
+import { EMPHASIS_MODES } from '#prompt/emphasis';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const text = readFileSync(`${root}/docs/FEATURES.md`, 'utf8');
@@ -46,8 +51,13 @@ const registries: Readonly<Record<string, readonly string[]>> = {
   'families of models': families.map(({ title }) => title),
   'kinds of adapters': adapterKinds.map(({ title }) => title),
   'control networks': controlKinds,
+  'ways of enlarging latents': Object.keys(latentModes),
+  'resize modes': resizeModes,
+  'ways of weighing words': EMPHASIS_MODES,
   'modules of control': annotators.map(({ name }) => name),
   upscalers: upscalerArchitectures.map(({ title }) => title),
+  'kinds of files': Object.values(fileKinds).filter((title) => title !== fileKinds.unknown),
+  'numbers in safetensors files': fileDTypes,
   'packed weights': blockPackings,
   'what models are converted to': [...conversionLayouts, ...storageForms],
   ...Object.fromEntries(

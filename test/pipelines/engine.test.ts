@@ -652,6 +652,14 @@ describe('inpainting', () => {
   it('changes nothing where nothing is masked', async () => {
     const black: PixelImage = { ...mask, data: new Uint8Array(32 * 32) };
     expect(changes(await picture({ ...ask, mask: black }))).toEqual({ painted: 0, kept: 0 });
+    const told = (fields: object) =>
+      eventsOf({ ...ask, ...fields }).then((events) =>
+        events.flatMap((e) => (e.type === 'warning' ? [e.message] : [])),
+      );
+    expect(await told({ mask: black })).toEqual(['The mask masks nothing; the picture stays as it was.']);
+    expect(await told({ mask: black, inpaintArea: 'Only masked' })).toEqual([
+      'The mask masks nothing; the whole picture was drawn anew.',
+    ]);
   });
 
   it('mixes along a blurred edge', async () => {

@@ -44,7 +44,16 @@ export const pictureSettings = {
 };
 
 /** A1111's modes in the order of its numbers. */
-const resizeModes = ['Just resize', 'Crop and resize', 'Resize and fill', 'Just resize (latent upscale)'] as const;
+/**
+ * A1111's, in its order.
+ * @internal For the test of the document of features.
+ */
+export const resizeModes = [
+  'Just resize',
+  'Crop and resize',
+  'Resize and fill',
+  'Just resize (latent upscale)',
+] as const;
 
 const ofSecondPass = ({ request }: PictureFacts): string | undefined =>
   request.hires && request.hiresOnly ? 'hires fix enlarges the picture' : undefined;
