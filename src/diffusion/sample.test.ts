@@ -314,8 +314,8 @@ describe('short and odd runs of the web UI', () => {
     const image = strength === undefined ? undefined : (wave(1000).map((v) => 0.4 * v) as Latent);
     let draws = 0;
     const noise = () => wave(++draws) as Latent;
-    let x = plan.start(wave(0) as Latent, image);
-    for await (const step of plan.run({ denoise, x, noise })) x = step.x.slice() as Latent;
+    let x = plan.start(wave(0), image);
+    for await (const step of plan.run({ denoise, x, noise })) x = step.x.slice();
     expect([...x]).toEqual(expected.map((value) => expect.closeTo(value, 4)));
   });
 });
