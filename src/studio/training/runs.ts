@@ -2,7 +2,7 @@
 
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { UserError } from '#core/errors';
 import { isMissing } from '../files/disk-error.ts';
 import { realPathInside } from '../files/safe-path.ts';
@@ -27,6 +27,11 @@ export class TrainingRuns {
   /** Of the job of this id. */
   folderOf(id: string): string {
     return join(this.folder, id);
+  }
+
+  /** The same as it is told: below the data folder, whose place on the disk is nobody's business. */
+  placeOf(id: string): string {
+    return `${basename(this.folder)}/${id}`;
   }
 
   /** What was measured after each step, oldest first; at most `limit` rows, evenly taken. */

@@ -36,7 +36,7 @@ export class LabRunner implements Runner<'lab'> {
     try {
       for await (const message of trainer.messages()) {
         if (message.type === 'failed') throw fromWireError(message.error);
-        if (message.type === 'end' && message.steps >= job.total) return { result: { run: folder } };
+        if (message.type === 'end' && message.steps >= job.total) return { result: { run: runs.placeOf(job.id) } };
         if (message.type === 'warning') await call.warn(message.text);
         if (message.type === 'part') {
           done = message.done;

@@ -85,7 +85,8 @@ it('are done, paused, cancelled, killed and retried like every job, bit for bit'
   const whole = await submit();
   await until(whole.id, inState('done'));
   const { job, metrics, files } = await server.json('GET', `/api/v1/trainings/${whole.id}`);
-  expect(job).toMatchObject({ kind: 'training', total: 240, delivered: 239, result: { step: 240 } });
+  expect(job).toMatchObject({ kind: 'training', total: 240, delivered: 239 });
+  expect(job.result).toMatchObject({ step: 240, run: `trainings/${whole.id}` });
   expect(metrics).toHaveLength(240);
   expect(metrics.at(-1).loss).toBeLessThan(metrics[0].loss);
   expect(files).toContain('samples/step-00000240.png');
@@ -119,7 +120,7 @@ it('are experiments of the lab too, with tables, pictures and a report', { timeo
   const { id } = await server.json('POST', '/api/v1/lab/runs', { run });
   await until(id, inState('done'));
   const { job, tables, files } = await server.json('GET', `/api/v1/lab/runs/${id}`);
-  expect(job).toMatchObject({ kind: 'lab', total: 2, delivered: 1 });
+  expect(job).toMatchObject({ kind: 'lab', total: 2, delivered: 1, result: { run: `lab/${id}` } });
   expect(tables.map(({ title }: { title: string }) => title)).toEqual([
     'Networks that read digits',
     'Models',

@@ -54,7 +54,8 @@ export class TrainingRunner implements Runner<'training'> {
     try {
       for await (const message of trainer.messages()) {
         if (message.type === 'failed') throw fromWireError(message.error);
-        if (message.type === 'end' && message.steps >= job.total) return { result: { run, ...teller.last } };
+        if (message.type === 'end' && message.steps >= job.total)
+          return { result: { run: runs.placeOf(job.id), ...teller.last } };
         await teller.tell(message);
       }
       return undefined;
