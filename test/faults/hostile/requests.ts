@@ -20,6 +20,7 @@ export function* hostileRequests(): Generator<HostileRequest> {
   yield* bodies();
   yield* forms();
   yield* prompts();
+  yield* textsElsewhere();
   yield* lists();
   yield* hostileLists();
   yield* queries();
@@ -140,6 +141,46 @@ function* prompts(): Generator<HostileRequest> {
     path: '/api/v1/jobs/batch',
     body: { jobs: Array(400).fill(long) },
   };
+}
+
+/** The same texts by every other door that takes one. */
+function* textsElsewhere(): Generator<HostileRequest> {
+  const at = '/api/v1';
+  const doors: Record<string, (text: string) => Omit<HostileRequest, 'name'>> = {
+    'a prompt to measure': (text) => ({
+      method: 'POST',
+      path: `${at}/prompts/measure`,
+      body: { text: text.slice(0, 20_000) },
+    }),
+    'parameters to read': (text) => ({ method: 'POST', path: `${at}/parameters/read`, body: { text } }),
+    'a style to keep': (text) => ({
+      method: 'PUT',
+      path: `${at}/styles/hostile`,
+      body: { prompt: text.slice(0, 99_000), negativePrompt: text.slice(0, 99_000) },
+    }),
+    'a style that is asked for': (text) => ({
+      method: 'POST',
+      path: `${at}/jobs`,
+      body: { prompt: text.slice(0, 50_000), styles: ['hostile'], steps: 1 },
+    }),
+    'a sheet of styles': (text) => ({ method: 'POST', path: `${at}/styles/import`, body: { sheet: text } }),
+    'lines of prompts': (text) => ({ method: 'POST', path: `${at}/series/prompts`, body: { lines: text, steps: 1 } }),
+    'parts of a matrix': (text) => ({ method: 'POST', path: `${at}/series/matrix`, body: { prompt: text, steps: 1 } }),
+    'values of a plot': (text) => ({
+      method: 'POST',
+      path: `${at}/series/plot`,
+      body: { prompt: 'a', x: 'prompt', xValues: text.slice(0, 99_000), steps: 1 },
+    }),
+    'a data set': (text) => ({ method: 'POST', path: `${at}/datasets`, body: { name: text.slice(0, 300) } }),
+    "a prompt of OpenAI's": (text) => ({
+      method: 'POST',
+      path: '/v1/images/generations',
+      body: { prompt: text.slice(0, 99_000) },
+    }),
+  };
+  for (const [name, text] of Object.entries(hostileTexts(300_000)))
+    for (const [door, ask] of Object.entries(doors)) yield { name: `texts: ${door}: ${name}`, ...ask(text) };
+  yield { name: 'texts: no style any more', method: 'DELETE', path: `${at}/styles/hostile` };
 }
 
 function* lists(): Generator<HostileRequest> {
