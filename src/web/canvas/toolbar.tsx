@@ -37,7 +37,7 @@ export function Toolbar(props: ToolbarProps) {
   const empty = () =>
     props.brush.layer === 'mask' ? !isMasked(drawing.present()) : !hasLayer(drawing.present(), 'sketch');
   return (
-    <div class="flex flex-wrap items-center gap-x-3 gap-y-2 p-2 bg-panel border-b border-line">
+    <div class="flex flex-wrap items-center gap-x-2 gap-y-2 p-2 bg-panel border-b border-line">
       <Group class="row gap-1" label={words().canvas.layer}>
         <For each={layers}>
           {(layer) => (
@@ -72,7 +72,7 @@ export function Toolbar(props: ToolbarProps) {
           {words().canvas.sliders.size}
           <input
             type="range"
-            class="w-20"
+            class="w-14"
             min={0.005}
             max={0.5}
             step={0.005}
@@ -87,7 +87,7 @@ export function Toolbar(props: ToolbarProps) {
               {words().canvas.sliders.opacity}
               <input
                 type="range"
-                class="w-16"
+                class="w-12"
                 min={0.1}
                 max={1}
                 step={0.05}

@@ -1,11 +1,12 @@
 /** The control of one setting, by what its row says of it. */
 
-import { For, Match, Show, Switch } from 'solid-js';
+import { Match, Show, Switch } from 'solid-js';
 import { useChoices } from '../state/choices.ts';
 import { isChanged, randomSeed, settingValue } from '../state/draft.ts';
 import { fitting, type SettingField } from '../state/fields.ts';
 import { useControls } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
+import { Chips } from '../ui/chips.tsx';
 import { Field, type FieldIds } from '../ui/field.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { NumberInput } from '../ui/number-input.tsx';
@@ -138,25 +139,15 @@ function ChoiceControl(props: InnerProps) {
   );
 }
 
-/** Any of several, each switched by itself. */
 function ManyControl(props: ControlProps) {
   const { draft } = useStudio();
   const choices = useChoices(() => props.field.choices);
-  const chosen = () => (draft.values()[props.field.name] as readonly string[] | undefined) ?? [];
-  const toggle = (value: string) => {
-    const next = chosen().includes(value) ? chosen().filter((each) => each !== value) : [...chosen(), value];
-    draft.set(props.field.name, next.length === 0 ? undefined : next);
-  };
   return (
-    <div class="flex flex-wrap gap-1">
-      <For each={choices()} fallback={<p class="hint">{words().common.nothing}</p>}>
-        {({ value, label }) => (
-          <button type="button" class="chip" aria-pressed={chosen().includes(value)} onClick={() => toggle(value)}>
-            {label}
-          </button>
-        )}
-      </For>
-    </div>
+    <Chips
+      choices={choices()}
+      chosen={(draft.values()[props.field.name] as readonly string[] | undefined) ?? []}
+      onChange={(chosen) => draft.set(props.field.name, chosen)}
+    />
   );
 }
 

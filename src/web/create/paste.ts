@@ -47,10 +47,7 @@ function useParametersOfText(): (text: string) => void {
       studio.say({ kind: 'error', text: words().create.noParameters });
       return;
     }
-    const before = studio.draft.values();
-    studio.draft.replace(recall(read.request, studio.draft.fields()));
-    const action = { label: words().common.undo, run: () => studio.draft.replace(before) };
-    studio.say({ kind: 'info', text: words().create.recalled, action });
+    studio.redraft(recall(read.request, studio.draft.fields()), words().create.recalled);
   };
   return (text) => {
     const action = { label: words().picture.reuse, run: () => void use(text) };

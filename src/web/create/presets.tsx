@@ -19,10 +19,7 @@ export function PresetMenu() {
     setPresets(next);
   };
   const apply = (values: Readonly<Record<string, unknown>>) => {
-    const before = studio.draft.values();
-    studio.draft.replace(recall(values, studio.draft.fields()));
-    const run = () => studio.draft.replace(before);
-    studio.say({ kind: 'info', text: words().presets.applied, action: { label: words().common.undo, run } });
+    studio.redraft(recall(values, studio.draft.fields()), words().presets.applied);
   };
   const save = () => {
     const called = name().trim();

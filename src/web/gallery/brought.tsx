@@ -48,8 +48,7 @@ export function Brought(props: { readonly file: File; readonly onClose: () => vo
   const address = URL.createObjectURL(props.file);
   onCleanup(() => URL.revokeObjectURL(address));
   const reuse = () => {
-    studio.draft.replace(recall(read()!.request, studio.draft.fields()));
-    studio.say({ kind: 'info', text: words().create.recalled });
+    studio.redraft(recall(read()!.request, studio.draft.fields()), words().create.recalled);
     navigate('/');
   };
   const start = async () =>

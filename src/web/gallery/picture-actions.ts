@@ -3,7 +3,7 @@
 import { useNavigate } from '@solidjs/router';
 import type { WireImage } from '#server/native/wire';
 import { galleryPicture } from '../canvas/pictures.ts';
-import { recall } from '../state/draft.ts';
+import { recall, withValue } from '../state/draft.ts';
 import { useStudio } from '../state/studio.tsx';
 import { words } from '../words/index.ts';
 
@@ -17,23 +17,22 @@ export function usePictureActions() {
   const { draft } = studio;
   const navigate = useNavigate();
   const recordOf = (image: WireImage) => image as unknown as Readonly<Record<string, unknown>>;
-  const told = (text: string) => studio.say({ kind: 'info', text });
   return {
     reuseAll(image: WireImage) {
-      draft.replace(recall(recordOf(image), draft.fields()));
-      told(words().create.recalled);
+      studio.redraft(recall(recordOf(image), draft.fields()), words().create.recalled);
       navigate('/');
     },
     reusePrompt(image: WireImage) {
-      for (const { name } of draft.fields().filter(({ control }) => control === 'prompt')) {
-        draft.set(name, recordOf(image)[name] || undefined);
-      }
-      told(words().create.promptKept);
+      const prompts = draft.fields().filter(({ control }) => control === 'prompt');
+      const next = prompts.reduce(
+        (values, { name }) => withValue(values, name, recordOf(image)[name] || undefined),
+        draft.values(),
+      );
+      studio.redraft(next, words().create.promptKept);
     },
     keepSeed(image: WireImage) {
       const seed = draft.fields().find(({ control }) => control === 'seed');
-      if (seed) draft.set(seed.name, image.seed);
-      told(words().create.seedKept);
+      if (seed) studio.redraft(withValue(draft.values(), seed.name, image.seed), words().create.seedKept);
     },
     /** As the start picture, to draw on. */
     toCanvas(image: WireImage) {

@@ -67,7 +67,8 @@ function QueuePill() {
   const progress = () => (running() ? studio.progress[running()!.id] : undefined);
   createEffect(() => {
     const percent = Math.round((progress()?.fraction ?? 0) * 100);
-    document.title = running() ? `${percent}% · Darkroom` : 'Darkroom';
+    const parts = running() ? [`${percent}%`, remaining(progress(), words())] : [];
+    document.title = [...parts, 'Darkroom'].filter(Boolean).join(' · ');
   });
   return (
     <Show when={running()}>

@@ -101,7 +101,7 @@ function fieldOf(name: string, property: SchemaProperty, required: boolean): Set
     max,
     step,
     usual: property.usual ?? [Math.max(min, 0), usualEnd(max, fallback)],
-    choices: property.enum ?? property.choices,
+    choices: property.enum ?? property.choices ?? (property.items as SchemaProperty | undefined)?.enum,
     listOf: ['number', 'integer'].includes((property.items as SchemaProperty | undefined)?.type ?? '')
       ? 'number'
       : 'text',

@@ -33,8 +33,15 @@ const fooocus: Readonly<Record<string, string>> = {
   default_sampler: 'sampler',
   default_scheduler: 'scheduler',
   default_overwrite_step: 'steps',
-  default_image_number: 'count',
+  default_image_number: 'batchCount',
+  default_refiner: 'refiner',
+  default_refiner_switch: 'refinerSwitchAt',
+  default_vae: 'vae',
+  default_clip_skip: 'clipSkip',
 };
+
+/** How Fooocus leaves something to the model. */
+const nothing: readonly unknown[] = ['', null, 'None', 'Default (model)'];
 
 export interface ReadPreset {
   readonly draft: Record<string, unknown>;
@@ -56,9 +63,10 @@ export function readPreset(text: string, names: ReadonlyMap<string, string>): Re
   const draft: Record<string, unknown> = {};
   const leftOut: string[] = [];
   for (const [name, value] of entries) {
-    if (value === -1 || value === '' || value === null) continue;
+    if (value === -1 || nothing.includes(value)) continue;
     const ours = fooocus[name];
-    if (ours !== undefined) draft[ours] = typeof value === 'string' ? (names.get(value) ?? value) : value;
+    if (ours !== undefined)
+      draft[ours] = typeof value === 'string' ? (names.get(value.replace(/_gpu$/, '')) ?? value) : value;
     else if (name === 'default_model') draft['model'] = String(value).replace(/\.(safetensors|ckpt)$/, '');
     else if (name === 'default_aspect_ratio') Object.assign(draft, sizeOf(String(value)));
     else leftOut.push(name);

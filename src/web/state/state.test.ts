@@ -472,14 +472,16 @@ describe('presets', () => {
   it('reads those of Fooocus, naming what has no place here', () => {
     const preset = {
       default_prompt: 'a fox',
-      default_sampler: 'dpmpp_2m',
+      default_sampler: 'dpmpp_2m_gpu',
+      default_image_number: 2,
+      default_refiner: 'None',
       default_aspect_ratio: '896*1152',
-      default_vae: 'x',
+      default_styles: ['x'],
       default_overwrite_step: -1,
     };
     expect(readPreset(JSON.stringify(preset), new Map([['dpmpp_2m', 'DPM++ 2M']]))).toEqual({
-      draft: { prompt: 'a fox', sampler: 'DPM++ 2M', width: 896, height: 1152 },
-      leftOut: ['default_vae'],
+      draft: { prompt: 'a fox', sampler: 'DPM++ 2M', width: 896, height: 1152, batchCount: 2 },
+      leftOut: ['default_styles'],
     });
     expect(readPreset('{"steps":9}', new Map())).toEqual({ draft: { steps: 9 }, leftOut: [] });
     expect([readPreset('no json', new Map()), readPreset('[1]', new Map())]).toEqual([undefined, undefined]);

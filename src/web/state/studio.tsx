@@ -14,7 +14,7 @@ import { words } from '../words/index.ts';
 import { told } from '../words/told.ts';
 import { broughtPicture, chooseFile } from './bring-picture.ts';
 import { connect, type EventHandlers } from './connection.ts';
-import { drawnMask } from './draft.ts';
+import { type Draft, drawnMask } from './draft.ts';
 import { createDraft } from './draft-store.ts';
 import { type Drawing, isMasked } from './drawing.ts';
 import { createDrawing } from './drawing-store.ts';
@@ -231,6 +231,13 @@ export function createStudio(api: Api) {
   /** Jobs whose pictures are looked at over the canvas. */
   const [staged, setStaged] = createSignal<readonly string[]>([]);
 
+  /** Another draft in the place of this one, said with the way back. */
+  function redraft(next: Draft, text: string): void {
+    const before = draft.values();
+    draft.replace(next);
+    say({ kind: 'info', text, action: { label: words().common.undo, run: () => draft.replace(before) } });
+  }
+
   /** Another start picture, or none; a mask belongs to its picture. */
   function startFrom(picture: string | undefined): void {
     const { mask: _mask, init: _init, ...rest } = draft.values();
@@ -293,6 +300,7 @@ export function createStudio(api: Api) {
     drawing,
     staged,
     setStaged,
+    redraft,
     startFrom,
     redraw: (next: Drawing) => thenMark(() => drawing.change(next))(),
     undoDrawing: thenMark(drawing.undo),

@@ -2,6 +2,7 @@
 
 import { For, Match, Show, Switch } from 'solid-js';
 import { fitting, helpBeside, type SettingField } from '../state/fields.ts';
+import { Chips } from './chips.tsx';
 import { Field, type FieldIds } from './field.tsx';
 import { NumberInput } from './number-input.tsx';
 import { PictureField } from './picture-field.tsx';
@@ -96,52 +97,75 @@ function OptionalNumber(props: InnerProps) {
 }
 
 function TextOrChoice(props: InnerProps) {
-  const value = () => props.value ?? props.field.fallback;
-  const choices = (): readonly Choice[] => {
-    const { choices: listed } = props.field;
-    return props.choices ?? (Array.isArray(listed) ? listed.map((each: string) => ({ value: each, label: each })) : []);
-  };
-  const lines = () => (Array.isArray(value()) ? (value() as readonly unknown[]).join('\n') : '');
+  const { control } = props.field;
+  const chips = () => control === 'many' && Array.isArray(props.field.choices);
   return (
-    <Show
-      when={props.field.control === 'choice'}
-      fallback={
-        <Show
-          when={props.field.control === 'many'}
-          fallback={
-            <>
-              <input
-                {...props.ids}
-                class="field-box"
-                list={choices().length > 0 ? `${props.ids.id}-list` : undefined}
-                value={String(value() ?? '')}
-                onChange={(event) => props.onChange(event.currentTarget.value || undefined)}
-              />
-              <Show when={choices().length > 0}>
-                <datalist id={`${props.ids.id}-list`}>
-                  <For each={choices()}>{(choice) => <option value={choice.value} />}</For>
-                </datalist>
-              </Show>
-            </>
-          }
-        >
-          <textarea
-            {...props.ids}
-            rows={2}
-            class="field-box"
-            value={lines()}
-            onChange={({ currentTarget: { value: text } }) => props.onChange(listOf(text, props.field))}
-          />
-        </Show>
-      }
-    >
-      <Select
-        ids={props.ids}
-        choices={choices()}
-        value={String(value() ?? '')}
-        onChange={(chosen) => props.onChange(chosen === '' ? undefined : chosen)}
+    <Switch fallback={<TextField {...props} />}>
+      <Match when={control === 'choice'}>
+        <Select
+          ids={props.ids}
+          choices={choicesOf(props)}
+          value={String(valueOf(props) ?? '')}
+          onChange={(chosen) => props.onChange(chosen === '' ? undefined : chosen)}
+        />
+      </Match>
+      <Match when={chips()}>
+        <Chips choices={choicesOf(props)} chosen={linesOf(props)} onChange={props.onChange} />
+      </Match>
+      <Match when={control === 'many'}>
+        <textarea
+          {...props.ids}
+          rows={2}
+          class="field-box"
+          value={linesOf(props).join('\n')}
+          onChange={({ currentTarget: { value: text } }) => props.onChange(listOf(text, props.field))}
+        />
+      </Match>
+      <Match when={control === 'prompt'}>
+        <textarea
+          {...props.ids}
+          rows={2}
+          class="field-box"
+          value={String(valueOf(props) ?? '')}
+          onChange={(event) => props.onChange(event.currentTarget.value || undefined)}
+        />
+      </Match>
+    </Switch>
+  );
+}
+
+const valueOf = (props: FieldControlProps): unknown => props.value ?? props.field.fallback;
+
+function choicesOf({ choices, field }: FieldControlProps): readonly Choice[] {
+  return choices ?? (Array.isArray(field.choices) ? field.choices.map((each) => ({ value: each, label: each })) : []);
+}
+
+function linesOf(props: FieldControlProps): readonly string[] {
+  const value = valueOf(props);
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+/** One line, with what there is to choose from offered. */
+function TextField(props: InnerProps) {
+  const choices = () => choicesOf(props);
+  const listId = () => (choices().length > 0 ? `${props.ids.id}-list` : undefined);
+  return (
+    <>
+      <input
+        {...props.ids}
+        class="field-box"
+        list={listId()}
+        value={String(valueOf(props) ?? '')}
+        onChange={(event) => props.onChange(event.currentTarget.value || undefined)}
       />
-    </Show>
+      <Show when={listId()}>
+        {(id) => (
+          <datalist id={id()}>
+            <For each={choices()}>{(choice) => <option value={choice.value} />}</For>
+          </datalist>
+        )}
+      </Show>
+    </>
   );
 }
 
