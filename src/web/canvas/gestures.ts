@@ -3,6 +3,7 @@
 import { createSignal, onCleanup, onMount } from 'solid-js';
 import type { Point } from '../state/drawing.ts';
 import { type Dot, panned, pinched, type Viewport, zoomedAt } from '../state/viewport.ts';
+import { isTyping } from '../ui/typing.ts';
 
 interface GestureOptions {
   readonly view: () => Viewport;
@@ -87,10 +88,4 @@ export function useGestures(element: () => HTMLElement, { view, setView, draw }:
     handlers: { onPointerDown, onPointerMove, onPointerUp, onPointerCancel: onPointerUp },
     pans: () => panning() || spaceDown(),
   };
-}
-
-export function isTyping(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement && target.matches('input:not([type=range]), textarea, select, [contenteditable]')
-  );
 }

@@ -121,14 +121,6 @@ export function Filters() {
         value={params.order ?? ''}
         onChange={(v) => set('order', v)}
       />
-      <button
-        type="button"
-        class="btn"
-        aria-pressed={params.trashed === 'true'}
-        onClick={() => set('trashed', params.trashed === 'true' ? '' : 'true')}
-      >
-        <Icon name="trash" /> {words().gallery.trash}
-      </button>
     </search>
   );
 }

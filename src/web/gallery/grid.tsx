@@ -87,6 +87,10 @@ export function Grid(props: GridProps) {
     const to = at + (moves[event.key] ?? 0);
     if (to === at || to < 0 || to >= props.images.length) return;
     event.preventDefault();
+    if (event.shiftKey) {
+      if (props.selected.size === 0) anchor = at;
+      select(to, event);
+    }
     virtual.scrollToIndex(Math.floor(to / columns()));
     requestAnimationFrame(() => list.querySelector<HTMLElement>(`[data-at="${to}"]`)?.focus());
   };

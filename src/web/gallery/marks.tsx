@@ -6,10 +6,10 @@ import { useStudio } from '../state/studio.tsx';
 import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
+import { usePictureActions } from './picture-actions.ts';
 
 export function Stars(props: { readonly image: WireImage }) {
-  const studio = useStudio();
-  const rate = (rating: number) => void studio.attempt(() => studio.api.changeImage({ id: props.image.id, rating }));
+  const { rate } = usePictureActions();
   return (
     <Group class="row gap-0" label={words().picture.rating}>
       <For each={[1, 2, 3, 4, 5]}>
@@ -20,7 +20,7 @@ export function Stars(props: { readonly image: WireImage }) {
             classList={{ 'text-accent': stars <= props.image.rating, 'text-dim': stars > props.image.rating }}
             aria-label={words().picture.stars(stars)}
             aria-pressed={stars === props.image.rating}
-            onClick={() => rate(stars === props.image.rating ? 0 : stars)}
+            onClick={() => rate(props.image, stars === props.image.rating ? 0 : stars)}
           >
             {stars <= props.image.rating ? '★' : '☆'}
           </button>

@@ -17,6 +17,8 @@ export function usePictureActions() {
   const { draft } = studio;
   const navigate = useNavigate();
   const recordOf = (image: WireImage) => image as unknown as Readonly<Record<string, unknown>>;
+  const rate = (image: WireImage, rating: number) =>
+    void studio.attempt(async () => await studio.api.changeImage({ id: image.id, rating }));
   return {
     reuseAll(image: WireImage) {
       studio.redraft(recall(recordOf(image), draft.fields()), words().create.recalled);
@@ -39,10 +41,8 @@ export function usePictureActions() {
       studio.startFrom(galleryPicture(image.id));
       navigate('/?mode=canvas');
     },
+    rate,
     /** Five stars, or none. */
-    toggleFavourite(image: WireImage) {
-      const rating = isFavourite(image) ? 0 : favourite;
-      void studio.attempt(async () => await studio.api.changeImage({ id: image.id, rating }));
-    },
+    toggleFavourite: (image: WireImage) => rate(image, isFavourite(image) ? 0 : favourite),
   };
 }

@@ -12,6 +12,7 @@ import { useQuery } from '../state/query.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { isTyping } from '../ui/typing.ts';
 import { ZoomPicture } from '../ui/zoom-picture.tsx';
 import { words } from '../words/index.ts';
 import { filterOf, type GalleryParams } from './filters.tsx';
@@ -47,6 +48,8 @@ export default function Picture() {
   createEffect(() => {
     if (list.data !== undefined && waiting !== undefined) walk(waiting);
   });
+  const mayMake = useMayMake();
+  const { rate } = usePictureActions();
   const back = () => navigate(`/gallery${tail()}`);
   const remove = (shown: WireImage) => {
     const next = beside(1) ?? beside(-1);
@@ -54,11 +57,12 @@ export default function Picture() {
     navigate(next === undefined ? `/gallery${tail()}` : `/gallery/${next}${tail()}`, { replace: true });
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
+    if (isTyping(event.target)) return;
     if (event.key === 'ArrowLeft') walk(-1);
     else if (event.key === 'ArrowRight') walk(1);
     else if (event.key === 'Escape') back();
     else if (event.key === 'Delete' && image.isSuccess) remove(image.data);
+    else if (/^[0-5]$/.test(event.key) && image.isSuccess && mayMake()) rate(image.data, Number(event.key));
   };
   onMount(() => document.addEventListener('keydown', onKeyDown));
   onCleanup(() => document.removeEventListener('keydown', onKeyDown));

@@ -11,6 +11,7 @@ import { Empty } from '../ui/empty.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { useKeptFocus } from '../ui/kept-focus.ts';
 import { PageHead } from '../ui/page-head.tsx';
+import { isTyping } from '../ui/typing.ts';
 import { words } from '../words/index.ts';
 import { BoardMenu } from './board-menu.tsx';
 import { Brought, ReadButton } from './brought.tsx';
@@ -47,7 +48,7 @@ export default function Gallery() {
     scrollTo(0, 0);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
+    if (isTyping(event.target)) return;
     if (event.key === 'Delete' && selected().size > 0 && !trashed()) void remove();
     else if (event.key === 'Escape') none();
     else if (event.key === 'End') jump('oldest');
@@ -59,8 +60,11 @@ export default function Gallery() {
   };
   onMount(() => document.addEventListener('keydown', onKeyDown));
   onCleanup(() => document.removeEventListener('keydown', onKeyDown));
-  const emptyText = () =>
-    trashed() ? words().gallery.emptyTrash : filter() === '' ? words().gallery.empty : words().gallery.noneFit;
+  const emptyText = () => {
+    const { empty, emptyTrash, noneFit } = words().gallery;
+    if (trashed() && filterOf({ ...params, trashed: undefined }) === '') return emptyTrash;
+    return filter() === '' ? empty : noneFit;
+  };
   return (
     <section
       aria-label={words().gallery.all}
@@ -70,6 +74,14 @@ export default function Gallery() {
     >
       <PageHead title={words().gallery.title} note={words().gallery.count(total())}>
         <ReadButton onChoose={setBrought} />
+        <button
+          type="button"
+          class="btn"
+          aria-pressed={trashed()}
+          onClick={() => setParams({ trashed: trashed() ? undefined : 'true' })}
+        >
+          <Icon name="trash" /> {words().gallery.trash}
+        </button>
       </PageHead>
       <Show when={brought()} keyed>
         {(file) => (
