@@ -9,6 +9,7 @@ import { clamp } from '../state/fields.ts';
 import { keepPicture } from '../state/kept-pictures.ts';
 import { useLimits } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
+import { FileButton } from '../ui/file-button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { isTyping } from '../ui/typing.ts';
 import { words } from '../words/index.ts';
@@ -57,15 +58,9 @@ function NoPicture() {
     <div class="flex-1 flex flex-col items-center justify-center gap-4 p-6 text-center">
       <p class="text-dim max-w-120">{words().canvas.lead}</p>
       <div class="row flex-wrap justify-center">
-        <label class="btn-primary focus-within:outline-2">
+        <FileButton class="btn-primary" accept="image/*" onChoose={(file) => void take(file)}>
           <Icon name="image" /> {words().canvas.choose}
-          <input
-            type="file"
-            accept="image/*"
-            class="sr-only"
-            onChange={(event) => void take(event.currentTarget.files?.[0])}
-          />
-        </label>
+        </FileButton>
         <button type="button" class="btn" disabled={!limits.data} onClick={() => void blank()}>
           {words().canvas.blank}
         </button>

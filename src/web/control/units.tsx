@@ -15,6 +15,7 @@ import { useQuery } from '../state/query.ts';
 import { useStudio } from '../state/studio.tsx';
 import { Field } from '../ui/field.tsx';
 import { FieldControl } from '../ui/field-control.tsx';
+import { FileButton } from '../ui/file-button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { NumberInput } from '../ui/number-input.tsx';
 import { Select } from '../ui/select.tsx';
@@ -238,15 +239,9 @@ function UnitPicture(props: ModuleProps) {
         <img src={hint()} alt={words().control.hint} class="size-20 object-contain rounded-lg bg-sunk" />
       </Show>
       <div class="flex flex-wrap gap-2">
-        <label class="btn min-h-8 text-sm focus-within:border-accent">
+        <FileButton class="btn min-h-8 text-sm" accept="image/*" onChoose={(file) => void take(file)}>
           {own() ? words().control.other : words().control.choose}
-          <input
-            type="file"
-            accept="image/*"
-            class="sr-only"
-            onChange={(event) => void take(event.currentTarget.files?.[0])}
-          />
-        </label>
+        </FileButton>
         <Show when={latest()}>
           {(picture) => (
             <button

@@ -7,6 +7,7 @@ import { keys } from '../state/keys.ts';
 import { keepPresets, type Presets, readPreset, storedPresets } from '../state/presets.ts';
 import { useControls } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
+import { FileButton } from '../ui/file-button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
 
@@ -82,15 +83,9 @@ export function PresetMenu() {
             {words().common.save}
           </button>
         </div>
-        <label class="btn focus-within:border-accent">
+        <FileButton accept=".csv,.json" onChoose={(file) => void bring(file)}>
           {words().presets.bring}
-          <input
-            type="file"
-            accept=".csv,.json"
-            class="sr-only"
-            onChange={(event) => void bring(event.currentTarget)}
-          />
-        </label>
+        </FileButton>
         <Show when={listed().length === 0}>
           <p class="hint">{words().presets.hint}</p>
         </Show>
@@ -100,9 +95,7 @@ export function PresetMenu() {
 }
 
 /** A styles.csv goes to the server's styles, a preset of Fooocus or of this page into the form. */
-function useImport(
-  apply: (values: Readonly<Record<string, unknown>>) => void,
-): (input: HTMLInputElement) => Promise<void> {
+function useImport(apply: (values: Readonly<Record<string, unknown>>) => void): (file: File) => Promise<void> {
   const studio = useStudio();
   const controls = useControls();
   const client = useQueryClient();
@@ -114,10 +107,7 @@ function useImport(
       ),
     );
   };
-  return async (input) => {
-    const file = input.files?.[0];
-    input.value = '';
-    if (!file) return;
+  return async (file) => {
     const text = await file.text();
     if (file.name.endsWith('.csv')) {
       const made = await studio.attempt(async () => await studio.api.importStyles({ sheet: text }));

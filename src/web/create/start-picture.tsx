@@ -3,6 +3,7 @@
 import { A } from '@solidjs/router';
 import { Show } from 'solid-js';
 import { useStudio } from '../state/studio.tsx';
+import { FileButton } from '../ui/file-button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Thumbnail } from '../ui/thumbnail.tsx';
 import { words } from '../words/index.ts';
@@ -50,16 +51,14 @@ export function useTakePicture(): (file: File | undefined) => Promise<void> {
   return async (file) => await studio.bring(file, studio.startFrom);
 }
 
-function ChoosePicture(props: { readonly onChoose: (file: File | undefined) => void }) {
+function ChoosePicture(props: { readonly onChoose: (file: File) => void }) {
   return (
-    <label class="border border-dashed border-line rounded-lg p-4 text-center hint cursor-pointer hover:border-dim focus-within:border-accent">
+    <FileButton
+      class="border border-dashed border-line rounded-lg p-4 text-center hint cursor-pointer hover:border-dim"
+      accept="image/*"
+      onChoose={props.onChoose}
+    >
       {words().create.startHint}
-      <input
-        type="file"
-        accept="image/*"
-        class="sr-only"
-        onChange={(event) => props.onChoose(event.currentTarget.files?.[0])}
-      />
-    </label>
+    </FileButton>
   );
 }

@@ -6,25 +6,16 @@ import { ApiError } from '../api.ts';
 import { dataUrl } from '../canvas/pictures.ts';
 import { recall } from '../state/draft.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
+import { FileButton } from '../ui/file-button.tsx';
 import { FileHead } from '../ui/file-head.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { words } from '../words/index.ts';
 
 export function ReadButton(props: { readonly onChoose: (file: File) => void }) {
   return (
-    <label class="btn focus-within:border-accent">
+    <FileButton accept="image/*" onChoose={props.onChoose}>
       <Icon name="search" /> {words().brought.choose}
-      <input
-        type="file"
-        accept="image/*"
-        class="sr-only"
-        onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
-          if (file) props.onChoose(file);
-          event.currentTarget.value = '';
-        }}
-      />
-    </label>
+    </FileButton>
   );
 }
 

@@ -26,7 +26,6 @@ export function Grid(props: GridProps) {
   const menu = usePictureMenu(() => props.images);
   const [width, setWidth] = createSignal(innerWidth);
   const [top, setTop] = createSignal(0);
-  let anchor = 0;
   const columns = () => Math.max(2, Math.floor((width() + gap) / (leastWidth + gap)));
   const side = () => (width() - gap * (columns() - 1)) / columns();
   const rows = () => Math.ceil(props.images.length / columns());
@@ -57,18 +56,7 @@ export function Grid(props: GridProps) {
     if (last && last.index >= rows() - rowsAhead) props.onEnd();
   });
 
-  const select = (at: number, event: MouseEvent | KeyboardEvent) => {
-    const next = new Set(props.selected);
-    const id = props.images[at]!.id;
-    if (event.shiftKey) {
-      const [from, to] = [Math.min(anchor, at), Math.max(anchor, at)];
-      for (const image of props.images.slice(from, to + 1)) next.add(image.id);
-    } else {
-      if (!next.delete(id)) next.add(id);
-      anchor = at;
-    }
-    props.onSelect(next);
-  };
+  const { select, begin } = useRange(props);
   const onClick = (at: number, event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || props.selected.size > 0) select(at, event);
     else props.onOpen(props.images[at]!.id);
@@ -88,7 +76,7 @@ export function Grid(props: GridProps) {
     if (to === at || to < 0 || to >= props.images.length) return;
     event.preventDefault();
     if (event.shiftKey) {
-      if (props.selected.size === 0) anchor = at;
+      begin(at);
       select(to, event);
     }
     virtual.scrollToIndex(Math.floor(to / columns()));
@@ -117,36 +105,13 @@ export function Grid(props: GridProps) {
                       height: `${side()}px`,
                     }}
                   >
-                    <button
-                      type="button"
-                      data-at={at()}
-                      class="relative size-full p-0 border-2 border-transparent rounded-lg overflow-hidden bg-sunk cursor-pointer aria-pressed:border-accent"
-                      aria-pressed={props.selected.size > 0 ? props.selected.has(image.id) : undefined}
-                      title={image.prompt}
+                    <Tile
+                      image={image}
+                      at={at()}
+                      selected={props.selected.size > 0 ? props.selected.has(image.id) : undefined}
                       onClick={(event) => onClick(at(), event)}
                       onKeyDown={(event) => onKeyDown(at(), event)}
-                    >
-                      <img
-                        src={image.thumbnailUrl}
-                        alt={image.prompt || words().stage.withoutPrompt}
-                        class="size-full object-cover"
-                        loading="lazy"
-                        decoding="async"
-                      />
-                      <Show when={props.selected.has(image.id)}>
-                        <span class="absolute top-1 right-1 size-6 rounded-full bg-accent text-on-accent inline-flex items-center justify-center">
-                          <Icon name="check" class="size-4" />
-                        </span>
-                      </Show>
-                      <Show when={image.rating > 0}>
-                        <span
-                          class="absolute bottom-1 left-1 px-1 rounded bg-black/60 text-white text-xs"
-                          aria-hidden="true"
-                        >
-                          {'★'.repeat(image.rating)}
-                        </span>
-                      </Show>
-                    </button>
+                    />
                   </li>
                 );
               }}
@@ -156,5 +121,68 @@ export function Grid(props: GridProps) {
       </ul>
       <PictureMenu menu={menu} />
     </section>
+  );
+}
+
+/** One picture or, with Shift, all from the last one on. */
+function useRange(props: GridProps) {
+  let anchor = 0;
+  const select = (at: number, event: MouseEvent | KeyboardEvent) => {
+    const next = new Set(props.selected);
+    const id = props.images[at]!.id;
+    if (event.shiftKey) {
+      const [from, to] = [Math.min(anchor, at), Math.max(anchor, at)];
+      for (const image of props.images.slice(from, to + 1)) next.add(image.id);
+    } else {
+      if (!next.delete(id)) next.add(id);
+      anchor = at;
+    }
+    props.onSelect(next);
+  };
+  /** Where a range begins that goes on from here. */
+  const begin = (at: number) => {
+    if (props.selected.size === 0) anchor = at;
+  };
+  return { select, begin };
+}
+
+interface TileProps {
+  readonly image: WireImage;
+  readonly at: number;
+  /** Undefined where nothing is. */
+  readonly selected: boolean | undefined;
+  readonly onClick: (event: MouseEvent) => void;
+  readonly onKeyDown: (event: KeyboardEvent) => void;
+}
+
+function Tile(props: TileProps) {
+  return (
+    <button
+      type="button"
+      data-at={props.at}
+      class="relative size-full p-0 border-2 border-transparent rounded-lg overflow-hidden bg-sunk cursor-pointer aria-pressed:border-accent"
+      aria-pressed={props.selected}
+      title={props.image.prompt}
+      onClick={(event) => props.onClick(event)}
+      onKeyDown={(event) => props.onKeyDown(event)}
+    >
+      <img
+        src={props.image.thumbnailUrl}
+        alt={props.image.prompt || words().stage.withoutPrompt}
+        class="size-full object-cover"
+        loading="lazy"
+        decoding="async"
+      />
+      <Show when={props.selected}>
+        <span class="absolute top-1 right-1 size-6 rounded-full bg-accent text-on-accent inline-flex items-center justify-center">
+          <Icon name="check" class="size-4" />
+        </span>
+      </Show>
+      <Show when={props.image.rating > 0}>
+        <span class="absolute bottom-1 left-1 px-1 rounded bg-black/60 text-white text-xs" aria-hidden="true">
+          {'★'.repeat(props.image.rating)}
+        </span>
+      </Show>
+    </button>
   );
 }

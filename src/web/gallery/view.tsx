@@ -47,19 +47,13 @@ export default function Gallery() {
     setParams({ order });
     scrollTo(0, 0);
   };
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (isTyping(event.target)) return;
-    if (event.key === 'Delete' && selected().size > 0 && !trashed()) void remove();
-    else if (event.key === 'Escape') none();
-    else if (event.key === 'End') jump('oldest');
-    else if (event.key === 'Home') jump(undefined);
-    else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      setSelected(new Set(images().map(({ id }) => id)));
-    }
-  };
-  onMount(() => document.addEventListener('keydown', onKeyDown));
-  onCleanup(() => document.removeEventListener('keydown', onKeyDown));
+  useGalleryKeys({
+    Delete: () => selected().size > 0 && !trashed() && void remove(),
+    Escape: none,
+    End: () => jump('oldest'),
+    Home: () => jump(undefined),
+    all: () => setSelected(new Set(images().map(({ id }) => id))),
+  });
   const emptyText = () => {
     const { empty, emptyTrash, noneFit } = words().gallery;
     if (trashed() && filterOf({ ...params, trashed: undefined }) === '') return emptyTrash;
@@ -127,6 +121,20 @@ export default function Gallery() {
       </Show>
     </section>
   );
+}
+
+/** `all`: Ctrl+A. */
+function useGalleryKeys(does: Readonly<Record<'Delete' | 'Escape' | 'End' | 'Home' | 'all', () => unknown>>): void {
+  const onKeyDown = (event: KeyboardEvent) => {
+    const { key } = event;
+    if (isTyping(event.target)) return;
+    if (key === 'a' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      does.all();
+    } else if (key === 'Delete' || key === 'Escape' || key === 'End' || key === 'Home') does[key]();
+  };
+  onMount(() => document.addEventListener('keydown', onKeyDown));
+  onCleanup(() => document.removeEventListener('keydown', onKeyDown));
 }
 
 /** As many as one archive takes. */

@@ -6,6 +6,7 @@ import { useModels } from '../state/queries.ts';
 import { useStudio } from '../state/studio.tsx';
 import { dropsOf } from '../ui/drops.ts';
 import { Empty } from '../ui/empty.tsx';
+import { FileButton } from '../ui/file-button.tsx';
 import { Group } from '../ui/group.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
@@ -39,18 +40,9 @@ export default function Models() {
         >
           <Icon name="refresh" /> <span class="hidden sm:inline">{words().models.refresh}</span>
         </button>
-        <label class="btn focus-within:border-accent" title={words().models.broughtHint}>
+        <FileButton label={words().models.lookInto} title={words().models.broughtHint} onChoose={setBrought}>
           <Icon name="search" /> <span class="hidden sm:inline">{words().models.lookInto}</span>
-          <input
-            type="file"
-            class="sr-only"
-            aria-label={words().models.lookInto}
-            onChange={(event) => {
-              setBrought(event.currentTarget.files?.[0]);
-              event.currentTarget.value = '';
-            }}
-          />
-        </label>
+        </FileButton>
       </PageHead>
       <Show when={brought()}>
         {(file) => (

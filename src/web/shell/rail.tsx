@@ -26,7 +26,7 @@ export function Rail() {
       aria-label="Darkroom"
       class="z-30 bg-panel border-line fixed bottom-0 inset-x-0 border-t md:(sticky top-0 bottom-auto inset-x-auto h-dvh w-20 border-t-0 border-r shrink-0)"
     >
-      <ul class="flex gap-x-0.5 overflow-x-auto md:(flex-col overflow-visible gap-1 pt-4)">
+      <ul class="flex overflow-x-auto md:(flex-col overflow-visible gap-1 pt-4)">
         <li class="hidden md:flex justify-center pb-4" aria-hidden="true">
           <img src="/favicon.svg" alt="" width="36" height="36" />
         </li>
@@ -36,7 +36,7 @@ export function Rail() {
               <A
                 href={path}
                 end={path === '/'}
-                class="relative flex flex-col items-center gap-1 py-2 rounded-lg text-xs lt-md:text-[0.6875rem] no-underline text-dim hover:text-ink"
+                class="relative flex flex-col items-center gap-1 py-2 rounded-lg text-xs lt-md:text-[0.6875rem] lt-sm:text-[0.625rem] no-underline text-dim hover:text-ink"
                 activeClass="!text-accent md:bg-sunk font-semibold"
               >
                 <Icon name={icon} class="size-6" />

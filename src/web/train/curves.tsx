@@ -59,12 +59,19 @@ function Chart(props: ChartProps) {
     plot?.destroy();
     const colours = [style('--accent'), style('--good'), style('--dim')];
     const axis = { stroke: style('--dim'), grid: { stroke: style('--line'), width: 1 } };
+    const value = (_plot: uPlot, measured: number | null) => (measured === null ? '' : figure(measured));
     const series = props.names.flatMap((name, at): uPlot.Series[] => {
       const stroke = colours[at % colours.length]!;
-      const whole = { label: name, stroke, width: 2, spanGaps: true };
+      const whole = { label: name, stroke, width: 2, spanGaps: true, value };
       return props.smooth
         ? [
-            { label: `${name} ·`, stroke: `color-mix(in srgb, ${stroke} 30%, transparent)`, width: 1, spanGaps: true },
+            {
+              label: `${name} ·`,
+              stroke: `color-mix(in srgb, ${stroke} 30%, transparent)`,
+              width: 1,
+              spanGaps: true,
+              value,
+            },
             whole,
           ]
         : [whole];
@@ -74,8 +81,8 @@ function Chart(props: ChartProps) {
         width: place.clientWidth,
         height,
         scales: { x: { time: false } },
-        axes: [axis, { ...axis, size: 60 }],
-        series: [{ label: words().train.step }, ...series],
+        axes: [axis, { ...axis, size: 70, values: (_plot, ticks) => ticks.map(figure) }],
+        series: [{ label: words().train.step, value }, ...series],
         legend: { live: true },
       },
       data(),
@@ -102,6 +109,12 @@ function Chart(props: ChartProps) {
       <div ref={place} role="img" aria-label={words().train.chart(props.title, props.rows.length)} />
     </figure>
   );
+}
+
+/** Learning rates are far below what a fixed number of digits shows. */
+function figure(value: number): string {
+  const short = Number(value.toPrecision(4));
+  return short !== 0 && Math.abs(short) < 1e-3 ? short.toExponential() : String(short);
 }
 
 /** Exponential mean; gaps stay gaps. */
