@@ -33,6 +33,8 @@ export default defineConfig({
     [/^at-least-(\d+)$/, ([, quarters]) => `min-w-[min(${Number(quarters) / 4}rem,100%)]`],
     {
       row: 'flex items-center gap-2',
+      // A picture is what a narrow window is for.
+      'picture-room': 'min-h-60 lt-md:min-h-[min(92vw,60dvh)]',
       stack: 'flex flex-col gap-3',
       card: 'bg-panel border border-line rounded-xl',
       'field-box':

@@ -24,7 +24,7 @@ export default function Compare() {
     >
       {(both) => (
         <div class="flex-1 min-h-0 flex flex-col gap-3 p-3">
-          <div class="flex-1 min-h-60 relative">
+          <div class="flex-1 picture-room relative">
             <img src={both()[0].url} alt={both()[0].prompt} class="absolute inset-0 size-full object-contain" />
             <img
               src={both()[1].url}

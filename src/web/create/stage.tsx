@@ -122,7 +122,7 @@ function AtWork(props: { readonly job: WireJob; readonly behind: number }) {
   const isRunning = () => props.job.state === 'running';
   return (
     <>
-      <div class="relative flex-1 min-h-60 w-full flex items-center justify-center">
+      <div class="relative flex-1 picture-room w-full flex items-center justify-center">
         <Show when={(progress()?.preview ?? 0) > 0} fallback={<div class="safelight" />}>
           <img
             src={previewAddress(props.job.id, progress()!.preview)}

@@ -9,18 +9,18 @@ import { createStore, produce, reconcile } from 'solid-js/store';
 import { jobKinds } from '#api/records/job-kinds';
 import type { WireImage, WireJob, WireModel, WireProgress, WireStatus } from '#server/native/wire';
 import { type Api, ApiError } from '../api.ts';
-import { notify } from '../shell/notify.ts';
 import { words } from '../words/index.ts';
 import { told } from '../words/told.ts';
 import { broughtPicture, chooseFile } from './bring-picture.ts';
-import { connect, type EventHandlers } from './connection.ts';
+import { connect } from './connection.ts';
 import { type Draft, drawnMask } from './draft.ts';
 import { createDraft } from './draft-store.ts';
 import { type Drawing, isMasked } from './drawing.ts';
 import { createDrawing } from './drawing-store.ts';
+import { eventHandlers } from './event-handlers.ts';
 import { keepPicture } from './kept-pictures.ts';
 import { keys } from './keys.ts';
-import { addPicture, type PicturePages, putAnswer, putJob, putPicture, takePicture, without } from './lists.ts';
+import { putAnswer } from './lists.ts';
 import { type Notice, putNotice } from './notices.ts';
 import { useQuery } from './query.ts';
 
@@ -150,81 +150,18 @@ export function createStudio(api: Api) {
     }
   }
 
-  const update = <T,>(key: readonly unknown[], change: (data: T) => T) =>
-    client.setQueriesData<T>({ queryKey: key }, (data) => (data === undefined ? data : change(data)));
-  const stale = (key: readonly unknown[]) => void client.invalidateQueries({ queryKey: key });
-
-  function jobChanged(job: WireJob): void {
-    update<WireJob[]>(keys.openJobs, (jobs) => putJob(jobs, job));
-    if (job.state !== 'running') setProgress(produce((all) => void delete all[job.id]));
-    if (job.finishedAt !== undefined) stale(keys.endedJobs);
-    if (job.state === 'failed') tellFailure(job);
-    if (job.kind === 'training') {
-      stale(keys.trainings);
-      stale(keys.training(job.id));
-    }
-    if (job.kind === 'lab') stale(keys.experimentRuns);
-    client.setQueryData(keys.job(job.id), job);
-  }
-
-  function pictureChanged(image: WireImage): void {
-    for (const [key, data] of client.getQueriesData<PicturePages>({ queryKey: keys.pictures })) {
-      if (!data) continue;
-      const inTrash = String(key[1]).includes('trashed=true');
-      const belongs = inTrash === (image.trashedAt !== undefined);
-      client.setQueryData(key, putPicture(data, image, belongs));
-      // Back from the trash, or into it: where it belongs, the server knows.
-      if (belongs && !data.pages.some(({ images }) => images.some(({ id }) => id === image.id))) stale(key);
-    }
-    const before = client.getQueryData<WireImage>(keys.picture(image.id));
-    if (before === undefined || before.tags.join() !== image.tags.join()) stale(keys.facets);
-    client.setQueryData(keys.picture(image.id), image);
-    setLatest((now) => (now?.id === image.id ? (image.trashedAt === undefined ? image : undefined) : now));
-  }
-
-  function pictureAdded(image: WireImage): void {
-    for (const [key, data] of client.getQueriesData<PicturePages>({ queryKey: keys.pictures })) {
-      if (data && key[1] === '') client.setQueryData(key, addPicture(data, image));
-      else stale(key);
-    }
-    setLatest(image);
-    notify(image.prompt || words().stage.withoutPrompt, { icon: image.thumbnailUrl, path: `/gallery/${image.id}` });
-    stale(keys.facets);
-  }
-
-  const handlers: EventHandlers = {
-    'job.added': (job) => update<WireJob[]>(keys.openJobs, (jobs) => putJob(jobs, job)),
-    'job.changed': jobChanged,
-    'job.removed': ({ id }) => {
-      update<WireJob[]>(keys.openJobs, (jobs) => without(jobs, id));
-      stale(keys.endedJobs);
+  const handlers = eventHandlers(client, {
+    progress(job, now) {
+      if (now) setProgress(job, reconcile(now));
+      else setProgress(produce((all) => void delete all[job]));
     },
-    'job.progress': (data) => setProgress(data.id, reconcile(data)),
-    'job.preview': ({ id, preview }) => {
-      if (progress[id]) setProgress(id, 'preview', preview);
+    preview(job, preview) {
+      if (progress[job]) setProgress(job, 'preview', preview);
     },
-    'image.added': pictureAdded,
-    'image.changed': pictureChanged,
-    'image.removed': ({ id }) => {
-      update<PicturePages>(keys.pictures, (data) => takePicture(data, id));
-      setLatest((now) => (now?.id === id ? undefined : now));
-    },
-    queue: (data) => client.setQueryData(keys.queue, data),
-    engine: (engine) =>
-      update<WireStatus>(keys.status, (status) => ({
-        ...status,
-        engines: status.engines.map((each) => (each.device === engine.device ? engine : each)),
-      })),
-    'settings.changed': (data) => client.setQueryData(keys.settings, data),
-    'library.changed': () => {
-      stale(keys.models);
-      stale(keys.limits);
-    },
-    'pull.changed': () => stale(keys.pulls),
-    'pull.progress': () => stale(keys.pulls),
-    'pull.removed': () => stale(keys.pulls),
-    reset: () => void start(),
-  };
+    latest: setLatest,
+    failure: tellFailure,
+    restart: () => void start(),
+  });
 
   const draft = createDraft();
   const drawing = createDrawing();
@@ -274,7 +211,7 @@ export function createStudio(api: Api) {
   async function submit(request: Record<string, unknown>): Promise<WireJob | undefined> {
     try {
       const { job } = await api.submitJob(request);
-      update<WireJob[]>(keys.openJobs, (jobs) => putAnswer(jobs, job));
+      client.setQueryData<WireJob[]>(keys.openJobs, (jobs) => jobs && putAnswer(jobs, job));
       draft.setErrors({});
       return job;
     } catch (error) {

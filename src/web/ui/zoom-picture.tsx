@@ -41,7 +41,7 @@ export function ZoomPicture(props: ZoomPictureProps) {
     <section
       ref={window}
       aria-label={words().picture.title}
-      class="relative flex-1 min-h-60 w-full self-stretch overflow-hidden touch-none"
+      class="relative flex-1 picture-room w-full self-stretch overflow-hidden touch-none"
       classList={{ 'cursor-grab': moved() !== undefined }}
       {...gestures.handlers}
       onDblClick={(event) => {
