@@ -134,7 +134,7 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await row.getByRole('button', { name: 'Delete' }).click();
     await expect.poll(() => strip(page).count()).toBe(pictures - 1);
     await expect.poll(said).toBe('What to do with: a red car');
-    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('button', { name: 'Undo' }).last().click();
     await expect.poll(() => strip(page).count()).toBe(pictures);
 
     await strip(page).first().click();
