@@ -43,7 +43,7 @@ export default defineConfig({
       'btn-primary': 'btn bg-accent border-accent text-on-accent hover:(bg-accent-strong border-accent-strong)',
       'btn-quiet': 'btn bg-transparent border-transparent hover:(bg-sunk border-transparent)',
       'btn-danger': 'btn text-problem hover:border-problem',
-      chip: 'inline-flex items-center gap-1 min-h-8 px-3 rounded-full border border-line bg-raised text-sm cursor-pointer hover:border-dim aria-pressed:(border-accent text-accent)',
+      chip: 'inline-flex items-center gap-1 max-w-full min-h-8 px-3 rounded-full border border-line bg-raised text-sm cursor-pointer hover:border-dim aria-pressed:(border-accent text-accent)',
       // Below what opened it; on a phone at the lower edge, where it has room.
       popover:
         'absolute z-30 left-0 top-full mt-1 card shadow-lg p-3 stack lt-md:(fixed inset-x-3 top-auto bottom-20 z-40 w-auto!)',
