@@ -1,6 +1,6 @@
 /** browser: downloads, the Lab's tools, a training from its pictures to the proof of its effect, and an upgrade. */
 
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { smallestModel } from '../fixtures/smallest-model.ts';
@@ -162,14 +162,19 @@ describe.skipIf(chromiumPath === undefined)('work beside drawing', { timeout: pa
         .first()
         .waitFor();
     }
-    // With which VAE a model draws is kept beside it.
+    // With which VAE a model draws is kept with it.
     await page
       .getByRole('link', { name: /^mixed\b/ })
       .first()
       .click();
     await page.getByRole('combobox', { name: 'VAE it draws with' }).selectOption('Its own');
-    const card = join(checkpoints, 'mixed.darkroom.json');
-    await expect.poll(() => existsSync(card) && readFileSync(card, 'utf8')).toContain('"vae":"None"');
+    const vaes = async () => {
+      const { models } = (await (await fetch(address('/api/v1/models'))).json()) as {
+        models: { name: string; card: { vae?: string } }[];
+      };
+      return models.find(({ name }) => name.endsWith('mixed'))?.card.vae;
+    };
+    await expect.poll(vaes).toBe('None');
     expect(faults).toEqual([]);
   });
 

@@ -34,21 +34,36 @@ export function checkRequest(fields: GenerateSettings, library: Library, default
     const issue = result.error.issues[0]!;
     throw new UserError('request.invalid', `${issue.path.join('.') || 'request'}: ${issue.message}.`);
   }
-  const { model, vae = '', ...request } = result.data;
+  const { model: asked, vae = 'Automatic', ...request } = result.data;
   const warnings: string[] = [];
-  const ownVae = /^(automatic|none)?$/i.test(vae);
+  const model = asked === undefined ? defaultName(library, defaultModel, warnings) : nameOf(library, asked, warnings);
   const checked = {
     ...request,
     ...namesOf(request, library, warnings),
     controls: request.controls.map((unit) => controlOf(unit, library, warnings)),
-    model: model === undefined ? defaultName(library, defaultModel, warnings) : nameOf(library, model, warnings),
-    vae: ownVae ? undefined : library.find(vae, vaeKinds, warnings).name,
+    model,
+    vae: vaeName(vae, model, library, warnings),
     textEncoders: encoderNames(request.textEncoders, library, warnings),
     seed: request.seed < 0 ? drawSeed() : request.seed,
     subseed: request.subseed < 0 ? drawSeed() : request.subseed,
   };
   checkSeeds(checked);
   return { request: checked, warnings };
+}
+
+/** Undefined: the model's own, or what lies beside it. What its card says in the library stands for what is left open. */
+function vaeName(asked: string, model: string | undefined, library: Library, warnings: string[]): string | undefined {
+  if (/^none$/i.test(asked)) return undefined;
+  if (!/^(automatic)?$/i.test(asked)) return library.find(asked, vaeKinds, warnings).name;
+  const vae = model === undefined ? undefined : library.find(model, checkpointKinds).card.vae;
+  if (vae === undefined || vae === 'None') return undefined;
+  try {
+    return library.find(vae, vaeKinds, warnings).name;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    warnings.push(`The VAE of this model's card is not taken. ${error.message}`);
+    return undefined;
+  }
 }
 
 /** @throws UnknownNameError naming the nearest: the engine would say so only when the job's turn has come */
