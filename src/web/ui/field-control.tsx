@@ -105,7 +105,7 @@ function TextOrChoice(props: InnerProps) {
         <Select
           ids={props.ids}
           choices={choicesOf(props)}
-          value={String(valueOf(props) ?? '')}
+          value={String(shownValue(props) ?? '')}
           onChange={(chosen) => props.onChange(chosen === '' ? undefined : chosen)}
         />
       </Match>
@@ -126,7 +126,7 @@ function TextOrChoice(props: InnerProps) {
           {...props.ids}
           rows={2}
           class="field-box"
-          value={String(valueOf(props) ?? '')}
+          value={String(shownValue(props) ?? '')}
           onChange={(event) => props.onChange(event.currentTarget.value || undefined)}
         />
       </Match>
@@ -134,14 +134,14 @@ function TextOrChoice(props: InnerProps) {
   );
 }
 
-const valueOf = (props: FieldControlProps): unknown => props.value ?? props.field.fallback;
+const shownValue = (props: FieldControlProps): unknown => props.value ?? props.field.fallback;
 
 function choicesOf({ choices, field }: FieldControlProps): readonly Choice[] {
   return choices ?? (Array.isArray(field.choices) ? field.choices.map((each) => ({ value: each, label: each })) : []);
 }
 
 function linesOf(props: FieldControlProps): readonly string[] {
-  const value = valueOf(props);
+  const value = shownValue(props);
   return Array.isArray(value) ? value.map(String) : [];
 }
 
@@ -155,7 +155,7 @@ function TextField(props: InnerProps) {
         {...props.ids}
         class="field-box"
         list={listId()}
-        value={String(valueOf(props) ?? '')}
+        value={String(shownValue(props) ?? '')}
         onChange={(event) => props.onChange(event.currentTarget.value || undefined)}
       />
       <Show when={listId()}>
