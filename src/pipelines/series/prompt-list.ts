@@ -43,10 +43,9 @@ export const promptList = seriesForm({
     const draws = (iterateSeed || sameSeed) && request.seed < 0;
     const base = draws ? { ...request, seed: drawSeed() } : request;
     const pictures = base.batchSize * base.batchCount;
-    const texts = lines.split(/\r\n|\r|\n/).map((line, i) => [line.trim(), i + 1] as const);
-    const given = texts.filter(([line]) => line !== '');
-    if (given.length === 0) throw new UserError('series.lines', 'There is no line with a prompt.');
-    if (given.length > maxCells) throw new UserError('series.size', `At most ${maxCells} lines, not ${given.length}.`);
+    const { given, count } = linesOf(lines);
+    if (count === 0) throw new UserError('series.lines', 'There is no line with a prompt.');
+    if (count > maxCells) throw new UserError('series.size', `At most ${maxCells} lines, not ${count}.`);
     const cells = given.map(([line, number], i) => {
       const seed = iterateSeed ? { seed: base.seed + i * pictures } : {};
       const settings = { ...seed, ...settingsOfLine(line, number) };
@@ -55,6 +54,21 @@ export const promptList = seriesForm({
     return { base, cells, told: [] };
   },
 });
+
+/** Lines that say something, each with its number from 1; of more than there may be only how many. */
+function linesOf(text: string): { readonly given: readonly (readonly [string, number])[]; readonly count: number } {
+  const plain = text.replaceAll('\r\n', '\n').replaceAll('\r', '\n');
+  const given: [string, number][] = [];
+  let count = 0;
+  for (let from = 0, number = 1; from <= plain.length; number++) {
+    const next = plain.indexOf('\n', from);
+    const end = next < 0 ? plain.length : next;
+    const line = end === from ? '' : plain.slice(from, end).trim();
+    if (line !== '' && ++count <= maxCells) given.push([line, number]);
+    from = end + 1;
+  }
+  return { given, count };
+}
 
 /** Prompts of a line beside those of the request. */
 function joined(base: PlainRequest, settings: Readonly<Record<string, unknown>>, position: string) {

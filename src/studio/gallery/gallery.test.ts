@@ -271,6 +271,10 @@ describe('search', () => {
     await expect(boards.create('local', '  ')).rejects.toThrow(expect.objectContaining({ code: 'board.name' }));
     const board = await boards.create('local', 'x');
     await expect(boards.create('local', 'x')).rejects.toThrow(/already/);
+    const sql =
+      "INSERT INTO boards (id, user, name, created_at) SELECT 'b' || value, 'ann', value, 0 FROM json_each(?)";
+    db.run(sql, [JSON.stringify(Array.from({ length: 2000 }, (_, i) => i))]);
+    await expect(boards.create('ann', 'x')).rejects.toMatchObject({ code: 'board.too-many' });
     await expect(boards.add(board.id, [image.id, 'nope'])).rejects.toThrow(
       expect.objectContaining({ code: 'image.unknown' }),
     );
