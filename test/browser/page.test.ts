@@ -205,6 +205,15 @@ describe.skipIf(chromiumPath === undefined)('the page', { timeout: patience }, (
     await page.getByText('Board', { exact: true }).click();
     await page.getByRole('button', { name: 'Take from this board' }).click();
     await expect.poll(() => grid.count()).toBe(0);
+
+    await page.goto(`${new URL(served.url).origin}/gallery`);
+    await owl.click({ modifiers: ['Control'] });
+    await page.keyboard.press('Delete');
+    await page.getByRole('button', { name: 'Trash' }).click();
+    await page.getByRole('button', { name: 'Empty the trash' }).click();
+    await page.getByRole('button', { name: 'Delete for good?' }).click();
+    await page.getByText('1 picture removed for good.').waitFor();
+    await page.getByText('The trash is empty.').waitFor();
     expect(faults).toEqual([]);
   });
 

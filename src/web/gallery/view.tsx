@@ -8,6 +8,7 @@ import { picturesOf } from '../state/lists.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { dropsOf } from '../ui/drops.ts';
 import { Empty } from '../ui/empty.tsx';
+import { ForGoodButton } from '../ui/for-good-button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { useKeptFocus } from '../ui/kept-focus.ts';
 import { PageHead } from '../ui/page-head.tsx';
@@ -30,6 +31,7 @@ export default function Gallery() {
   const navigate = useNavigate();
   const mayMake = useMayMake();
   const trashed = () => params.trashed === 'true';
+  const isWholeTrash = () => trashed() && filterOf({ ...params, trashed: undefined }) === '';
   const chosen = () => images().filter(({ id }) => selected().has(id));
   const none = () => setSelected(new Set<string>());
   const keptFocus = useKeptFocus(() => [images(), selected()]);
@@ -40,6 +42,12 @@ export default function Gallery() {
   const restore = async () => {
     const ids = chosen().map(({ id }) => id);
     await studio.attempt(() => studio.api.restoreImages({ ids }));
+    none();
+  };
+  /** All that lies in the trash where ids are left out. */
+  const purge = async (ids?: readonly string[]) => {
+    const done = await studio.attempt(() => studio.api.purgeImages({ ids: ids && [...ids] }));
+    if (done) studio.say({ kind: 'info', text: words().gallery.removed(done.removed) });
     none();
   };
   /** From the one end to the other, however many lie between: the oldest are the first of another order. */
@@ -55,8 +63,8 @@ export default function Gallery() {
     all: () => setSelected(new Set(images().map(({ id }) => id))),
   });
   const emptyText = () => {
-    const { empty, emptyTrash, noneFit } = words().gallery;
-    if (trashed() && filterOf({ ...params, trashed: undefined }) === '') return emptyTrash;
+    const { empty, trashIsEmpty, noneFit } = words().gallery;
+    if (isWholeTrash()) return trashIsEmpty;
     return filter() === '' ? empty : noneFit;
   };
   return (
@@ -68,6 +76,9 @@ export default function Gallery() {
     >
       <PageHead title={words().gallery.title} note={words().gallery.count(total())}>
         <ReadButton onChoose={setBrought} />
+        <Show when={isWholeTrash() && mayMake() && images().length > 0 && selected().size === 0}>
+          <ForGoodButton text={words().gallery.emptyTrash} onRemove={() => void purge()} />
+        </Show>
         <button
           type="button"
           class="btn"
@@ -92,6 +103,7 @@ export default function Gallery() {
           trashed={trashed()}
           onRemove={() => void remove()}
           onRestore={() => void restore()}
+          onPurge={() => void purge(chosen().map(({ id }) => id))}
           onClear={none}
         />
       </Show>
@@ -147,6 +159,7 @@ interface SelectionProps {
   readonly trashed: boolean;
   readonly onRemove: () => void;
   readonly onRestore: () => void;
+  readonly onPurge: () => void;
   readonly onClear: () => void;
 }
 
@@ -170,6 +183,7 @@ function Selection(props: SelectionProps) {
           <button type="button" class="btn" onClick={() => props.onRestore()}>
             <Icon name="reuse" /> {words().common.restore}
           </button>
+          <ForGoodButton text={words().gallery.removeForGood} onRemove={() => props.onPurge()} />
         </Show>
       </Show>
       <Show when={props.ids.length <= mostArchived}>

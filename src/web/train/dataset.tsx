@@ -8,6 +8,7 @@ import { keys } from '../state/keys.ts';
 import { useQuery } from '../state/query.ts';
 import { useMayMake, useStudio } from '../state/studio.tsx';
 import { Empty } from '../ui/empty.tsx';
+import { ForGoodButton } from '../ui/for-good-button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { words } from '../words/index.ts';
@@ -150,7 +151,6 @@ interface PictureCardProps {
 
 function PictureCard(props: PictureCardProps) {
   const studio = useStudio();
-  const [sure, setSure] = createSignal(false);
   const at = () => ({ name: props.set, picture: props.picture.name });
   const then = async (work: () => Promise<unknown>) => {
     await studio.attempt(work);
@@ -186,15 +186,11 @@ function PictureCard(props: PictureCardProps) {
             {props.picture.width} × {props.picture.height}
           </span>
           <Show when={!props.locked}>
-            <button
-              type="button"
-              class={sure() ? 'btn-danger min-h-8 text-sm' : 'btn-quiet min-h-8 text-sm'}
-              aria-label={`${words().common.delete}: ${props.picture.name}`}
-              onBlur={() => setSure(false)}
-              onClick={() => (sure() ? void then(async () => await studio.api.removeFromDataset(at())) : setSure(true))}
-            >
-              <Icon name="trash" class="size-4" /> {sure() ? words().datasets.forGood : ''}
-            </button>
+            <ForGoodButton
+              small
+              label={`${words().common.delete}: ${props.picture.name}`}
+              onRemove={() => void then(async () => await studio.api.removeFromDataset(at()))}
+            />
           </Show>
         </div>
       </div>
