@@ -16,7 +16,7 @@ export function apiPage(groups: readonly RouteGroup[], { title, version }: OpenA
   );
   const links = tags.map((tag) => `<a href="#${escapeHtml(tag)}">${escapeHtml(tag)}</a>`).join('');
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>
-<meta name="viewport" content="width=device-width,initial-scale=1"><style>${style}</style></head><body>
+<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="/favicon.svg" type="image/svg+xml"><style>${style}</style></head><body>
 <header><h1>${escapeHtml(title)}</h1><p>Version ${escapeHtml(version)}. Machine-readable: <a href="/api/openapi.json">/api/openapi.json</a>.
 Also spoken here: A1111's <code>/sdapi/v1</code> and OpenAI's <code>/v1/images</code>.</p><nav>${links}</nav></header>
 <main>${sections.join('')}</main></body></html>`;
@@ -52,10 +52,13 @@ function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => names[character]!);
 }
 
+/** In light or dark, as the reader's system is. */
 const style = `
-:root{color-scheme:dark}body{margin:0 auto;max-width:60rem;padding:2rem 1.25rem 6rem;background:#120d0d;color:#eadfdb;font:16px/1.55 system-ui,sans-serif}
-h1{margin:0 0 .25rem}h2{margin:2.5rem 0 .5rem;color:#ff8a72}a{color:#ff8a72}nav{display:flex;flex-wrap:wrap;gap:1rem}
-details{border:1px solid #35272a;border-radius:10px;margin:.4rem 0;padding:.5rem .9rem;background:#1a1314}summary{cursor:pointer}
-summary span{color:#a8958f;margin-left:.5rem}code{font-size:.9em}table{border-collapse:collapse;width:100%}
-td{border-top:1px solid #2b2021;padding:.3rem .5rem;vertical-align:top}td:nth-child(2){color:#a8958f}
-b{display:inline-block;min-width:4rem;font-size:.8em;color:#ffb39f}`;
+:root{color-scheme:light dark;--ink:light-dark(#251b19,#eadfdb);--dim:light-dark(#6b5a55,#a8958f);--link:light-dark(#a82f17,#ff8a72);
+--line:light-dark(#dfd4cc,#35272a);--panel:light-dark(#fffdfb,#1a1314);--ground:light-dark(#f5f1ec,#120d0d)}
+body{margin:0 auto;max-width:60rem;padding:2rem 1.25rem 6rem;background:var(--ground);color:var(--ink);font:1rem/1.55 system-ui,sans-serif;overflow-wrap:anywhere}
+h1{margin:0 0 .25rem}h2{margin:2.5rem 0 .5rem;color:var(--link)}a{color:var(--link)}nav{display:flex;flex-wrap:wrap;gap:1rem}
+details{border:1px solid var(--line);border-radius:10px;margin:.4rem 0;padding:.5rem .9rem;background:var(--panel)}summary{cursor:pointer}
+summary span{color:var(--dim);margin-left:.5rem}code{font-size:.9em}table{border-collapse:collapse;width:100%}
+td{border-top:1px solid var(--line);padding:.3rem .5rem;vertical-align:top}td:nth-child(2){color:var(--dim)}
+b{display:inline-block;min-width:4rem;font-size:.8em;color:var(--link)}`;
