@@ -114,6 +114,16 @@ describe('converting a whole model', () => {
     const after = await load(between);
     expect(after.config).toEqual(before.config);
     expect(readFileSync(path.join(between, 'model_index.json'), 'utf8')).toContain('StableDiffusionPipeline');
+
+    const card = '{"preferred":{"cfgScale":3}}';
+    writeFileSync(`${between}.darkroom.json`, card);
+    writeFileSync(`${between}.json`, '{"notes":"theirs"}');
+    writeFileSync(path.join(folder, 'again.json'), '{"notes":"mine"}');
+    const to = path.join(folder, 'again.safetensors');
+    const made = await convertModel({ from: between, to, layout: 'safetensors', form: 'f16' });
+    expect(made!.notes).toEqual(['tiny-sd2-v.darkroom.json beside the model was copied to again.darkroom.json.']);
+    expect(readFileSync(path.join(folder, 'again.darkroom.json'), 'utf8')).toBe(card);
+    expect(readFileSync(path.join(folder, 'again.json'), 'utf8')).toContain('mine');
   });
 
   it('writes the tokenizer that transformers reads', () => {

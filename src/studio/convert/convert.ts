@@ -13,7 +13,7 @@ import { type LoadedCheckpoint, loadCheckpoint } from '#models/load';
 import { ModelFileError } from '#models/model-error';
 import { openModelSource } from '#models/model-source';
 import { nodeModelFiles } from '../files/model-files.ts';
-import { copyYaml } from './copy-yaml.ts';
+import { copyCard, copyYaml } from './copy-side-files.ts';
 import { exportOnnx, type OnnxForm } from './onnx-export.ts';
 import { tokenizerFiles } from './tokenizer-files.ts';
 import { type WriteOptions, type WriteResult, writeConversion } from './write.ts';
@@ -60,7 +60,7 @@ export async function convertModel(
     const texts = layout === 'diffusers' ? { ...plan.texts, ...tokenizerFiles(plan.texts) } : plan.texts;
     const result = await writeConversion(to, { ...plan, notes, texts }, options);
     if (!result) return undefined;
-    const copied = layout === 'diffusers' ? [] : await copyYaml(from, to);
+    const copied = [...(layout === 'diffusers' ? [] : await copyYaml(from, to)), ...(await copyCard(from, to))];
     return { ...result, notes: [...notes, ...copied, ...overflowNotes(result, form)] };
   }
   if (form !== 'f32' && form !== 'f16' && form !== 'bf16') {

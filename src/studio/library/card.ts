@@ -13,6 +13,9 @@ import { isMissing } from '../files/disk-error.ts';
 import { readPlainText } from '../files/plain-file.ts';
 import { modelStem } from './scan.ts';
 
+/** Endings of the files beside a model that people write, or helpers for them. */
+export const cardFiles = ['.darkroom.json', '.json', '.civitai.info'] as const;
+
 const maxSideFileBytes = 2 ** 20;
 /** Larger ones are no previews. */
 const maxPreviewBytes = 32 * 2 ** 20;
@@ -21,10 +24,11 @@ const previewExtensions = ['png', 'jpg', 'jpeg', 'webp'] as const;
 /** Later sources fill what earlier ones leave open. */
 export async function readCard(path: string, description: ModelDescription): Promise<ModelCard> {
   const beside = join(dirname(path), modelStem(path));
+  const [own, a1111, civitai] = await Promise.all(cardFiles.map((ending) => readSideFile(beside + ending)));
   const cards = [
-    darkroomCard(await readSideFile(`${beside}.darkroom.json`)),
-    a1111Card(await readSideFile(`${beside}.json`)),
-    civitaiCard(await readSideFile(`${beside}.civitai.info`)),
+    darkroomCard(own),
+    a1111Card(a1111),
+    civitaiCard(civitai),
     metadataCard(description.metadata),
     distilledCard(modelStem(path), description),
   ];
@@ -66,7 +70,7 @@ function a1111Card(file: Fields | undefined): ModelCard {
 }
 
 /** Side files in which people say with which VAE a model draws; the first that does counts. */
-export const vaeSideFiles = ['.darkroom.json', '.json'] as const;
+export const vaeSideFiles = cardFiles.slice(0, 2);
 
 /** What a model's card says of its VAE, read without the model. */
 export async function vaeOfCard(path: string): Promise<string | undefined> {

@@ -17,7 +17,7 @@ import { isMerged, type MergeRecipe, mergedValues, shareOf } from '#models/merge
 import type { StoredTensor } from '#models/resolve';
 import { openTensorFile, type TensorFile } from '#models/tensor-file';
 import { appliedLoras } from '#pipelines/adapters';
-import { copyYaml } from '../convert/copy-yaml.ts';
+import { copyYaml } from '../convert/copy-side-files.ts';
 import { diskError } from '../files/disk-error.ts';
 import { nodeModelFiles } from '../files/model-files.ts';
 import { keepWholeFile } from '../files/whole-file.ts';
