@@ -15,6 +15,8 @@ export type PictureFacts = Omit<IndexedPicture, 'id' | 'rating'>;
 const fewPictures = 2000;
 
 const somePlaces = 500;
+/** Whose tags and boards are looked up in one turn of the event loop. */
+const somePictures = 100;
 
 export type PicturePlace = Pick<IndexedPicture, 'id' | 'path' | 'awayAt' | 'job' | 'index'>;
 
@@ -132,7 +134,12 @@ export class PictureIndex {
     const where = whereImages(query);
     const { records, cursor } = await this.#table.pageInTurns({ ...pageOf(query), mayTakeLong });
     const total = mayTakeLong ? await this.#table.countIn(this.#answers, where) : this.#table.count(where);
-    return { images: this.#withMarks(records), cursor, total };
+    const images: GalleryImage[] = [];
+    for (let at = 0; at < records.length; at += somePictures) {
+      if (at > 0) await nextTurn();
+      images.push(...this.#withMarks(records.slice(at, at + somePictures)));
+    }
+    return { images, cursor, total };
   }
 
   /** The most used ones first. */

@@ -20,7 +20,9 @@ export const pictureHandlers = {
     const user = scopeOf(caller) ?? query.user;
     const asked = { ...query, user, board: board === undefined ? undefined : studio.boards.find(board, user) };
     const page = await studio.gallery.page(asked);
-    return { ...page, images: page.images.map((image) => locatedPicture(image, studio, caller)) };
+    const images: ReturnType<typeof locatedPicture>[] = [];
+    for await (const image of inTurns(page.images, 100)) images.push(locatedPicture(image, studio, caller));
+    return { ...page, images };
   },
   getImage: ({ id }, { studio, caller }) => locatedPicture(ownImage(studio, id, caller), studio, caller),
   async getImageFile({ id, download }, { studio, caller }) {

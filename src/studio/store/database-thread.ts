@@ -5,6 +5,7 @@
 
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
+import { inNextTurn } from '../events/next-turn.ts';
 import type { SqlRow } from './database.ts';
 
 export type PlainValue = string | number | null;
@@ -50,7 +51,8 @@ export class DatabaseThread {
     const workerData = { file, library: createRequire(import.meta.url).resolve('libsql') };
     this.#worker = new Worker(script, { eval: true, execArgv: [], workerData });
     this.#worker.unref();
-    this.#worker.on('message', (answer: Answer) => this.#settle(answer));
+    // Many that come together are worked on one a turn: each asker goes on with some milliseconds of its own.
+    this.#worker.on('message', (answer: Answer) => inNextTurn(() => this.#settle(answer)));
     this.#gone = new Promise((resolve) => {
       this.#worker.once('exit', () => {
         this.#end(new Error('the thread of the database has ended'));

@@ -1,5 +1,6 @@
 /** Answers to questions that take long, asked once after each change of a database however many ask. */
 
+import { nextTurn } from '../events/next-turn.ts';
 import type { Database, SqlRow, SqlValue } from './database.ts';
 import { changeMark } from './outside-changes.ts';
 
@@ -23,7 +24,10 @@ export class KeptAnswers {
     const rows = of.get(key) ?? this.#db.allElsewhere(sql, params);
     of.set(key, rows);
     try {
-      return (await rows) as T[];
+      const answer = (await rows) as T[];
+      // All who wait for the same answer would go on in the same turn, each for some milliseconds.
+      await nextTurn();
+      return answer;
     } catch (error) {
       of.delete(key);
       throw error;
