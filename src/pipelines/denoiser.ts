@@ -29,8 +29,8 @@ export interface GuidedNetworkOptions extends PredictOptions {
 
 /** @throws NonFiniteError naming the part and the step. */
 export function guidedNetwork(options: GuidedNetworkOptions): Network {
-  const { cond, shares, guidance, part, prediction, shape, onUnconditional } = options;
-  const weights = shares ? [1] : cond.map(({ weight }) => weight);
+  const { shares, guidance, part, prediction, shape, onUnconditional } = options;
+  const weights = weightsOf(options);
   const [images, channels] = shape;
   let calls = 0;
   return async (x, timestep, sigma) => {
@@ -71,7 +71,10 @@ function passesOf(options: GuidedNetworkOptions, { call }: DenoiserCall, level: 
     ...(perturbs ? { perturbed: false } : {}),
     ...more,
   });
-  const negative = isUnguided(options) || skipsUncond(guidance, call, level) ? [] : [uncond.at(call)];
+  const negative =
+    isUnguided(guidance, weightsOf(options), !options.onUnconditional) || skipsUncond(guidance, call, level)
+      ? []
+      : [uncond.at(call)];
   const byImage = guidance.imageScale !== undefined;
   return {
     conds: contexts.map((context) => pass(context)),
@@ -84,11 +87,26 @@ function passesOf(options: GuidedNetworkOptions, { call }: DenoiserCall, level: 
   };
 }
 
+/** Of the conditions, which regions join to one. */
+function weightsOf({ cond, shares }: GuidedNetworkOptions): number[] {
+  return shares ? [1] : cond.map(({ weight }) => weight);
+}
+
 /** Whether a single condition, or one joined of several, is all there is. */
-function isUnguided({ cond, shares, guidance, onUnconditional }: GuidedNetworkOptions): boolean {
-  const { scale, imageScale = 1, blurred = 0 } = guidance;
-  const isOne = shares !== undefined || (cond.length === 1 && cond[0]!.weight === 1);
-  return scale === 1 && imageScale === 1 && blurred === 0 && isOne && !onUnconditional;
+function isUnguided(
+  { scale, imageScale = 1, blurred = 0 }: Guidance,
+  weights: readonly number[],
+  asksNoOther: boolean,
+): boolean {
+  return scale === 1 && imageScale === 1 && blurred === 0 && weights.length === 1 && weights[0] === 1 && asksNoOther;
+}
+
+/** The most that one call runs at once for each picture, of conditions with these weights. */
+export function mostPasses(guidance: Guidance, weights: readonly number[], needsUnconditional: boolean): number {
+  const conds = weights.length * (guidance.perturbed ? 2 : 1);
+  if (isUnguided(guidance, weights, !needsUnconditional)) return conds;
+  const byImage = guidance.imageScale !== undefined;
+  return conds + (byImage ? 1 : 0) + (byImage && guidance.imageScale === 1 ? 0 : 1);
 }
 
 function partedAs<T>(passes: ByRole<Pass>, made: readonly T[]): ByRole<T> {

@@ -123,7 +123,8 @@ function sharesOf({ request, latentSize }: SamplingPass, { cond }: EncodedPrompt
   return regionShares(regions, weights, latentSize);
 }
 
-function guidanceOf(pass: SamplingPass, hasExtra: boolean): Guidance {
+/** `hasExtra`: its network is given something of a picture beside the latent. */
+export function guidanceOf(pass: SamplingPass, hasExtra: boolean): Guidance {
   const { dynamicThreshold, mimicScale, sMinUncond, ...request } = pass.request;
   const calls = callsOf(pass.request, pass.plan.sampler);
   const readsPicture = hasExtra && pass.model.parts.denoiser.extraInput === 'picture-latent';

@@ -24,8 +24,8 @@ export function fitted(image: PixelImage, size: PlaneSize, mode: string): PixelI
 
 /** As large as fits, in the middle; what is left is filled with the edge. */
 function inside(image: PixelImage, size: PlaneSize): PixelImage {
-  const isFlatter = size.width * image.height < image.width * size.height;
-  const own = isFlatter
+  const isWider = size.width * image.height < image.width * size.height;
+  const own = isWider
     ? { width: size.width, height: Math.max(Math.floor((image.height * size.width) / image.width), 1) }
     : { width: Math.max(Math.floor((image.width * size.height) / image.height), 1), height: size.height };
   const resized = resize(image, own);

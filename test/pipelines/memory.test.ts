@@ -40,6 +40,23 @@ describe('the memory of a job', () => {
     expect(peak / told.peak).toBeLessThan(1.15);
   });
 
+  it.each([
+    ['a fox', {}, 2],
+    ['a fox', { cfgScale: 1 }, 1],
+    ['a fox', { pagScale: 2, batchSize: 2 }, 6],
+    ['a fox AND snow AND the moon:0.4', {}, 4],
+    ['a fox AND snow', { cfgScale: 1 }, 3],
+  ])('counts the rows of a step: %s %o', async (prompt, settings, rows) => {
+    const engine = createEngine({ device: 'cpu', modelRoots: [], options: { memoryLimit: 20e9, threads: 1 } });
+    for await (const event of engine.generate(generateSchema.parse({ prompt, model, steps: 1, ...settings }))) {
+      if (event.type !== 'memory') continue;
+      expect(event.plan).toContain(`${rows} ${rows === 1 ? 'row' : 'rows'} of the batch at once`);
+      break;
+    }
+    await engine.dispose();
+    expect.assertions(1);
+  });
+
   it('is kept by tiles and rows, with about the same picture', async () => {
     const request = generateSchema.parse({ prompt: 'a red fox', model, steps: 2, seed: 3, width: 384, height: 256 });
     const draw = async (engine: PictureEngine) => {

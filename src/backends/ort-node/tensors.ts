@@ -1,7 +1,7 @@
 /** Host tensors to and from onnxruntime-node's tensors, sharing memory. */
 
 import type * as Ort from 'onnxruntime-node';
-import { allocate, type DType, type TypedArray, viewBytes } from '#core/dtype';
+import { allocate, type DType, viewBytes } from '#core/dtype';
 import type { HostTensor } from '#core/tensor';
 
 const ortTypes: Partial<Record<DType, Ort.Tensor.Type>> = {

@@ -16,13 +16,17 @@ import { clipVisionGraph } from '#models/clip/vision';
 import { controlNetGraph } from '#models/control/controlnet';
 import { withHypernetworks, withHypernetworkWeights } from '#models/hypernetworks/apply';
 import type { ImageSize } from '#models/nn/grid';
+import { splitComposition } from '#prompt/composition';
 import { denoiserAdjustment } from '../adjustments.ts';
 import { changesOf, controlledGraph } from '../control/prepare.ts';
 import { visionWidthsOf } from '../control/prompt-unit.ts';
+import { mostPasses } from '../denoiser.ts';
 import { latentMode } from '../hires.ts';
 import type { GenerationJob, SamplingPass } from '../job.ts';
+import { guidanceOf } from '../pass-sampling.ts';
 import { needsEncoder } from '../start.ts';
 import type { Upscalers } from '../upscale/upscalers.ts';
+import { wordsOf } from '../words.ts';
 import type { MemoryNeed, NetworkNeed } from './plan.ts';
 
 export interface NeedContext {
@@ -59,7 +63,7 @@ export async function needOf(
   const encodes = needsEncoder(pass) || (enlarge !== undefined && !latentMode(enlarge.upscaler));
   return {
     size,
-    rows: pictures * (request.cfgScale === 1 ? 1 : 2) + (request.pagScale > 0 ? pictures : 0),
+    rows: pictures * passesOf(pass),
     textEncoders: textEncoders.map((each) => ({ graph: each, ...weighed })),
     denoiser: { graph: caches ? withDeepFeatures(graph) : graph, ...weighed },
     shallow: caches ? { graph: shallowPart(graph), ...weighed } : undefined,
@@ -69,6 +73,14 @@ export async function needOf(
     enlarging: await enlargingOf(pass, upscalers),
     adapterBytes: bytesOf(combined, graph),
   };
+}
+
+/** Of one call; where the prompt's parts have regions, as if they had none, which is no less. */
+function passesOf(pass: SamplingPass): number {
+  const { request, plan } = pass;
+  const weights = splitComposition(wordsOf(request).prompt).map(({ weight }) => weight);
+  const guidance = guidanceOf(pass, request.init !== undefined);
+  return mostPasses(guidance, weights, plan.sampler.needsUnconditional === true);
 }
 
 function widened(network: Omit<NetworkNeed, 'inBlocks'>): NetworkNeed {

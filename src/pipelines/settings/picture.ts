@@ -43,9 +43,8 @@ export const pictureSettings = {
   }),
 };
 
-/** A1111's modes in the order of its numbers. */
 /**
- * A1111's, in its order.
+ * A1111's modes in the order of its numbers.
  * @internal For the test of the document of features.
  */
 export const resizeModes = [
@@ -244,11 +243,7 @@ export const maskSettings = {
     type: z.boolean().default(true),
     help: 'Inpainting: each cell of the latent is repainted or kept; off: also in part, as the mask’s edge has it.',
     form: { label: 'Round the mask', group: 'inpaint', level: 'full', control: 'switch', when: 'mask' },
-    infotext: {
-      keys: ['Mask rounding'],
-      write: (value) => (value === false ? [['Mask rounding', false]] : []),
-      read: (parsed) => (parsed['Mask rounding'] === undefined ? undefined : parsed['Mask rounding'] !== 'False'),
-    },
+    infotext: flagEntry('Mask rounding', { unless: true }),
     a1111: { field: 'mask_round', only: 'img2img' },
   }),
   conditionalMaskWeight: setting({
@@ -270,11 +265,7 @@ export const maskSettings = {
     type: z.boolean().default(true),
     help: 'Lay the original over what was not masked; off: the picture as the model made it, of Only masked the area alone.',
     form: { label: 'Overlay original', group: 'inpaint', level: 'full', control: 'switch', when: 'mask' },
-    infotext: {
-      keys: ['Overlay original'],
-      write: (value) => (value === false ? [['Overlay original', false]] : []),
-      read: (parsed) => (parsed['Overlay original'] === undefined ? undefined : parsed['Overlay original'] !== 'False'),
-    },
+    infotext: flagEntry('Overlay original', { unless: true }),
     a1111: { option: 'overlay_inpaint' },
   }),
 };

@@ -162,11 +162,11 @@ export function textEntry(key: string, options: { readonly unless?: string } = {
   };
 }
 
-/** `True` where it is on, nothing where it is off. */
-export function flagEntry(key: string): InfotextFace {
+/** `True` where it is on, nothing where it is off; the other way round for what is usually on. */
+export function flagEntry(key: string, { unless = false }: { readonly unless?: boolean } = {}): InfotextFace {
   return {
     keys: [key],
-    write: (value) => (value === true ? [[key, true]] : []),
+    write: (value) => (value === !unless ? [[key, value]] : []),
     read: (parsed) => (parsed[key] === undefined ? undefined : String(parsed[key]).toLowerCase() === 'true'),
   };
 }

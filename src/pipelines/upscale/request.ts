@@ -173,9 +173,9 @@ export async function* runUpscale(
     made.push(next.value);
   }
   let image = cropCentre(made.length === 1 ? made[0]! : blend(made[0]!, made[1]!, visibility), size);
-  for (const { networks, visibility } of restorers) {
+  for (const { networks, visibility: shown } of restorers) {
     yield { type: 'loading', part: 'restorer' };
-    const settings = { visibility, fidelity: request.facesFidelity };
+    const settings = { visibility: shown, fidelity: request.facesFidelity };
     const restored = await restoreFaces(faces.backend, networks, image, settings);
     if (restored.faces === 0) yield { type: 'warning', message: 'No face was found that could be restored.' };
     image = restored.image;

@@ -11,9 +11,6 @@ import { orders, shown, whereImages } from './search.ts';
 
 export type PictureFacts = Omit<IndexedPicture, 'id' | 'rating'>;
 
-/** All of them are looked at in a millisecond or two. */
-const fewPictures = 2000;
-
 const somePlaces = 500;
 /** Whose tags and boards are looked up in one turn of the event loop. */
 const somePictures = 100;
@@ -129,8 +126,7 @@ export class PictureIndex {
 
   /** With how many there are on all pages. */
   async page(query: ImageQuery): Promise<ImagePage & { readonly total: number }> {
-    const { n: most } = this.#db.get<{ n: number }>('SELECT coalesce(max(rowid), 0) AS n FROM images')!;
-    const mayTakeLong = query.text !== undefined || most > fewPictures;
+    const mayTakeLong = query.text !== undefined || this.#table.isLong();
     const where = whereImages(query);
     const { records, cursor } = await this.#table.pageInTurns({ ...pageOf(query), mayTakeLong });
     const total = mayTakeLong ? await this.#table.countIn(this.#answers, where) : this.#table.count(where);

@@ -44,8 +44,6 @@ const furtherWarnings = `Further warnings than these ${mostWarnings} were left o
 
 /** Written or removed at once: so many, and of this weight in all. */
 const fewJobs = 25;
-/** Looked through in a millisecond or two. */
-const manyJobs = 2000;
 const lightJobs = 2 ** 18;
 
 export class SqliteJobQueue implements JobQueue {
@@ -147,21 +145,16 @@ export class SqliteJobQueue implements JobQueue {
     return await this.#ids(whereJobs(filter));
   }
 
-  /** Looking through them is done on another thread then. */
-  #areMany(): boolean {
-    return this.#db.get<{ n: number }>('SELECT coalesce(max(rowid), 0) AS n FROM jobs')!.n > manyJobs;
-  }
-
   async #ids({ sql, params }: Condition): Promise<string[]> {
     const whole = `SELECT id FROM jobs WHERE ${sql} ORDER BY id`;
-    const rows = await (this.#areMany() ? this.#db.allElsewhere(whole, params) : this.#db.all(whole, params));
+    const rows = await (this.#table.isLong() ? this.#db.allElsewhere(whole, params) : this.#db.all(whole, params));
     return rows.map(({ id }) => String(id));
   }
 
   async #listRecent(options: JobListOptions, limit: number): Promise<JobPage> {
     const order = { by: ['id'], direction: 'DESC' } as const;
     const where = whereJobs(options);
-    const mayTakeLong = this.#areMany();
+    const mayTakeLong = this.#table.isLong();
     const page = await this.#table.pageInTurns({ where, order, limit, cursor: options.cursor, mayTakeLong });
     return { jobs: page.records.map(toJob), cursor: page.cursor };
   }
@@ -383,7 +376,7 @@ export class SqliteJobQueue implements JobQueue {
     if (!/^\d{1,15}$/.test(cursor)) throw new UserError('page.cursor', 'The cursor is not one that a page has given.');
     const offset = Number(cursor);
     // Sorted without what is long of them.
-    const ask = this.#areMany() ? 'allElsewhere' : 'all';
+    const ask = this.#table.isLong() ? 'allElsewhere' : 'all';
     const rows = await this.#db[ask]<{ id: string }>(
       `SELECT id FROM (
            SELECT jobs.id, jobs.kind, jobs.user, batch, state, priority, position, coalesce(turn, 0) AS turn,

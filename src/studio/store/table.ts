@@ -19,6 +19,9 @@ export interface Condition {
   readonly params: readonly SqlValue[];
 }
 
+/** All of them are looked through in a millisecond or two. */
+const fewRecords = 2000;
+
 /** Of the records of a page, as `weightOf` has it; the last one comes on top. */
 export const heaviestPage = 8 * 2 ** 20;
 
@@ -134,6 +137,11 @@ export class Table<S extends z.ZodObject> {
   all(where: Condition = always, order = quoted(this.#key)): z.output<S>[] {
     const sql = `SELECT * FROM ${this.name} WHERE ${where.sql} ORDER BY ${order}`;
     return this.#db.all(sql, where.params).map((row) => this.decode(row));
+  }
+
+  /** Whether it holds, or has held, so many records that looking through them is work for another thread. */
+  isLong(): boolean {
+    return this.#db.get<{ n: number }>(`SELECT coalesce(max(rowid), 0) AS n FROM ${this.name}`)!.n > fewRecords;
   }
 
   count(where: Condition = always): number {
