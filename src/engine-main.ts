@@ -7,7 +7,7 @@ import { totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { createPictureEngine } from '#pipelines/engine';
-import type { HostMemory } from '#pipelines/memory/job-memory';
+import type { HostMemory } from '#pipelines/memory/host-memory';
 import type { PictureEngine } from '#pipelines/request';
 import type { EngineSettings } from '#studio/engine-host/protocol';
 import { annotatorFinder } from '#studio/library/controls';

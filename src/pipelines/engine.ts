@@ -16,14 +16,8 @@ import { type FindAnnotator, noControls, openJobControls } from './control/units
 import { type FaceNetworks, type FindFaceNetworks, restoreFaces } from './faces/restore.ts';
 import { hiresRequest } from './hires.ts';
 import { checkRequest, type GenerationJob, type OpenedModels, planJob, wantsHires } from './job.ts';
-import {
-  costsOf,
-  describePlan,
-  type HostMemory,
-  type JobMemory,
-  planJobMemory,
-  smallestPlan,
-} from './memory/job-memory.ts';
+import type { HostMemory } from './memory/host-memory.ts';
+import { costsOf, describePlan, type JobMemory, planJobMemory, smallestPlan } from './memory/job-memory.ts';
 import type { NeedContext } from './memory/need.ts';
 import type { ModelRequest, OpenModel, PipelineModel } from './model.ts';
 import { NonFiniteError } from './non-finite.ts';

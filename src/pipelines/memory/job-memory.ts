@@ -2,16 +2,9 @@
 
 import { UserError } from '#core/errors';
 import type { GenerationJob } from '../job.ts';
+import { gigabytes, type HostMemory } from './host-memory.ts';
 import { type NeedContext, needOf } from './need.ts';
 import { type MemoryEstimate, type MemoryPlan, planMemory } from './plan.ts';
-
-/** What the host has; bytes. */
-export interface HostMemory {
-  /** What the process may take in all, now. */
-  limit(): number;
-  /** What it could ever take. */
-  readonly total: number;
-}
 
 export interface JobMemory {
   readonly plan: MemoryPlan;
@@ -89,8 +82,4 @@ export function describePlan({ plan, estimate, limit }: JobMemory): string {
   const how = measures.length > 0 ? `; ${measures.join(', ')}` : '';
   const rows = `${plan.rows} ${plan.rows === 1 ? 'row' : 'rows'} of the batch at once`;
   return `about ${gigabytes(estimate.peak)} of ${gigabytes(limit)}, most for ${estimate.phase}; ${rows}${how}`;
-}
-
-export function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(bytes < 10e9 ? 1 : 0)} GB`;
 }

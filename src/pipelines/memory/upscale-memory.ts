@@ -3,7 +3,7 @@
 import { UserError } from '#core/errors';
 import type { PlaneSize } from '../resample.ts';
 import type { Upscalers } from '../upscale/upscalers.ts';
-import { gigabytes, type HostMemory } from './job-memory.ts';
+import { gigabytes, type HostMemory } from './host-memory.ts';
 import { aloneMemory } from './plan.ts';
 
 /** Smaller squares are mostly overlap. */

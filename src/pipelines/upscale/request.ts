@@ -5,7 +5,7 @@ import type { PixelImage } from '#core/image';
 import type { Backend } from '#engine/backend';
 import { type InfotextEntry, writeInfotext } from '#prompt/infotext-writer';
 import { type FaceNetworks, type FindFaceNetworks, restoreFaces } from '../faces/restore.ts';
-import type { HostMemory } from '../memory/job-memory.ts';
+import type { HostMemory } from '../memory/host-memory.ts';
 import { fittedTile } from '../memory/upscale-memory.ts';
 import { cropCentre } from '../picture.ts';
 import type { GenerateEvent, GenerateOptions } from '../request.ts';
