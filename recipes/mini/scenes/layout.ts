@@ -1,8 +1,8 @@
 /** Where the objects of a scene go. Places and sizes are relative to the side of the picture. */
 
 import type { Size } from './catalog.ts';
-import { jitter, type SceneRandom } from './random.ts';
-import type { PairScene, Scene } from './scene.ts';
+import type { SceneRandom } from './random.ts';
+import type { Scene } from './scene.ts';
 
 export interface Placement {
   /** Index into `objectKinds`. */
@@ -14,47 +14,49 @@ export interface Placement {
   readonly size: number;
 }
 
-const singleSides: Readonly<Record<Size, number>> = { small: 0.36, medium: 0.6, large: 0.82 };
-const pairSide = 0.42;
-const countSides = { 2: 0.43, 3: 0.315 } as const;
-/** Height of the feet of what stands on the ground. */
-const ground = 0.93;
+/** Side of a cell of the latent. */
+const cell = 1 / 16;
+
+/** In cells: side, left and top edge. */
+type Slot = readonly [side: number, left: number, top: number];
+
+/**
+ * Slots of whole cells: an autoencoder of convolutions gives a thing the same latent whenever it stands in one, and not
+ * another for each of the ways in which it may lie over the cells. So a network that sees few pictures learns a shape
+ * once for a slot.
+ */
+const singleSlots: Readonly<Record<Size, Slot>> = { small: [6, 5, 9], medium: [10, 3, 5], large: [14, 1, 1] };
+const countSlots = {
+  2: [
+    [6, 1, 9],
+    [6, 9, 9],
+  ],
+  3: [
+    [5, 0, 10],
+    [5, 5, 10],
+    [5, 11, 10],
+  ],
+} as const satisfies Record<number, readonly Slot[]>;
+const [left, right] = countSlots[2];
+const [above, below]: readonly [Slot, Slot] = [[6, 5, 1], singleSlots.small];
 
 /** The objects of a scene, back to front. */
 export function placementsOf(scene: Scene, random: SceneRandom): Placement[] {
   switch (scene.layout) {
-    case 'single': {
-      const size = singleSides[scene.size] + jitter(random, 0.03);
-      const x = 0.5 + jitter(random, Math.min(0.1, (1 - size) / 2));
-      return [{ object: scene.object, x, y: ground - size / 2 + jitter(random, 0.02), size }];
+    case 'single':
+      return [placed(scene.object, singleSlots[scene.size])];
+    case 'count':
+      return countSlots[scene.count].map((slot) => placed(scene.object, slot));
+    case 'pair': {
+      const isVertical = scene.relation === 'above' || scene.relation === 'below';
+      const [near, far] = isVertical ? [above, below] : [left, right];
+      const isNearFirst =
+        scene.relation === 'beside' ? random.uniform() < 0.5 : ['left of', 'above'].includes(scene.relation);
+      return [placed(scene.object, isNearFirst ? near : far), placed(scene.other, isNearFirst ? far : near)];
     }
-    case 'count': {
-      const size = countSides[scene.count] + jitter(random, 0.015);
-      return Array.from({ length: scene.count }, (_, i) => ({
-        object: scene.object,
-        x: (i + 0.5) / scene.count + jitter(random, 0.5 / scene.count - size / 2),
-        y: 0.71 + jitter(random, 0.05),
-        size,
-      }));
-    }
-    case 'pair':
-      return placePair(scene, random);
   }
 }
 
-function placePair(scene: PairScene, random: SceneRandom): Placement[] {
-  const size = pairSide + jitter(random, 0.02);
-  const vertical = scene.relation === 'above' || scene.relation === 'below';
-  const near = vertical
-    ? { x: 0.5 + jitter(random, 0.06), y: 0.26 + jitter(random, 0.015) }
-    : { x: 0.26 + jitter(random, 0.03), y: 0.7 + jitter(random, 0.03) };
-  const far = vertical
-    ? { x: 0.5 + jitter(random, 0.06), y: 0.73 + jitter(random, 0.015) }
-    : { x: 0.74 + jitter(random, 0.03), y: 0.7 + jitter(random, 0.03) };
-  const nearFirst =
-    scene.relation === 'beside' ? random.uniform() < 0.5 : scene.relation === 'left of' || scene.relation === 'above';
-  return [
-    { object: scene.object, size, ...(nearFirst ? near : far) },
-    { object: scene.other, size, ...(nearFirst ? far : near) },
-  ];
+function placed(object: number, [side, column, row]: Slot): Placement {
+  return { object, x: (column + side / 2) * cell, y: (row + side / 2) * cell, size: side * cell };
 }

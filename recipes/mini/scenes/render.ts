@@ -5,7 +5,7 @@ import { Canvas } from './canvas.ts';
 import { type ObjectKind, objectKinds } from './catalog.ts';
 import { loadIcons } from './icons.ts';
 import { placementsOf } from './layout.ts';
-import type { SceneRandom } from './random.ts';
+import { type SceneRandom, seededRandom } from './random.ts';
 import type { Scene } from './scene.ts';
 
 export interface SceneRenderer {
@@ -14,6 +14,9 @@ export interface SceneRenderer {
   /** RGB bytes [size, size, 3]; `random` varies what the scene leaves open. */
   render(scene: Scene, random: SceneRandom): Uint8Array;
 }
+
+/** Of a place at a time: few enough that a small network learns each. */
+const views = 8;
 
 /**
  * Rasterises every icon and returns a renderer of square pictures, `size` pixels a side (at most 220). `kinds`: how the
@@ -28,7 +31,7 @@ export async function createSceneRenderer(
     size,
     render(scene, random) {
       const canvas = new Canvas(size);
-      paintBackground(canvas, scene.place, scene.time, random);
+      paintBackground(canvas, scene.place, scene.time, seededRandom(random.integer(views)));
       const paint = scene.layout === 'single' ? scene.paint : undefined;
       for (const { object, x, y, size: extent } of placementsOf(scene, random)) {
         const side = Math.round(extent * size);
