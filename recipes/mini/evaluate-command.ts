@@ -15,18 +15,18 @@ import { pixelsToPlanes, tile } from '#training/tasks/autoencoder';
 import { devices } from '../../src/backend-main.ts';
 import { createEngine } from '../../src/engine-main.ts';
 import { describeSeen, evaluateModel, readEvaluator } from './evaluate.ts';
-import { places, times } from './scenes/catalog.ts';
-import type { EvaluationPrompt } from './scenes/prompts.ts';
 import { seededRandom } from './scenes/random.ts';
 import { createSceneRenderer, type SceneRenderer } from './scenes/render.ts';
 import type { Scene } from './scenes/scene.ts';
 
+const layouts = ['single', 'pair', 'count'] as const satisfies readonly Scene['layout'][];
 const ownEvaluator = fileURLToPath(new URL('evaluator.safetensors', import.meta.url));
 
 interface EvaluateOptions {
   readonly model?: string;
   readonly evaluator: string;
   readonly count: string;
+  readonly layout: Scene['layout'];
   readonly seed: string;
   readonly steps: string;
   readonly cfgScale?: string;
@@ -43,6 +43,7 @@ export function define(command: Command, { output }: CommandContext): void {
     .option('--model <name>', 'Checkpoint name or path (default: the embedded model).')
     .option('--evaluator <file>', 'Evaluator weights.', ownEvaluator)
     .option('--count <n>', 'Number of prompts.', '256')
+    .addOption(new Option('--layout <layout>', 'One object, two, or some alike.').choices(layouts).default('single'))
     .option('--seed <n>', 'Seed of the first picture; each picture has the next.', '1')
     .option('--steps <n>', 'Sampling steps.', '20')
     .option('--cfg-scale <x>', 'Guidance scale (default: that of generate).')
@@ -61,15 +62,17 @@ async function evaluate(options: EvaluateOptions, output: Output): Promise<void>
   const backend = createOrtNodeBackend({ device: 'cpu' });
   const pictures: PixelImage[] = [];
   const count = Number(options.count);
-  const renderer = options.renders ? await createSceneRenderer(network.size) : undefined;
+  const renderer = await createSceneRenderer(network.size);
   try {
     const report = await evaluateModel({
       engine,
       backend,
       network,
       weights,
+      renderer,
       count,
       seed: Number(options.seed),
+      layout: options.layout,
       request: preferring(
         {
           steps: Number(options.steps),
@@ -84,8 +87,8 @@ async function evaluate(options: EvaluateOptions, output: Output): Promise<void>
       ),
       onPicture(judged, done) {
         pictures.push(judged.image);
-        if (renderer) pictures.push(renderOf(judged.prompt, renderer, done));
-        output.note(`${done}/${count}  ${judged.prompt.prompt}: ${describeSeen(judged)}`);
+        if (options.renders) pictures.push(renderOf(judged.scene, renderer, done));
+        output.note(`${done}/${count}  ${judged.prompt}: ${describeSeen(judged)}`);
       },
     });
     if (options.grid !== undefined) await writeGrid(path.resolve(options.grid), pictures);
@@ -97,9 +100,7 @@ async function evaluate(options: EvaluateOptions, output: Output): Promise<void>
 }
 
 /** What a picture of the prompt would look like in training. */
-function renderOf({ labels }: EvaluationPrompt, renderer: SceneRenderer, seed: number): PixelImage {
-  const { object, place, time } = labels;
-  const scene: Scene = { layout: 'single', object, place: places[place]!, time: times[time]!, size: 'medium' };
+function renderOf(scene: Scene, renderer: SceneRenderer, seed: number): PixelImage {
   const { size } = renderer;
   return { width: size, height: size, channels: 3, data: renderer.render(scene, seededRandom(seed)) };
 }
@@ -109,8 +110,9 @@ type Report = Awaited<ReturnType<typeof evaluateModel>>;
 function reportLines({ count, accuracy, objects }: Report): string {
   const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
   const missed = objects.filter((o) => o.right < o.asked).slice(0, 12);
+  const measured = Object.entries(accuracy).map(([measure, share]) => `${measure} ${percent(share)}`);
   return [
-    `${count} held-out prompts: object ${percent(accuracy.object)}, place ${percent(accuracy.place)}, time of day ${percent(accuracy.time)}`,
+    `${count} held-out prompts: ${measured.join(', ')}`,
     `missed most: ${missed.map((o) => `${o.name} ${o.right}/${o.asked}`).join(', ') || 'none'}`,
   ].join('\n');
 }

@@ -73,13 +73,21 @@ describe('held-out combinations', () => {
     expect(prompts).toHaveLength(256);
     expect(evaluationPrompts()).toEqual(prompts);
     expect(new Set(prompts.map((p) => p.prompt)).size).toBe(256);
-    for (const { prompt, labels } of prompts) {
-      const reading = readCaption(prompt);
-      expect(reading).toEqual({ objects: [labels.object], place: places[labels.place], time: times[labels.time] });
-      expect(isHeldOut(labels.object, places[labels.place]!, times[labels.time]!)).toBe(true);
+    for (const { prompt, scene } of prompts) {
+      const { object, place, time } = scene;
+      expect(readCaption(prompt)).toEqual({ objects: [object], place, time });
+      expect(isHeldOut(object, place, time)).toBe(true);
     }
     const captions = new Set(drawn.map((s) => s.caption));
     expect(prompts.filter((p) => captions.has(p.prompt))).toEqual([]);
+  });
+
+  it('name two objects, or some alike, as their scenes have them', () => {
+    for (const { prompt, scene } of [...evaluationPrompts(60, 'pair'), ...evaluationPrompts(60, 'count')]) {
+      const objects = scene.layout === 'pair' ? [scene.object, scene.other] : [scene.object];
+      expect(readCaption(prompt).objects, prompt).toEqual(objects);
+      if (scene.layout === 'count') expect(prompt).toContain(scene.count === 2 ? 'two' : 'three');
+    }
   });
 });
 
