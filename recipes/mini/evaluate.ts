@@ -164,7 +164,8 @@ async function cropAround(image: PixelImage, { x, y, size }: Placement): Promise
   return { ...image, data: cropped };
 }
 
-function labelsOfLogits(logits: Readonly<Record<string, HostTensor>>): Record<EvaluatorLabel, number> {
+/** The class of each label that has the largest logit. */
+export function labelsOfLogits(logits: Readonly<Record<string, HostTensor>>): Record<EvaluatorLabel, number> {
   const best = (label: EvaluatorLabel): number => {
     const values = logits[label]!.data as Float32Array;
     return values.indexOf(Math.max(...values));
