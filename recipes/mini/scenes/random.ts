@@ -31,8 +31,3 @@ export function seededRandom(seed: number, stream = 0): SceneRandom {
 export function pick<T>(random: SceneRandom, items: readonly T[]): T {
   return items[random.integer(items.length)]!;
 }
-
-/** Uniform on [-spread, spread). */
-export function jitter(random: SceneRandom, spread: number): number {
-  return spread * (2 * random.uniform() - 1);
-}
