@@ -88,9 +88,9 @@ describe('what documents tell newcomers', () => {
 
   it('says beside the figures what was held out', () => {
     const features = readFileSync(`${root}/docs/FEATURES.md`, 'utf8');
-    const figures = features.slice(features.indexOf('object named correctly')).split('\n\n')[1];
-    expect(figures).toMatch(/Held out are .* single object, .* scenes of two or three/);
-    expect(readFileSync(`${root}/README.md`, 'utf8')).toMatch(/training showed only beside another object/);
+    const figures = features.slice(features.indexOf('on held-out prompts')).split('\n\n')[1];
+    expect(figures).toMatch(/Held out are .* one object, .* in every scene .* beside a second object/);
+    expect(readFileSync(`${root}/README.md`, 'utf8')).toMatch(/training kept out .* beside another object/);
   });
 
   it('answers in README what newcomers ask', () => {
